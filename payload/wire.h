@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The contract between the two halves: the program outside (inject/) and the payload inside the
+ * target (payload/). The only header that both include. Fixed-width integers and plain structs
+ * only; what the target writes is untrusted outside.
+ *
+ * One memfd carries everything. It is mapped twice into the target (R-X and RW, never both) and
+ * once into the program:
+ *
+ *   image_base                          channel
+ *   |                                   |
+ *   v                                   v
+ *   +-------------------+---------------+---------------+-----------+--------------------+
+ *   | payload text      | payload data  | wire_channel  | request   | reply              |
+ *   | R-X               | RW            | RW (1 page)   | RW        | RW, sparse         |
+ *   +-------------------+---------------+---------------+-----------+--------------------+
+ *   |<------------------------------- image_size ---------------------------------------->|
+ *
+ * The invariant: whoever swaps channel.state decides. The program may swap PENDING or RUNNING for
+ * CANCELLED; the payload must swap RUNNING for COMMITTING before its first write to the program
+ * that it serves. So "cancelled" and "patched" exclude each other, whoever dies in between.
+ */
+#ifndef PAYLOAD_WIRE_H
+#define PAYLOAD_WIRE_H
+
+#include <stdint.h>
+
+#define WIRE_MAGIC      0x31504850u /* "PHP1" */
+#define WIRE_VERSION    1u
+#define WIRE_REPLY_SIZE (4u << 20) /* address space; pages exist only where the reply wrote */
+
+/* channel.state, a futex word. Arrows: PENDING > RUNNING > COMMITTING > DONE; PENDING or RUNNING >
+ * FAILED; COMMITTING > FAILED after a complete undo; PENDING or RUNNING > CANCELLED. */
+enum wire_state {
+	WIRE_PENDING = 1,
+	WIRE_RUNNING = 2,
+	WIRE_COMMITTING = 3,
+	WIRE_DONE = 4,   /* the reply is complete; what it says was applied */
+	WIRE_FAILED = 5, /* the reply is complete; the program is as it was */
+	WIRE_CANCELLED = 6,
+};
+
+/* channel.phase: what the worker is at, for the progress line. No decision hangs on it. */
+enum wire_phase {
+	WIRE_PHASE_NONE = 0,
+	WIRE_PHASE_GIL,     /* waits for the GIL */
+	WIRE_PHASE_SELECT,  /* looks for changed modules */
+	WIRE_PHASE_COMPILE, /* reads and compiles sources */
+	WIRE_PHASE_SHADOW,  /* runs new module code */
+	WIRE_PHASE_PLAN,
+	WIRE_PHASE_COMMIT,
+	WIRE_PHASE_REPORT,
+	WIRE_PHASE_LEAVING,
+};
+
+struct wire_channel {
+	uint32_t magic, version;
+	uint32_t state;       /* enum wire_state; atomic, futex word */
+	uint32_t phase;       /* enum wire_phase; atomic */
+	int64_t deadline_ns;  /* CLOCK_MONOTONIC as the target reads it */
+	int32_t worker_tid;   /* as the target sees it; 0 until the worker runs; atomic */
+	int32_t launch_error; /* -1 until known, then 0 or the errno value of pthread_create */
+	int32_t memfd;        /* the target's descriptor of this memory; the worker closes it */
+	uint32_t padding;
+	uint64_t image_base, image_size; /* what the worker unmaps as its last act */
+	uint64_t syscall_ret;            /* a "syscall; ret" in the target's libc */
+	uint64_t request_offset, request_size;  /* bytes, from the start of the channel */
+	uint64_t reply_offset, reply_capacity;  /* likewise */
+};
+
+/* The request: this, then module_count NUL-terminated module names, strings_size bytes in all. */
+enum wire_request_flags {
+	WIRE_RERUN = 1u << 0,   /* run whole module bodies, as the original reload_all does */
+	WIRE_DRY_RUN = 1u << 1, /* select and compile only: change nothing, run nothing */
+};
+struct wire_request {
+	uint32_t magic, version;
+	uint32_t flags; /* enum wire_request_flags */
+	uint32_t module_count;
+	uint32_t strings_size;
+	uint32_t padding;
+};
+
+enum wire_status {
+	WIRE_STATUS_NONE = 0, /* the worker never answered */
+	WIRE_STATUS_APPLIED,
+	WIRE_STATUS_NOTHING_TO_DO,
+	WIRE_STATUS_SOURCE_ERROR, /* new source does not compile or its module code raised */
+	WIRE_STATUS_REFUSED,      /* cannot be applied; the records say why */
+	WIRE_STATUS_CANCELLED,    /* the worker found the channel cancelled or past its deadline */
+	WIRE_STATUS_UNSUPPORTED,  /* this interpreter, or its state, cannot be served */
+	WIRE_STATUS_FINALIZING,   /* the interpreter is shutting down */
+	WIRE_STATUS_BROKEN,       /* an undo failed: the program may not be as it was */
+	WIRE_STATUS_INTERNAL,     /* a bug of the payload, nothing was changed */
+	WIRE_STATUS_COUNT
+};
+
+/* The reply: this, then record_count records in `used` bytes. */
+struct wire_reply {
+	uint32_t magic, version;
+	uint32_t status; /* enum wire_status */
+	uint32_t record_count;
+	uint64_t used;           /* bytes of records that follow */
+	uint32_t truncated;      /* records that did not fit */
+	uint32_t modules_looked; /* modules with a source that were considered */
+	uint64_t gil_wait_ns, select_ns, compile_ns, shadow_ns, plan_ns, commit_ns, total_ns;
+	uint64_t python_version; /* PY_VERSION_HEX of the interpreter that was served */
+};
+
+enum wire_record_kind {
+	WIRE_RECORD_MODULE = 1, /* name = module, text = file */
+	WIRE_RECORD_FUNCTION,   /* name = qualified name */
+	WIRE_RECORD_CLASS,
+	WIRE_RECORD_NAME,      /* a module-level name; text = what it was bound to, in short */
+	WIRE_RECORD_INSTANCES, /* `count` instances of class `name` */
+	WIRE_RECORD_FRAME,     /* a frame that goes on in old code: name, text = file, line */
+	WIRE_RECORD_WARNING,   /* text */
+	WIRE_RECORD_ERROR,     /* text: as Python shows it, may hold several lines */
+	WIRE_RECORD_KIND_COUNT
+};
+
+enum wire_action {
+	WIRE_ACTION_NONE = 0,
+	WIRE_ACTION_CHANGED, /* adopted in place, rebound */
+	WIRE_ACTION_ADDED,
+	WIRE_ACTION_REMOVED,
+	WIRE_ACTION_KEPT,
+	WIRE_ACTION_MIGRATED, /* donor class took over; instances moved */
+	WIRE_ACTION_SKIPPED,  /* text says why */
+	WIRE_ACTION_REFUSED,  /* text says why */
+	WIRE_ACTION_COUNT
+};
+
+/* One uniform record: this, then three NUL-terminated UTF-8 strings (module, name, text), then
+ * zero bytes up to a multiple of eight. `size` counts all of it. */
+struct wire_record {
+	uint16_t kind, action;
+	uint32_t size;
+	uint32_t line; /* 0 when none */
+	uint32_t count;
+};
+
+_Static_assert(sizeof(struct wire_channel) == 96, "wire layout");
+_Static_assert(sizeof(struct wire_request) == 24, "wire layout");
+_Static_assert(sizeof(struct wire_reply) == 96, "wire layout");
+_Static_assert(sizeof(struct wire_record) == 16, "wire layout");
+
+#endif
