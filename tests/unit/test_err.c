@@ -62,8 +62,8 @@ Test(err, every_kind_has_its_own_exit_status_name_and_hint)
 		cr_assert(eq(int, seen[status]++, 0), "status %d twice", status);
 		struct hp_err err;
 		hp_err_set(&err, kind, 0, "x");
-		cr_assert(ne(str, (char *)hp_err_hint_of(&err), ""));
-		cr_assert(ne(str, (char *)hp_err_kind_name(kind), ""));
+		cr_assert(ne(str, hp_err_hint_of(&err), ""));
+		cr_assert(ne(str, hp_err_kind_name(kind), ""));
 	}
 }
 
@@ -73,5 +73,5 @@ Test(err, own_hint_wins)
 
 	hp_err_set(&err, HP_TRACED, 0, "x");
 	hp_err_hint(&err, "end gdb (pid %d)", 5);
-	cr_assert(eq(str, (char *)hp_err_hint_of(&err), "end gdb (pid 5)"));
+	cr_assert(eq(str, hp_err_hint_of(&err), "end gdb (pid 5)"));
 }
