@@ -16,7 +16,8 @@
 struct report_record {
 	enum wire_record_kind kind;
 	enum wire_action action;
-	const char *module, *name, *text; /* borrowed from report.strings; never NULL, may be "" */
+	const char *module, *name,
+		*text; /* borrowed from report.strings; never NULL, may be "" */
 	uint32_t line, count;
 };
 
@@ -33,6 +34,7 @@ void report_fini(struct report *report);
 
 /* Make the request for the payload; owned bytes. */
 HP_MUST_CHECK int request_encode(uint8_t **out, size_t *len_out, uint32_t flags,
-				 const char *const *modules, size_t module_count, struct hp_err *err);
+				 const char *const *modules, size_t module_count,
+				 struct hp_err *err);
 
 #endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What is asked of the payload, as bytes: a wire_request and the module names behind it. The
+ * payload checks it as strictly as its answer is checked here.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "inject/report/report.h"
+
+/* More names than this are a mistake, and the request shares a few pages with the channel. */
+#define REQUEST_STRINGS_MAX (256u << 10)
+
+static int strings_size(size_t *out, const char *const *modules, size_t count,
+			struct hp_err *err)
+{
+	size_t size = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		size_t len = strlen(modules[i]);
+
+		if (!len)
+			return hp_err_set(err, HP_USAGE, 0, "a module name is empty");
+		if (len >= REQUEST_STRINGS_MAX - size)
+			return hp_err_set(err, HP_USAGE, 0, "too many module names");
+		size += len + 1;
+	}
+	*out = size;
+	return 0;
+}
+
+int request_encode(uint8_t **out, size_t *len_out, uint32_t flags, const char *const *modules,
+		   size_t module_count, struct hp_err *err)
+{
+	struct wire_request header = {
+		WIRE_MAGIC, WIRE_VERSION, flags, (uint32_t)module_count, 0, 0};
+	size_t size, at = sizeof(header);
+	uint8_t *bytes;
+
+	if (strings_size(&size, modules, module_count, err) < 0)
+		return -1;
+	header.strings_size = (uint32_t)size;
+	bytes = malloc(sizeof(header) + size);
+	if (!bytes)
+		return hp_err_set(err, HP_SYSTEM, 0, "no memory for a request of %zu bytes",
+				  size);
+	memcpy(bytes, &header, sizeof(header));
+	for (size_t i = 0; i < module_count; i++) {
+		size_t len = strlen(modules[i]) + 1;
+
+		memcpy(bytes + at, modules[i], len);
+		at += len;
+	}
+	*out = bytes;
+	*len_out = at;
+	return 0;
+}
