@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The worker's way through the channel's states. The invariant: nothing in the program is
+ * written unless RUNNING was swapped for COMMITTING, and the final state is published after
+ * everything else, without the GIL.
+ */
+#include "payload/serve.h"
+
+#include "payload/job.h"
+#include "payload/py.h"
+#include "payload/sys.h"
+
+static int swap_state(struct wire_channel *channel, uint32_t from, uint32_t to)
+{
+	if (!__atomic_compare_exchange_n(&channel->state, &from, to, 0, __ATOMIC_SEQ_CST,
+					 __ATOMIC_SEQ_CST))
+		return -1;
+	sys_futex_wake(&channel->state);
+	return 0;
+}
+
+static int is_past_deadline(const struct wire_channel *channel)
+{
+	return sys_now_ns() >= channel->deadline_ns;
+}
+
+int job_begin_commit(struct job *job)
+{
+	if (is_past_deadline(job->channel) ||
+	    swap_state(job->channel, WIRE_RUNNING, WIRE_COMMITTING)) {
+		job->status = WIRE_STATUS_CANCELLED;
+		return -1;
+	}
+	return 0;
+}
+
+void job_phase(struct job *job, enum wire_phase phase)
+{
+	__atomic_store_n(&job->channel->phase, phase, __ATOMIC_SEQ_CST);
+}
+
+static int is_finalizing(void)
+{
+	if (Py_IsFinalizing)
+		return Py_IsFinalizing();
+	return _Py_IsFinalizing ? _Py_IsFinalizing() : 0;
+}
+
+/* "3.12.1 (main, ...)" as PY_VERSION_HEX without the release level. */
+static uint64_t version_hex(void)
+{
+	const char *at = Py_GetVersion();
+	uint64_t hex = 0;
+
+	for (int part = 0; part < 3; part++, at++) {
+		uint64_t number = 0;
+		for (; *at >= '0' && *at <= '9'; at++)
+			number = number * 10 + (uint64_t)(*at - '0');
+		hex = hex << 8 | (number & 0xff);
+		if (*at != '.')
+			at--;
+	}
+	return hex << 8;
+}
+
+/* What can be said without the GIL. 3.6 and older create the GIL with the first thread; taking
+ * it from here before that would make this thread the owner of an interpreter in use. */
+static enum wire_status judge_interpreter(struct job *job)
+{
+	if (!Py_IsInitialized())
+		return WIRE_STATUS_UNSUPPORTED;
+	if (is_finalizing())
+		return WIRE_STATUS_FINALIZING;
+	job->reply.header->python_version = version_hex();
+	if (job->reply.header->python_version < 0x03070000 &&
+	    !(PyEval_ThreadsInitialized && PyEval_ThreadsInitialized()))
+		return WIRE_STATUS_UNSUPPORTED;
+	return WIRE_STATUS_NONE;
+}
+
+static void serve_with_gil(struct job *job)
+{
+	job_phase(job, WIRE_PHASE_GIL);
+	int64_t before = sys_now_ns();
+	int gil = PyGILState_Ensure();
+	job->reply.header->gil_wait_ns = (uint64_t)(sys_now_ns() - before);
+	if (is_past_deadline(job->channel) ||
+	    swap_state(job->channel, WIRE_PENDING, WIRE_RUNNING))
+		job->status = WIRE_STATUS_CANCELLED;
+	else
+		job_run(job);
+	job_phase(job, WIRE_PHASE_LEAVING);
+	PyGILState_Release(gil);
+}
+
+/* From whatever state the worker left it in; fails when the program outside cancelled, which is
+ * then the final state. */
+static void publish(struct job *job)
+{
+	struct wire_channel *channel = job->channel;
+	uint32_t state = __atomic_load_n(&channel->state, __ATOMIC_SEQ_CST);
+	int is_done = job->status == WIRE_STATUS_APPLIED ||
+		      job->status == WIRE_STATUS_NOTHING_TO_DO ||
+		      job->status == WIRE_STATUS_BROKEN;
+
+	job->reply.header->status = job->status;
+	while (state == WIRE_PENDING || state == WIRE_RUNNING || state == WIRE_COMMITTING) {
+		if (!swap_state(channel, state, is_done ? WIRE_DONE : WIRE_FAILED))
+			return;
+		state = __atomic_load_n(&channel->state, __ATOMIC_SEQ_CST);
+	}
+}
+
+void payload_serve(struct wire_channel *channel)
+{
+	struct job job = {.channel = channel, .status = WIRE_STATUS_NONE};
+	int64_t start = sys_now_ns();
+
+	if (__atomic_load_n(&channel->state, __ATOMIC_SEQ_CST) != WIRE_PENDING)
+		return;
+	reply_init(&job.reply, channel);
+	job.status =
+		is_past_deadline(channel) ? WIRE_STATUS_CANCELLED : judge_interpreter(&job);
+	if (job.status == WIRE_STATUS_NONE)
+		serve_with_gil(&job);
+	job.reply.header->total_ns = (uint64_t)(sys_now_ns() - start);
+	publish(&job);
+}

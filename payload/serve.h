@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the worker thread does between its start and its end.
+ */
+#ifndef PAYLOAD_SERVE_H
+#define PAYLOAD_SERVE_H
+
+#include "payload/wire.h"
+
+#define PAYLOAD_EXPORT __attribute__((visibility("default")))
+
+/* Called once, on a thread of its own that does not hold the GIL. On return the thread does not
+ * hold it either, channel->state is final and the reply is complete (or, when the channel was
+ * cancelled, does not matter). It never touches memfd, image or the thread itself. */
+PAYLOAD_EXPORT void payload_serve(struct wire_channel *channel);
+
+#endif
