@@ -37,7 +37,8 @@ struct maps {
 };
 
 /* Parse text (length len; need not be NUL-terminated). */
-HP_MUST_CHECK int maps_parse(struct maps *out, const char *text, size_t len, struct hp_err *err);
+HP_MUST_CHECK int maps_parse(struct maps *out, const char *text, size_t len,
+			     struct hp_err *err);
 /* Read /proc through procfd, a descriptor of the process's folder in /proc. */
 HP_MUST_CHECK int maps_read(struct maps *out, int procfd, struct hp_err *err);
 void maps_fini(struct maps *maps);
