@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * One ELF file's dynamic symbols and segments, from a file or from the target's memory. The only
- * part that knows libelf. The bytes are foreign: every offset and count is checked.
+ * One ELF file's segments, dynamic symbols and imports, from a file or from the target's
+ * memory. The only part that knows libelf. The bytes are foreign: every offset and count is
+ * checked, and a part that makes no sense is an error or missing, never a read outside of the
+ * file.
  */
 #ifndef INJECT_ELF_ELF_IMAGE_H
 #define INJECT_ELF_ELF_IMAGE_H
@@ -18,6 +20,15 @@ struct elf_symbol {
 	uint64_t value;   /* unrelocated: add the load bias */
 	uint64_t size;
 	bool is_function, is_ifunc, is_weak;
+	bool is_hidden; /* an old version of the name (memcpy@GLIBC_2.2.5), not what new code
+			   gets */
+};
+
+/* A word (in the GOT) that the loader fills with the address of somebody's symbol of that name;
+ * until a lazily bound function is first called it points back into the importing file. */
+struct elf_import {
+	const char *name; /* borrowed from the image */
+	uint64_t slot;    /* unrelocated address of the word */
 };
 
 struct elf_segment {
@@ -26,34 +37,51 @@ struct elf_segment {
 };
 
 struct elf_image {
-	uint16_t machine; /* EM_X86_64 ... */
+	uint16_t machine;  /* EM_X86_64 ... */
 	uint8_t elf_class; /* ELFCLASS32 / ELFCLASS64 */
-	bool is_pie; /* ET_DYN */
-	struct elf_symbol *symbols; /* defined ones only, sorted by name */
+	bool is_pie;       /* ET_DYN */
+	struct elf_symbol
+		*symbols; /* defined ones only, sorted by name; hidden ones after the default */
 	size_t symbol_count;
-	struct elf_symbol **by_value; /* the same, sorted by value */
+	struct elf_symbol **by_value; /* the same, sorted by value; functions first */
+	struct elf_import *imports;   /* in the order of the relocations */
+	size_t import_count;
 	struct elf_segment *segments; /* PT_LOAD */
 	size_t segment_count;
 	uint64_t eh_frame_hdr, eh_frame_hdr_size; /* unrelocated; 0 when there is none */
+	uint64_t dynamic, dynamic_offset,
+		dynamic_size; /* PT_DYNAMIC; size 0 when there is none */
 	uint8_t build_id[32];
 	size_t build_id_len;
-	void *priv;
+	char *strings;   /* owned; what the names point into */
+	uint64_t *reach; /* owned; reach[i]: the highest end among by_value[0..i] */
 };
 
 /* Parse bytes (a whole file, or a snapshot of it laid out as in the file). Symbols come from
- * .dynsym, and from .symtab where the file has one. The image keeps no reference to bytes. */
+ * .dynsym; from .symtab only when there is no .dynsym (a static executable). A 32-bit file
+ * yields its headers alone. The image keeps no reference to bytes. */
 HP_MUST_CHECK int elf_image_parse(struct elf_image *out, struct span bytes, struct hp_err *err);
+/* The same for the headers alone: no symbols, no imports. The first page of a file will do. */
+HP_MUST_CHECK int elf_image_parse_headers(struct elf_image *out, struct span bytes,
+					  struct hp_err *err);
 /* Read the file behind fd. */
 HP_MUST_CHECK int elf_image_read(struct elf_image *out, int fd, struct hp_err *err);
-/* From loaded memory: `read` copies len bytes at vaddr (load bias already added) and returns 0 or -1.
- * Only dynamic symbols. For files that were deleted or replaced on disk. */
+/* From loaded memory: `read` copies len bytes at addr (load bias already added) and returns 0
+ * or -1; base is where the file's first byte is mapped. For files that were deleted or replaced
+ * on disk, and for the vDSO. */
 typedef int (*elf_memory_read)(void *context, uint64_t addr, void *out, size_t len);
-HP_MUST_CHECK int elf_image_read_memory(struct elf_image *out, elf_memory_read read, void *context,
-					uint64_t base, struct hp_err *err);
+HP_MUST_CHECK int elf_image_read_memory(struct elf_image *out, elf_memory_read read,
+					void *context, uint64_t base, struct hp_err *err);
 void elf_image_fini(struct elf_image *image);
 
-/* The defined symbol of that name, or NULL. */
+/* What to add to a symbol's value when the file's first byte is mapped at base. */
+uint64_t elf_image_bias(const struct elf_image *image, uint64_t base);
+
+/* The defined symbol of that name (its default version), or NULL. */
 const struct elf_symbol *elf_image_find(const struct elf_image *image, const char *name);
+/* The import of that name, starting the search behind `after` (NULL: at the first), or NULL. */
+const struct elf_import *elf_image_import(const struct elf_image *image, const char *name,
+					  const struct elf_import *after);
 /* The symbol whose [value, value + size) holds vaddr, or NULL: never "the nearest before". */
 const struct elf_symbol *elf_image_at(const struct elf_image *image, uint64_t vaddr);
 

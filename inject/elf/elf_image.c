@@ -1,0 +1,567 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * From a file's dynamic section to sorted symbols and imports. The section headers are not used
+ * (but for static executables): they are not mapped, and a file may lack them.
+ *
+ * The invariant: an address from the file is only followed through elf_file_chunk().
+ */
+#include "inject/elf/elf_image.h"
+
+#include <elf.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "inject/base/cleanup.h"
+#include "inject/elf/elf_file.h"
+
+/* Bounds for what a file may cost us; the largest known libraries stay a factor of ten below.
+ */
+#define SYMBOLS_MAX  ((uint64_t)1 << 20)
+#define STRINGS_MAX  ((uint64_t)64 << 20)
+#define RELA_MAX     ((uint64_t)128 << 20)
+#define SNAPSHOT_MAX ((uint64_t)256 << 20)
+#define PAGE         4096u
+
+struct parse {
+	struct elf_file file;
+	struct elf_image *image;
+	uint64_t bias; /* glibc adds it to the dynamic section's pointers in memory; 0 for a
+			  file */
+	struct dynamic {
+		uint64_t symtab, strtab, strsz, hash, gnu_hash, versym;
+		uint64_t rela, relasz, jmprel, pltrelsz;
+	} dynamic;
+	const Elf64_Sym *syms;
+	uint64_t sym_count;
+	uint64_t strings_len;
+};
+
+static void parse_fini(struct parse *parse)
+{
+	elf_file_fini(&parse->file);
+}
+
+/* The file offset of a virtual address; UINT64_MAX when no segment has file bytes there. */
+static uint64_t offset_of(const struct elf_image *image, uint64_t vaddr)
+{
+	for (size_t i = 0; i < image->segment_count; i++) {
+		const struct elf_segment *s = &image->segments[i];
+
+		if (vaddr >= s->vaddr && vaddr - s->vaddr < s->filesz)
+			return s->offset + (vaddr - s->vaddr);
+	}
+	return UINT64_MAX;
+}
+
+static const void *chunk_at(const struct parse *parse, uint64_t vaddr, uint64_t len,
+			    enum elf_chunk type)
+{
+	uint64_t offset = offset_of(parse->image, vaddr);
+
+	if (offset == UINT64_MAX && parse->bias)
+		offset = offset_of(parse->image, vaddr - parse->bias);
+	return offset == UINT64_MAX ? NULL : elf_file_chunk(&parse->file, offset, len, type);
+}
+
+static void read_dynamic(struct parse *parse)
+{
+	const struct elf_image *image = parse->image;
+	struct dynamic *d = &parse->dynamic;
+	uint64_t size = image->dynamic_size - image->dynamic_size % sizeof(Elf64_Dyn);
+	const Elf64_Dyn *dyn = NULL;
+
+	if (size <= SYMBOLS_MAX)
+		dyn = elf_file_chunk(&parse->file, image->dynamic_offset, size, ELF_CHUNK_DYN);
+	for (size_t i = 0; dyn && i < size / sizeof(*dyn) && dyn[i].d_tag != DT_NULL; i++) {
+		const struct {
+			Elf64_Sxword tag;
+			uint64_t *field;
+		} wanted[] = {
+			{DT_SYMTAB, &d->symtab}, {DT_STRTAB, &d->strtab},
+			{DT_STRSZ, &d->strsz},   {DT_HASH, &d->hash},
+			{DT_RELA, &d->rela},     {DT_GNU_HASH, &d->gnu_hash},
+			{DT_RELASZ, &d->relasz}, {DT_VERSYM, &d->versym},
+			{DT_JMPREL, &d->jmprel}, {DT_PLTRELSZ, &d->pltrelsz},
+		};
+		for (size_t k = 0; k < sizeof(wanted) / sizeof(*wanted); k++) {
+			if (dyn[i].d_tag == wanted[k].tag)
+				*wanted[k].field = dyn[i].d_un.d_val;
+		}
+	}
+}
+
+/* The chain of the highest bucket ends, by an odd value, at the last symbol. */
+static uint64_t count_in_chain(const struct parse *parse, uint64_t chains, uint64_t first,
+			       uint64_t last)
+{
+	enum { STEP = 64 };
+
+	while (last < SYMBOLS_MAX) {
+		uint64_t at = chains + (last - first) * sizeof(uint32_t), got = STEP;
+		const uint32_t *chain = NULL;
+
+		while (got &&
+		       !(chain = chunk_at(parse, at, got * sizeof(*chain), ELF_CHUNK_WORD)))
+			got /= 2; /* the end of the file is near */
+		if (!chain)
+			return 0;
+		for (uint64_t i = 0; i < got; i++, last++) {
+			if (chain[i] & 1)
+				return last + 1;
+		}
+	}
+	return 0;
+}
+
+/* Neither the dynamic section nor a segment says how many symbols there are: the hash tables
+ * do. */
+static uint64_t count_by_gnu_hash(const struct parse *parse)
+{
+	const uint64_t at = parse->dynamic.gnu_hash;
+	const uint32_t *header = chunk_at(parse, at, 4 * sizeof(uint32_t), ELF_CHUNK_WORD);
+
+	if (!header)
+		return 0;
+	const uint64_t bucket_count = header[0], first = header[1], bloom_words = header[2];
+	const uint64_t buckets_at = at + 4 * sizeof(uint32_t) + bloom_words * sizeof(uint64_t);
+	const uint32_t *buckets = NULL;
+	uint64_t last = 0;
+
+	if (bucket_count <= SYMBOLS_MAX)
+		buckets = chunk_at(parse, buckets_at, bucket_count * sizeof(uint32_t),
+				   ELF_CHUNK_WORD);
+	if (!buckets)
+		return 0;
+	for (uint64_t i = 0; i < bucket_count; i++) {
+		if (buckets[i] > last)
+			last = buckets[i];
+	}
+	if (last < first)
+		return first; /* nothing is exported; what comes before is imported */
+	return count_in_chain(parse, buckets_at + bucket_count * sizeof(uint32_t), first, last);
+}
+
+static uint64_t count_symbols(const struct parse *parse)
+{
+	const uint32_t *hash;
+
+	if (parse->dynamic.gnu_hash)
+		return count_by_gnu_hash(parse);
+	if (!parse->dynamic.hash)
+		return 0;
+	hash = chunk_at(parse, parse->dynamic.hash, 2 * sizeof(uint32_t), ELF_CHUNK_WORD);
+	return hash ? hash[1] : 0; /* one chain entry a symbol */
+}
+
+static int take_strings(struct parse *parse, const void *bytes, uint64_t len,
+			struct hp_err *err)
+{
+	char *strings = malloc(len + 1);
+
+	if (!strings)
+		return hp_err_set(err, HP_SYSTEM, 0,
+				  "no memory for the symbols of an ELF file");
+	memcpy(strings, bytes, len);
+	strings[len] = '\0'; /* so that every name ends */
+	parse->image->strings = strings;
+	parse->strings_len = len;
+	return 0;
+}
+
+static bool is_usable(const struct parse *parse, const Elf64_Sym *sym)
+{
+	unsigned type = ELF64_ST_TYPE(sym->st_info), bind = ELF64_ST_BIND(sym->st_info);
+
+	/* Absolute symbols are the names of versions; a thread-local one's value is no address.
+	 */
+	if (sym->st_shndx == SHN_UNDEF || sym->st_shndx == SHN_ABS ||
+	    sym->st_shndx == SHN_COMMON)
+		return false;
+	if (type != STT_NOTYPE && type != STT_OBJECT && type != STT_FUNC &&
+	    type != STT_GNU_IFUNC)
+		return false;
+	if (bind != STB_GLOBAL && bind != STB_WEAK && bind != STB_LOCAL &&
+	    bind != STB_GNU_UNIQUE)
+		return false;
+	return sym->st_name < parse->strings_len && parse->image->strings[sym->st_name];
+}
+
+static int compare_names(const void *left, const void *right)
+{
+	const struct elf_symbol *a = left, *b = right;
+	int order = strcmp(a->name, b->name);
+
+	if (order)
+		return order;
+	if (a->is_hidden != b->is_hidden)
+		return a->is_hidden ? 1 : -1;
+	return a->value < b->value ? -1 : a->value > b->value;
+}
+
+static int compare_values(const void *left, const void *right)
+{
+	const struct elf_symbol *a = *(struct elf_symbol *const *)left;
+	const struct elf_symbol *b = *(struct elf_symbol *const *)right;
+
+	if (a->value != b->value)
+		return a->value < b->value ? -1 : 1;
+	if (a->is_function != b->is_function)
+		return a->is_function ? -1 : 1;
+	return strcmp(a->name, b->name);
+}
+
+static uint64_t end_of(const struct elf_symbol *symbol)
+{
+	uint64_t end = symbol->value + symbol->size;
+
+	return end < symbol->value ? UINT64_MAX : end;
+}
+
+static int index_values(struct elf_image *image, struct hp_err *err)
+{
+	uint64_t reach = 0;
+
+	image->by_value = calloc(image->symbol_count + 1, sizeof(struct elf_symbol *));
+	image->reach = calloc(image->symbol_count + 1, sizeof(*image->reach));
+	if (!image->by_value || !image->reach)
+		return hp_err_set(err, HP_SYSTEM, 0,
+				  "no memory for the symbols of an ELF file");
+	for (size_t i = 0; i < image->symbol_count; i++)
+		image->by_value[i] = &image->symbols[i];
+	qsort(image->by_value, image->symbol_count, sizeof(*image->by_value), compare_values);
+	for (size_t i = 0; i < image->symbol_count; i++) {
+		uint64_t end = end_of(image->by_value[i]);
+
+		reach = end > reach ? end : reach;
+		image->reach[i] = reach;
+	}
+	return 0;
+}
+
+/* versions may be NULL: then every symbol is the default one. */
+static int take_symbols(struct parse *parse, const uint16_t *versions, struct hp_err *err)
+{
+	struct elf_image *image = parse->image;
+
+	image->symbols = calloc(parse->sym_count + 1, sizeof(*image->symbols));
+	if (!image->symbols)
+		return hp_err_set(err, HP_SYSTEM, 0,
+				  "no memory for the symbols of an ELF file");
+	for (uint64_t i = 1; i < parse->sym_count; i++) {
+		const Elf64_Sym *sym = &parse->syms[i];
+		unsigned type = ELF64_ST_TYPE(sym->st_info);
+
+		if (!is_usable(parse, sym))
+			continue;
+		image->symbols[image->symbol_count++] = (struct elf_symbol){
+			.name = image->strings + sym->st_name,
+			.value = sym->st_value,
+			.size = sym->st_size,
+			.is_function = type == STT_FUNC || type == STT_GNU_IFUNC,
+			.is_ifunc = type == STT_GNU_IFUNC,
+			.is_weak = ELF64_ST_BIND(sym->st_info) == STB_WEAK,
+			.is_hidden = versions && (versions[i] & 0x8000u),
+		};
+	}
+	qsort(image->symbols, image->symbol_count, sizeof(*image->symbols), compare_names);
+	return index_values(image, err);
+}
+
+static bool fills_slot(const struct elf_image *image, uint64_t type)
+{
+	switch (image->machine) {
+	case EM_X86_64:
+		return type == R_X86_64_GLOB_DAT || type == R_X86_64_JUMP_SLOT;
+	case EM_AARCH64:
+		return type == R_AARCH64_GLOB_DAT || type == R_AARCH64_JUMP_SLOT;
+	default:
+		return false;
+	}
+}
+
+static void add_import(struct parse *parse, const Elf64_Rela *rela)
+{
+	struct elf_image *image = parse->image;
+	uint64_t index = ELF64_R_SYM(rela->r_info);
+	const Elf64_Sym *sym;
+
+	if (!fills_slot(image, ELF64_R_TYPE(rela->r_info)) || !index ||
+	    index >= parse->sym_count)
+		return;
+	sym = &parse->syms[index];
+	if (sym->st_name >= parse->strings_len || !image->strings[sym->st_name])
+		return;
+	image->imports[image->import_count++] = (struct elf_import){
+		.name = image->strings + sym->st_name,
+		.slot = rela->r_offset,
+	};
+}
+
+static int take_imports(struct parse *parse, struct hp_err *err)
+{
+	const struct dynamic *d = &parse->dynamic;
+	const struct {
+		uint64_t at, size;
+	} tables[] = {{d->rela, d->relasz}, {d->jmprel, d->pltrelsz}};
+	const Elf64_Rela *relas[2] = {NULL, NULL};
+	uint64_t counts[2] = {0, 0}, slots = 0;
+
+	for (size_t t = 0; t < 2; t++) {
+		counts[t] = tables[t].size / sizeof(Elf64_Rela);
+		if (tables[t].at && tables[t].size <= RELA_MAX)
+			relas[t] = chunk_at(parse, tables[t].at, counts[t] * sizeof(Elf64_Rela),
+					    ELF_CHUNK_RELA);
+		for (uint64_t i = 0; relas[t] && i < counts[t]; i++)
+			slots += fills_slot(parse->image, ELF64_R_TYPE(relas[t][i].r_info));
+	}
+	parse->image->imports = calloc(slots + 1, sizeof(*parse->image->imports));
+	if (!parse->image->imports)
+		return hp_err_set(err, HP_SYSTEM, 0,
+				  "no memory for the symbols of an ELF file");
+	for (size_t t = 0; t < 2; t++) {
+		for (uint64_t i = 0; relas[t] && i < counts[t]; i++)
+			add_import(parse, &relas[t][i]);
+	}
+	return 0;
+}
+
+/* A static executable: no dynamic section, but perhaps a symbol table for debuggers. */
+static int parse_symtab(struct parse *parse, struct hp_err *err)
+{
+	struct elf_symtab table;
+	const void *strings;
+
+	if (!elf_file_symtab(&parse->file, &table) || table.strings_size > STRINGS_MAX ||
+	    table.size / sizeof(Elf64_Sym) > SYMBOLS_MAX)
+		return 0;
+	parse->sym_count = table.size / sizeof(Elf64_Sym);
+	parse->syms = elf_file_chunk(&parse->file, table.offset,
+				     parse->sym_count * sizeof(Elf64_Sym), ELF_CHUNK_SYM);
+	strings = elf_file_chunk(&parse->file, table.strings_offset, table.strings_size,
+				 ELF_CHUNK_BYTES);
+	if (!parse->syms || !strings)
+		return 0;
+	if (take_strings(parse, strings, table.strings_size, err) < 0)
+		return -1;
+	return take_symbols(parse, NULL, err);
+}
+
+static int parse_dynamic(struct parse *parse, struct hp_err *err)
+{
+	const struct dynamic *d = &parse->dynamic;
+	const void *strings = NULL;
+	const uint16_t *versions = NULL;
+
+	parse->sym_count = count_symbols(parse);
+	if (d->strsz <= STRINGS_MAX)
+		strings = chunk_at(parse, d->strtab, d->strsz, ELF_CHUNK_BYTES);
+	if (parse->sym_count && parse->sym_count <= SYMBOLS_MAX)
+		parse->syms = chunk_at(parse, d->symtab, parse->sym_count * sizeof(Elf64_Sym),
+				       ELF_CHUNK_SYM);
+	if (!parse->syms || !strings)
+		return hp_err_set(err, HP_UNSUPPORTED, 0,
+				  "an ELF file with a broken symbol table");
+	if (d->versym)
+		versions = chunk_at(parse, d->versym, parse->sym_count * sizeof(*versions),
+				    ELF_CHUNK_HALF);
+	if (take_strings(parse, strings, d->strsz, err) < 0 ||
+	    take_symbols(parse, versions, err) < 0)
+		return -1;
+	return take_imports(parse, err);
+}
+
+static int parse_tables(struct parse *parse, struct hp_err *err)
+{
+	if (parse->image->elf_class != ELFCLASS64)
+		return 0;
+	read_dynamic(parse);
+	return parse->dynamic.symtab ? parse_dynamic(parse, err) : parse_symtab(parse, err);
+}
+
+static int parse_file(struct elf_image *out, struct parse *parse, bool headers_only,
+		      struct hp_err *err)
+{
+	struct elf_image image = {0};
+
+	parse->image = &image;
+	if (elf_file_headers(&parse->file, &image, err) < 0 ||
+	    (!headers_only && parse_tables(parse, err) < 0)) {
+		elf_image_fini(&image);
+		return -1;
+	}
+	*out = image;
+	return 0;
+}
+
+int elf_image_parse(struct elf_image *out, struct span bytes, struct hp_err *err)
+{
+	_cleanup_(parse_fini) struct parse parse = {0};
+
+	if (elf_file_from_bytes(&parse.file, bytes, err) < 0)
+		return -1;
+	return parse_file(out, &parse, false, err);
+}
+
+int elf_image_read(struct elf_image *out, int fd, struct hp_err *err)
+{
+	_cleanup_(parse_fini) struct parse parse = {0};
+
+	if (elf_file_open(&parse.file, fd, err) < 0)
+		return -1;
+	return parse_file(out, &parse, false, err);
+}
+
+/* Section headers are not mapped: libelf must not look for them in what is there instead. */
+static void forget_sections(void *bytes, size_t len)
+{
+	Elf64_Ehdr ehdr;
+
+	if (len < sizeof(ehdr))
+		return;
+	memcpy(&ehdr, bytes, sizeof(ehdr));
+	if (ehdr.e_ident[EI_CLASS] != ELFCLASS64)
+		return;
+	ehdr.e_shoff = 0;
+	ehdr.e_shnum = 0;
+	ehdr.e_shstrndx = 0;
+	memcpy(bytes, &ehdr, sizeof(ehdr));
+}
+
+int elf_image_parse_headers(struct elf_image *out, struct span bytes, struct hp_err *err)
+{
+	_cleanup_(parse_fini) struct parse parse = {0};
+	_cleanup_free_ uint8_t *copy = malloc(bytes.len + 1);
+
+	if (!copy)
+		return hp_err_set(err, HP_SYSTEM, 0, "no memory for an ELF header");
+	if (bytes.len)
+		memcpy(copy, bytes.data, bytes.len);
+	forget_sections(copy, bytes.len);
+	if (elf_file_from_bytes(&parse.file, (struct span){copy, bytes.len}, err) < 0)
+		return -1;
+	return parse_file(out, &parse, true, err);
+}
+
+uint64_t elf_image_bias(const struct elf_image *image, uint64_t base)
+{
+	for (size_t i = 0; i < image->segment_count; i++) {
+		const struct elf_segment *s = &image->segments[i];
+
+		/* The segment with the file's first byte; its address and offset agree modulo a
+		 * page. */
+		if (s->offset < PAGE && s->filesz)
+			return base - (s->vaddr - s->offset);
+	}
+	return image->is_pie ? base : 0;
+}
+
+static uint64_t snapshot_size(const struct elf_image *image)
+{
+	uint64_t size = 0;
+
+	for (size_t i = 0; i < image->segment_count; i++) {
+		const struct elf_segment *s = &image->segments[i];
+		uint64_t end = s->offset + s->filesz;
+
+		if (end < s->offset || end > SNAPSHOT_MAX)
+			return 0;
+		size = end > size ? end : size;
+	}
+	return size;
+}
+
+int elf_image_read_memory(struct elf_image *out, elf_memory_read read, void *context,
+			  uint64_t base, struct hp_err *err)
+{
+	_cleanup_(elf_image_fini) struct elf_image headers = {0};
+	_cleanup_(parse_fini) struct parse parse = {0};
+	_cleanup_free_ uint8_t *bytes = NULL;
+	uint8_t page[PAGE];
+
+	if (read(context, base, page, sizeof(page)) < 0)
+		return hp_err_set(err, HP_SYSTEM, 0, "an ELF header in memory cannot be read");
+	if (elf_image_parse_headers(&headers, (struct span){page, sizeof(page)}, err) < 0)
+		return -1;
+	uint64_t size = snapshot_size(&headers);
+	if (size < sizeof(Elf64_Ehdr) || !(bytes = calloc(1, size)))
+		return hp_err_set(err, HP_UNSUPPORTED, 0,
+				  "an ELF file in memory of a senseless size");
+	parse.bias = elf_image_bias(&headers, base);
+	for (size_t i = 0; i < headers.segment_count; i++) {
+		const struct elf_segment *s = &headers.segments[i];
+
+		if (s->filesz && s->read &&
+		    read(context, parse.bias + s->vaddr, bytes + s->offset, s->filesz) < 0)
+			return hp_err_set(err, HP_SYSTEM, 0,
+					  "an ELF file in memory cannot be read");
+	}
+	forget_sections(bytes, size);
+	if (elf_file_from_bytes(&parse.file, (struct span){bytes, size}, err) < 0)
+		return -1;
+	return parse_file(out, &parse, false, err);
+}
+
+void elf_image_fini(struct elf_image *image)
+{
+	free(image->symbols);
+	free(image->by_value);
+	free(image->imports);
+	free(image->segments);
+	free(image->strings);
+	free(image->reach);
+	*image = (struct elf_image){0};
+}
+
+const struct elf_symbol *elf_image_find(const struct elf_image *image, const char *name)
+{
+	size_t low = 0, high = image->symbol_count;
+
+	while (low < high) { /* the first of several of that name: the default version */
+		size_t middle = low + (high - low) / 2;
+
+		if (strcmp(image->symbols[middle].name, name) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == image->symbol_count || strcmp(image->symbols[low].name, name) != 0)
+		return NULL;
+	return &image->symbols[low];
+}
+
+const struct elf_import *elf_image_import(const struct elf_image *image, const char *name,
+					  const struct elf_import *after)
+{
+	size_t i = after ? (size_t)(after - image->imports) + 1 : 0;
+
+	for (; i < image->import_count; i++) {
+		if (!strcmp(image->imports[i].name, name))
+			return &image->imports[i];
+	}
+	return NULL;
+}
+
+const struct elf_symbol *elf_image_at(const struct elf_image *image, uint64_t vaddr)
+{
+	const struct elf_symbol *found = NULL;
+	size_t low = 0, high = image->symbol_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (image->by_value[middle]->value <= vaddr)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	/* Backwards from the last that starts at or before vaddr, while one may still hold it.
+	 */
+	for (size_t i = low; i > 0 && image->reach[i - 1] > vaddr; i--) {
+		const struct elf_symbol *symbol = image->by_value[i - 1];
+
+		if (vaddr >= end_of(symbol) || (found && found->value != symbol->value))
+			continue;
+		found = symbol; /* of aliases the first: a function before data */
+	}
+	return found;
+}
