@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Everything that is known about a process before anything of it is touched: who it is, which ELF
- * files it has mapped, which Python and which libc. Made from /proc and ELF files alone.
+ * Everything that is known about a process before anything of it is touched: who it is, which
+ * ELF files it has mapped, which Python and which libc. Made from /proc and ELF files alone.
  *
  * The invariant: a struct target never changes after target_describe(); nobody here stops or
  * writes to the process.
@@ -20,44 +20,61 @@
 #include "inject/proc/maps.h"
 #include "inject/proc/procfs.h"
 
-struct module { /* one ELF file as mapped in the target */
-	const char *path; /* borrowed from target.maps */
-	remote_addr start, end; /* first to last mapping of it */
+struct module {                 /* one ELF file as mapped in the target, or the vDSO */
+	const char *path;       /* borrowed from target.maps; "[vdso]" for the vDSO */
+	remote_addr start, end; /* its whole extent, .bss included; end is page-aligned */
 	uint64_t bias;          /* what to add to a symbol's value */
 	bool deleted;           /* the file was replaced or removed on disk */
-	bool loaded;            /* image is filled; see module_image() */
-	struct elf_image image;
+	bool loaded;            /* image has symbols and imports too, not the headers alone */
+	struct elf_image image; /* machine, segments and eh_frame_hdr are always there */
 };
 
 enum libc_flavour { LIBC_NONE, LIBC_GLIBC, LIBC_MUSL };
 
+enum python_kind { PYTHON_NONE, PYTHON_CPYTHON, PYTHON_CPYTHON2, PYTHON_PYPY, PYTHON_GRAALPY };
+
+#define PYTHON_MICRO_UNKNOWN 255
+
 struct python_info {
-	const struct module *module; /* libpythonX.Y.so or the executable; borrowed from modules */
-	uint8_t major, minor, micro;
+	enum python_kind kind;
+	const struct module
+		*module; /* libpythonX.Y.so or the executable; borrowed from modules */
+	uint8_t major, minor,
+		micro; /* 0.0 when unknown (PyPy); micro may be PYTHON_MICRO_UNKNOWN */
 	bool debug_build, free_threaded;
-	char version[32]; /* "3.12.1", "3.11.2 debug" for people */
+	bool initialized; /* as far as can be seen from outside; always true for 3.6 */
+	bool finalizing;
+	char version[32]; /* "3.12.1", "3.11.2 debug", "PyPy" for people */
 };
 
 struct libc_info {
 	enum libc_flavour flavour;
-	const struct module *module;        /* libc.so.6 */
-	const struct module *loader;        /* ld-linux-x86-64.so.2 */
-	const struct module *pthread;       /* libpthread.so.0 before glibc 2.34, else = module */
-	const struct module *malloc_module; /* whose malloc is called: libc, or jemalloc by LD_PRELOAD */
-	remote_addr restore_rt;  /* libc's __restore_rt: mov $15,%rax; syscall */
-	remote_addr syscall_ret; /* a "syscall; ret" in libc's text */
+	const struct module *module;  /* libc.so.6 */
+	const struct module *loader;  /* ld-linux-x86-64.so.2 */
+	const struct module *pthread; /* libpthread.so.0 before glibc 2.34, else = module */
+	const struct module
+		*malloc_module; /* whose malloc is called: libc, or jemalloc by LD_PRELOAD */
+	remote_addr restore_rt; /* libc's __restore_rt: mov $15,%rax; syscall. Always found with
+				   glibc */
+	remote_addr syscall_ret; /* a "syscall; ret" in libc's text. Always found with glibc */
 };
 
 struct target {
 	pid_t pid;
-	int pidfd, procfd;   /* owned; guards against pid reuse */
+	int pidfd,
+		procfd; /* owned; guards against pid reuse. pidfd is -1 where there are none */
 	uint64_t start_time; /* clock ticks since boot */
 	struct proc_status status;
+	bool is_kernel_thread;
 	char exe[256];     /* as /proc/PID/exe reads, for people */
 	char command[256]; /* the command line on one line, control characters replaced */
 	struct maps maps;
-	struct module *modules; /* by address; owned */
+	struct module *modules; /* by address; owned. What is loaded: see target_symbol() */
 	size_t module_count;
+	const struct module
+		*executable; /* borrowed from modules; NULL when it cannot be told */
+	uint8_t auxv[768];   /* as the kernel set it up at exec(): tells a later exec() apart */
+	size_t auxv_len;
 	struct python_info python;
 	struct libc_info libc;
 };
@@ -68,30 +85,35 @@ enum target_depth {
 	TARGET_FULL,     /* also libc, gadgets; every obstacle that can be known is an error */
 };
 
-/* Fill *out. With TARGET_FULL each obstacle is an error with its own kind and hint: no such
- * process, zombie, stopped, traced (and by whom), another user's, not Python, PyPy, Python 2,
- * unsupported version, other machine or word size, statically linked libc, musl. */
+/* Fill *out. With TARGET_IDENTIFY a stopped or traced process and a Python that cannot be
+ * served are no errors; a process without any Python is. With TARGET_FULL each obstacle is an
+ * error with its own kind and hint: no such process, zombie, stopped, traced (and by whom),
+ * another user's, not Python, PyPy, Python 2, unsupported version, other machine or word size,
+ * statically linked libc, musl. */
 HP_MUST_CHECK int target_describe(struct target *out, pid_t pid, enum target_depth depth,
 				  struct hp_err *err);
 void target_fini(struct target *target);
 
-/* The same checks as one list, for doctor: every obstacle, not the first alone. Each is a filled
- * hp_err. Returns how many (0: nothing stands in the way), at most capacity. */
+/* The same checks as one list, for doctor: every obstacle, not the first alone. Each is a
+ * filled hp_err. Returns how many (0: nothing stands in the way), at most capacity. */
 size_t target_obstacles(pid_t pid, struct hp_err *obstacles, size_t capacity);
 
-/* Turn an EPERM of ptrace or of a /proc file into the reason and the remedy: already traced, other
- * user, not dumpable, Yama 1-3, missing capability, user namespace. Fills *err, returns -1. */
+/* Turn an EPERM of ptrace or of a /proc file into the reason and the remedy: already traced,
+ * other user, not dumpable, Yama 1-3, missing capability, user namespace. Fills *err, returns
+ * -1. */
 int target_diagnose_eperm(const struct target *target, const char *what, struct hp_err *err);
 
-/* Whether the process is still the one described (pidfd) and alive. */
+/* Whether the process is still the one described, alive, and has not replaced itself by exec().
+ */
 bool target_alive(const struct target *target);
 
 /* The module that holds addr, or NULL. */
 const struct module *target_module_at(const struct target *target, remote_addr addr);
 
-/* The address of a function that the target's own code would reach by that name, looked up in the
- * order executable, libpython, libc, libpthread, the others. 0 when nobody defines it. IFUNCs are
- * not returned. */
+/* The address of a function or variable that the target's own code would reach by that name:
+ * names that begin with Py or _Py in the chosen Python first, then executable, libpython, libc,
+ * libpthread, loader, vDSO, the provider of malloc. 0 when none of these defines it. IFUNCs are
+ * not returned. Files other than these are not loaded and not searched. */
 remote_addr target_symbol(const struct target *target, const char *name);
 
 /* All running processes in which a Python is mapped; for list. Owned array of pids. */
@@ -99,7 +121,7 @@ HP_MUST_CHECK int target_find_pythons(pid_t **pids_out, size_t *count_out, struc
 
 /* Copy len bytes at addr of the target; short reads are errors. Uses process_vm_readv and falls
  * back to /proc/PID/mem. */
-HP_MUST_CHECK int target_read(const struct target *target, remote_addr addr, void *out, size_t len,
-			      struct hp_err *err);
+HP_MUST_CHECK int target_read(const struct target *target, remote_addr addr, void *out,
+			      size_t len, struct hp_err *err);
 
 #endif

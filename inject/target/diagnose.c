@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What of a process's state stands in the way, and why the kernel said no: each with its
+ * remedy.
+ *
+ * The invariant: a hint names a command that works for this process, not a class of commands.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "inject/base/cleanup.h"
+#include "inject/proc/scan.h"
+#include "inject/target/parts.h"
+
+#define CAP_BIT_SYS_PTRACE 19 /* include/uapi/linux/capability.h */
+
+static bool is_ended(char state)
+{
+	return state == 'Z' || state == 'X' || state == 'x';
+}
+
+static int check_thread_id(const struct target *target, struct hp_err *err)
+{
+	if (target->status.tgid == target->pid)
+		return 0;
+	hp_err_set(err, HP_NO_PROCESS, 0, "%d is a thread of process %d, not a process",
+		   target->pid, target->status.tgid);
+	return hp_err_hint(err, "pyhotpatch attach %d", target->status.tgid);
+}
+
+static int check_zombie(const struct target *target, struct hp_err *err)
+{
+	const struct proc_status *status = &target->status;
+
+	if (!is_ended(status->state))
+		return 0;
+	if (status->threads > 1) {
+		hp_err_set(err, HP_ZOMBIE, 0, "the main thread of process %d (%s) has ended",
+			   target->pid, status->name);
+		return hp_err_hint(err, "restart the service: Python needs its main thread");
+	}
+	hp_err_set(err, HP_ZOMBIE, 0, "process %d (%s) has ended and is a zombie", target->pid,
+		   status->name);
+	return hp_err_hint(err, "it is gone; its parent, process %d, has not collected it yet",
+			   status->ppid);
+}
+
+static int check_kernel_thread(const struct target *target, struct hp_err *err)
+{
+	if (!target->is_kernel_thread)
+		return 0;
+	return hp_err_set(err, HP_NOT_PYTHON, 0, "process %d (%s) is a kernel thread",
+			  target->pid, target->status.name);
+}
+
+int target_check_exists(const struct target *target, struct hp_err *err)
+{
+	if (check_thread_id(target, err) < 0 || check_zombie(target, err) < 0)
+		return -1;
+	return check_kernel_thread(target, err);
+}
+
+/* The name of any process; "a process" when it cannot be read. */
+static void name_of(char *out, size_t len, pid_t pid)
+{
+	struct proc_status status;
+	struct hp_err ignored;
+	_cleanup_fd_ int fd = -1;
+
+	snprintf(out, len, "a process");
+	if (procfs_open(&fd, pid, &ignored) == 0 &&
+	    proc_status_read(&status, fd, "status", &ignored) == 0)
+		snprintf(out, len, "%s", status.name);
+}
+
+static int check_traced(const struct target *target, struct hp_err *err)
+{
+	pid_t tracer = target->status.tracer;
+	char name[64];
+
+	if (!tracer && target->status.state != 't')
+		return 0;
+	if (!tracer) /* the tracer lives in a PID namespace outside of ours */
+		return hp_err_set(err, HP_TRACED, 0, "process %d is already traced",
+				  target->pid);
+	name_of(name, sizeof(name), tracer);
+	hp_err_set(err, HP_TRACED, 0, "process %d is already traced by %s (pid %d)",
+		   target->pid, name, tracer);
+	return hp_err_hint(err, "end %s (pid %d) or let it detach, then attach again", name,
+			   tracer);
+}
+
+static int check_stopped(const struct target *target, struct hp_err *err)
+{
+	if (target->status.state != 'T' || target->status.tracer)
+		return 0;
+	hp_err_set(err, HP_STOPPED, 0, "process %d (%s) is stopped", target->pid,
+		   target->status.name);
+	return hp_err_hint(err, "kill -CONT %d, then attach again", target->pid);
+}
+
+static int check_seccomp(const struct target *target, struct hp_err *err)
+{
+	if (target->status.seccomp_mode != 1)
+		return 0;
+	hp_err_set(err, HP_UNSUPPORTED, 0, "process %d is in seccomp's strict mode",
+		   target->pid);
+	return hp_err_hint(err,
+			   "no thread can be started there; restart it without strict seccomp");
+}
+
+/* Opening mem asks the kernel the very question that ptrace would (PTRACE_MODE_ATTACH, Yama
+ * included; fs/proc/base.c, proc_mem_open), without touching the process. */
+static int check_access(const struct target *target, struct hp_err *err)
+{
+	_cleanup_fd_ int fd = openat(target->procfd, "mem", O_RDONLY | O_CLOEXEC);
+
+	if (fd >= 0 || (errno != EACCES && errno != EPERM))
+		return 0;
+	return target_diagnose_eperm(target, "attach", err);
+}
+
+const state_check state_checks[] = {
+	check_traced,
+	check_stopped,
+	check_seccomp,
+	check_access,
+};
+const size_t state_check_count = sizeof(state_checks) / sizeof(*state_checks);
+
+/* What is known about us and the machine when the kernel has said no. */
+struct refusal {
+	const struct target *target;
+	const char *what;
+	struct proc_status self;
+	bool self_known;
+	int yama; /* -1 when there is no Yama */
+};
+
+static int yama_scope(void)
+{
+	_cleanup_free_ char *text = NULL;
+	struct hp_err ignored;
+	size_t len;
+	uint64_t value;
+	_cleanup_fd_ int root = open(procfs_root(), O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (root < 0 ||
+	    procfs_read(&text, &len, root, "sys/kernel/yama/ptrace_scope", &ignored) < 0)
+		return -1;
+	struct scan scan = scan_of(text, len);
+	return scan_number(&scan, 10, &value) && value <= 3 ? (int)value : -1;
+}
+
+static bool may_ptrace_all(const struct refusal *r)
+{
+	return r->self_known && (r->self.cap_eff >> CAP_BIT_SYS_PTRACE & 1);
+}
+
+static void user_name(char *out, size_t len, uid_t uid)
+{
+	const struct passwd *entry = getpwuid(uid);
+
+	if (entry)
+		snprintf(out, len, "%s", entry->pw_name);
+	else
+		snprintf(out, len, "uid %u", uid);
+}
+
+static int sudo_hint(struct hp_err *err, const struct refusal *r)
+{
+	if (geteuid() == 0) /* root without the capability: a container */
+		return hp_err_hint(
+			err,
+			"give the container CAP_SYS_PTRACE (docker run --cap-add SYS_PTRACE), or attach from the host");
+	return hp_err_hint(err, "sudo pyhotpatch attach %d", r->target->pid);
+}
+
+static int because_other_user(const struct refusal *r, struct hp_err *err)
+{
+	const struct proc_status *status = &r->target->status;
+	uid_t us = r->self.uid;
+	char name[64];
+
+	if (may_ptrace_all(r) ||
+	    (status->uid == us && status->euid == us && status->suid == us))
+		return 0;
+	user_name(name, sizeof(name), status->uid);
+	if (status->uid == us)
+		hp_err_set(
+			err, HP_PERMISSION, 0,
+			"may not %s: process %d runs with the rights of another user (set-uid)",
+			r->what, r->target->pid);
+	else
+		hp_err_set(err, HP_PERMISSION, 0, "may not %s: process %d belongs to %s",
+			   r->what, r->target->pid, name);
+	return sudo_hint(err, r);
+}
+
+static int because_yama(const struct refusal *r, struct hp_err *err)
+{
+	if (r->yama == 3) {
+		hp_err_set(
+			err, HP_PERMISSION, 0,
+			"may not %s: this machine forbids it for everybody (Yama's ptrace_scope is 3)",
+			r->what);
+		return hp_err_hint(
+			err,
+			"set kernel.yama.ptrace_scope below 3 in /etc/sysctl.d and reboot");
+	}
+	if (may_ptrace_all(r) || r->yama < 1)
+		return 0;
+	hp_err_set(err, HP_PERMISSION, 0,
+		   "may not %s process %d: Yama's ptrace_scope is %d (%s)", r->what,
+		   r->target->pid, r->yama,
+		   r->yama == 1 ? "only its own parents may" : "only administrators may");
+	return sudo_hint(err, r);
+}
+
+static int because_privileged(const struct refusal *r, struct hp_err *err)
+{
+	if (may_ptrace_all(r) || !(r->target->status.cap_prm & ~r->self.cap_prm))
+		return 0;
+	hp_err_set(err, HP_PERMISSION, 0,
+		   "may not %s: process %d has capabilities that you have not", r->what,
+		   r->target->pid);
+	return sudo_hint(err, r);
+}
+
+/* A process that is not dumpable has its files in /proc given to root (fs/proc/base.c,
+ * task_dump_owner). */
+static int because_not_dumpable(const struct refusal *r, struct hp_err *err)
+{
+	struct stat st;
+
+	if (may_ptrace_all(r) || fstatat(r->target->procfd, "maps", &st, 0) < 0 ||
+	    st.st_uid == r->target->status.euid)
+		return 0;
+	hp_err_set(
+		err, HP_PERMISSION, 0,
+		"may not %s: process %d is protected (not dumpable: it changed its user, or its program may not be read)",
+		r->what, r->target->pid);
+	return sudo_hint(err, r);
+}
+
+static int because_namespace(const struct refusal *r, struct hp_err *err)
+{
+	char theirs[64] = "", ours[64] = "", path[256];
+
+	snprintf(path, sizeof(path), "%s/self/ns/user", procfs_root());
+	if (readlinkat(r->target->procfd, "ns/user", theirs, sizeof(theirs) - 1) <= 0 ||
+	    readlink(path, ours, sizeof(ours) - 1) <= 0 || !strcmp(theirs, ours))
+		return 0;
+	hp_err_set(err, HP_PERMISSION, 0,
+		   "may not %s: process %d lives in another user namespace", r->what,
+		   r->target->pid);
+	return hp_err_hint(
+		err,
+		"run pyhotpatch on the host, outside of every container: sudo pyhotpatch attach PID");
+}
+
+int target_diagnose_eperm(const struct target *target, const char *what, struct hp_err *err)
+{
+	static int (*const causes[])(const struct refusal *, struct hp_err *) = {
+		because_other_user,   because_yama,      because_privileged,
+		because_not_dumpable, because_namespace,
+	};
+	struct refusal r = {.target = target, .what = what, .yama = yama_scope()};
+	struct target now = *target;
+	struct hp_err ignored;
+	_cleanup_fd_ int self = -1;
+
+	/* A tracer may have come since the description was made. */
+	if (proc_status_read(&now.status, target->procfd, "status", &ignored) < 0)
+		now.status = target->status;
+	if (check_traced(&now, err) < 0)
+		return -1;
+	r.self_known = procfs_open(&self, getpid(), &ignored) == 0 &&
+		       proc_status_read(&r.self, self, "status", &ignored) == 0;
+	if (!r.self_known)
+		r.self.uid = getuid();
+	for (size_t i = 0; i < sizeof(causes) / sizeof(*causes); i++) {
+		if (causes[i](&r, err) < 0)
+			return -1;
+	}
+	hp_err_set(err, HP_PERMISSION, 0, "may not %s: the kernel forbids it for process %d",
+		   what, target->pid);
+	return hp_err_hint(
+		err,
+		"a security module (SELinux, AppArmor) or a container's seccomp profile forbids ptrace");
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Which libc, loader and allocator a process uses, and two pieces of libc's code that we return
+ * through: the target's text is never written, so what we need must already be there.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "inject/base/cleanup.h"
+#include "inject/target/parts.h"
+
+struct file_names {
+	const char *soname;    /* the whole name */
+	const char *versioned; /* the beginning of "libc-2.31.so", as glibc named files
+				  before 2.34 */
+};
+
+static struct module *module_named(const struct target *target, const struct file_names *names)
+{
+	for (size_t i = 0; i < target->module_count; i++) {
+		const char *base = path_base(target->modules[i].path);
+		size_t len = strlen(names->versioned);
+
+		if (!strcmp(base, names->soname) || (!strncmp(base, names->versioned, len) &&
+						     base[len] >= '0' && base[len] <= '9'))
+			return &target->modules[i];
+	}
+	return NULL;
+}
+
+static struct module *musl_of(const struct target *target)
+{
+	for (size_t i = 0; i < target->module_count; i++) {
+		const char *base = path_base(target->modules[i].path);
+
+		if (!strncmp(base, "ld-musl-", 8) || !strncmp(base, "libc.musl-", 10))
+			return &target->modules[i];
+	}
+	return NULL;
+}
+
+struct gadget {
+	const uint8_t *bytes;
+	size_t len;
+	remote_addr *found;
+};
+
+static void find_in(const struct gadget *gadgets, size_t count, const uint8_t *text, size_t len,
+		    uint64_t at)
+{
+	for (size_t i = 0; i < count; i++) {
+		const uint8_t *hit;
+
+		if (!addr_is_null(*gadgets[i].found))
+			continue;
+		hit = memmem(text, len, gadgets[i].bytes, gadgets[i].len);
+		if (hit)
+			*gadgets[i].found = addr_of(at + (uint64_t)(hit - text));
+	}
+}
+
+/* Search libc's text as it is in memory; both are usually in its first quarter. */
+static int find_gadgets(struct target *target, struct hp_err *err)
+{
+	/* mov $__NR_rt_sigreturn,%rax; syscall: the exact bytes that unwinders know a signal
+	 * frame by (glibc sysdeps/unix/sysv/linux/x86_64/libc_sigaction.c); the second any raw
+	 * system call. */
+	static const uint8_t restore_rt[] = {0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05};
+	static const uint8_t syscall_ret[] = {0x0f, 0x05, 0xc3};
+	enum { CHUNK = 128 << 10, OVERLAP = 16 };
+	struct libc_info *libc = &target->libc;
+	const struct gadget gadgets[] = {
+		{restore_rt, sizeof(restore_rt), &libc->restore_rt},
+		{syscall_ret, sizeof(syscall_ret), &libc->syscall_ret},
+	};
+	_cleanup_free_ uint8_t *text = malloc(CHUNK);
+
+	if (!text)
+		return hp_err_set(err, HP_SYSTEM, 0, "no memory for libc's code");
+	for (size_t i = 0; i < libc->module->image.segment_count; i++) {
+		const struct elf_segment *s = &libc->module->image.segments[i];
+		uint64_t start = libc->module->bias + s->vaddr, done = 0;
+
+		while (s->exec && done < s->filesz) {
+			size_t len = s->filesz - done < CHUNK ? s->filesz - done : CHUNK;
+
+			if (target_read(target, addr_of(start + done), text, len, err) < 0)
+				return -1;
+			find_in(gadgets, 2, text, len, start + done);
+			if (!addr_is_null(libc->restore_rt) && !addr_is_null(libc->syscall_ret))
+				return 0;
+			done += len < CHUNK ? len : CHUNK - OVERLAP;
+		}
+	}
+	return hp_err_set(
+		err, HP_UNSUPPORTED, 0,
+		"the libc of process %d (%s) lacks the code that signal handlers return through",
+		target->pid, libc->module->path);
+}
+
+/* Whose malloc it is can be preloaded, or linked into the executable: what the slots are bound
+ * to decides. Python's is asked first, since that is the one which is called. */
+static int find_malloc(struct target *target, struct hp_err *err)
+{
+	const struct module *importers[] = {
+		target->python.module,
+		target->executable,
+		target->libc.module,
+	};
+	const struct module *provider = NULL;
+
+	for (size_t i = 0; i < sizeof(importers) / sizeof(*importers) && !provider; i++)
+		provider = module_bound_to(target, importers[i], "malloc");
+	if (!provider)
+		provider = target->libc.module;
+	target->libc.malloc_module = provider;
+	return module_load(target, &target->modules[provider - target->modules], err);
+}
+
+static int no_glibc(struct target *target, struct hp_err *err)
+{
+	if (musl_of(target)) {
+		target->libc.flavour = LIBC_MUSL;
+		target->libc.module = musl_of(target);
+		hp_err_set(err, HP_UNSUPPORTED, 0, "process %d uses musl as its libc",
+			   target->pid);
+		return hp_err_hint(err,
+				   "pyhotpatch serves Pythons on glibc for now, not Alpine's");
+	}
+	hp_err_set(err, HP_UNSUPPORTED, 0, "process %d has no shared libc (linked statically)",
+		   target->pid);
+	return hp_err_hint(err,
+			   "run the service with a Python that is linked to glibc dynamically");
+}
+
+int libc_find(struct target *target, struct hp_err *err)
+{
+	static const struct file_names libc_names = {"libc.so.6", "libc-"};
+	static const struct file_names pthread_names = {"libpthread.so.0", "libpthread-"};
+	static const struct file_names loader_names = {"ld-linux-x86-64.so.2", "ld-"};
+	struct module *libc = module_named(target, &libc_names);
+	struct module *pthread = module_named(target, &pthread_names);
+	struct module *loader = module_named(target, &loader_names);
+
+	if (!libc)
+		return no_glibc(target, err);
+	if (module_load(target, libc, err) < 0 ||
+	    (loader && module_load(target, loader, err) < 0) ||
+	    (pthread && module_load(target, pthread, err) < 0))
+		return -1;
+	target->libc.flavour = LIBC_GLIBC;
+	target->libc.module = libc;
+	target->libc.loader = loader;
+	/* Since 2.34 libc holds it all, and libpthread.so.0 is an empty shell for old programs.
+	 */
+	target->libc.pthread =
+		elf_image_find(&libc->image, "pthread_create") || !pthread ? libc : pthread;
+	if (find_malloc(target, err) < 0)
+		return -1;
+	return find_gadgets(target, err);
+}

@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Which Python a process runs: by what its files export, not by what they are called, and the
+ * one that is initialised when there are several.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "inject/base/cleanup.h"
+#include "inject/target/parts.h"
+
+bool python_is_name(const char *path)
+{
+	const char *base = path_base(path);
+
+	return !strncmp(base, "python", 6) || !strncmp(base, "libpython", 9) ||
+	       !strncmp(base, "pypy", 4) || !strncmp(base, "libpypy", 7) ||
+	       !strncmp(base, "graalpy", 7) || !strncmp(base, "uwsgi", 5);
+}
+
+static bool exports(const struct module *module, const char *name)
+{
+	return elf_image_find(&module->image, name) != NULL;
+}
+
+static bool is_named(const struct module *module, const char *prefix)
+{
+	return !strncmp(path_base(module->path), prefix, strlen(prefix));
+}
+
+static enum python_kind kind_of(const struct module *module)
+{
+	if (is_named(module, "libpythonvm.so") || is_named(module, "graalpy"))
+		return PYTHON_GRAALPY;
+	if (is_named(module, "libpypy") || exports(module, "pypy_main_startup") ||
+	    exports(module, "rpython_startup_code"))
+		return PYTHON_PYPY;
+	if (!exports(module, "PyGILState_Ensure") || !exports(module, "PyImport_GetModuleDict"))
+		return PYTHON_NONE;
+	return exports(module, "PyString_FromString") ? PYTHON_CPYTHON2 : PYTHON_CPYTHON;
+}
+
+/* The X.Y of "libpython3.12.so.1.0", "libpython3.7m.so", "python3.11d". */
+static bool version_of_name(struct python_info *info, const char *path)
+{
+	const char *at = strstr(path_base(path), "python");
+	unsigned major, minor;
+	int used = 0;
+
+	if (!at || sscanf(at, "python%1u.%2u%n", &major, &minor, &used) != 2 || !used)
+		return false;
+	info->major = (uint8_t)major;
+	info->minor = (uint8_t)minor;
+	if (at[used] == 't')
+		info->free_threaded = true;
+	return true;
+}
+
+/* Py_Version: 0x030c01f0 is 3.12.1 final (3.11 and later, Python/getversion.c). */
+static bool version_of_symbol(struct python_info *info, const struct target *target,
+			      const struct module *module)
+{
+	const struct elf_symbol *symbol = elf_image_find(&module->image, "Py_Version");
+	struct hp_err ignored;
+	uint32_t hex;
+
+	if (!symbol || target_read(target, addr_of(module->bias + symbol->value), &hex,
+				   sizeof(hex), &ignored) < 0)
+		return false;
+	info->major = (uint8_t)(hex >> 24);
+	info->minor = (uint8_t)(hex >> 16);
+	info->micro = (uint8_t)(hex >> 8);
+	return true;
+}
+
+/* A whole string "X.Y.Z", perhaps with a suffix as "rc1" or "+", at `at`, which follows a NUL.
+ */
+static bool take_version_string(struct python_info *info, const char *at, const char *end)
+{
+	const char *nul = memchr(at, 0, (size_t)(end - at));
+	unsigned major, minor, micro;
+	int used = 0;
+
+	if (!nul || nul - at > 16)
+		return false;
+	if (sscanf(at, "%1u.%2u.%2u%n", &major, &minor, &micro, &used) != 3 || !used)
+		return false;
+	if (strspn(at + used, "abrc+0123456789") != strlen(at + used))
+		return false;
+	if (info->major ? major != info->major || minor != info->minor
+			: major != 3 || minor < 5 || minor > 10)
+		return false;
+	info->major = (uint8_t)major;
+	info->minor = (uint8_t)minor;
+	info->micro = (uint8_t)micro;
+	return true;
+}
+
+static bool find_version_string(struct python_info *info, const char *text, size_t len)
+{
+	const char *end = text + len;
+
+	for (const char *at = text; (at = memchr(at, 0, (size_t)(end - at)));) {
+		at++;
+		if (end - at < 6)
+			return false;
+		if (at[1] == '.' && (at[0] == '2' || at[0] == '3') &&
+		    take_version_string(info, at, end))
+			return true;
+	}
+	return false;
+}
+
+/* Before 3.11 the micro version is only a string constant, PY_VERSION, without a symbol. */
+static void version_of_constants(struct python_info *info, const struct target *target,
+				 const struct module *module)
+{
+	enum { CHUNK = 256 << 10, OVERLAP = 32 };
+	_cleanup_free_ char *text = malloc(CHUNK);
+	struct hp_err ignored;
+
+	for (size_t i = 0; text && i < module->image.segment_count; i++) {
+		const struct elf_segment *s = &module->image.segments[i];
+		uint64_t start = module->bias + s->vaddr, done = 0;
+
+		while (!s->write && !s->exec && done < s->filesz) {
+			size_t len = s->filesz - done < CHUNK ? s->filesz - done : CHUNK;
+
+			if (target_read(target, addr_of(start + done), text, len, &ignored) <
+				    0 ||
+			    find_version_string(info, text, len))
+				return;
+			done += len < CHUNK ? len : CHUNK - OVERLAP;
+		}
+	}
+}
+
+/* The head of _PyRuntime, which is all that its users outside may know of it.
+ *
+ *   3.7          int initialized, core_initialized; finalizing
+ *   3.8 - 3.10   int preinitializing, preinitialized, core_initialized, initialized; finalizing
+ *   3.11, 3.12   int _initialized, preinitializing, preinitialized, core_initialized,
+ * initialized; finalizing 3.13         _Py_DebugOffsets, which says where finalizing is; before
+ * it as in 3.12
+ *
+ * Include/internal/pycore_runtime.h of each; pycore_debug_offsets.h of 3.13. */
+struct runtime_place {
+	uint64_t initialized, finalizing;
+};
+
+static bool runtime_place_of(struct runtime_place *out, const struct python_info *info,
+			     const uint8_t *head)
+{
+	uint64_t finalizing;
+
+	if (info->minor == 7)
+		*out = (struct runtime_place){0, 8};
+	else if (info->minor <= 10)
+		*out = (struct runtime_place){12, 16};
+	else if (info->minor <= 12)
+		*out = (struct runtime_place){16, 24};
+	else {
+		memcpy(&finalizing, head + 32, sizeof(finalizing));
+		if (memcmp(head, "xdebugpy", 8) != 0 || finalizing < 8 || finalizing > 65536)
+			return false;
+		*out = (struct runtime_place){finalizing - 8, finalizing};
+	}
+	return true;
+}
+
+/* What cannot be read or is not known counts as initialised: the payload asks Python itself. */
+static void read_runtime(struct python_info *info, const struct target *target)
+{
+	const struct elf_symbol *symbol = elf_image_find(&info->module->image, "_PyRuntime");
+	struct runtime_place place;
+	uint8_t head[64];
+	uint32_t initialized;
+	uint64_t finalizing;
+	struct hp_err ignored;
+
+	info->initialized = true;
+	if (!symbol || info->major != 3 || info->minor < 7)
+		return;
+	remote_addr runtime = addr_of(info->module->bias + symbol->value);
+	if (target_read(target, runtime, head, sizeof(head), &ignored) < 0 ||
+	    !runtime_place_of(&place, info, head) ||
+	    target_read(target, addr_add(runtime, place.initialized), &initialized,
+			sizeof(initialized), &ignored) < 0 ||
+	    target_read(target, addr_add(runtime, place.finalizing), &finalizing,
+			sizeof(finalizing), &ignored) < 0)
+		return;
+	info->initialized = initialized != 0;
+	info->finalizing = finalizing != 0;
+}
+
+static void describe_for_people(struct python_info *info)
+{
+	char micro[8] = "";
+
+	if (info->kind == PYTHON_PYPY || info->kind == PYTHON_GRAALPY) {
+		snprintf(info->version, sizeof(info->version), "%s",
+			 info->kind == PYTHON_PYPY ? "PyPy" : "GraalPy");
+		return;
+	}
+	if (info->micro != PYTHON_MICRO_UNKNOWN)
+		snprintf(micro, sizeof(micro), ".%u", info->micro);
+	snprintf(info->version, sizeof(info->version), "%u.%u%s%s%s", info->major, info->minor,
+		 micro, info->free_threaded ? " free-threaded" : "",
+		 info->debug_build ? " debug" : "");
+}
+
+static void inspect(struct python_info *out, const struct target *target,
+		    const struct module *module, enum python_kind kind)
+{
+	struct python_info info = {
+		.kind = kind,
+		.module = module,
+		.micro = PYTHON_MICRO_UNKNOWN,
+		.initialized = true,
+	};
+
+	if (kind == PYTHON_CPYTHON || kind == PYTHON_CPYTHON2) {
+		(void)version_of_name(&info, module->path);
+		if (!version_of_symbol(&info, target, module))
+			version_of_constants(&info, target, module);
+		/* Both exist in debug builds only (Py_REF_DEBUG), one or the other in each
+		 * version. */
+		info.debug_build = exports(module, "_Py_NegativeRefcount") ||
+				   exports(module, "_Py_RefTotal");
+		if (exports(module, "_Py_MergeZeroLocalRefcount")) /* Py_GIL_DISABLED */
+			info.free_threaded = true;
+		read_runtime(&info, target);
+	}
+	describe_for_people(&info);
+	*out = info;
+}
+
+/* How good a find is: of several Pythons the one that runs, of CPython 2 and 3 the latter. */
+static int rank(const struct python_info *info)
+{
+	if (info->kind == PYTHON_NONE)
+		return 0;
+	return 1 + (info->kind == PYTHON_CPYTHON) + 2 * info->initialized;
+}
+
+static int consider(struct target *target, size_t index, struct hp_err *err)
+{
+	struct module *module = &target->modules[index];
+	struct python_info info;
+	enum python_kind kind;
+
+	if (module_load(target, module, err) < 0)
+		return -1;
+	kind = kind_of(module);
+	if (kind == PYTHON_NONE)
+		return 0;
+	inspect(&info, target, module, kind);
+	if (rank(&info) > rank(&target->python))
+		target->python = info;
+	return 0;
+}
+
+/* First the files whose names promise a Python; all the others only when none of these has one.
+ */
+int python_find(struct target *target, struct hp_err *err)
+{
+	struct hp_err ignored;
+
+	for (size_t i = 0; i < target->module_count; i++) {
+		const struct module *module = &target->modules[i];
+
+		if ((module == target->executable || python_is_name(module->path)) &&
+		    module->path[0] == '/' && consider(target, i, err) < 0)
+			return -1;
+	}
+	for (size_t i = 0; target->python.kind == PYTHON_NONE && i < target->module_count;
+	     i++) {
+		if (!target->modules[i].loaded)
+			(void)consider(target, i, &ignored);
+	}
+	return 0;
+}
+
+static int refuse(struct hp_err *err, pid_t pid, const char *what)
+{
+	hp_err_set(err, HP_UNSUPPORTED, 0, "process %d runs %s", pid, what);
+	return -1;
+}
+
+static int check_machine(const struct target *target, struct hp_err *err)
+{
+	const struct elf_image *image = target->executable ? &target->executable->image : NULL;
+
+	if (!image)
+		return 0;
+	if (image->elf_class == 1) /* ELFCLASS32 */
+		return refuse(err, target->pid, "a 32-bit program");
+	if (image->machine != 62) { /* EM_X86_64 */
+		hp_err_set(err, HP_UNSUPPORTED, 0,
+			   "process %d runs a program for another machine (ELF machine %u)",
+			   target->pid, image->machine);
+		return -1;
+	}
+	return 0;
+}
+
+static int check_version(const struct target *target, struct hp_err *err)
+{
+	const struct python_info *python = &target->python;
+	char what[64];
+
+	snprintf(what, sizeof(what), "CPython %s", python->version);
+	if (python->major == 3 && python->minor >= 14) {
+		refuse(err, target->pid, what);
+		return hp_err_hint(
+			err, "this pyhotpatch serves CPython up to 3.13; look for a newer one");
+	}
+	if (python->major != 3 || python->minor < 6) {
+		refuse(err, target->pid, python->major ? what : "a CPython of unknown version");
+		return hp_err_hint(err, "pyhotpatch serves CPython 3.7 to 3.13");
+	}
+	return 0;
+}
+
+static int check_state(const struct target *target, struct hp_err *err)
+{
+	const struct python_info *python = &target->python;
+
+	if (python->finalizing)
+		return hp_err_set(err, HP_FINALIZING, 0,
+				  "the Python %s of process %d is shutting down",
+				  python->version, target->pid);
+	if (!python->initialized) {
+		hp_err_set(err, HP_NOT_PYTHON, 0,
+			   "the Python %s of process %d has not started yet", python->version,
+			   target->pid);
+		return hp_err_hint(err, "try again when the service is up");
+	}
+	return 0;
+}
+
+int python_check(const struct target *target, struct hp_err *err)
+{
+	if (check_machine(target, err) < 0)
+		return -1;
+	switch (target->python.kind) {
+	case PYTHON_NONE:
+		return hp_err_set(err, HP_NOT_PYTHON, 0,
+				  "process %d (%s) is not a Python process", target->pid,
+				  target->status.name);
+	case PYTHON_PYPY:
+		refuse(err, target->pid, "PyPy");
+		return hp_err_hint(err, "pyhotpatch serves CPython 3.7 to 3.13, not PyPy");
+	case PYTHON_GRAALPY:
+		refuse(err, target->pid, "GraalPy");
+		return hp_err_hint(err, "pyhotpatch serves CPython 3.7 to 3.13, not GraalPy");
+	case PYTHON_CPYTHON2:
+		hp_err_set(err, HP_UNSUPPORTED, 0, "process %d runs Python 2 (%s)", target->pid,
+			   target->python.version);
+		return hp_err_hint(err, "pyhotpatch serves CPython 3.7 to 3.13, not Python 2");
+	case PYTHON_CPYTHON:
+		break;
+	}
+	return check_version(target, err) < 0 ? -1 : check_state(target, err);
+}
