@@ -3,6 +3,7 @@
  * Which Python a process runs: by what its files export, not by what they are called, and the
  * one that is initialised when there are several.
  */
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,15 +75,18 @@ static bool version_of_symbol(struct python_info *info, const struct target *tar
 	return true;
 }
 
-/* A whole string "X.Y.Z", perhaps with a suffix as "rc1" or "+", at `at`, which follows a NUL.
- */
-static bool take_version_string(struct python_info *info, const char *at, const char *end)
+/* The end of a string, "X.Y.Z", perhaps with a suffix as "rc1" or "+", at `at`. The linker may
+ * have folded the constant into the end of another one, as of a path: only a digit, letter or
+ * point before it shows that it is something else. */
+static bool take_version_string(struct python_info *info, const char *text, const char *at,
+				const char *end)
 {
 	const char *nul = memchr(at, 0, (size_t)(end - at));
 	unsigned major, minor, micro;
 	int used = 0;
 
-	if (!nul || nul - at > 16)
+	if (!nul || nul - at > 16 ||
+	    (at > text && (isalnum((unsigned char)at[-1]) || at[-1] == '.')))
 		return false;
 	if (sscanf(at, "%1u.%2u.%2u%n", &major, &minor, &micro, &used) != 3 || !used)
 		return false;
@@ -100,13 +104,13 @@ static bool take_version_string(struct python_info *info, const char *at, const 
 static bool find_version_string(struct python_info *info, const char *text, size_t len)
 {
 	const char *end = text + len;
+	char wanted[16] = "3.";
 
-	for (const char *at = text; (at = memchr(at, 0, (size_t)(end - at)));) {
-		at++;
-		if (end - at < 6)
-			return false;
-		if (at[1] == '.' && (at[0] == '2' || at[0] == '3') &&
-		    take_version_string(info, at, end))
+	if (info->major)
+		snprintf(wanted, sizeof(wanted), "%u.%u.", info->major, info->minor);
+	for (const char *at = text;
+	     (at = memmem(at, (size_t)(end - at), wanted, strlen(wanted))); at++) {
+		if (take_version_string(info, text, at, end))
 			return true;
 	}
 	return false;

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Between the parser and the look-ups, for inject/elf/ alone.
+ */
+#ifndef INJECT_ELF_ELF_INDEX_H
+#define INJECT_ELF_ELF_INDEX_H
+
+#include "inject/base/err.h"
+#include "inject/elf/elf_image.h"
+
+/* Sort symbols, and fill by_value and reach. */
+HP_MUST_CHECK int elf_image_index(struct elf_image *image, struct hp_err *err);
+
+#endif
