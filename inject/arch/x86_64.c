@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * x86-64. The frame is the kernel's own struct rt_sigframe (arch/x86/include/asm/sigframe.h) as
+ * rt_sigreturn reads it (arch/x86/kernel/signal_64.c, arch/x86/kernel/fpu/signal.c, Linux 6.1):
+ *
+ *      sp of the thread ->  +--------------------------------+
+ *                           | red zone, 128 bytes            |  belongs to the thread
+ *      64-aligned           +--------------------------------+
+ *                           | XSAVE area, magic2             |
+ *      fpstate -----------> +--------------------------------+
+ *                           | siginfo (unused)               |
+ *                           | ucontext: registers, mask      |
+ *                           | return address: __restore_rt   |
+ *      frame, 16n + 8 ----> +--------------------------------+  new sp: "as if called"
+ */
+#include <cpuid.h>
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+
+#include "inject/arch/arch.h"
+
+#define RED_ZONE 128u
+
+/* include/linux/errno.h: never seen by programs, only by tracers. */
+#define KERNEL_ERESTARTSYS           512
+#define KERNEL_ERESTARTNOINTR        513
+#define KERNEL_ERESTARTNOHAND        514
+#define KERNEL_ERESTART_RESTARTBLOCK 516
+
+#define EFLAGS_TF 0x100u
+#define EFLAGS_DF 0x400u
+
+/* arch/x86/include/uapi/asm/sigcontext.h */
+#define XSTATE_MAGIC1     0x46505853u
+#define XSTATE_MAGIC2     0x46505845u
+#define XSTATE_SW_OFFSET  464u /* software-reserved bytes of the FXSAVE area */
+#define XSTATE_BV_OFFSET  512u
+#define XSTATE_MIN        576u
+#define XFEATURE_TILEDATA (1ull << 18)
+
+struct fpx_sw_bytes {
+	uint32_t magic1, extended_size;
+	uint64_t xfeatures;
+	uint32_t xstate_size, padding[7];
+};
+
+/* arch/x86/include/uapi/asm/ucontext.h */
+#define UC_FP_XSTATE         1u
+#define UC_SIGCONTEXT_SS     2u
+#define UC_STRICT_RESTORE_SS 4u
+
+struct kernel_ucontext {
+	uint64_t uc_flags, uc_link;
+	struct {
+		uint64_t sp;
+		uint32_t flags, padding;
+		uint64_t size;
+	} uc_stack;
+	struct {
+		uint64_t r8, r9, r10, r11, r12, r13, r14, r15, di, si, bp, bx, dx, ax, cx, sp, ip, flags;
+		uint16_t cs, gs, fs, ss;
+		uint64_t err, trapno, oldmask, cr2, fpstate, reserved[8];
+	} uc_mcontext;
+	uint64_t uc_sigmask;
+};
+
+struct rt_sigframe {
+	uint64_t pretcode;
+	struct kernel_ucontext uc;
+	uint8_t info[128];
+};
+_Static_assert(sizeof(struct fpx_sw_bytes) == 48, "kernel layout");
+_Static_assert(sizeof(struct kernel_ucontext) == 304, "kernel layout");
+_Static_assert(sizeof(struct rt_sigframe) == 440, "kernel layout");
+
+remote_addr arch_pc(const struct arch_regs *regs)
+{
+	return addr_of(regs->gp.rip);
+}
+
+remote_addr arch_sp(const struct arch_regs *regs)
+{
+	return addr_of(regs->gp.rsp);
+}
+
+long arch_syscall(const struct arch_regs *regs, uint64_t args[6])
+{
+	if (args) {
+		args[0] = regs->gp.rdi;
+		args[1] = regs->gp.rsi;
+		args[2] = regs->gp.rdx;
+		args[3] = regs->gp.r10;
+		args[4] = regs->gp.r8;
+		args[5] = regs->gp.r9;
+	}
+	return (long)regs->gp.orig_rax < 0 ? -1 : (long)regs->gp.orig_rax;
+}
+
+bool arch_restart_endless_wait(struct arch_regs *regs)
+{
+	bool endless = false;
+
+	if ((int64_t)regs->gp.rax != -EINTR)
+		return false;
+	switch ((long)regs->gp.orig_rax) {
+	case SYS_epoll_wait:
+	case SYS_epoll_pwait:
+		endless = (int32_t)regs->gp.r10 < 0; /* timeout in ms */
+		break;
+	case SYS_epoll_pwait2:
+		endless = regs->gp.r10 == 0; /* no timespec */
+		break;
+	default:
+		break;
+	}
+	if (endless)
+		regs->gp.rax = (uint64_t)-KERNEL_ERESTARTNOHAND;
+	return endless;
+}
+
+void arch_resume_context(struct arch_regs *out, const struct arch_regs *stopped)
+{
+	*out = *stopped;
+	if (arch_syscall(stopped, NULL) >= 0) {
+		switch (-(int64_t)stopped->gp.rax) {
+		case KERNEL_ERESTARTSYS:
+		case KERNEL_ERESTARTNOINTR:
+		case KERNEL_ERESTARTNOHAND:
+			out->gp.rax = stopped->gp.orig_rax;
+			out->gp.rip -= 2; /* back onto the syscall instruction */
+			break;
+		case KERNEL_ERESTART_RESTARTBLOCK:
+			out->gp.rax = (uint64_t)-EINTR;
+			break;
+		default:
+			break;
+		}
+	}
+	out->gp.orig_rax = (uint64_t)-1;
+}
+
+/* How many bytes of the standard XSAVE format the features in mask take (CPUID leaf 0xD). */
+static size_t xstate_size_of(uint64_t mask)
+{
+	size_t size = XSTATE_MIN;
+	unsigned a, b, c, d;
+
+	for (unsigned feature = 2; feature < 63; feature++) {
+		if (!(mask & (1ull << feature)))
+			continue;
+		if (!__get_cpuid_count(0xd, feature, &a, &b, &c, &d))
+			break;
+		if ((size_t)a + b > size)
+			size = (size_t)a + b;
+	}
+	return size;
+}
+
+/* Make xstate, as ptrace gave it, what the kernel accepts in a signal frame. The kernel falls back
+ * to the legacy registers alone when the size is larger than the task may use: AMX tile data is in
+ * ptrace's format always, but in a task's only on permission; so it is left out unless in use.
+ * Returns the size, magic2 included. */
+static size_t xstate_for_frame(uint8_t *at, struct span xstate)
+{
+	uint64_t features, in_use;
+	size_t size;
+	const uint32_t magic2 = XSTATE_MAGIC2;
+
+	memcpy(at, xstate.data, xstate.len);
+	memcpy(&features, at + XSTATE_SW_OFFSET, sizeof(features));
+	memcpy(&in_use, at + XSTATE_BV_OFFSET, sizeof(in_use));
+	if (!(in_use & XFEATURE_TILEDATA))
+		features &= ~XFEATURE_TILEDATA;
+	size = xstate_size_of(features);
+	if (size > xstate.len)
+		size = xstate.len;
+	struct fpx_sw_bytes sw = {
+		.magic1 = XSTATE_MAGIC1,
+		.extended_size = (uint32_t)(size + sizeof(magic2)),
+		.xfeatures = features,
+		.xstate_size = (uint32_t)size,
+	};
+	memcpy(at + XSTATE_SW_OFFSET, &sw, sizeof(sw));
+	memcpy(at + size, &magic2, sizeof(magic2));
+	return size + sizeof(magic2);
+}
+
+static void context_fill(struct kernel_ucontext *uc, const struct user_regs_struct *gp)
+{
+	*uc = (struct kernel_ucontext){
+		.uc_flags = UC_FP_XSTATE | UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS,
+		/* Neither 0, SS_ONSTACK nor SS_DISABLE: rt_sigreturn fails to set it, ignores that, and
+		 * the alternate stack stays as it is. SS_DISABLE would remove faulthandler's. */
+		.uc_stack = {.flags = 0x5a5a},
+		.uc_mcontext = {
+			.r8 = gp->r8, .r9 = gp->r9, .r10 = gp->r10, .r11 = gp->r11,
+			.r12 = gp->r12, .r13 = gp->r13, .r14 = gp->r14, .r15 = gp->r15,
+			.di = gp->rdi, .si = gp->rsi, .bp = gp->rbp, .bx = gp->rbx,
+			.dx = gp->rdx, .ax = gp->rax, .cx = gp->rcx, .sp = gp->rsp,
+			.ip = gp->rip, .flags = gp->eflags,
+			.cs = (uint16_t)gp->cs, .ss = (uint16_t)gp->ss,
+		},
+	};
+}
+
+int arch_frame_build(uint8_t *out, size_t *len_out, remote_addr *at_out,
+		     const struct arch_regs *resume, struct span xstate, uint64_t sigmask,
+		     remote_addr restorer, struct hp_err *err)
+{
+	struct rt_sigframe frame = {.pretcode = restorer.v};
+	uint64_t fpstate, at;
+	size_t xsize;
+
+	if (xstate.len < XSTATE_MIN || xstate.len > ARCH_XSTATE_MAX - 64)
+		return hp_err_set(err, HP_UNSUPPORTED, 0, "vector state of %zu bytes", xstate.len);
+	fpstate = (resume->gp.rsp - RED_ZONE - xstate.len - sizeof(uint32_t)) & ~63ull;
+	at = ((fpstate - sizeof(frame)) & ~15ull) - 8;
+	context_fill(&frame.uc, &resume->gp);
+	frame.uc.uc_mcontext.fpstate = fpstate;
+	frame.uc.uc_sigmask = sigmask;
+	memset(out, 0, fpstate - at);
+	memcpy(out, &frame, sizeof(frame));
+	xsize = xstate_for_frame(out + (fpstate - at), xstate);
+	*len_out = (size_t)(fpstate - at) + xsize;
+	*at_out = addr_of(at);
+	return 0;
+}
+
+static void enter(struct arch_regs *regs, remote_addr pc, remote_addr frame)
+{
+	regs->gp.rip = pc.v;
+	regs->gp.rsp = frame.v;
+	regs->gp.eflags &= ~(uint64_t)(EFLAGS_DF | EFLAGS_TF); /* the ABI wants DF clear */
+	regs->gp.orig_rax = (uint64_t)-1; /* no system call to restart */
+}
+
+void arch_enter_call(struct arch_regs *regs, remote_addr fn, remote_addr frame, uint64_t arg)
+{
+	enter(regs, fn, frame);
+	regs->gp.rdi = arg;
+	regs->gp.rax = 0;
+}
+
+void arch_enter_syscall(struct arch_regs *regs, remote_addr syscall_ret, remote_addr frame, long nr,
+			const uint64_t args[6])
+{
+	enter(regs, syscall_ret, frame);
+	regs->gp.rax = (uint64_t)nr;
+	regs->gp.rdi = args[0];
+	regs->gp.rsi = args[1];
+	regs->gp.rdx = args[2];
+	regs->gp.r10 = args[3];
+	regs->gp.r8 = args[4];
+	regs->gp.r9 = args[5];
+}
+
+int64_t arch_syscall_result(const struct arch_regs *regs)
+{
+	return (int64_t)regs->gp.rax;
+}
+
+bool arch_at_sigreturn(const struct arch_regs *regs, remote_addr frame)
+{
+	return (long)regs->gp.orig_rax == SYS_rt_sigreturn && regs->gp.rsp == frame.v + 8;
+}
+
+void arch_frame_start(struct frame_start *out, const struct arch_regs *regs)
+{
+	const struct user_regs_struct *gp = &regs->gp;
+
+	*out = (struct frame_start){
+		.rip = gp->rip, .rsp = gp->rsp, .rbp = gp->rbp, .rbx = gp->rbx,
+		.r12 = gp->r12, .r13 = gp->r13, .r14 = gp->r14, .r15 = gp->r15,
+		.rax = gp->rax, .rcx = gp->rcx, .rdx = gp->rdx, .rsi = gp->rsi,
+		.rdi = gp->rdi, .r8 = gp->r8, .r9 = gp->r9, .r10 = gp->r10, .r11 = gp->r11,
+	};
+}

@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A dynamic linker for one kind of file: our own payload, made with two segments (R-X, RW), one
+ * exported entry, SysV hash table and the plain x86-64 relocations. Bounds are checked all the
+ * same: an installed file can be damaged.
+ */
+#include "inject/session/image.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "inject/base/cleanup.h"
+
+#define PAGE       4096u
+#define IMAGE_MAX  (16u << 20)
+#define ENTRY_NAME "payload_launch"
+
+struct dynamic {
+	uint64_t symtab, strtab, strsz, hash, rela, relasz, jmprel, pltrelsz;
+};
+
+static uint64_t page_up(uint64_t v)
+{
+	return (v + PAGE - 1) & ~(uint64_t)(PAGE - 1);
+}
+
+static int damaged(struct hp_err *err, const char *what)
+{
+	return hp_err_set(err, HP_INTERNAL, 0, "the payload file is damaged: %s", what);
+}
+
+/* Bytes [at, at + len) of the loaded image, or NULL. */
+static void *image_at(const struct image *image, uint64_t at, uint64_t len)
+{
+	if (at > image->size || len > image->size - at)
+		return NULL;
+	return image->bytes + at;
+}
+
+static int header_read(Elf64_Ehdr *ehdr, struct span file, struct hp_err *err)
+{
+	if (file.len < sizeof(*ehdr))
+		return damaged(err, "too short");
+	memcpy(ehdr, file.data, sizeof(*ehdr));
+	if (memcmp(ehdr->e_ident, ELFMAG, SELFMAG) != 0 || ehdr->e_ident[EI_CLASS] != ELFCLASS64 ||
+	    ehdr->e_type != ET_DYN || ehdr->e_machine != EM_X86_64 ||
+	    ehdr->e_phentsize != sizeof(Elf64_Phdr))
+		return damaged(err, "not a shared object for x86-64");
+	if (ehdr->e_phoff > file.len ||
+	    ehdr->e_phnum > (file.len - ehdr->e_phoff) / sizeof(Elf64_Phdr))
+		return damaged(err, "program headers");
+	return 0;
+}
+
+/* Sizes and the border between text and data: everything before the first writable segment is
+ * mapped R-X, everything from it on RW. */
+static int measure(struct image *image, const Elf64_Phdr *phdrs, size_t count, struct hp_err *err)
+{
+	uint64_t end = 0, text_end = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		const Elf64_Phdr *p = &phdrs[i];
+
+		if (p->p_type != PT_LOAD)
+			continue;
+		if (p->p_vaddr > IMAGE_MAX || p->p_memsz > IMAGE_MAX || p->p_filesz > p->p_memsz ||
+		    p->p_vaddr < end)
+			return damaged(err, "segments");
+		if ((p->p_flags & PF_W) && (p->p_flags & PF_X))
+			return damaged(err, "a segment is both writable and executable");
+		if ((p->p_flags & PF_W) && !text_end)
+			text_end = p->p_vaddr & ~(uint64_t)(PAGE - 1);
+		else if (!(p->p_flags & PF_W) && text_end)
+			return damaged(err, "text after data");
+		end = p->p_vaddr + p->p_memsz;
+	}
+	image->size = page_up(end);
+	image->text_size = text_end ? text_end : image->size;
+	return image->size ? 0 : damaged(err, "no segments");
+}
+
+static int load(struct image *image, struct span file, const Elf64_Phdr *phdrs, size_t count,
+		struct hp_err *err)
+{
+	if (measure(image, phdrs, count, err) < 0)
+		return -1;
+	image->bytes = calloc(1, image->size);
+	if (!image->bytes)
+		return hp_err_set(err, HP_SYSTEM, ENOMEM, "load the payload");
+	for (size_t i = 0; i < count; i++) {
+		const Elf64_Phdr *p = &phdrs[i];
+
+		if (p->p_type != PT_LOAD)
+			continue;
+		if (p->p_offset > file.len || p->p_filesz > file.len - p->p_offset)
+			return damaged(err, "a segment ends after the file");
+		memcpy(image->bytes + p->p_vaddr, file.data + p->p_offset, p->p_filesz);
+	}
+	return 0;
+}
+
+static void dynamic_take(struct dynamic *d, const Elf64_Dyn *entry)
+{
+	switch (entry->d_tag) {
+	case DT_SYMTAB:
+		d->symtab = entry->d_un.d_ptr;
+		break;
+	case DT_STRTAB:
+		d->strtab = entry->d_un.d_ptr;
+		break;
+	case DT_STRSZ:
+		d->strsz = entry->d_un.d_val;
+		break;
+	case DT_HASH:
+		d->hash = entry->d_un.d_ptr;
+		break;
+	case DT_RELA:
+		d->rela = entry->d_un.d_ptr;
+		break;
+	case DT_RELASZ:
+		d->relasz = entry->d_un.d_val;
+		break;
+	case DT_JMPREL:
+		d->jmprel = entry->d_un.d_ptr;
+		break;
+	case DT_PLTRELSZ:
+		d->pltrelsz = entry->d_un.d_val;
+		break;
+	default:
+		break;
+	}
+}
+
+static int dynamic_read(struct dynamic *d, const struct image *image, const Elf64_Phdr *phdrs,
+			size_t count, struct hp_err *err)
+{
+	for (size_t i = 0; i < count; i++) {
+		const Elf64_Dyn *dyn;
+
+		if (phdrs[i].p_type != PT_DYNAMIC)
+			continue;
+		dyn = image_at(image, phdrs[i].p_vaddr, phdrs[i].p_memsz);
+		if (!dyn)
+			return damaged(err, "dynamic section");
+		for (size_t n = phdrs[i].p_memsz / sizeof(*dyn); n > 0 && dyn->d_tag; n--, dyn++)
+			dynamic_take(d, dyn);
+	}
+	if (!d->symtab || !d->strtab || !d->hash)
+		return damaged(err, "no symbol table");
+	return 0;
+}
+
+static const char *symbol_name(const struct image *image, const struct dynamic *d,
+			       const Elf64_Sym *sym)
+{
+	const char *name;
+
+	if (sym->st_name >= d->strsz)
+		return NULL;
+	name = image_at(image, d->strtab + sym->st_name, d->strsz - sym->st_name);
+	return name && memchr(name, 0, d->strsz - sym->st_name) ? name : NULL;
+}
+
+static const Elf64_Sym *symbol_at(const struct image *image, const struct dynamic *d, uint64_t n)
+{
+	return n > IMAGE_MAX ? NULL : image_at(image, d->symtab + n * sizeof(Elf64_Sym),
+					       sizeof(Elf64_Sym));
+}
+
+static int find_entry(struct image *image, const struct dynamic *d, struct hp_err *err)
+{
+	const uint32_t *hash = image_at(image, d->hash, 2 * sizeof(*hash));
+
+	if (!hash)
+		return damaged(err, "hash table");
+	for (uint32_t n = 1; n < hash[1]; n++) { /* nchain = number of symbols */
+		const Elf64_Sym *sym = symbol_at(image, d, n);
+		const char *name = sym ? symbol_name(image, d, sym) : NULL;
+
+		if (!name)
+			return damaged(err, "symbols");
+		if (sym->st_shndx != SHN_UNDEF && strcmp(name, ENTRY_NAME) == 0) {
+			image->entry = sym->st_value;
+			return image->entry < image->text_size ? 0 : damaged(err, "entry");
+		}
+	}
+	return damaged(err, "no " ENTRY_NAME);
+}
+
+struct linker {
+	struct image *image;
+	const struct dynamic *dynamic;
+	image_lookup lookup;
+	const void *context;
+};
+
+static int resolve(struct image_reloc *out, const struct linker *linker, const Elf64_Rela *rela,
+		   struct hp_err *err)
+{
+	const Elf64_Sym *sym = symbol_at(linker->image, linker->dynamic, ELF64_R_SYM(rela->r_info));
+	const char *name = sym ? symbol_name(linker->image, linker->dynamic, sym) : NULL;
+
+	if (!name)
+		return damaged(err, "symbols");
+	if (sym->st_shndx != SHN_UNDEF) {
+		out->relative = true;
+		out->value = sym->st_value + (uint64_t)rela->r_addend;
+		return 0;
+	}
+	remote_addr addr = linker->lookup(linker->context, name);
+	if (addr_is_null(addr) && ELF64_ST_BIND(sym->st_info) != STB_WEAK)
+		return hp_err_set(err, HP_UNSUPPORTED, 0, "the interpreter offers no %s", name);
+	out->value = addr_is_null(addr) ? 0 : addr.v + (uint64_t)rela->r_addend;
+	return 0;
+}
+
+static int relocation_read(struct image_reloc *out, const struct linker *linker,
+			   const Elf64_Rela *rela, struct hp_err *err)
+{
+	*out = (struct image_reloc){.at = rela->r_offset};
+	if (rela->r_offset < linker->image->text_size ||
+	    !image_at(linker->image, rela->r_offset, sizeof(uint64_t)))
+		return damaged(err, "a relocation outside of the data");
+	switch (ELF64_R_TYPE(rela->r_info)) {
+	case R_X86_64_RELATIVE:
+		out->relative = true;
+		out->value = (uint64_t)rela->r_addend;
+		return 0;
+	case R_X86_64_GLOB_DAT:
+	case R_X86_64_JUMP_SLOT:
+	case R_X86_64_64:
+		return resolve(out, linker, rela, err);
+	default:
+		return damaged(err, "an unknown kind of relocation");
+	}
+}
+
+static int relocations_read(const struct linker *linker, uint64_t table, uint64_t size,
+			    struct hp_err *err)
+{
+	struct image *image = linker->image;
+	size_t count = size / sizeof(Elf64_Rela);
+	const Elf64_Rela *rela = image_at(image, table, size);
+	struct image_reloc *grown;
+
+	if (!count)
+		return 0;
+	if (!rela)
+		return damaged(err, "relocations");
+	grown = reallocarray(image->relocs, image->reloc_count + count, sizeof(*grown));
+	if (!grown)
+		return hp_err_set(err, HP_SYSTEM, ENOMEM, "link the payload");
+	image->relocs = grown;
+	for (size_t i = 0; i < count; i++) {
+		if (relocation_read(&grown[image->reloc_count], linker, &rela[i], err) < 0)
+			return -1;
+		image->reloc_count++;
+	}
+	return 0;
+}
+
+static int parse(struct image *image, struct span file, image_lookup lookup, const void *context,
+		 struct hp_err *err)
+{
+	struct dynamic dynamic = {0};
+	const struct linker linker = {image, &dynamic, lookup, context};
+	_cleanup_free_ Elf64_Phdr *phdrs = NULL;
+	Elf64_Ehdr ehdr;
+
+	if (header_read(&ehdr, file, err) < 0)
+		return -1;
+	phdrs = calloc(ehdr.e_phnum + 1u, sizeof(*phdrs));
+	if (!phdrs)
+		return hp_err_set(err, HP_SYSTEM, ENOMEM, "link the payload");
+	memcpy(phdrs, file.data + ehdr.e_phoff, ehdr.e_phnum * sizeof(*phdrs));
+	if (load(image, file, phdrs, ehdr.e_phnum, err) < 0 ||
+	    dynamic_read(&dynamic, image, phdrs, ehdr.e_phnum, err) < 0 ||
+	    find_entry(image, &dynamic, err) < 0 ||
+	    relocations_read(&linker, dynamic.rela, dynamic.relasz, err) < 0)
+		return -1;
+	return relocations_read(&linker, dynamic.jmprel, dynamic.pltrelsz, err);
+}
+
+int image_parse(struct image *out, struct span file, image_lookup lookup, const void *context,
+		struct hp_err *err)
+{
+	struct image image = {0};
+
+	if (parse(&image, file, lookup, context, err) < 0) {
+		image_fini(&image);
+		return -1;
+	}
+	*out = image;
+	return 0;
+}
+
+static remote_addr lookup_in_target(const void *context, const char *name)
+{
+	return target_symbol(context, name);
+}
+
+static int file_read(uint8_t **out, size_t *len_out, const char *path, struct hp_err *err)
+{
+	_cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	_cleanup_free_ uint8_t *bytes = NULL;
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return hp_err_set(err, HP_SYSTEM, errno, "open the payload %s", path);
+	if (!S_ISREG(st.st_mode) || st.st_size > IMAGE_MAX)
+		return damaged(err, "not a file of a sensible size");
+	bytes = malloc((size_t)st.st_size + 1);
+	if (!bytes)
+		return hp_err_set(err, HP_SYSTEM, ENOMEM, "read the payload");
+	if (read(fd, bytes, (size_t)st.st_size) != st.st_size)
+		return hp_err_set(err, HP_SYSTEM, errno, "read the payload %s", path);
+	*len_out = (size_t)st.st_size;
+	*out = take_ptr(&bytes);
+	return 0;
+}
+
+int image_link(struct image *out, const char *path, const struct target *target, struct hp_err *err)
+{
+	_cleanup_free_ uint8_t *bytes = NULL;
+	size_t len;
+
+	if (file_read(&bytes, &len, path, err) < 0)
+		return -1;
+	return image_parse(out, (struct span){bytes, len}, lookup_in_target, target, err);
+}
+
+void image_fini(struct image *image)
+{
+	free(image->bytes);
+	free(image->relocs);
+	*image = (struct image){0};
+}
+
+void image_relocate(const struct image *image, uint8_t *to, remote_addr base)
+{
+	for (size_t i = 0; i < image->reloc_count; i++) {
+		const struct image_reloc *r = &image->relocs[i];
+		uint64_t value = r->relative ? r->value + base.v : r->value;
+
+		memcpy(to + r->at, &value, sizeof(value));
+	}
+}

@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The tracee's states and the order in which each change is made, which is what lets us be killed
+ * between any two lines here:
+ *
+ *   hijack:  frame on the stack (below the red zone: nobody reads it)
+ *            -> registers into the call, return address = the frame (one atomic write)
+ *            -> signals blocked (the frame's mask unblocks them again)
+ *   restore: vector state -> mask -> registers of the frame (resuming = what rt_sigreturn would do)
+ *            -> an event stop -> the exact registers, system call restart included -> detach
+ */
+#include "inject/trace/tracee.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/uio.h>
+
+#include "inject/base/cleanup.h"
+#include "inject/trace/wait.h"
+
+/* All but what a fault in our own code would raise: a blocked SIGSEGV kills at once, while an
+ * unblocked one is shown to us first. Bit n-1 is signal n. */
+#define BIT(signal) (1ull << ((signal)-1))
+#define BLOCKED_MASK                                                                             \
+	(~(BIT(SIGSEGV) | BIT(SIGBUS) | BIT(SIGFPE) | BIT(SIGILL) | BIT(SIGTRAP) | BIT(SIGSYS)))
+
+/* What the call needs of the stack below the frame: pthread_create took under 3 KiB on glibc 2.36;
+ * a program's own malloc may take more. */
+#define STACK_ROOM (16u << 10)
+
+#define PTRACE_GET_RSEQ_CONFIGURATION_ 0x420f /* Linux 5.13; glibc 2.36 names it, 2.28 does not */
+struct rseq_configuration {
+	uint64_t rseq_abi_pointer;
+	uint32_t rseq_abi_size, signature, flags, pad;
+};
+
+static int ptrace_failed(struct tracee *tracee, struct hp_err *err, const char *what)
+{
+	if (errno == ESRCH) {
+		tracee->state = TRACEE_GONE;
+		return hp_err_set(err, HP_TARGET_DIED, 0, "%s: thread %d has ended", what, tracee->tid);
+	}
+	return hp_err_set(err, HP_SYSTEM, errno, "%s of thread %d", what, tracee->tid);
+}
+
+static int regs_get(struct tracee *tracee, struct arch_regs *regs, struct hp_err *err)
+{
+	if (ptrace(PTRACE_GETREGS, tracee->tid, NULL, &regs->gp) < 0)
+		return ptrace_failed(tracee, err, "read the registers");
+	return 0;
+}
+
+static int regs_set(struct tracee *tracee, const struct arch_regs *regs, struct hp_err *err)
+{
+	if (ptrace(PTRACE_SETREGS, tracee->tid, NULL, &regs->gp) < 0)
+		return ptrace_failed(tracee, err, "write the registers");
+	return 0;
+}
+
+static int resume(struct tracee *tracee, enum __ptrace_request request, int signal,
+		  struct hp_err *err)
+{
+	if (ptrace(request, tracee->tid, NULL, (void *)(intptr_t)signal) < 0)
+		return ptrace_failed(tracee, err, "resume");
+	tracee->state = TRACEE_RUNNING;
+	return 0;
+}
+
+static bool is_stopped(const struct tracee *tracee)
+{
+	return tracee->state != TRACEE_DETACHED && tracee->state != TRACEE_RUNNING &&
+	       tracee->state != TRACEE_GONE;
+}
+
+/* ---- stop ---- */
+
+/* Wait for the event stop that PTRACE_INTERRUPT asked for; the program's own signals pass. */
+static int wait_event_stop(struct tracee *tracee, struct deadline deadline, struct hp_err *err)
+{
+	for (;;) {
+		int r = tracee_wait(tracee, deadline, err);
+
+		if (r != TRACEE_OK || tracee->state == TRACEE_EVENT_STOP)
+			return r;
+		if (resume(tracee, PTRACE_CONT, tracee->signal, err) < 0)
+			return tracee->state == TRACEE_GONE ? TRACEE_VANISHED : -1;
+	}
+}
+
+static int seize(struct tracee *tracee, const struct target *target, struct hp_err *err)
+{
+	if (ptrace(PTRACE_SEIZE, tracee->tid, NULL, PTRACE_O_TRACESYSGOOD) == 0) {
+		tracee->state = TRACEE_RUNNING;
+		return TRACEE_OK;
+	}
+	if (errno == ESRCH)
+		return TRACEE_VANISHED;
+	if (errno == EPERM)
+		return target_diagnose_eperm(target, "attach to it", err);
+	return hp_err_set(err, HP_SYSTEM, errno, "seize thread %d", tracee->tid);
+}
+
+static int stop_seized(struct tracee *tracee, struct deadline deadline, struct hp_err *err)
+{
+	int r;
+
+	if (ptrace(PTRACE_INTERRUPT, tracee->tid, NULL, NULL) < 0)
+		return errno == ESRCH ? TRACEE_VANISHED : ptrace_failed(tracee, err, "interrupt");
+	r = wait_event_stop(tracee, deadline, err);
+	if (r != TRACEE_OK)
+		return r;
+	if (tracee->signal)
+		return hp_err_set(err, HP_STOPPED, 0, "the process is stopped by signal %d (%s)",
+				  tracee->signal, strsignal(tracee->signal));
+	if (regs_get(tracee, &tracee->regs, err) < 0)
+		return -1;
+	return arch_restart_endless_wait(&tracee->regs) ? regs_set(tracee, &tracee->regs, err) : 0;
+}
+
+int tracee_stop(struct tracee *out, const struct target *target, pid_t tid, struct deadline deadline,
+		struct hp_err *err)
+{
+	struct tracee tracee = {.tid = tid, .state = TRACEE_DETACHED};
+	struct hp_err ignored;
+	int r = seize(&tracee, target, err);
+
+	if (r != TRACEE_OK)
+		return r;
+	r = stop_seized(&tracee, deadline, err);
+	if (r == -1 && tracee.state == TRACEE_GONE)
+		r = TRACEE_VANISHED;
+	if (r != TRACEE_OK) {
+		if (tracee_release(&tracee, &ignored) < 0 && r < 0)
+			hp_err_undo(err, "%s", ignored.text);
+		return r;
+	}
+	*out = tracee;
+	return TRACEE_OK;
+}
+
+/* ---- hijack ---- */
+
+static int xstate_get(struct tracee *tracee, struct hp_err *err)
+{
+	struct iovec iov = {malloc(ARCH_XSTATE_MAX), ARCH_XSTATE_MAX};
+
+	if (!iov.iov_base)
+		return hp_err_set(err, HP_SYSTEM, ENOMEM, "save the vector state");
+	if (ptrace(PTRACE_GETREGSET, tracee->tid, NT_X86_XSTATE, &iov) < 0) {
+		free(iov.iov_base);
+		return ptrace_failed(tracee, err, "read the vector state");
+	}
+	tracee->xstate = iov.iov_base;
+	tracee->xstate_len = iov.iov_len;
+	return 0;
+}
+
+/* The frame must lie in the mapping that the stack pointer is in: the kernel grows a stack on
+ * faults of its own thread, not for writes from outside (Linux 6.5, mm/gup.c). */
+static int frame_check_room(const struct tracee *tracee, const struct target *target,
+			    remote_addr frame, struct hp_err *err)
+{
+	remote_addr sp = arch_sp(&tracee->regs);
+	const struct map *map = maps_find(&target->maps, sp);
+	bool grows;
+
+	if (!map || !(map->prot & MAP_WRITE))
+		return 0; /* mapped after the description was made: the write itself decides */
+	grows = strcmp(map->path, "[stack]") == 0;
+	if (frame.v < map->start.v + (grows ? 0 : STACK_ROOM))
+		return hp_err_set(err, HP_NO_SAFE_POINT, 0, "thread %d has no room on its stack",
+				  tracee->tid);
+	return 0;
+}
+
+static int frame_write(struct tracee *tracee, const struct target *target, struct hp_err *err)
+{
+	_cleanup_free_ uint8_t *bytes = malloc(ARCH_FRAME_MAX);
+	remote_addr at;
+	size_t len;
+
+	if (!bytes)
+		return hp_err_set(err, HP_SYSTEM, ENOMEM, "build the signal frame");
+	if (arch_frame_build(bytes, &len, &at, &tracee->resume,
+			     (struct span){tracee->xstate, tracee->xstate_len}, tracee->sigmask,
+			     target->libc.restore_rt, err) < 0 ||
+	    frame_check_room(tracee, target, at, err) < 0)
+		return -1;
+	struct iovec from = {bytes, len}, to = {(void *)(uintptr_t)at.v, len}; /* NOLINT */
+	ssize_t n = process_vm_writev(tracee->tid, &from, 1, &to, 1, 0);
+	if (n != (ssize_t)len)
+		return hp_err_set(err, HP_NO_SAFE_POINT, n < 0 ? errno : 0,
+				  "thread %d has no room on its stack", tracee->tid);
+	tracee->frame = at;
+	return 0;
+}
+
+int tracee_hijack(struct tracee *tracee, const struct target *target, struct hp_err *err)
+{
+	if (ptrace(PTRACE_GETSIGMASK, tracee->tid, sizeof(tracee->sigmask), &tracee->sigmask) < 0)
+		return ptrace_failed(tracee, err, "read the signal mask");
+	if (xstate_get(tracee, err) < 0)
+		return -1;
+	arch_resume_context(&tracee->resume, &tracee->regs);
+	return frame_write(tracee, target, err);
+}
+
+/* Registers first, then the mask: killed in between, the thread runs the call with its own mask and
+ * returns through the frame; the other way round it would keep a blocked mask for ever. */
+static int enter(struct tracee *tracee, const struct arch_regs *regs, struct hp_err *err)
+{
+	const uint64_t blocked = BLOCKED_MASK;
+	bool first = !tracee->hijacked;
+
+	tracee->hijacked = true;
+	if (regs_set(tracee, regs, err) < 0)
+		return -1;
+	if (first && ptrace(PTRACE_SETSIGMASK, tracee->tid, sizeof(blocked), &blocked) < 0)
+		return ptrace_failed(tracee, err, "block the signals");
+	return 0;
+}
+
+/* Run to the next system call stop; group stops and the like are run through. */
+static int run_to_syscall_stop(struct tracee *tracee, struct deadline deadline, struct hp_err *err)
+{
+	for (;;) {
+		int r;
+
+		if (resume(tracee, PTRACE_SYSCALL, 0, err) < 0)
+			return -1;
+		r = tracee_wait(tracee, deadline, err);
+		if (r == TRACEE_VANISHED)
+			return hp_err_set(err, HP_TARGET_DIED, 0, "thread %d ended", tracee->tid);
+		if (r < 0)
+			return -1;
+		if (tracee->state == TRACEE_SIGNAL_STOP) /* everything but faults is blocked */
+			return hp_err_set(err, HP_INTERNAL, 0, "%s in the call that we made",
+					  strsignal(tracee->signal));
+		if (tracee->state != TRACEE_EVENT_STOP)
+			return 0;
+	}
+}
+
+int tracee_syscall(struct tracee *tracee, const struct target *target, int64_t *result, long nr,
+		   const uint64_t args[6], struct deadline deadline, struct hp_err *err)
+{
+	struct arch_regs regs = tracee->regs;
+
+	arch_enter_syscall(&regs, target->libc.syscall_ret, tracee->frame, nr, args);
+	if (enter(tracee, &regs, err) < 0 || run_to_syscall_stop(tracee, deadline, err) < 0)
+		return -1;
+	if (tracee->state == TRACEE_SYSCALL_ENTRY && run_to_syscall_stop(tracee, deadline, err) < 0)
+		return -1;
+	if (regs_get(tracee, &regs, err) < 0)
+		return -1;
+	*result = arch_syscall_result(&regs);
+	return 0;
+}
+
+int tracee_call(struct tracee *tracee, remote_addr fn, uint64_t arg, struct deadline deadline,
+		struct hp_err *err)
+{
+	struct arch_regs regs = tracee->regs;
+
+	arch_enter_call(&regs, fn, tracee->frame, arg);
+	if (enter(tracee, &regs, err) < 0)
+		return -1;
+	do {
+		if (run_to_syscall_stop(tracee, deadline, err) < 0 ||
+		    regs_get(tracee, &regs, err) < 0)
+			return -1;
+	} while (tracee->state != TRACEE_SYSCALL_ENTRY || !arch_at_sigreturn(&regs, tracee->frame));
+	return 0;
+}
+
+/* ---- release ---- */
+
+static int64_t const release_ns = 2000000000;
+
+/* From any stop, or from running, to a stop in get_signal(), with the registers of the frame. */
+static int restore_by_frame_context(struct tracee *tracee, struct hp_err *err)
+{
+	struct iovec iov = {tracee->xstate, tracee->xstate_len};
+	int r;
+
+	if (ptrace(PTRACE_SETREGSET, tracee->tid, NT_X86_XSTATE, &iov) < 0)
+		return ptrace_failed(tracee, err, "restore the vector state");
+	if (ptrace(PTRACE_SETSIGMASK, tracee->tid, sizeof(tracee->sigmask), &tracee->sigmask) < 0)
+		return ptrace_failed(tracee, err, "restore the signal mask");
+	if (regs_set(tracee, &tracee->resume, err) < 0)
+		return -1;
+	if (tracee->state == TRACEE_EVENT_STOP)
+		return 0;
+	/* At a system call's entry orig_rax is -1 now, so that it is skipped and rax stays
+	 * (arch/x86/entry/common.c, do_syscall_64). */
+	if (ptrace(PTRACE_INTERRUPT, tracee->tid, NULL, NULL) < 0)
+		return ptrace_failed(tracee, err, "interrupt");
+	do {
+		if (resume(tracee, PTRACE_CONT, 0, err) < 0)
+			return -1;
+		r = tracee_wait(tracee, deadline_after_ns(release_ns), err);
+	} while (r == TRACEE_OK && tracee->state != TRACEE_EVENT_STOP &&
+		 tracee->state != TRACEE_SIGNAL_STOP);
+	if (r == TRACEE_VANISHED)
+		return hp_err_set(err, HP_TARGET_DIED, 0, "thread %d ended", tracee->tid);
+	return r;
+}
+
+static int stop_again(struct tracee *tracee, struct hp_err *err)
+{
+	if (ptrace(PTRACE_INTERRUPT, tracee->tid, NULL, NULL) < 0)
+		return ptrace_failed(tracee, err, "interrupt");
+	if (tracee_wait(tracee, deadline_after_ns(release_ns), err) < 0)
+		return -1;
+	return 0;
+}
+
+static int restore(struct tracee *tracee, struct hp_err *err)
+{
+	if (tracee->state == TRACEE_RUNNING && stop_again(tracee, err) < 0)
+		return -1;
+	if (tracee->state == TRACEE_GONE || !tracee->hijacked)
+		return 0;
+	if (tracee->state == TRACEE_SIGNAL_STOP)
+		tracee->signal = 0; /* a fault of our own call: not the program's */
+	if (restore_by_frame_context(tracee, err) < 0 || regs_set(tracee, &tracee->regs, err) < 0)
+		return -1;
+	return 0;
+}
+
+static void tracee_fini(struct tracee *tracee)
+{
+	free(tracee->xstate);
+	tracee->xstate = NULL;
+}
+
+int tracee_release(struct tracee *tracee, struct hp_err *err)
+{
+	int r = 0;
+
+	if (tracee->state != TRACEE_DETACHED && tracee->state != TRACEE_GONE)
+		r = restore(tracee, err);
+	if (is_stopped(tracee)) {
+		/* A group stop's signal is not ours to deliver again. */
+		int signal = tracee->state == TRACEE_SIGNAL_STOP ? tracee->signal : 0;
+
+		if (ptrace(PTRACE_DETACH, tracee->tid, NULL, (void *)(intptr_t)signal) < 0 &&
+		    errno != ESRCH && r == 0)
+			r = hp_err_set(err, HP_NOT_RESTORED, errno, "detach from thread %d",
+				       tracee->tid);
+	}
+	tracee->state = TRACEE_DETACHED;
+	tracee_fini(tracee);
+	if (r < 0 && err->kind == HP_TARGET_DIED)
+		r = 0; /* a thread that has ended needs nothing back */
+	if (r < 0)
+		err->kind = HP_NOT_RESTORED;
+	return r;
+}
+
+/* ---- restartable sequences ---- */
+
+uint64_t tracee_rseq_cs(const struct tracee *tracee, const struct target *target)
+{
+	struct rseq_configuration config;
+	struct hp_err ignored;
+	uint64_t rseq_cs;
+
+	if (ptrace((enum __ptrace_request)PTRACE_GET_RSEQ_CONFIGURATION_, tracee->tid,
+		   sizeof(config), &config) != sizeof(config) ||
+	    !config.rseq_abi_pointer)
+		return 0;
+	/* struct rseq: cpu_id_start, cpu_id, then rseq_cs (include/uapi/linux/rseq.h) */
+	if (target_read(target, addr_of(config.rseq_abi_pointer + 8), &rseq_cs, sizeof(rseq_cs),
+			&ignored) < 0)
+		return 0;
+	return rseq_cs;
+}
