@@ -50,6 +50,11 @@ HP_MUST_CHECK int arch_frame_build(uint8_t *out, size_t *len_out, remote_addr *a
 				   const struct arch_regs *resume, struct span xstate,
 				   uint64_t sigmask, remote_addr restorer, struct hp_err *err);
 
+/* The frame carries a NUL-terminated string of the target's own, ARCH_FRAME_NOTE: the name that a
+ * memfd is given. This is its address. */
+#define ARCH_FRAME_NOTE "pyhotpatch"
+remote_addr arch_frame_note(remote_addr frame);
+
 /* Registers that call fn(arg), or make a system call at syscall_ret, on the frame at `frame`, and
  * return into the frame. */
 void arch_enter_call(struct arch_regs *regs, remote_addr fn, remote_addr frame, uint64_t arg);

@@ -8,7 +8,7 @@
  *      64-aligned           +--------------------------------+
  *                           | XSAVE area, magic2             |
  *      fpstate -----------> +--------------------------------+
- *                           | siginfo (unused)               |
+ *                           | siginfo (unread): a note       |
  *                           | ucontext: registers, mask      |
  *                           | return address: __restore_rt   |
  *      frame, 16n + 8 ----> +--------------------------------+  new sp: "as if called"
@@ -70,7 +70,7 @@ struct kernel_ucontext {
 struct rt_sigframe {
 	uint64_t pretcode;
 	struct kernel_ucontext uc;
-	uint8_t info[128];
+	char info[128]; /* siginfo, which rt_sigreturn does not read: room for the note */
 };
 _Static_assert(sizeof(struct fpx_sw_bytes) == 48, "kernel layout");
 _Static_assert(sizeof(struct kernel_ucontext) == 304, "kernel layout");
@@ -210,7 +210,7 @@ int arch_frame_build(uint8_t *out, size_t *len_out, remote_addr *at_out,
 		     const struct arch_regs *resume, struct span xstate, uint64_t sigmask,
 		     remote_addr restorer, struct hp_err *err)
 {
-	struct rt_sigframe frame = {.pretcode = restorer.v};
+	struct rt_sigframe frame = {.pretcode = restorer.v, .info = ARCH_FRAME_NOTE};
 	uint64_t fpstate, at;
 	size_t xsize;
 
@@ -227,6 +227,11 @@ int arch_frame_build(uint8_t *out, size_t *len_out, remote_addr *at_out,
 	*len_out = (size_t)(fpstate - at) + xsize;
 	*at_out = addr_of(at);
 	return 0;
+}
+
+remote_addr arch_frame_note(remote_addr frame)
+{
+	return addr_add(frame, offsetof(struct rt_sigframe, info));
 }
 
 static void enter(struct arch_regs *regs, remote_addr pc, remote_addr frame)

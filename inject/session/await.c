@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * See await.h. The channel is shared with a foreign process: its fields are read once each, with
+ * atomics, and nothing but the state and the phase is believed.
+ */
+#include "inject/session/await.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "inject/base/cleanup.h"
+#include "inject/proc/maps.h"
+#include "inject/proc/procfs.h"
+
+#define LOOK_NS     20000000ll   /* how often to look whether the target still lives */
+#define PROGRESS_NS 100000000ll
+#define COMMIT_NS   30000000000ll /* a commit is short; one that takes this long is broken */
+#define LEAVE_NS    5000000000ll
+
+static uint32_t state_of(const struct handover *h)
+{
+	return __atomic_load_n(&h->channel->state, __ATOMIC_ACQUIRE);
+}
+
+static bool state_is_final(uint32_t state)
+{
+	return state == WIRE_DONE || state == WIRE_FAILED;
+}
+
+/* "cancelled" and "patched" exclude each other: only before COMMITTING does the swap succeed. */
+static bool cancel(const struct handover *h)
+{
+	uint32_t state = state_of(h);
+
+	while (state == WIRE_PENDING || state == WIRE_RUNNING)
+		if (__atomic_compare_exchange_n(&h->channel->state, &state, WIRE_CANCELLED, false,
+						__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+			return true;
+	return state == WIRE_CANCELLED;
+}
+
+/* The worker's thread id as we see it: the target may live in a pid namespace of its own. 0 when
+ * no such thread exists (any more). */
+static pid_t worker_tid(const struct handover *h, const struct target *target)
+{
+	int32_t theirs = __atomic_load_n(&h->channel->worker_tid, __ATOMIC_ACQUIRE);
+	_cleanup_free_ pid_t *tids = NULL;
+	struct hp_err ignored;
+	size_t count;
+	char name[48];
+
+	if (theirs <= 0)
+		return 0;
+	if (target->status.nspid_count <= 1) {
+		snprintf(name, sizeof(name), "task/%d", theirs);
+		return faccessat(target->procfd, name, F_OK, 0) == 0 ? theirs : 0;
+	}
+	if (proc_threads(&tids, &count, target->procfd, &ignored) < 0)
+		return 0;
+	for (size_t i = 0; i < count; i++) {
+		struct proc_status status;
+
+		snprintf(name, sizeof(name), "task/%d/status", tids[i]);
+		if (proc_status_read(&status, target->procfd, name, &ignored) == 0 &&
+		    status.nspid_count > 0 && status.nspid[status.nspid_count - 1] == theirs)
+			return tids[i];
+	}
+	return 0;
+}
+
+static bool image_is_mapped(const struct handover *h, const struct target *target)
+{
+	struct hp_err ignored;
+	struct maps maps;
+	const struct map *map;
+	bool mapped;
+
+	if (maps_read(&maps, target->procfd, &ignored) < 0)
+		return false;
+	map = maps_find(&maps, h->base);
+	mapped = map && strncmp(map->path, "/memfd:", 7) == 0;
+	maps_fini(&maps);
+	return mapped;
+}
+
+/* The process has ended, or all that we put into it has: exec replaces the whole address space. */
+static bool worker_is_lost(const struct handover *h, const struct target *target)
+{
+	if (!target_alive(target))
+		return true;
+	if (worker_tid(h, target) > 0 || image_is_mapped(h, target))
+		return false;
+	return !state_is_final(state_of(h)); /* it may have answered and left just now */
+}
+
+static const char *phase_text(uint32_t phase)
+{
+	static const char *const texts[] = {
+		[WIRE_PHASE_NONE] = "its worker thread did not get to run",
+		[WIRE_PHASE_GIL] = "no thread of the program released the GIL",
+		[WIRE_PHASE_SELECT] = "it was still looking for changed modules",
+		[WIRE_PHASE_COMPILE] = "it was still compiling the new source",
+		[WIRE_PHASE_SHADOW] = "the new module code had not ended",
+		[WIRE_PHASE_PLAN] = "it was still planning the changes",
+	};
+
+	if (phase < sizeof(texts) / sizeof(*texts))
+		return texts[phase];
+	return "it was about to answer";
+}
+
+static int give_up(const struct handover *h, const struct session_options *options,
+		   struct hp_err *err)
+{
+	uint32_t phase = __atomic_load_n(&h->channel->phase, __ATOMIC_RELAXED);
+
+	if (options->interrupted && *options->interrupted)
+		return hp_err_set(err, HP_INTERRUPTED, 0, "interrupted");
+	return hp_err_set(err, HP_TIMEOUT, 0, "timed out: %s", phase_text(phase));
+}
+
+static void futex_wait(const struct handover *h, uint32_t state)
+{
+	const struct timespec ts = {.tv_nsec = LOOK_NS};
+
+	syscall(SYS_futex, &h->channel->state, FUTEX_WAIT, state, &ts, NULL, 0);
+}
+
+static void report_progress(const struct handover *h, const struct session_options *options,
+			    int64_t began_ns, int64_t *last_ns)
+{
+	int64_t now = clock_now_ns();
+
+	if (!options->progress || now - *last_ns < PROGRESS_NS)
+		return;
+	*last_ns = now;
+	options->progress(options->progress_context,
+			  __atomic_load_n(&h->channel->phase, __ATOMIC_RELAXED), now - began_ns);
+}
+
+int await_reply(const struct handover *handover, const struct target *target,
+		const struct session_options *options, struct hp_err *err)
+{
+	int64_t began = clock_now_ns(), last_progress = began;
+	bool late;
+
+	for (;;) {
+		uint32_t state = state_of(handover);
+
+		if (state_is_final(state))
+			return 0;
+		late = deadline_passed(options->deadline);
+		if ((late || (options->interrupted && *options->interrupted)) && cancel(handover))
+			return give_up(handover, options, err);
+		if (late && deadline_left_ns(options->deadline) < -COMMIT_NS)
+			return hp_err_set(err, HP_NOT_RESTORED, 0, "the commit does not end");
+		if (clock_now_ns() - began > LOOK_NS && worker_is_lost(handover, target))
+			return hp_err_set(err, HP_TARGET_DIED, 0,
+					  "the process ended, or replaced itself by exec");
+		report_progress(handover, options, began, &last_progress);
+		futex_wait(handover, state);
+	}
+}
+
+bool await_worker_end(const struct handover *handover, const struct target *target)
+{
+	struct deadline deadline = deadline_after_ns(LEAVE_NS);
+	int64_t pause_ns = 20000;
+
+	while (worker_tid(handover, target) > 0) {
+		const struct timespec ts = {.tv_nsec = pause_ns};
+
+		if (deadline_passed(deadline))
+			return false;
+		nanosleep(&ts, NULL);
+		if (pause_ns < 1000000)
+			pause_ns *= 2;
+	}
+	return true;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Handing the payload over: what is done while the one thread is held. A memfd is made in the
+ * target, written from here, mapped twice there, and a worker thread is started on it.
+ *
+ * The invariant: each step's inverse is recorded as the step is made, and handover_undo() plays
+ * them backwards. Once the worker runs, the memory belongs to it: it unmaps itself, and only the
+ * local view is ours to give back.
+ */
+#ifndef INJECT_SESSION_HANDOVER_H
+#define INJECT_SESSION_HANDOVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "inject/base/deadline.h"
+#include "inject/base/err.h"
+#include "inject/base/span.h"
+#include "inject/session/image.h"
+#include "inject/target/target.h"
+#include "inject/trace/tracee.h"
+#include "payload/wire.h"
+
+struct handover {
+	const struct image *image; /* borrowed */
+	size_t channel_offset;     /* in the memfd; everything after it likewise */
+	size_t request_offset, reply_offset, total_size;
+
+	int local_fd;   /* our own open file of the memfd; carries the lock that says we live */
+	uint8_t *local; /* our view, total_size bytes; shared with the target */
+	struct wire_channel *channel; /* inside local: volatile in spirit, read with atomics */
+
+	int32_t remote_fd;  /* -1 when there is none to close */
+	remote_addr base;   /* null when nothing is mapped */
+	bool launched;      /* the worker runs, or may run: the memory is its own */
+};
+
+void handover_init(struct handover *handover, const struct image *image, size_t request_size);
+
+/* On the hijacked thread: make, map, start. Returns -1 with everything undone as far as can be known
+ * to be safe. HP_TIMEOUT: a step blocked; try another thread. */
+HP_MUST_CHECK int handover_run(struct handover *handover, struct tracee *tracee,
+			       const struct target *target, struct span request,
+			       struct deadline deadline, struct hp_err *err);
+
+/* Give the local view back and drop the lock. */
+void handover_fini(struct handover *handover);
+
+#endif

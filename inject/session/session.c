@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The attach, from the first stop to the worker's end. See session.h.
+ */
+#include "inject/session/session.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <time.h>
+
+#include "inject/base/cleanup.h"
+#include "inject/session/await.h"
+#include "inject/session/handover.h"
+#include "inject/session/image.h"
+#include "inject/session/threads.h"
+#include "inject/trace/tracee.h"
+#include "inject/unwind/frames.h"
+#include "inject/unwind/safepoint.h"
+
+#define STACK_SCAN_MAX (8u << 20)
+
+struct session {
+	const struct target *target; /* borrowed */
+	const struct session_options *options;
+	struct safepoint_map map;
+	struct image image;
+	struct handover handover;
+	struct session_result result;
+	char last_reason[200]; /* where the last unsafe thread was */
+	uint8_t *stack;        /* owned scratch for the scan, STACK_SCAN_MAX bytes, lazily touched */
+};
+
+/* ---- may this thread be used? ---- */
+
+/* The stack from sp to the end of its mapping; what cannot be read is left to the unwinder. */
+static size_t stack_snapshot(struct session *session, remote_addr sp)
+{
+	const struct map *map = maps_find(&session->target->maps, sp);
+	size_t len;
+
+	if (!map)
+		return 0;
+	len = (size_t)(map->end.v - sp.v);
+	if (len > STACK_SCAN_MAX)
+		len = STACK_SCAN_MAX;
+	struct iovec to = {session->stack, len};
+	struct iovec from = {(void *)(uintptr_t)sp.v, len}; /* NOLINT */
+	ssize_t n = process_vm_readv(session->target->pid, &to, 1, &from, 1, 0);
+	return n == (ssize_t)len ? len : 0;
+}
+
+static int judge(struct safepoint *out, struct session *session, const struct tracee *tracee,
+		 struct hp_err *err)
+{
+	struct safepoint_stop stop = {
+		.pc = arch_pc(&tracee->regs),
+		.sp = arch_sp(&tracee->regs),
+		.rseq_cs = tracee_rseq_cs(tracee, session->target),
+	};
+	struct frame_list frames;
+	struct frame_start start;
+	size_t len;
+
+	stop.syscall_nr = arch_syscall(&tracee->regs, stop.syscall_args);
+	len = stack_snapshot(session, stop.sp);
+	*out = (struct safepoint){.verdict = VERDICT_UNKNOWN};
+	if (len)
+		safepoint_judge_stack(out, &session->map, &stop, (struct span){session->stack, len});
+	if (out->verdict != VERDICT_UNKNOWN)
+		return 0;
+	arch_frame_start(&start, &tracee->regs);
+	if (frames_collect(&frames, session->target, &start, err) < 0)
+		return -1;
+	safepoint_judge_frames(out, &session->map, &stop, &frames);
+	return 0;
+}
+
+/* ---- one thread ---- */
+
+enum attempt { ATTEMPT_DONE, ATTEMPT_RETRY, ATTEMPT_FAILED };
+
+static enum attempt use_thread(struct session *session, struct tracee *tracee, struct span request,
+			       struct hp_err *err)
+{
+	struct safepoint safepoint;
+
+	if (judge(&safepoint, session, tracee, err) < 0)
+		return ATTEMPT_FAILED;
+	if (safepoint.verdict != VERDICT_SAFE) {
+		session->result.unsafe++;
+		snprintf(session->last_reason, sizeof(session->last_reason), "thread %d %s",
+			 tracee->tid, safepoint.reason);
+		return ATTEMPT_RETRY;
+	}
+	handover_init(&session->handover, &session->image, request.len);
+	if (tracee_hijack(tracee, session->target, err) == 0 &&
+	    handover_run(&session->handover, tracee, session->target, request,
+			 session->options->deadline, err) == 0)
+		return ATTEMPT_DONE;
+	handover_fini(&session->handover);
+	snprintf(session->last_reason, sizeof(session->last_reason), "thread %d: %.150s", tracee->tid,
+		 err->text);
+	if (err->kind == HP_NO_SAFE_POINT || err->kind == HP_TARGET_DIED ||
+	    (err->kind == HP_TIMEOUT && !session->handover.launched))
+		return ATTEMPT_RETRY; /* this thread cannot; another may */
+	return ATTEMPT_FAILED;
+}
+
+static enum attempt try_thread(struct session *session, pid_t tid, struct span request,
+			       struct hp_err *err)
+{
+	struct hp_err release_err;
+	struct tracee tracee;
+	enum attempt attempt;
+	int64_t began;
+	int r = tracee_stop(&tracee, session->target, tid, session->options->deadline, err);
+
+	if (r == TRACEE_VANISHED)
+		return ATTEMPT_RETRY;
+	if (r < 0)
+		return ATTEMPT_FAILED;
+	began = clock_now_ns();
+	session->result.stops++;
+	attempt = use_thread(session, &tracee, request, err);
+	r = tracee_release(&tracee, &release_err);
+	session->result.held_ns += clock_now_ns() - began;
+	if (r == 0)
+		return attempt;
+	if (attempt == ATTEMPT_FAILED)
+		hp_err_undo(err, "%.150s", release_err.text);
+	else
+		*err = release_err;
+	return ATTEMPT_FAILED;
+}
+
+/* ---- all threads, until one serves ---- */
+
+/* 0.2 to 2 ms: long enough to leave the allocator, and never in step with the program. */
+static void pause_with_jitter(void)
+{
+	const struct timespec ts = {.tv_nsec = 200000 + (long)(clock_now_ns() % 1800000)};
+
+	nanosleep(&ts, NULL);
+}
+
+static int check_time(const struct session *session, struct hp_err *err)
+{
+	const struct session_options *options = session->options;
+
+	if (options->interrupted && *options->interrupted)
+		return hp_err_set(err, HP_INTERRUPTED, 0, "interrupted");
+	if (!target_alive(session->target))
+		return hp_err_set(err, HP_TARGET_DIED, 0, "the process has ended");
+	if (deadline_passed(options->deadline))
+		return hp_err_set(err, HP_NO_SAFE_POINT, 0,
+				  "no thread came to a safe point in time (%u stops); the last one: %s",
+				  session->result.stops,
+				  session->last_reason[0] ? session->last_reason : "none");
+	return 0;
+}
+
+static int hand_over(struct session *session, struct span request, struct hp_err *err)
+{
+	for (;;) {
+		_cleanup_free_ struct thread *threads = NULL;
+		size_t count;
+
+		if (threads_ranked(&threads, &count, session->target, err) < 0)
+			return target_alive(session->target)
+				       ? -1
+				       : hp_err_set(err, HP_TARGET_DIED, 0, "the process has ended");
+		for (size_t i = 0; i < count; i++) {
+			if (check_time(session, err) < 0)
+				return -1;
+			switch (try_thread(session, threads[i].tid, request, err)) {
+			case ATTEMPT_DONE:
+				return 0;
+			case ATTEMPT_FAILED:
+				return -1;
+			case ATTEMPT_RETRY:
+				pause_with_jitter();
+				break;
+			}
+		}
+	}
+}
+
+/* ---- the answer ---- */
+
+/* A private copy, made once: what is decoded must not change under the decoder. */
+static int take_reply(struct session *session, struct hp_err *err)
+{
+	const struct handover *h = &session->handover;
+	struct wire_reply header;
+	size_t len;
+
+	memcpy(&header, h->local + h->reply_offset, sizeof(header));
+	len = sizeof(header) +
+	      (header.used > WIRE_REPLY_SIZE - sizeof(header) ? 0 : (size_t)header.used);
+	session->result.reply = malloc(len);
+	if (!session->result.reply)
+		return hp_err_set(err, HP_SYSTEM, ENOMEM, "read the reply");
+	memcpy(session->result.reply, h->local + h->reply_offset, len);
+	memcpy(session->result.reply, &header, sizeof(header));
+	session->result.reply_len = len;
+	return 0;
+}
+
+static int attach(struct session *session, struct span request, struct hp_err *err)
+{
+	int r;
+
+	session->stack = malloc(STACK_SCAN_MAX);
+	if (!session->stack)
+		return hp_err_set(err, HP_SYSTEM, ENOMEM, "prepare the stack scan");
+	if (image_link(&session->image, session->options->payload_path, session->target, err) < 0 ||
+	    safepoint_map_init(&session->map, session->target, err) < 0 ||
+	    hand_over(session, request, err) < 0)
+		return -1;
+	r = await_reply(&session->handover, session->target, session->options, err);
+	if (r == 0) {
+		session->result.worker_left = await_worker_end(&session->handover, session->target);
+		r = take_reply(session, err);
+	}
+	handover_fini(&session->handover);
+	return r;
+}
+
+int session_run(struct session_result *out, const struct target *target, struct span request,
+		const struct session_options *options, struct hp_err *err)
+{
+	struct session session = {.target = target, .options = options};
+	int64_t began = clock_now_ns();
+	int r = attach(&session, request, err);
+
+	safepoint_map_fini(&session.map);
+	image_fini(&session.image);
+	free(session.stack);
+	if (r < 0) {
+		session_result_fini(&session.result);
+		return -1;
+	}
+	session.result.elapsed_ns = clock_now_ns() - began;
+	*out = session.result;
+	return 0;
+}
+
+void session_result_fini(struct session_result *result)
+{
+	free(result->reply);
+	*result = (struct session_result){0};
+}

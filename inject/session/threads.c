@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Ranking from /proc/PID/task/TID/syscall: "running", "-1 SP PC" or "NR ARGS... SP PC"
+ * (Documentation/filesystems/proc.rst). Nothing is stopped, so all of it may be stale a moment
+ * later: the rank is a guess that saves retries, never a judgement.
+ */
+#include "inject/session/threads.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "inject/base/cleanup.h"
+#include "inject/proc/procfs.h"
+
+static bool restarts_exactly(long nr)
+{
+	static const long calls[] = {
+		SYS_futex, SYS_poll, SYS_ppoll, SYS_select, SYS_pselect6, SYS_nanosleep,
+		SYS_clock_nanosleep, SYS_read, SYS_readv, SYS_accept, SYS_accept4, SYS_wait4,
+		SYS_waitid, SYS_pause, SYS_rt_sigsuspend, SYS_flock, SYS_write, SYS_writev,
+		SYS_connect,
+	};
+
+	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++)
+		if (calls[i] == nr)
+			return true;
+	return false;
+}
+
+enum thread_rank thread_rank_of(const char *line)
+{
+	char *end;
+	long nr;
+
+	if (strncmp(line, "running", 7) == 0)
+		return RANK_RUNNING;
+	nr = strtol(line, &end, 10);
+	if (end == line || nr < 0)
+		return RANK_OTHER;
+	if (restarts_exactly(nr))
+		return RANK_PARKED;
+	/* fs/eventpoll.c and do_sigtimedwait() return EINTR after any stop; sockets with a timeout
+	 * do too (net/core/sock.c, sock_intr_errno). */
+	switch (nr) {
+	case SYS_epoll_wait:
+	case SYS_epoll_pwait:
+	case SYS_epoll_pwait2:
+	case SYS_rt_sigtimedwait:
+	case SYS_recvfrom:
+	case SYS_recvmsg:
+	case SYS_sendto:
+	case SYS_sendmsg:
+		return RANK_INTERRUPTED;
+	default:
+		return RANK_OTHER;
+	}
+}
+
+static int by_rank(const void *a, const void *b)
+{
+	const struct thread *x = a, *y = b;
+
+	if (x->rank != y->rank)
+		return (int)x->rank - (int)y->rank;
+	return (x->tid > y->tid) - (x->tid < y->tid);
+}
+
+int threads_ranked(struct thread **out, size_t *count_out, const struct target *target,
+		   struct hp_err *err)
+{
+	_cleanup_free_ pid_t *tids = NULL;
+	struct thread *threads;
+	size_t count;
+
+	if (proc_threads(&tids, &count, target->procfd, err) < 0)
+		return -1;
+	threads = calloc(count, sizeof(*threads));
+	if (!threads)
+		return hp_err_set(err, HP_SYSTEM, ENOMEM, "list the threads");
+	for (size_t i = 0; i < count; i++) {
+		_cleanup_free_ char *line = NULL;
+		struct hp_err ignored;
+		char name[48];
+		size_t len;
+
+		snprintf(name, sizeof(name), "task/%d/syscall", tids[i]);
+		threads[i] = (struct thread){tids[i], RANK_OTHER};
+		if (procfs_read(&line, &len, target->procfd, name, &ignored) == 0)
+			threads[i].rank = thread_rank_of(line);
+	}
+	qsort(threads, count, sizeof(*threads), by_rank);
+	*out = threads;
+	*count_out = count;
+	return 0;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Which thread to ask first: one that is parked in a call that the kernel restarts exactly.
+ */
+#ifndef INJECT_SESSION_THREADS_H
+#define INJECT_SESSION_THREADS_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "inject/base/err.h"
+#include "inject/target/target.h"
+
+enum thread_rank {
+	RANK_PARKED,      /* in a call that is restarted exactly */
+	RANK_RUNNING,     /* on a processor, or about to be */
+	RANK_OTHER,       /* in some other call, or nothing is known */
+	RANK_INTERRUPTED, /* in a call that a stop makes return EINTR */
+};
+
+struct thread {
+	pid_t tid;
+	enum thread_rank rank;
+};
+
+/* The threads of target, best first; owned, freed with free(). */
+HP_MUST_CHECK int threads_ranked(struct thread **out, size_t *count_out, const struct target *target,
+				 struct hp_err *err);
+/* The rank that a line of /proc/PID/task/TID/syscall stands for; pure. */
+enum thread_rank thread_rank_of(const char *line);
+
+#endif
