@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * The way in and the way out inside the target. payload_launch() runs on a thread of the program
- * that was hijacked at a safe point: it makes one call that matters, pthread_create, and changes
- * nothing that the program could see (errno is put back). The worker serves, and its last act is a
- * tail jump into libc's "syscall; ret" with munmap of its own image: the return address on its
- * stack then is libc's thread exit, so no instruction of ours runs on unmapped memory.
+ * The way in and the way out inside the target. payload_launch() runs on a thread of the
+ * program that was hijacked at a safe point: it makes one call that matters, pthread_create,
+ * and changes nothing that the program could see (errno is put back). The worker serves, and
+ * its last act is a tail jump into libc's "syscall; ret" with munmap of its own image: the
+ * return address on its stack then is libc's thread exit, so no instruction of ours runs on
+ * unmapped memory.
  *
  * The invariant: nothing outside of this file knows that we are mapped rather than loaded.
  */
@@ -17,15 +18,15 @@
 struct attr {
 	unsigned long words[16];
 };
-#define DETACHED   1 /* PTHREAD_CREATE_DETACHED: 1 in glibc and musl */
+#define DETACHED   1           /* PTHREAD_CREATE_DETACHED: 1 in glibc and musl */
 #define STACK_SIZE (8ul << 20) /* musl's default of 128 KiB is too small for compiling */
 
 extern int pthread_attr_init(struct attr *attr);
 extern int pthread_attr_setdetachstate(struct attr *attr, int state);
 extern int pthread_attr_setstacksize(struct attr *attr, unsigned long size);
 extern int pthread_attr_destroy(struct attr *attr);
-extern int pthread_create(unsigned long *thread, const struct attr *attr, void *(*start)(void *),
-			  void *arg);
+extern int pthread_create(unsigned long *thread, const struct attr *attr,
+			  void *(*start)(void *), void *arg);
 extern int *__errno_location(void);
 
 #define F_OFD_GETLK_   36 /* include/uapi/asm-generic/fcntl.h */
@@ -43,8 +44,8 @@ int channel_owner_lives(const struct wire_channel *channel)
 {
 	struct flock64 lock = {.type = F_WRLCK_};
 
-	/* Fails when the program closed all its descriptors meanwhile (a daemon does): then nothing
-	 * is known, and the deadline alone bounds us. */
+	/* Fails when the program closed all its descriptors meanwhile (a daemon does): then
+	 * nothing is known, and the deadline alone bounds us. */
 	if (sys_fcntl(channel->memfd, F_OFD_GETLK_, &lock) < 0)
 		return 1;
 	return lock.type != F_UNLCK_;
@@ -54,7 +55,8 @@ int channel_owner_lives(const struct wire_channel *channel)
 __attribute__((used)) static void worker_main(struct wire_channel *channel)
 {
 	__atomic_store_n(&channel->worker_tid, (int32_t)sys_gettid(), __ATOMIC_RELEASE);
-	/* A child that is forked meanwhile has no thread of ours and must not have our memory. */
+	/* A child that is forked meanwhile has no thread of ours and must not have our memory.
+	 */
 	sys_madvise((void *)channel->image_base, channel->image_size, MADV_DONTFORK_);
 	payload_serve(channel);
 	if (channel->memfd >= 0)
@@ -62,8 +64,8 @@ __attribute__((used)) static void worker_main(struct wire_channel *channel)
 }
 
 /* void *payload_worker(void *channel): worker_main(channel), then
- * munmap(image_base, image_size) by way of libc, whose ret leaves this thread. %rdx, not %rcx or
- * %r11, holds the address: the syscall instruction destroys those. */
+ * munmap(image_base, image_size) by way of libc, whose ret leaves this thread. %rdx, not %rcx
+ * or %r11, holds the address: the syscall instruction destroys those. */
 void *payload_worker(void *channel);
 __asm__(".text\n"
 	".hidden payload_worker\n"

@@ -10,8 +10,8 @@
 /* Start the worker thread; the result goes to channel->launch_error. */
 __attribute__((visibility("default"))) void payload_launch(struct wire_channel *channel);
 
-/* Whether the program that sent us still runs: it holds a lock on the memfd as long as it does. To
- * be asked before the work begins and before the commit. 1 when it cannot be known. */
+/* Whether the program that sent us still runs: it holds a lock on the memfd as long as it does.
+ * To be asked before the work begins and before the commit. 1 when it cannot be known. */
 int channel_owner_lives(const struct wire_channel *channel);
 
 #endif

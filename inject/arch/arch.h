@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * What differs from CPU to CPU, as pure functions over register sets and bytes: nobody is stopped
- * or written to here. One file a CPU implements it; no other file knows a register's name.
+ * What differs from CPU to CPU, as pure functions over register sets and bytes: nobody is
+ * stopped or written to here. One file a CPU implements it; no other file knows a register's
+ * name.
  *
- * The invariant of the synthetic signal frame: a thread whose registers arch_enter_*() made, and
- * whose stack holds the bytes of arch_frame_build(), returns by itself to exactly where it was,
- * with its registers, vector state and signal mask, even when nobody ever touches it again.
+ * The invariant of the synthetic signal frame: a thread whose registers arch_enter_*() made,
+ * and whose stack holds the bytes of arch_frame_build(), returns by itself to exactly where it
+ * was, with its registers, vector state and signal mask, even when nobody ever touches it
+ * again.
  */
 #ifndef INJECT_ARCH_ARCH_H
 #define INJECT_ARCH_ARCH_H
@@ -20,8 +22,8 @@
 #include "inject/base/span.h"
 #include "inject/unwind/frames.h"
 
-#define ARCH_XSTATE_MAX (16u << 10)                 /* AVX-512, PKRU and AMX together are 11 KiB */
-#define ARCH_FRAME_MAX  (ARCH_XSTATE_MAX + 2048u)   /* signal frame and vector state */
+#define ARCH_XSTATE_MAX (16u << 10) /* AVX-512, PKRU and AMX together are 11 KiB */
+#define ARCH_FRAME_MAX  (ARCH_XSTATE_MAX + 2048u) /* signal frame and vector state */
 
 struct arch_regs {
 	struct user_regs_struct gp;
@@ -30,13 +32,14 @@ struct arch_regs {
 remote_addr arch_pc(const struct arch_regs *regs);
 remote_addr arch_sp(const struct arch_regs *regs);
 
-/* The number of the system call that the thread was in when it stopped, or -1. args may be NULL. */
+/* The number of the system call that the thread was in when it stopped, or -1. args may be
+ * NULL. */
 long arch_syscall(const struct arch_regs *regs, uint64_t args[6]);
 
 /* epoll_wait fails with EINTR after every ptrace stop: the kernel never restarts it
  * (fs/eventpoll.c, ep_poll). Without a timeout it can be restarted with nobody noticing: say
- * -ERESTARTNOHAND instead, so that the kernel issues it again unless a handler runs. Returns whether
- * regs were changed. */
+ * -ERESTARTNOHAND instead, so that the kernel issues it again unless a handler runs. Returns
+ * whether regs were changed. */
 bool arch_restart_endless_wait(struct arch_regs *regs);
 
 /* The context that the thread resumes with when nobody restores it exactly: interrupted system
@@ -44,22 +47,22 @@ bool arch_restart_endless_wait(struct arch_regs *regs);
  * EINTR instead. */
 void arch_resume_context(struct arch_regs *out, const struct arch_regs *stopped);
 
-/* Build the frame for `resume` in out (at most ARCH_FRAME_MAX bytes): it goes to *at_out, below the
- * red zone of the stack pointer. xstate is what NT_X86_XSTATE gave. */
+/* Build the frame for `resume` in out (at most ARCH_FRAME_MAX bytes): it goes to *at_out, below
+ * the red zone of the stack pointer. xstate is what NT_X86_XSTATE gave. */
 HP_MUST_CHECK int arch_frame_build(uint8_t *out, size_t *len_out, remote_addr *at_out,
 				   const struct arch_regs *resume, struct span xstate,
 				   uint64_t sigmask, remote_addr restorer, struct hp_err *err);
 
-/* The frame carries a NUL-terminated string of the target's own, ARCH_FRAME_NOTE: the name that a
- * memfd is given. This is its address. */
+/* The frame carries a NUL-terminated string of the target's own, ARCH_FRAME_NOTE: the name that
+ * a memfd is given. This is its address. */
 #define ARCH_FRAME_NOTE "pyhotpatch"
 remote_addr arch_frame_note(remote_addr frame);
 
-/* Registers that call fn(arg), or make a system call at syscall_ret, on the frame at `frame`, and
- * return into the frame. */
+/* Registers that call fn(arg), or make a system call at syscall_ret, on the frame at `frame`,
+ * and return into the frame. */
 void arch_enter_call(struct arch_regs *regs, remote_addr fn, remote_addr frame, uint64_t arg);
-void arch_enter_syscall(struct arch_regs *regs, remote_addr syscall_ret, remote_addr frame, long nr,
-			const uint64_t args[6]);
+void arch_enter_syscall(struct arch_regs *regs, remote_addr syscall_ret, remote_addr frame,
+			long nr, const uint64_t args[6]);
 /* What a system call returned, at its exit stop. */
 int64_t arch_syscall_result(const struct arch_regs *regs);
 /* Whether the thread, at a syscall-entry stop, is about to return through the frame. */

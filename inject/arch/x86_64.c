@@ -60,7 +60,8 @@ struct kernel_ucontext {
 		uint64_t size;
 	} uc_stack;
 	struct {
-		uint64_t r8, r9, r10, r11, r12, r13, r14, r15, di, si, bp, bx, dx, ax, cx, sp, ip, flags;
+		uint64_t r8, r9, r10, r11, r12, r13, r14, r15, di, si, bp, bx, dx, ax, cx, sp,
+			ip, flags;
 		uint16_t cs, gs, fs, ss;
 		uint64_t err, trapno, oldmask, cr2, fpstate, reserved[8];
 	} uc_mcontext;
@@ -159,10 +160,10 @@ static size_t xstate_size_of(uint64_t mask)
 	return size;
 }
 
-/* Make xstate, as ptrace gave it, what the kernel accepts in a signal frame. The kernel falls back
- * to the legacy registers alone when the size is larger than the task may use: AMX tile data is in
- * ptrace's format always, but in a task's only on permission; so it is left out unless in use.
- * Returns the size, magic2 included. */
+/* Make xstate, as ptrace gave it, what the kernel accepts in a signal frame. The kernel falls
+ * back to the legacy registers alone when the size is larger than the task may use: AMX tile
+ * data is in ptrace's format always, but in a task's only on permission; so it is left out
+ * unless in use. Returns the size, magic2 included. */
 static size_t xstate_for_frame(uint8_t *at, struct span xstate)
 {
 	uint64_t features, in_use;
@@ -192,17 +193,33 @@ static void context_fill(struct kernel_ucontext *uc, const struct user_regs_stru
 {
 	*uc = (struct kernel_ucontext){
 		.uc_flags = UC_FP_XSTATE | UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS,
-		/* Neither 0, SS_ONSTACK nor SS_DISABLE: rt_sigreturn fails to set it, ignores that, and
-		 * the alternate stack stays as it is. SS_DISABLE would remove faulthandler's. */
+		/* Neither 0, SS_ONSTACK nor SS_DISABLE: rt_sigreturn fails to set it, ignores
+		 * that, and the alternate stack stays as it is. SS_DISABLE would remove
+		 * faulthandler's. */
 		.uc_stack = {.flags = 0x5a5a},
-		.uc_mcontext = {
-			.r8 = gp->r8, .r9 = gp->r9, .r10 = gp->r10, .r11 = gp->r11,
-			.r12 = gp->r12, .r13 = gp->r13, .r14 = gp->r14, .r15 = gp->r15,
-			.di = gp->rdi, .si = gp->rsi, .bp = gp->rbp, .bx = gp->rbx,
-			.dx = gp->rdx, .ax = gp->rax, .cx = gp->rcx, .sp = gp->rsp,
-			.ip = gp->rip, .flags = gp->eflags,
-			.cs = (uint16_t)gp->cs, .ss = (uint16_t)gp->ss,
-		},
+		.uc_mcontext =
+			{
+				.r8 = gp->r8,
+				.r9 = gp->r9,
+				.r10 = gp->r10,
+				.r11 = gp->r11,
+				.r12 = gp->r12,
+				.r13 = gp->r13,
+				.r14 = gp->r14,
+				.r15 = gp->r15,
+				.di = gp->rdi,
+				.si = gp->rsi,
+				.bp = gp->rbp,
+				.bx = gp->rbx,
+				.dx = gp->rdx,
+				.ax = gp->rax,
+				.cx = gp->rcx,
+				.sp = gp->rsp,
+				.ip = gp->rip,
+				.flags = gp->eflags,
+				.cs = (uint16_t)gp->cs,
+				.ss = (uint16_t)gp->ss,
+			},
 	};
 }
 
@@ -215,7 +232,8 @@ int arch_frame_build(uint8_t *out, size_t *len_out, remote_addr *at_out,
 	size_t xsize;
 
 	if (xstate.len < XSTATE_MIN || xstate.len > ARCH_XSTATE_MAX - 64)
-		return hp_err_set(err, HP_UNSUPPORTED, 0, "vector state of %zu bytes", xstate.len);
+		return hp_err_set(err, HP_UNSUPPORTED, 0, "vector state of %zu bytes",
+				  xstate.len);
 	fpstate = (resume->gp.rsp - RED_ZONE - xstate.len - sizeof(uint32_t)) & ~63ull;
 	at = ((fpstate - sizeof(frame)) & ~15ull) - 8;
 	context_fill(&frame.uc, &resume->gp);
@@ -239,7 +257,7 @@ static void enter(struct arch_regs *regs, remote_addr pc, remote_addr frame)
 	regs->gp.rip = pc.v;
 	regs->gp.rsp = frame.v;
 	regs->gp.eflags &= ~(uint64_t)(EFLAGS_DF | EFLAGS_TF); /* the ABI wants DF clear */
-	regs->gp.orig_rax = (uint64_t)-1; /* no system call to restart */
+	regs->gp.orig_rax = (uint64_t)-1;                      /* no system call to restart */
 }
 
 void arch_enter_call(struct arch_regs *regs, remote_addr fn, remote_addr frame, uint64_t arg)
@@ -249,8 +267,8 @@ void arch_enter_call(struct arch_regs *regs, remote_addr fn, remote_addr frame, 
 	regs->gp.rax = 0;
 }
 
-void arch_enter_syscall(struct arch_regs *regs, remote_addr syscall_ret, remote_addr frame, long nr,
-			const uint64_t args[6])
+void arch_enter_syscall(struct arch_regs *regs, remote_addr syscall_ret, remote_addr frame,
+			long nr, const uint64_t args[6])
 {
 	enter(regs, syscall_ret, frame);
 	regs->gp.rax = (uint64_t)nr;
@@ -277,9 +295,22 @@ void arch_frame_start(struct frame_start *out, const struct arch_regs *regs)
 	const struct user_regs_struct *gp = &regs->gp;
 
 	*out = (struct frame_start){
-		.rip = gp->rip, .rsp = gp->rsp, .rbp = gp->rbp, .rbx = gp->rbx,
-		.r12 = gp->r12, .r13 = gp->r13, .r14 = gp->r14, .r15 = gp->r15,
-		.rax = gp->rax, .rcx = gp->rcx, .rdx = gp->rdx, .rsi = gp->rsi,
-		.rdi = gp->rdi, .r8 = gp->r8, .r9 = gp->r9, .r10 = gp->r10, .r11 = gp->r11,
+		.rip = gp->rip,
+		.rsp = gp->rsp,
+		.rbp = gp->rbp,
+		.rbx = gp->rbx,
+		.r12 = gp->r12,
+		.r13 = gp->r13,
+		.r14 = gp->r14,
+		.r15 = gp->r15,
+		.rax = gp->rax,
+		.rcx = gp->rcx,
+		.rdx = gp->rdx,
+		.rsi = gp->rsi,
+		.rdi = gp->rdi,
+		.r8 = gp->r8,
+		.r9 = gp->r9,
+		.r10 = gp->r10,
+		.r11 = gp->r11,
 	};
 }

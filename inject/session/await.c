@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * See await.h. The channel is shared with a foreign process: its fields are read once each, with
- * atomics, and nothing but the state and the phase is believed.
+ * See await.h. The channel is shared with a foreign process: its fields are read once each,
+ * with atomics, and nothing but the state and the phase is believed.
  */
 #include "inject/session/await.h"
 
@@ -18,7 +18,7 @@
 #include "inject/proc/maps.h"
 #include "inject/proc/procfs.h"
 
-#define LOOK_NS     20000000ll   /* how often to look whether the target still lives */
+#define LOOK_NS     20000000ll /* how often to look whether the target still lives */
 #define PROGRESS_NS 100000000ll
 #define COMMIT_NS   30000000000ll /* a commit is short; one that takes this long is broken */
 #define LEAVE_NS    5000000000ll
@@ -33,20 +33,21 @@ static bool state_is_final(uint32_t state)
 	return state == WIRE_DONE || state == WIRE_FAILED;
 }
 
-/* "cancelled" and "patched" exclude each other: only before COMMITTING does the swap succeed. */
+/* "cancelled" and "patched" exclude each other: only before COMMITTING does the swap succeed.
+ */
 static bool cancel(const struct handover *h)
 {
 	uint32_t state = state_of(h);
 
 	while (state == WIRE_PENDING || state == WIRE_RUNNING)
-		if (__atomic_compare_exchange_n(&h->channel->state, &state, WIRE_CANCELLED, false,
-						__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		if (__atomic_compare_exchange_n(&h->channel->state, &state, WIRE_CANCELLED,
+						false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 			return true;
 	return state == WIRE_CANCELLED;
 }
 
-/* The worker's thread id as we see it: the target may live in a pid namespace of its own. 0 when
- * no such thread exists (any more). */
+/* The worker's thread id as we see it: the target may live in a pid namespace of its own. 0
+ * when no such thread exists (any more). */
 static pid_t worker_tid(const struct handover *h, const struct target *target)
 {
 	int32_t theirs = __atomic_load_n(&h->channel->worker_tid, __ATOMIC_ACQUIRE);
@@ -89,7 +90,8 @@ static bool image_is_mapped(const struct handover *h, const struct target *targe
 	return mapped;
 }
 
-/* The process has ended, or all that we put into it has: exec replaces the whole address space. */
+/* The process has ended, or all that we put into it has: exec replaces the whole address space.
+ */
 static bool worker_is_lost(const struct handover *h, const struct target *target)
 {
 	if (!target_alive(target))
@@ -141,7 +143,8 @@ static void report_progress(const struct handover *h, const struct session_optio
 		return;
 	*last_ns = now;
 	options->progress(options->progress_context,
-			  __atomic_load_n(&h->channel->phase, __ATOMIC_RELAXED), now - began_ns);
+			  __atomic_load_n(&h->channel->phase, __ATOMIC_RELAXED),
+			  now - began_ns);
 }
 
 int await_reply(const struct handover *handover, const struct target *target,
@@ -156,7 +159,8 @@ int await_reply(const struct handover *handover, const struct target *target,
 		if (state_is_final(state))
 			return 0;
 		late = deadline_passed(options->deadline);
-		if ((late || (options->interrupted && *options->interrupted)) && cancel(handover))
+		if ((late || (options->interrupted && *options->interrupted)) &&
+		    cancel(handover))
 			return give_up(handover, options, err);
 		if (late && deadline_left_ns(options->deadline) < -COMMIT_NS)
 			return hp_err_set(err, HP_NOT_RESTORED, 0, "the commit does not end");

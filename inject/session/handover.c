@@ -21,8 +21,8 @@
 #define MFD_NOEXEC_SEAL 0x0008U /* Linux 6.3 */
 #endif
 
-/* How long one step on the hijacked thread may take before it is taken back: far more than a loaded
- * machine's scheduling, far less than a person's patience. */
+/* How long one step on the hijacked thread may take before it is taken back: far more than a
+ * loaded machine's scheduling, far less than a person's patience. */
 #define STEP_NS 500000000ll
 
 static size_t page_up(size_t v)
@@ -73,7 +73,8 @@ static int make_memfd(struct handover *h, const struct step *step, struct hp_err
 	for (size_t i = 0; i < 2; i++) {
 		const uint64_t args[6] = {note, flags[i]};
 
-		if (remote_syscall(step, &fd, "memfd_create", SYS_memfd_create, args, err) == 0) {
+		if (remote_syscall(step, &fd, "memfd_create", SYS_memfd_create, args, err) ==
+		    0) {
 			h->remote_fd = (int32_t)fd;
 			return 0;
 		}
@@ -100,7 +101,8 @@ static int open_local(struct handover *h, const struct target *target, struct hp
 		return hp_err_set(err, HP_SYSTEM, errno, "lock the target's memfd");
 	if (ftruncate(h->local_fd, (off_t)h->total_size) < 0)
 		return hp_err_set(err, HP_SYSTEM, errno, "size the target's memfd");
-	void *local = mmap(NULL, h->total_size, PROT_READ | PROT_WRITE, MAP_SHARED, h->local_fd, 0);
+	void *local =
+		mmap(NULL, h->total_size, PROT_READ | PROT_WRITE, MAP_SHARED, h->local_fd, 0);
 	if (local == MAP_FAILED)
 		return hp_err_set(err, HP_SYSTEM, errno, "map the target's memfd");
 	h->local = local;
@@ -114,11 +116,16 @@ static int map_remote(struct handover *h, const struct step *step, struct hp_err
 	const uint64_t whole[6] = {0, h->total_size, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0};
 	int64_t result = 0;
 
-	if (remote_syscall(step, &result, "mmap of the payload's text", SYS_mmap, whole, err) < 0)
+	if (remote_syscall(step, &result, "mmap of the payload's text", SYS_mmap, whole, err) <
+	    0)
 		return -1;
 	h->base = addr_of((uint64_t)result);
-	const uint64_t data[6] = {h->base.v + text, h->total_size - text, PROT_READ | PROT_WRITE,
-				  MAP_SHARED | MAP_FIXED, fd, text};
+	const uint64_t data[6] = {h->base.v + text,
+				  h->total_size - text,
+				  PROT_READ | PROT_WRITE,
+				  MAP_SHARED | MAP_FIXED,
+				  fd,
+				  text};
 	return remote_syscall(step, &result, "mmap of the payload's data", SYS_mmap, data, err);
 }
 
@@ -156,11 +163,12 @@ static int launch(struct handover *h, const struct step *step, struct hp_err *er
 	if (error == 0)
 		return 0;
 	h->launched = false;
-	return hp_err_set(err, HP_SYSTEM, error > 0 ? error : 0, "pthread_create in the target");
+	return hp_err_set(err, HP_SYSTEM, error > 0 ? error : 0,
+			  "pthread_create in the target");
 }
 
-/* The inverse of each step made, backwards. Not for a launched worker: the memory is its own then,
- * and what is left to do is to forbid it to begin. */
+/* The inverse of each step made, backwards. Not for a launched worker: the memory is its own
+ * then, and what is left to do is to forbid it to begin. */
 static void undo(struct handover *h, const struct step *step, struct hp_err *err)
 {
 	struct hp_err failed;

@@ -4,8 +4,8 @@
  * target, written from here, mapped twice there, and a worker thread is started on it.
  *
  * The invariant: each step's inverse is recorded as the step is made, and handover_undo() plays
- * them backwards. Once the worker runs, the memory belongs to it: it unmaps itself, and only the
- * local view is ours to give back.
+ * them backwards. Once the worker runs, the memory belongs to it: it unmaps itself, and only
+ * the local view is ours to give back.
  */
 #ifndef INJECT_SESSION_HANDOVER_H
 #define INJECT_SESSION_HANDOVER_H
@@ -31,15 +31,15 @@ struct handover {
 	uint8_t *local; /* our view, total_size bytes; shared with the target */
 	struct wire_channel *channel; /* inside local: volatile in spirit, read with atomics */
 
-	int32_t remote_fd;  /* -1 when there is none to close */
-	remote_addr base;   /* null when nothing is mapped */
-	bool launched;      /* the worker runs, or may run: the memory is its own */
+	int32_t remote_fd; /* -1 when there is none to close */
+	remote_addr base;  /* null when nothing is mapped */
+	bool launched;     /* the worker runs, or may run: the memory is its own */
 };
 
 void handover_init(struct handover *handover, const struct image *image, size_t request_size);
 
-/* On the hijacked thread: make, map, start. Returns -1 with everything undone as far as can be known
- * to be safe. HP_TIMEOUT: a step blocked; try another thread. */
+/* On the hijacked thread: make, map, start. Returns -1 with everything undone as far as can be
+ * known to be safe. HP_TIMEOUT: a step blocked; try another thread. */
 HP_MUST_CHECK int handover_run(struct handover *handover, struct tracee *tracee,
 			       const struct target *target, struct span request,
 			       struct deadline deadline, struct hp_err *err);

@@ -46,9 +46,9 @@ static int header_read(Elf64_Ehdr *ehdr, struct span file, struct hp_err *err)
 	if (file.len < sizeof(*ehdr))
 		return damaged(err, "too short");
 	memcpy(ehdr, file.data, sizeof(*ehdr));
-	if (memcmp(ehdr->e_ident, ELFMAG, SELFMAG) != 0 || ehdr->e_ident[EI_CLASS] != ELFCLASS64 ||
-	    ehdr->e_type != ET_DYN || ehdr->e_machine != EM_X86_64 ||
-	    ehdr->e_phentsize != sizeof(Elf64_Phdr))
+	if (memcmp(ehdr->e_ident, ELFMAG, SELFMAG) != 0 ||
+	    ehdr->e_ident[EI_CLASS] != ELFCLASS64 || ehdr->e_type != ET_DYN ||
+	    ehdr->e_machine != EM_X86_64 || ehdr->e_phentsize != sizeof(Elf64_Phdr))
 		return damaged(err, "not a shared object for x86-64");
 	if (ehdr->e_phoff > file.len ||
 	    ehdr->e_phnum > (file.len - ehdr->e_phoff) / sizeof(Elf64_Phdr))
@@ -58,7 +58,8 @@ static int header_read(Elf64_Ehdr *ehdr, struct span file, struct hp_err *err)
 
 /* Sizes and the border between text and data: everything before the first writable segment is
  * mapped R-X, everything from it on RW. */
-static int measure(struct image *image, const Elf64_Phdr *phdrs, size_t count, struct hp_err *err)
+static int measure(struct image *image, const Elf64_Phdr *phdrs, size_t count,
+		   struct hp_err *err)
 {
 	uint64_t end = 0, text_end = 0;
 
@@ -67,8 +68,8 @@ static int measure(struct image *image, const Elf64_Phdr *phdrs, size_t count, s
 
 		if (p->p_type != PT_LOAD)
 			continue;
-		if (p->p_vaddr > IMAGE_MAX || p->p_memsz > IMAGE_MAX || p->p_filesz > p->p_memsz ||
-		    p->p_vaddr < end)
+		if (p->p_vaddr > IMAGE_MAX || p->p_memsz > IMAGE_MAX ||
+		    p->p_filesz > p->p_memsz || p->p_vaddr < end)
 			return damaged(err, "segments");
 		if ((p->p_flags & PF_W) && (p->p_flags & PF_X))
 			return damaged(err, "a segment is both writable and executable");
@@ -146,7 +147,8 @@ static int dynamic_read(struct dynamic *d, const struct image *image, const Elf6
 		dyn = image_at(image, phdrs[i].p_vaddr, phdrs[i].p_memsz);
 		if (!dyn)
 			return damaged(err, "dynamic section");
-		for (size_t n = phdrs[i].p_memsz / sizeof(*dyn); n > 0 && dyn->d_tag; n--, dyn++)
+		for (size_t n = phdrs[i].p_memsz / sizeof(*dyn); n > 0 && dyn->d_tag;
+		     n--, dyn++)
 			dynamic_take(d, dyn);
 	}
 	if (!d->symtab || !d->strtab || !d->hash)
@@ -165,10 +167,12 @@ static const char *symbol_name(const struct image *image, const struct dynamic *
 	return name && memchr(name, 0, d->strsz - sym->st_name) ? name : NULL;
 }
 
-static const Elf64_Sym *symbol_at(const struct image *image, const struct dynamic *d, uint64_t n)
+static const Elf64_Sym *symbol_at(const struct image *image, const struct dynamic *d,
+				  uint64_t n)
 {
-	return n > IMAGE_MAX ? NULL : image_at(image, d->symtab + n * sizeof(Elf64_Sym),
-					       sizeof(Elf64_Sym));
+	return n > IMAGE_MAX
+		       ? NULL
+		       : image_at(image, d->symtab + n * sizeof(Elf64_Sym), sizeof(Elf64_Sym));
 }
 
 static int find_entry(struct image *image, const struct dynamic *d, struct hp_err *err)
@@ -201,7 +205,8 @@ struct linker {
 static int resolve(struct image_reloc *out, const struct linker *linker, const Elf64_Rela *rela,
 		   struct hp_err *err)
 {
-	const Elf64_Sym *sym = symbol_at(linker->image, linker->dynamic, ELF64_R_SYM(rela->r_info));
+	const Elf64_Sym *sym =
+		symbol_at(linker->image, linker->dynamic, ELF64_R_SYM(rela->r_info));
 	const char *name = sym ? symbol_name(linker->image, linker->dynamic, sym) : NULL;
 
 	if (!name)
@@ -263,8 +268,8 @@ static int relocations_read(const struct linker *linker, uint64_t table, uint64_
 	return 0;
 }
 
-static int parse(struct image *image, struct span file, image_lookup lookup, const void *context,
-		 struct hp_err *err)
+static int parse(struct image *image, struct span file, image_lookup lookup,
+		 const void *context, struct hp_err *err)
 {
 	struct dynamic dynamic = {0};
 	const struct linker linker = {image, &dynamic, lookup, context};
@@ -323,7 +328,8 @@ static int file_read(uint8_t **out, size_t *len_out, const char *path, struct hp
 	return 0;
 }
 
-int image_link(struct image *out, const char *path, const struct target *target, struct hp_err *err)
+int image_link(struct image *out, const char *path, const struct target *target,
+	       struct hp_err *err)
 {
 	_cleanup_free_ uint8_t *bytes = NULL;
 	size_t len;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * The payload as it will stand in the target's memory. We are its dynamic linker: no dlopen in the
- * target, no entry in its list of libraries.
+ * The payload as it will stand in the target's memory. We are its dynamic linker: no dlopen in
+ * the target, no entry in its list of libraries.
  *
- * The invariant: an image is complete, every undefined symbol resolved, before anything is stopped;
- * only the relocation to its base is left for then.
+ * The invariant: an image is complete, every undefined symbol resolved, before anything is
+ * stopped; only the relocation to its base is left for then.
  */
 #ifndef INJECT_SESSION_IMAGE_H
 #define INJECT_SESSION_IMAGE_H
@@ -18,16 +18,16 @@
 #include "inject/target/target.h"
 
 struct image_reloc {
-	uint64_t at;       /* offset in the image */
-	uint64_t value;    /* absolute, or an offset in the image */
-	bool relative;     /* value is relative to the base */
+	uint64_t at;    /* offset in the image */
+	uint64_t value; /* absolute, or an offset in the image */
+	bool relative;  /* value is relative to the base */
 };
 
 struct image {
-	uint8_t *bytes; /* owned; text and data, zeros included */
-	size_t size;    /* of bytes, whole pages */
-	size_t text_size; /* [0, text_size) is R-X, the rest RW; whole pages */
-	uint64_t entry; /* offset of payload_launch */
+	uint8_t *bytes;             /* owned; text and data, zeros included */
+	size_t size;                /* of bytes, whole pages */
+	size_t text_size;           /* [0, text_size) is R-X, the rest RW; whole pages */
+	uint64_t entry;             /* offset of payload_launch */
 	struct image_reloc *relocs; /* owned */
 	size_t reloc_count;
 };

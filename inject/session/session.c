@@ -30,7 +30,7 @@ struct session {
 	struct handover handover;
 	struct session_result result;
 	char last_reason[200]; /* where the last unsafe thread was */
-	uint8_t *stack;        /* owned scratch for the scan, STACK_SCAN_MAX bytes, lazily touched */
+	uint8_t *stack; /* owned scratch for the scan, STACK_SCAN_MAX bytes, lazily touched */
 };
 
 /* ---- may this thread be used? ---- */
@@ -68,7 +68,8 @@ static int judge(struct safepoint *out, struct session *session, const struct tr
 	len = stack_snapshot(session, stop.sp);
 	*out = (struct safepoint){.verdict = VERDICT_UNKNOWN};
 	if (len)
-		safepoint_judge_stack(out, &session->map, &stop, (struct span){session->stack, len});
+		safepoint_judge_stack(out, &session->map, &stop,
+				      (struct span){session->stack, len});
 	if (out->verdict != VERDICT_UNKNOWN)
 		return 0;
 	arch_frame_start(&start, &tracee->regs);
@@ -82,8 +83,8 @@ static int judge(struct safepoint *out, struct session *session, const struct tr
 
 enum attempt { ATTEMPT_DONE, ATTEMPT_RETRY, ATTEMPT_FAILED };
 
-static enum attempt use_thread(struct session *session, struct tracee *tracee, struct span request,
-			       struct hp_err *err)
+static enum attempt use_thread(struct session *session, struct tracee *tracee,
+			       struct span request, struct hp_err *err)
 {
 	struct safepoint safepoint;
 
@@ -101,8 +102,8 @@ static enum attempt use_thread(struct session *session, struct tracee *tracee, s
 			 session->options->deadline, err) == 0)
 		return ATTEMPT_DONE;
 	handover_fini(&session->handover);
-	snprintf(session->last_reason, sizeof(session->last_reason), "thread %d: %.150s", tracee->tid,
-		 err->text);
+	snprintf(session->last_reason, sizeof(session->last_reason), "thread %d: %.150s",
+		 tracee->tid, err->text);
 	if (err->kind == HP_NO_SAFE_POINT || err->kind == HP_TARGET_DIED ||
 	    (err->kind == HP_TIMEOUT && !session->handover.launched))
 		return ATTEMPT_RETRY; /* this thread cannot; another may */
@@ -155,10 +156,11 @@ static int check_time(const struct session *session, struct hp_err *err)
 	if (!target_alive(session->target))
 		return hp_err_set(err, HP_TARGET_DIED, 0, "the process has ended");
 	if (deadline_passed(options->deadline))
-		return hp_err_set(err, HP_NO_SAFE_POINT, 0,
-				  "no thread came to a safe point in time (%u stops); the last one: %s",
-				  session->result.stops,
-				  session->last_reason[0] ? session->last_reason : "none");
+		return hp_err_set(
+			err, HP_NO_SAFE_POINT, 0,
+			"no thread came to a safe point in time (%u stops); the last one: %s",
+			session->result.stops,
+			session->last_reason[0] ? session->last_reason : "none");
 	return 0;
 }
 
@@ -171,7 +173,8 @@ static int hand_over(struct session *session, struct span request, struct hp_err
 		if (threads_ranked(&threads, &count, session->target, err) < 0)
 			return target_alive(session->target)
 				       ? -1
-				       : hp_err_set(err, HP_TARGET_DIED, 0, "the process has ended");
+				       : hp_err_set(err, HP_TARGET_DIED, 0,
+						    "the process has ended");
 		for (size_t i = 0; i < count; i++) {
 			if (check_time(session, err) < 0)
 				return -1;
@@ -216,13 +219,15 @@ static int attach(struct session *session, struct span request, struct hp_err *e
 	session->stack = malloc(STACK_SCAN_MAX);
 	if (!session->stack)
 		return hp_err_set(err, HP_SYSTEM, ENOMEM, "prepare the stack scan");
-	if (image_link(&session->image, session->options->payload_path, session->target, err) < 0 ||
+	if (image_link(&session->image, session->options->payload_path, session->target, err) <
+		    0 ||
 	    safepoint_map_init(&session->map, session->target, err) < 0 ||
 	    hand_over(session, request, err) < 0)
 		return -1;
 	r = await_reply(&session->handover, session->target, session->options, err);
 	if (r == 0) {
-		session->result.worker_left = await_worker_end(&session->handover, session->target);
+		session->result.worker_left =
+			await_worker_end(&session->handover, session->target);
 		r = take_reply(session, err);
 	}
 	handover_fini(&session->handover);

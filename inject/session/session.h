@@ -20,14 +20,17 @@
 struct session_options {
 	const char *payload_path;
 	struct deadline deadline;
-	const volatile int *interrupted; /* nonzero: cancel and return HP_INTERRUPTED; may be NULL */
-	/* Called about ten times a second while waiting; what is an enum wire_phase. May be NULL. */
+	const volatile int
+		*interrupted; /* nonzero: cancel and return HP_INTERRUPTED; may be NULL */
+	/* Called about ten times a second while waiting; what is an enum wire_phase. May be
+	 * NULL. */
 	void (*progress)(void *context, unsigned phase, int64_t waited_ns);
 	void *progress_context;
 };
 
 struct session_result {
-	uint8_t *reply; /* owned; what the payload wrote, untrusted; decode with report_decode() */
+	uint8_t *reply; /* owned; what the payload wrote, untrusted; decode with report_decode()
+			 */
 	size_t reply_len;
 	int64_t held_ns;    /* how long the one thread was held by ptrace, in total */
 	int64_t elapsed_ns; /* from the call to the worker's end */

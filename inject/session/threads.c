@@ -19,10 +19,11 @@
 static bool restarts_exactly(long nr)
 {
 	static const long calls[] = {
-		SYS_futex, SYS_poll, SYS_ppoll, SYS_select, SYS_pselect6, SYS_nanosleep,
-		SYS_clock_nanosleep, SYS_read, SYS_readv, SYS_accept, SYS_accept4, SYS_wait4,
-		SYS_waitid, SYS_pause, SYS_rt_sigsuspend, SYS_flock, SYS_write, SYS_writev,
-		SYS_connect,
+		SYS_futex,    SYS_poll,      SYS_ppoll,           SYS_select,
+		SYS_pselect6, SYS_nanosleep, SYS_clock_nanosleep, SYS_read,
+		SYS_readv,    SYS_accept,    SYS_accept4,         SYS_wait4,
+		SYS_waitid,   SYS_pause,     SYS_rt_sigsuspend,   SYS_flock,
+		SYS_write,    SYS_writev,    SYS_connect,
 	};
 
 	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++)
@@ -43,8 +44,8 @@ enum thread_rank thread_rank_of(const char *line)
 		return RANK_OTHER;
 	if (restarts_exactly(nr))
 		return RANK_PARKED;
-	/* fs/eventpoll.c and do_sigtimedwait() return EINTR after any stop; sockets with a timeout
-	 * do too (net/core/sock.c, sock_intr_errno). */
+	/* fs/eventpoll.c and do_sigtimedwait() return EINTR after any stop; sockets with a
+	 * timeout do too (net/core/sock.c, sock_intr_errno). */
 	switch (nr) {
 	case SYS_epoll_wait:
 	case SYS_epoll_pwait:

@@ -24,8 +24,8 @@ struct thread {
 };
 
 /* The threads of target, best first; owned, freed with free(). */
-HP_MUST_CHECK int threads_ranked(struct thread **out, size_t *count_out, const struct target *target,
-				 struct hp_err *err);
+HP_MUST_CHECK int threads_ranked(struct thread **out, size_t *count_out,
+				 const struct target *target, struct hp_err *err);
 /* The rank that a line of /proc/PID/task/TID/syscall stands for; pure. */
 enum thread_rank thread_rank_of(const char *line);
 

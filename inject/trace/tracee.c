@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * The tracee's states and the order in which each change is made, which is what lets us be killed
- * between any two lines here:
+ * The tracee's states and the order in which each change is made, which is what lets us be
+ * killed between any two lines here:
  *
  *   hijack:  frame on the stack (below the red zone: nobody reads it)
  *            -> registers into the call, return address = the frame (one atomic write)
  *            -> signals blocked (the frame's mask unblocks them again)
- *   restore: vector state -> mask -> registers of the frame (resuming = what rt_sigreturn would do)
+ *   restore: vector state -> mask -> registers of the frame (resuming = what rt_sigreturn would
+ * do)
  *            -> an event stop -> the exact registers, system call restart included -> detach
  */
 #include "inject/trace/tracee.h"
@@ -25,14 +26,15 @@
 /* All but what a fault in our own code would raise: a blocked SIGSEGV kills at once, while an
  * unblocked one is shown to us first. Bit n-1 is signal n. */
 #define BIT(signal) (1ull << ((signal)-1))
-#define BLOCKED_MASK                                                                             \
+#define BLOCKED_MASK                                                                           \
 	(~(BIT(SIGSEGV) | BIT(SIGBUS) | BIT(SIGFPE) | BIT(SIGILL) | BIT(SIGTRAP) | BIT(SIGSYS)))
 
-/* What the call needs of the stack below the frame: pthread_create took under 3 KiB on glibc 2.36;
- * a program's own malloc may take more. */
+/* What the call needs of the stack below the frame: pthread_create took under 3 KiB on
+ * glibc 2.36; a program's own malloc may take more. */
 #define STACK_ROOM (16u << 10)
 
-#define PTRACE_GET_RSEQ_CONFIGURATION_ 0x420f /* Linux 5.13; glibc 2.36 names it, 2.28 does not */
+#define PTRACE_GET_RSEQ_CONFIGURATION_                                                         \
+	0x420f /* Linux 5.13; glibc 2.36 names it, 2.28 does not */
 struct rseq_configuration {
 	uint64_t rseq_abi_pointer;
 	uint32_t rseq_abi_size, signature, flags, pad;
@@ -42,7 +44,8 @@ static int ptrace_failed(struct tracee *tracee, struct hp_err *err, const char *
 {
 	if (errno == ESRCH) {
 		tracee->state = TRACEE_GONE;
-		return hp_err_set(err, HP_TARGET_DIED, 0, "%s: thread %d has ended", what, tracee->tid);
+		return hp_err_set(err, HP_TARGET_DIED, 0, "%s: thread %d has ended", what,
+				  tracee->tid);
 	}
 	return hp_err_set(err, HP_SYSTEM, errno, "%s of thread %d", what, tracee->tid);
 }
@@ -109,20 +112,23 @@ static int stop_seized(struct tracee *tracee, struct deadline deadline, struct h
 	int r;
 
 	if (ptrace(PTRACE_INTERRUPT, tracee->tid, NULL, NULL) < 0)
-		return errno == ESRCH ? TRACEE_VANISHED : ptrace_failed(tracee, err, "interrupt");
+		return errno == ESRCH ? TRACEE_VANISHED
+				      : ptrace_failed(tracee, err, "interrupt");
 	r = wait_event_stop(tracee, deadline, err);
 	if (r != TRACEE_OK)
 		return r;
 	if (tracee->signal)
-		return hp_err_set(err, HP_STOPPED, 0, "the process is stopped by signal %d (%s)",
-				  tracee->signal, strsignal(tracee->signal));
+		return hp_err_set(err, HP_STOPPED, 0,
+				  "the process is stopped by signal %d (%s)", tracee->signal,
+				  strsignal(tracee->signal));
 	if (regs_get(tracee, &tracee->regs, err) < 0)
 		return -1;
-	return arch_restart_endless_wait(&tracee->regs) ? regs_set(tracee, &tracee->regs, err) : 0;
+	return arch_restart_endless_wait(&tracee->regs) ? regs_set(tracee, &tracee->regs, err)
+							: 0;
 }
 
-int tracee_stop(struct tracee *out, const struct target *target, pid_t tid, struct deadline deadline,
-		struct hp_err *err)
+int tracee_stop(struct tracee *out, const struct target *target, pid_t tid,
+		struct deadline deadline, struct hp_err *err)
 {
 	struct tracee tracee = {.tid = tid, .state = TRACEE_DETACHED};
 	struct hp_err ignored;
@@ -172,8 +178,8 @@ static int frame_check_room(const struct tracee *tracee, const struct target *ta
 		return 0; /* mapped after the description was made: the write itself decides */
 	grows = strcmp(map->path, "[stack]") == 0;
 	if (frame.v < map->start.v + (grows ? 0 : STACK_ROOM))
-		return hp_err_set(err, HP_NO_SAFE_POINT, 0, "thread %d has no room on its stack",
-				  tracee->tid);
+		return hp_err_set(err, HP_NO_SAFE_POINT, 0,
+				  "thread %d has no room on its stack", tracee->tid);
 	return 0;
 }
 
@@ -201,7 +207,8 @@ static int frame_write(struct tracee *tracee, const struct target *target, struc
 
 int tracee_hijack(struct tracee *tracee, const struct target *target, struct hp_err *err)
 {
-	if (ptrace(PTRACE_GETSIGMASK, tracee->tid, sizeof(tracee->sigmask), &tracee->sigmask) < 0)
+	if (ptrace(PTRACE_GETSIGMASK, tracee->tid, sizeof(tracee->sigmask), &tracee->sigmask) <
+	    0)
 		return ptrace_failed(tracee, err, "read the signal mask");
 	if (xstate_get(tracee, err) < 0)
 		return -1;
@@ -209,8 +216,8 @@ int tracee_hijack(struct tracee *tracee, const struct target *target, struct hp_
 	return frame_write(tracee, target, err);
 }
 
-/* Registers first, then the mask: killed in between, the thread runs the call with its own mask and
- * returns through the frame; the other way round it would keep a blocked mask for ever. */
+/* Registers first, then the mask: killed in between, the thread runs the call with its own mask
+ * and returns through the frame; the other way round it would keep a blocked mask for ever. */
 static int enter(struct tracee *tracee, const struct arch_regs *regs, struct hp_err *err)
 {
 	const uint64_t blocked = BLOCKED_MASK;
@@ -225,7 +232,8 @@ static int enter(struct tracee *tracee, const struct arch_regs *regs, struct hp_
 }
 
 /* Run to the next system call stop; group stops and the like are run through. */
-static int run_to_syscall_stop(struct tracee *tracee, struct deadline deadline, struct hp_err *err)
+static int run_to_syscall_stop(struct tracee *tracee, struct deadline deadline,
+			       struct hp_err *err)
 {
 	for (;;) {
 		int r;
@@ -234,7 +242,8 @@ static int run_to_syscall_stop(struct tracee *tracee, struct deadline deadline, 
 			return -1;
 		r = tracee_wait(tracee, deadline, err);
 		if (r == TRACEE_VANISHED)
-			return hp_err_set(err, HP_TARGET_DIED, 0, "thread %d ended", tracee->tid);
+			return hp_err_set(err, HP_TARGET_DIED, 0, "thread %d ended",
+					  tracee->tid);
 		if (r < 0)
 			return -1;
 		if (tracee->state == TRACEE_SIGNAL_STOP) /* everything but faults is blocked */
@@ -253,7 +262,8 @@ int tracee_syscall(struct tracee *tracee, const struct target *target, int64_t *
 	arch_enter_syscall(&regs, target->libc.syscall_ret, tracee->frame, nr, args);
 	if (enter(tracee, &regs, err) < 0 || run_to_syscall_stop(tracee, deadline, err) < 0)
 		return -1;
-	if (tracee->state == TRACEE_SYSCALL_ENTRY && run_to_syscall_stop(tracee, deadline, err) < 0)
+	if (tracee->state == TRACEE_SYSCALL_ENTRY &&
+	    run_to_syscall_stop(tracee, deadline, err) < 0)
 		return -1;
 	if (regs_get(tracee, &regs, err) < 0)
 		return -1;
@@ -273,7 +283,8 @@ int tracee_call(struct tracee *tracee, remote_addr fn, uint64_t arg, struct dead
 		if (run_to_syscall_stop(tracee, deadline, err) < 0 ||
 		    regs_get(tracee, &regs, err) < 0)
 			return -1;
-	} while (tracee->state != TRACEE_SYSCALL_ENTRY || !arch_at_sigreturn(&regs, tracee->frame));
+	} while (tracee->state != TRACEE_SYSCALL_ENTRY ||
+		 !arch_at_sigreturn(&regs, tracee->frame));
 	return 0;
 }
 
@@ -281,7 +292,8 @@ int tracee_call(struct tracee *tracee, remote_addr fn, uint64_t arg, struct dead
 
 static int64_t const release_ns = 2000000000;
 
-/* From any stop, or from running, to a stop in get_signal(), with the registers of the frame. */
+/* From any stop, or from running, to a stop in get_signal(), with the registers of the frame.
+ */
 static int restore_by_frame_context(struct tracee *tracee, struct hp_err *err)
 {
 	struct iovec iov = {tracee->xstate, tracee->xstate_len};
@@ -289,7 +301,8 @@ static int restore_by_frame_context(struct tracee *tracee, struct hp_err *err)
 
 	if (ptrace(PTRACE_SETREGSET, tracee->tid, NT_X86_XSTATE, &iov) < 0)
 		return ptrace_failed(tracee, err, "restore the vector state");
-	if (ptrace(PTRACE_SETSIGMASK, tracee->tid, sizeof(tracee->sigmask), &tracee->sigmask) < 0)
+	if (ptrace(PTRACE_SETSIGMASK, tracee->tid, sizeof(tracee->sigmask), &tracee->sigmask) <
+	    0)
 		return ptrace_failed(tracee, err, "restore the signal mask");
 	if (regs_set(tracee, &tracee->resume, err) < 0)
 		return -1;
@@ -327,7 +340,8 @@ static int restore(struct tracee *tracee, struct hp_err *err)
 		return 0;
 	if (tracee->state == TRACEE_SIGNAL_STOP)
 		tracee->signal = 0; /* a fault of our own call: not the program's */
-	if (restore_by_frame_context(tracee, err) < 0 || regs_set(tracee, &tracee->regs, err) < 0)
+	if (restore_by_frame_context(tracee, err) < 0 ||
+	    regs_set(tracee, &tracee->regs, err) < 0)
 		return -1;
 	return 0;
 }

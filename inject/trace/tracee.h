@@ -3,8 +3,8 @@
  * One thread under ptrace: stopped, hijacked for a call, restored, let go. The only user of
  * ptrace. The caller says which state it wants the thread in, not which requests to send.
  *
- * The invariant: at every instant the thread can be abandoned (our death detaches it) and goes on
- * correctly. Until tracee_hijack() nothing of it was changed; from then on its stack holds a
+ * The invariant: at every instant the thread can be abandoned (our death detaches it) and goes
+ * on correctly. Until tracee_hijack() nothing of it was changed; from then on its stack holds a
  * signal frame into which everything that it executes returns.
  */
 #ifndef INJECT_TRACE_TRACEE_H
@@ -22,9 +22,9 @@
 
 enum tracee_state {
 	TRACEE_DETACHED,
-	TRACEE_RUNNING,       /* seized, or resumed by us */
-	TRACEE_EVENT_STOP,    /* in get_signal(): what is written to the registers now is final */
-	TRACEE_SIGNAL_STOP,   /* likewise, about to be given `signal` */
+	TRACEE_RUNNING,     /* seized, or resumed by us */
+	TRACEE_EVENT_STOP,  /* in get_signal(): what is written to the registers now is final */
+	TRACEE_SIGNAL_STOP, /* likewise, about to be given `signal` */
 	TRACEE_SYSCALL_ENTRY, /* about to execute a system call */
 	TRACEE_SYSCALL_EXIT,
 	TRACEE_GONE,
@@ -33,12 +33,12 @@ enum tracee_state {
 struct tracee {
 	pid_t tid;
 	enum tracee_state state;
-	int signal;           /* in TRACEE_SIGNAL_STOP: to be delivered when resumed */
-	bool in_syscall;      /* the next syscall stop is an exit */
+	int signal;            /* in TRACEE_SIGNAL_STOP: to be delivered when resumed */
+	bool in_syscall;       /* the next syscall stop is an exit */
 	struct arch_regs regs; /* as it was found */
-	bool hijacked;        /* registers were changed */
-	uint64_t sigmask;     /* as it was found; valid when hijacked */
-	uint8_t *xstate;      /* owned; as it was found; valid when hijacked */
+	bool hijacked;         /* registers were changed */
+	uint64_t sigmask;      /* as it was found; valid when hijacked */
+	uint8_t *xstate;       /* owned; as it was found; valid when hijacked */
 	size_t xstate_len;
 	struct arch_regs resume; /* what the frame holds */
 	remote_addr frame;
@@ -52,28 +52,30 @@ enum tracee_outcome {
 
 /* Seize and interrupt tid. Returns TRACEE_OK with the thread stopped and its registers read,
  * TRACEE_VANISHED, or -1: HP_STOPPED when the process is stopped by a signal, HP_TIMEOUT, the
- * diagnosis of an EPERM. In both latter cases nothing is left behind; tracee_release() is harmless. */
+ * diagnosis of an EPERM. In both latter cases nothing is left behind; tracee_release() is
+ * harmless. */
 HP_MUST_CHECK int tracee_stop(struct tracee *out, const struct target *target, pid_t tid,
 			      struct deadline deadline, struct hp_err *err);
 
-/* Put the signal frame on the stack of the stopped thread, so that calls can be made on it. Fails
- * when the stack has no room (HP_NO_SAFE_POINT). */
+/* Put the signal frame on the stack of the stopped thread, so that calls can be made on it.
+ * Fails when the stack has no room (HP_NO_SAFE_POINT). */
 HP_MUST_CHECK int tracee_hijack(struct tracee *tracee, const struct target *target,
 				struct hp_err *err);
 
-/* Make a system call on the hijacked thread; *result is what the kernel returned (-errno when it
- * failed). */
+/* Make a system call on the hijacked thread; *result is what the kernel returned (-errno when
+ * it failed). */
 HP_MUST_CHECK int tracee_syscall(struct tracee *tracee, const struct target *target,
 				 int64_t *result, long nr, const uint64_t args[6],
 				 struct deadline deadline, struct hp_err *err);
 
-/* Call fn(arg) on the hijacked thread and wait until it returns. HP_TIMEOUT when it does not by the
- * deadline: the caller must then tracee_release(), which takes the call back. */
+/* Call fn(arg) on the hijacked thread and wait until it returns. HP_TIMEOUT when it does not by
+ * the deadline: the caller must then tracee_release(), which takes the call back. */
 HP_MUST_CHECK int tracee_call(struct tracee *tracee, remote_addr fn, uint64_t arg,
 			      struct deadline deadline, struct hp_err *err);
 
-/* Restore the thread exactly as it was found and let it go; also from the middle of a call. Frees
- * what tracee owns. On failure (HP_NOT_RESTORED) the thread was let go on the way of the frame. */
+/* Restore the thread exactly as it was found and let it go; also from the middle of a call.
+ * Frees what tracee owns. On failure (HP_NOT_RESTORED) the thread was let go on the way of the
+ * frame. */
 HP_MUST_CHECK int tracee_release(struct tracee *tracee, struct hp_err *err);
 
 /* The address of the thread's rseq_cs field's content: nonzero when it is inside a restartable

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * waitpid() has no timeout and SIGCHLD belongs to the caller, so this polls: a few times at once,
- * because most stops come within microseconds, then with growing sleeps.
+ * waitpid() has no timeout and SIGCHLD belongs to the caller, so this polls: a few times at
+ * once, because most stops come within microseconds, then with growing sleeps.
  */
 #include "inject/trace/wait.h"
 
@@ -58,7 +58,8 @@ int tracee_wait(struct tracee *tracee, struct deadline deadline, struct hp_err *
 			return TRACEE_VANISHED;
 		}
 		if (got < 0 && errno != EINTR)
-			return hp_err_set(err, HP_SYSTEM, errno, "wait for thread %d", tracee->tid);
+			return hp_err_set(err, HP_SYSTEM, errno, "wait for thread %d",
+					  tracee->tid);
 		if (deadline_passed(deadline))
 			return hp_err_set(err, HP_TIMEOUT, 0, "thread %d did not stop in time",
 					  tracee->tid);

@@ -7,9 +7,10 @@
 
 #include "inject/trace/tracee.h"
 
-/* Wait and set tracee->state (and signal). Returns TRACEE_OK, TRACEE_VANISHED when the thread has
- * ended (state TRACEE_GONE), or -1 with HP_TIMEOUT or HP_SYSTEM. */
-HP_MUST_CHECK int tracee_wait(struct tracee *tracee, struct deadline deadline, struct hp_err *err);
+/* Wait and set tracee->state (and signal). Returns TRACEE_OK, TRACEE_VANISHED when the thread
+ * has ended (state TRACEE_GONE), or -1 with HP_TIMEOUT or HP_SYSTEM. */
+HP_MUST_CHECK int tracee_wait(struct tracee *tracee, struct deadline deadline,
+			      struct hp_err *err);
 
 /* What a wait status means; pure. */
 void tracee_state_of_status(struct tracee *tracee, int status);

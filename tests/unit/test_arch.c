@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The pure half of the hijack: which context a stopped thread resumes with, and where the
+ * signal frame goes. That the kernel accepts the frame is shown by tests/trace.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include "inject/arch/arch.h"
+
+static struct arch_regs stopped_in(long nr, int64_t result)
+{
+	struct arch_regs regs = {0};
+
+	regs.gp.orig_rax = (uint64_t)nr;
+	regs.gp.rax = (uint64_t)result;
+	regs.gp.rip = 0x401002;
+	regs.gp.rsp = 0x7ffffff01238;
+	return regs;
+}
+
+Test(arch, interrupted_calls_are_wound_back)
+{
+	const int restarted[] = {512, 513, 514};
+
+	for (size_t i = 0; i < 3; i++) {
+		struct arch_regs out, in = stopped_in(SYS_read, -restarted[i]);
+
+		arch_resume_context(&out, &in);
+		cr_assert(eq(u64, out.gp.rax, SYS_read));
+		cr_assert(eq(u64, out.gp.rip, 0x401000));
+		cr_assert(eq(u64, out.gp.orig_rax, (uint64_t)-1));
+	}
+}
+
+Test(arch, restart_block_calls_return_eintr_when_nobody_restores)
+{
+	struct arch_regs out, in = stopped_in(SYS_clock_nanosleep, -516);
+
+	arch_resume_context(&out, &in);
+	cr_assert(eq(i64, (int64_t)out.gp.rax, -EINTR));
+	cr_assert(eq(u64, out.gp.rip, 0x401002));
+}
+
+Test(arch, finished_calls_and_plain_code_are_left_alone)
+{
+	struct arch_regs out, in = stopped_in(SYS_read, 42);
+
+	arch_resume_context(&out, &in);
+	cr_assert(eq(u64, out.gp.rax, 42));
+	cr_assert(eq(u64, out.gp.rip, 0x401002));
+	in = stopped_in(-1, -512); /* a value that only looks like one */
+	arch_resume_context(&out, &in);
+	cr_assert(eq(i64, (int64_t)out.gp.rax, -512));
+	cr_assert(eq(u64, out.gp.rip, 0x401002));
+	cr_assert(eq(int, (int)arch_syscall(&in, NULL), -1));
+}
+
+Test(arch, only_an_endless_epoll_wait_is_restarted)
+{
+	struct arch_regs regs = stopped_in(SYS_epoll_wait, -EINTR);
+
+	regs.gp.r10 = (uint32_t)-1;
+	cr_assert(arch_restart_endless_wait(&regs));
+	cr_assert(eq(i64, (int64_t)regs.gp.rax, -514));
+	regs = stopped_in(SYS_epoll_wait, -EINTR);
+	regs.gp.r10 = 1000; /* would wait its whole time again */
+	cr_assert(not(arch_restart_endless_wait(&regs)));
+	regs = stopped_in(SYS_read, -EINTR);
+	regs.gp.r10 = (uint32_t)-1;
+	cr_assert(not(arch_restart_endless_wait(&regs)));
+	regs = stopped_in(SYS_epoll_wait, 1);
+	regs.gp.r10 = (uint32_t)-1;
+	cr_assert(not(arch_restart_endless_wait(&regs)));
+}
+
+Test(arch, frame_lies_below_the_red_zone_and_is_aligned_as_after_a_call)
+{
+	static uint8_t xstate[2696], out[ARCH_FRAME_MAX];
+	struct arch_regs resume = stopped_in(-1, 0);
+	const uint64_t features = 7;
+	remote_addr at;
+	struct hp_err err;
+	size_t len;
+
+	for (uint64_t shift = 0; shift < 64; shift++) {
+		resume.gp.rsp = 0x7ffffff01200 + shift;
+		memcpy(xstate + 464, &features, sizeof(features));
+		cr_assert(eq(int,
+			     arch_frame_build(out, &len, &at, &resume,
+					      (struct span){xstate, sizeof(xstate)}, 5,
+					      addr_of(0x1234), &err),
+			     0));
+		cr_assert(eq(u64, at.v % 16, 8));
+		cr_assert(le(u64, at.v + len, resume.gp.rsp - 128));
+		uint64_t restorer;
+		memcpy(&restorer, out, sizeof(restorer));
+		cr_assert(eq(u64, restorer, 0x1234));
+		cr_assert(
+			eq(str, (char *)out + (arch_frame_note(at).v - at.v), ARCH_FRAME_NOTE));
+	}
+}
+
+Test(arch, a_vector_state_of_absurd_size_is_refused)
+{
+	static uint8_t xstate[ARCH_XSTATE_MAX], out[ARCH_FRAME_MAX];
+	struct arch_regs resume = stopped_in(-1, 0);
+	struct hp_err err;
+	remote_addr at;
+	size_t len;
+
+	cr_assert(eq(int,
+		     arch_frame_build(out, &len, &at, &resume, (struct span){xstate, 512}, 0,
+				      addr_of(1), &err),
+		     -1));
+	cr_assert(
+		eq(int,
+		   arch_frame_build(out, &len, &at, &resume,
+				    (struct span){xstate, sizeof(xstate)}, 0, addr_of(1), &err),
+		   -1));
+	cr_assert(eq(int, err.kind, HP_UNSUPPORTED));
+}
+
+Test(arch, calls_enter_with_a_clean_direction_flag_and_no_restart)
+{
+	struct arch_regs regs = stopped_in(SYS_read, -512);
+
+	regs.gp.eflags = 0x746;
+	arch_enter_call(&regs, addr_of(0x5000), addr_of(0x7008), 9);
+	cr_assert(eq(u64, regs.gp.rip, 0x5000));
+	cr_assert(eq(u64, regs.gp.rsp, 0x7008));
+	cr_assert(eq(u64, regs.gp.rdi, 9));
+	cr_assert(eq(u64, regs.gp.eflags & 0x500, 0));
+	cr_assert(eq(u64, regs.gp.orig_rax, (uint64_t)-1));
+}
