@@ -11,6 +11,9 @@
  */
 #include "payload/launch.h"
 
+#include <fcntl.h>
+#include <sys/mman.h>
+
 #include "payload/serve.h"
 #include "payload/sys.h"
 
@@ -29,26 +32,15 @@ extern int pthread_create(unsigned long *thread, const struct attr *attr,
 			  void *(*start)(void *), void *arg);
 extern int *__errno_location(void);
 
-#define F_OFD_GETLK_   36 /* include/uapi/asm-generic/fcntl.h */
-#define F_WRLCK_       1
-#define F_UNLCK_       2
-#define MADV_DONTFORK_ 10
-
-struct flock64 {
-	short type, whence;
-	long start, len;
-	int pid;
-};
-
 int channel_owner_lives(const struct wire_channel *channel)
 {
-	struct flock64 lock = {.type = F_WRLCK_};
+	struct flock lock = {.l_type = F_WRLCK}; /* l_whence 0: from the start */
 
 	/* Fails when the program closed all its descriptors meanwhile (a daemon does): then
 	 * nothing is known, and the deadline alone bounds us. */
-	if (sys_fcntl(channel->memfd, F_OFD_GETLK_, &lock) < 0)
+	if (sys_fcntl(channel->memfd, F_OFD_GETLK, (long)&lock) < 0)
 		return 1;
-	return lock.type != F_UNLCK_;
+	return lock.l_type != F_UNLCK;
 }
 
 /* Called by payload_worker, below. */
@@ -57,7 +49,7 @@ __attribute__((used)) static void worker_main(struct wire_channel *channel)
 	__atomic_store_n(&channel->worker_tid, (int32_t)sys_gettid(), __ATOMIC_RELEASE);
 	/* A child that is forked meanwhile has no thread of ours and must not have our memory.
 	 */
-	sys_madvise((void *)channel->image_base, channel->image_size, MADV_DONTFORK_);
+	sys_madvise((void *)channel->image_base, channel->image_size, MADV_DONTFORK);
 	payload_serve(channel);
 	if (channel->memfd >= 0)
 		sys_close(channel->memfd);

@@ -183,8 +183,8 @@ static void undo(struct handover *h, const struct step *step, struct hp_err *err
 			    h->total_size >> 10);
 		return;
 	}
-	if (step->tracee->state == TRACEE_GONE || step->tracee->state == TRACEE_RUNNING)
-		return;
+	if (tracee_take_back(step->tracee, &failed) < 0 || step->tracee->state == TRACEE_GONE)
+		return; /* releasing it says so */
 	if (!addr_is_null(h->base)) {
 		const uint64_t args[6] = {h->base.v, h->total_size};
 

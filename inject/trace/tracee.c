@@ -323,8 +323,10 @@ static int restore_by_frame_context(struct tracee *tracee, struct hp_err *err)
 	return r;
 }
 
-static int stop_again(struct tracee *tracee, struct hp_err *err)
+int tracee_take_back(struct tracee *tracee, struct hp_err *err)
 {
+	if (tracee->state != TRACEE_RUNNING)
+		return 0;
 	if (ptrace(PTRACE_INTERRUPT, tracee->tid, NULL, NULL) < 0)
 		return ptrace_failed(tracee, err, "interrupt");
 	if (tracee_wait(tracee, deadline_after_ns(release_ns), err) < 0)
@@ -334,7 +336,7 @@ static int stop_again(struct tracee *tracee, struct hp_err *err)
 
 static int restore(struct tracee *tracee, struct hp_err *err)
 {
-	if (tracee->state == TRACEE_RUNNING && stop_again(tracee, err) < 0)
+	if (tracee_take_back(tracee, err) < 0)
 		return -1;
 	if (tracee->state == TRACEE_GONE || !tracee->hijacked)
 		return 0;

@@ -73,6 +73,9 @@ HP_MUST_CHECK int tracee_syscall(struct tracee *tracee, const struct target *tar
 HP_MUST_CHECK int tracee_call(struct tracee *tracee, remote_addr fn, uint64_t arg,
 			      struct deadline deadline, struct hp_err *err);
 
+/* Stop a call that did not return in time, so that others can be made in its stead. */
+HP_MUST_CHECK int tracee_take_back(struct tracee *tracee, struct hp_err *err);
+
 /* Restore the thread exactly as it was found and let it go; also from the middle of a call.
  * Frees what tracee owns. On failure (HP_NOT_RESTORED) the thread was let go on the way of the
  * frame. */
