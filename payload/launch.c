@@ -3,11 +3,10 @@
  * The way in and the way out inside the target. payload_launch() runs on a thread of the
  * program that was hijacked at a safe point: it makes one call that matters, pthread_create,
  * and changes nothing that the program could see (errno is put back). The worker serves, and
- * its last act is a tail jump into libc's "syscall; ret" with munmap of its own image: the
- * return address on its stack then is libc's thread exit, so no instruction of ours runs on
- * unmapped memory.
+ * its last act is to unmap us.
  *
- * The invariant: nothing outside of this file knows that we are mapped rather than loaded.
+ * The invariant: no thread executes our text when it is unmapped. Nothing outside of this file
+ * knows that we are mapped rather than loaded.
  */
 #include "payload/launch.h"
 
@@ -32,6 +31,8 @@ extern int pthread_create(unsigned long *thread, const struct attr *attr,
 			  void *(*start)(void *), void *arg);
 extern int *__errno_location(void);
 
+void *payload_worker(void *channel);
+
 int channel_owner_lives(const struct wire_channel *channel)
 {
 	struct flock lock = {.l_type = F_WRLCK}; /* l_whence 0: from the start */
@@ -43,42 +44,39 @@ int channel_owner_lives(const struct wire_channel *channel)
 	return lock.l_type != F_UNLCK;
 }
 
-/* Called by payload_worker, below. */
-__attribute__((used)) static void worker_main(struct wire_channel *channel)
+#define LEFT_WAIT_NS 60000000000ll
+
+/* The thread that started us may still be in our text, on its way out. When it never leaves,
+ * which takes a thread that is stopped for a minute, the image stays mapped: a leak, not a
+ * crash. */
+static int launcher_has_left(const struct wire_channel *channel)
 {
-	__atomic_store_n(&channel->worker_tid, (int32_t)sys_gettid(), __ATOMIC_RELEASE);
+	const struct timespec pause = {.tv_nsec = 100000};
+	int64_t began = sys_now_ns();
+
+	while (!__atomic_load_n(&channel->launcher_left[0], __ATOMIC_ACQUIRE)) {
+		if (sys_now_ns() - began > LEFT_WAIT_NS)
+			return 0;
+		sys_call3(SYS_nanosleep, (long)&pause, 0, 0);
+	}
+	return 1;
+}
+
+/* Called by payload_worker, below. Returns whether the image may be unmapped. */
+__attribute__((used)) static int worker_main(struct wire_channel *channel)
+{
+	__atomic_store_n(&channel->worker_tid, sys_gettid(), __ATOMIC_RELEASE);
 	/* A child that is forked meanwhile has no thread of ours and must not have our memory.
 	 */
 	sys_madvise((void *)channel->image_base, channel->image_size, MADV_DONTFORK);
 	payload_serve(channel);
 	if (channel->memfd >= 0)
 		sys_close(channel->memfd);
+	return launcher_has_left(channel);
 }
 
-/* void *payload_worker(void *channel): worker_main(channel), then
- * munmap(image_base, image_size) by way of libc, whose ret leaves this thread. %rdx, not %rcx
- * or %r11, holds the address: the syscall instruction destroys those. */
-void *payload_worker(void *channel);
-__asm__(".text\n"
-	".hidden payload_worker\n"
-	".globl payload_worker\n"
-	".type payload_worker, @function\n"
-	"payload_worker:\n"
-	"	pushq %rbx\n"
-	"	movq %rdi, %rbx\n"
-	"	call worker_main\n"
-	"	movq 40(%rbx), %rdi\n" /* image_base */
-	"	movq 48(%rbx), %rsi\n" /* image_size */
-	"	movq 56(%rbx), %rdx\n" /* syscall_ret */
-	"	popq %rbx\n"
-	"	movl $11, %eax\n" /* SYS_munmap */
-	"	jmp *%rdx\n"
-	".size payload_worker, . - payload_worker\n");
-_Static_assert(__builtin_offsetof(struct wire_channel, image_base) == 40, "payload_worker");
-_Static_assert(__builtin_offsetof(struct wire_channel, image_size) == 48, "payload_worker");
-_Static_assert(__builtin_offsetof(struct wire_channel, syscall_ret) == 56, "payload_worker");
-
-void payload_launch(struct wire_channel *channel)
+/* Called by payload_launch, below. */
+__attribute__((used)) static void launch_main(struct wire_channel *channel)
 {
 	int *error_number = __errno_location();
 	int saved = *error_number;
@@ -96,3 +94,51 @@ void payload_launch(struct wire_channel *channel)
 	*error_number = saved;
 	__atomic_store_n(&channel->launch_error, error, __ATOMIC_RELEASE);
 }
+
+/* Both ways out end in a tail jump to libc's "syscall; ret": the last thing that we do is done
+ * by the kernel, and the return address on the stack is somebody else's. %rdx, not %rcx or
+ * %r11, holds the address of it: the syscall instruction destroys those.
+ *
+ * payload_launch(channel): launch_main(channel), then clock_gettime(CLOCK_REALTIME,
+ * &channel->launcher_left): when the worker sees it, this thread executes libc's text.
+ *
+ * payload_worker(channel): worker_main(channel), then munmap(image_base, image_size), whose ret
+ * leaves the thread by libc's thread exit. */
+__asm__(".text\n"
+	".globl payload_launch\n"
+	".type payload_launch, @function\n"
+	"payload_launch:\n"
+	"	pushq %rbx\n"
+	"	movq %rdi, %rbx\n"
+	"	call launch_main\n"
+	"	xorl %edi, %edi\n"     /* CLOCK_REALTIME */
+	"	leaq 96(%rbx), %rsi\n" /* launcher_left */
+	"	movq 56(%rbx), %rdx\n" /* syscall_ret */
+	"	popq %rbx\n"
+	"	movl $228, %eax\n" /* SYS_clock_gettime */
+	"	jmp *%rdx\n"
+	".size payload_launch, . - payload_launch\n"
+
+	".hidden payload_worker\n"
+	".globl payload_worker\n"
+	".type payload_worker, @function\n"
+	"payload_worker:\n"
+	"	pushq %rbx\n"
+	"	movq %rdi, %rbx\n"
+	"	call worker_main\n"
+	"	testl %eax, %eax\n"
+	"	jz 1f\n"
+	"	movq 40(%rbx), %rdi\n" /* image_base */
+	"	movq 48(%rbx), %rsi\n" /* image_size */
+	"	movq 56(%rbx), %rdx\n" /* syscall_ret */
+	"	popq %rbx\n"
+	"	movl $11, %eax\n" /* SYS_munmap */
+	"	jmp *%rdx\n"
+	"1:	popq %rbx\n"
+	"	ret\n"
+	".size payload_worker, . - payload_worker\n");
+_Static_assert(__builtin_offsetof(struct wire_channel, image_base) == 40, "payload_worker");
+_Static_assert(__builtin_offsetof(struct wire_channel, image_size) == 48, "payload_worker");
+_Static_assert(__builtin_offsetof(struct wire_channel, syscall_ret) == 56, "payload_worker");
+_Static_assert(__builtin_offsetof(struct wire_channel, launcher_left) == 96, "payload_launch");
+_Static_assert(SYS_munmap == 11 && SYS_clock_gettime == 228, "x86-64");

@@ -16,9 +16,10 @@
  *   +-------------------+---------------+---------------+-----------+--------------------+
  *   |<------------------------------- image_size ---------------------------------------->|
  *
- * The invariant: whoever swaps channel.state decides. The program may swap PENDING or RUNNING for
- * CANCELLED; the payload must swap RUNNING for COMMITTING before its first write to the program
- * that it serves. So "cancelled" and "patched" exclude each other, whoever dies in between.
+ * The invariant: whoever swaps channel.state decides. The program may swap PENDING or RUNNING
+ * for CANCELLED; the payload must swap RUNNING for COMMITTING before its first write to the
+ * program that it serves. So "cancelled" and "patched" exclude each other, whoever dies in
+ * between.
  */
 #ifndef PAYLOAD_WIRE_H
 #define PAYLOAD_WIRE_H
@@ -29,8 +30,9 @@
 #define WIRE_VERSION    1u
 #define WIRE_REPLY_SIZE (4u << 20) /* address space; pages exist only where the reply wrote */
 
-/* channel.state, a futex word. Arrows: PENDING > RUNNING > COMMITTING > DONE; PENDING or RUNNING >
- * FAILED; COMMITTING > FAILED after a complete undo; PENDING or RUNNING > CANCELLED. */
+/* channel.state, a futex word. Arrows: PENDING > RUNNING > COMMITTING > DONE; PENDING or
+ * RUNNING > FAILED; COMMITTING > FAILED after a complete undo; PENDING or RUNNING > CANCELLED.
+ */
 enum wire_state {
 	WIRE_PENDING = 1,
 	WIRE_RUNNING = 2,
@@ -62,13 +64,18 @@ struct wire_channel {
 	int32_t launch_error; /* -1 until known, then 0 or the errno value of pthread_create */
 	int32_t memfd;        /* the target's descriptor of this memory; the worker closes it */
 	uint32_t padding;
-	uint64_t image_base, image_size; /* what the worker unmaps as its last act */
-	uint64_t syscall_ret;            /* a "syscall; ret" in the target's libc */
-	uint64_t request_offset, request_size;  /* bytes, from the start of the channel */
-	uint64_t reply_offset, reply_capacity;  /* likewise */
+	uint64_t image_base, image_size;       /* what the worker unmaps as its last act */
+	uint64_t syscall_ret;                  /* a "syscall; ret" in the target's libc */
+	uint64_t request_offset, request_size; /* bytes, from the start of the channel */
+	uint64_t reply_offset, reply_capacity; /* likewise */
+	/* First word nonzero: the hijacked thread executes the image no more. A struct
+	 * timespec, so that the kernel can write it as the very last thing that payload_launch
+	 * has done. */
+	int64_t launcher_left[2];
 };
 
-/* The request: this, then module_count NUL-terminated module names, strings_size bytes in all. */
+/* The request: this, then module_count NUL-terminated module names, strings_size bytes in all.
+ */
 enum wire_request_flags {
 	WIRE_RERUN = 1u << 0,   /* run whole module bodies, as the original reload_all does */
 	WIRE_DRY_RUN = 1u << 1, /* select and compile only: change nothing, run nothing */
@@ -87,11 +94,11 @@ enum wire_status {
 	WIRE_STATUS_NOTHING_TO_DO,
 	WIRE_STATUS_SOURCE_ERROR, /* new source does not compile or its module code raised */
 	WIRE_STATUS_REFUSED,      /* cannot be applied; the records say why */
-	WIRE_STATUS_CANCELLED,    /* the worker found the channel cancelled or past its deadline */
-	WIRE_STATUS_UNSUPPORTED,  /* this interpreter, or its state, cannot be served */
-	WIRE_STATUS_FINALIZING,   /* the interpreter is shutting down */
-	WIRE_STATUS_BROKEN,       /* an undo failed: the program may not be as it was */
-	WIRE_STATUS_INTERNAL,     /* a bug of the payload, nothing was changed */
+	WIRE_STATUS_CANCELLED, /* the worker found the channel cancelled or past its deadline */
+	WIRE_STATUS_UNSUPPORTED, /* this interpreter, or its state, cannot be served */
+	WIRE_STATUS_FINALIZING,  /* the interpreter is shutting down */
+	WIRE_STATUS_BROKEN,      /* an undo failed: the program may not be as it was */
+	WIRE_STATUS_INTERNAL,    /* a bug of the payload, nothing was changed */
 	WIRE_STATUS_COUNT
 };
 
@@ -140,7 +147,7 @@ struct wire_record {
 	uint32_t count;
 };
 
-_Static_assert(sizeof(struct wire_channel) == 96, "wire layout");
+_Static_assert(sizeof(struct wire_channel) == 112, "wire layout");
 _Static_assert(sizeof(struct wire_request) == 24, "wire layout");
 _Static_assert(sizeof(struct wire_reply) == 96, "wire layout");
 _Static_assert(sizeof(struct wire_record) == 16, "wire layout");

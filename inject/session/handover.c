@@ -216,6 +216,13 @@ int handover_run(struct handover *handover, struct tracee *tracee, const struct 
 	return -1;
 }
 
+void handover_abandon(struct handover *handover)
+{
+	if (handover->channel)
+		__atomic_store_n(&handover->channel->launcher_left[0], 1, __ATOMIC_RELEASE);
+	handover_fini(handover);
+}
+
 void handover_fini(struct handover *handover)
 {
 	if (handover->local)

@@ -332,7 +332,7 @@ int image_link(struct image *out, const char *path, const struct target *target,
 	       struct hp_err *err)
 {
 	_cleanup_free_ uint8_t *bytes = NULL;
-	size_t len;
+	size_t len = 0;
 
 	if (file_read(&bytes, &len, path, err) < 0)
 		return -1;

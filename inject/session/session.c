@@ -96,12 +96,10 @@ static enum attempt use_thread(struct session *session, struct tracee *tracee,
 			 tracee->tid, safepoint.reason);
 		return ATTEMPT_RETRY;
 	}
-	handover_init(&session->handover, &session->image, request.len);
 	if (tracee_hijack(tracee, session->target, err) == 0 &&
 	    handover_run(&session->handover, tracee, session->target, request,
 			 session->options->deadline, err) == 0)
 		return ATTEMPT_DONE;
-	handover_fini(&session->handover);
 	snprintf(session->last_reason, sizeof(session->last_reason), "thread %d: %.150s",
 		 tracee->tid, err->text);
 	if (err->kind == HP_NO_SAFE_POINT || err->kind == HP_TARGET_DIED ||
@@ -125,9 +123,12 @@ static enum attempt try_thread(struct session *session, pid_t tid, struct span r
 		return ATTEMPT_FAILED;
 	began = clock_now_ns();
 	session->result.stops++;
+	handover_init(&session->handover, &session->image, request.len);
 	attempt = use_thread(session, &tracee, request, err);
 	r = tracee_release(&tracee, &release_err);
 	session->result.held_ns += clock_now_ns() - began;
+	if (attempt != ATTEMPT_DONE)
+		handover_abandon(&session->handover);
 	if (r == 0)
 		return attempt;
 	if (attempt == ATTEMPT_FAILED)
