@@ -14,20 +14,6 @@
 #include <sys/syscall.h>
 #include <time.h>
 
-static inline long sys_call6(long nr, long a, long b, long c, long d, long e, long f)
-{
-	register long r10 __asm__("r10") = d;
-	register long r8 __asm__("r8") = e;
-	register long r9 __asm__("r9") = f;
-	long result;
-
-	__asm__ volatile("syscall"
-			 : "=a"(result)
-			 : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
-			 : "rcx", "r11", "memory");
-	return result;
-}
-
 static inline long sys_call3(long nr, long a, long b, long c)
 {
 	long result;
@@ -42,7 +28,7 @@ static inline long sys_call3(long nr, long a, long b, long c)
 /* Wakes everybody: the word lies in memory shared with another process, so no FUTEX_PRIVATE. */
 static inline void sys_futex_wake(const uint32_t *word)
 {
-	sys_call6(SYS_futex, (long)word, FUTEX_WAKE, INT32_MAX, 0, 0, 0);
+	sys_call3(SYS_futex, (long)word, FUTEX_WAKE, INT32_MAX);
 }
 
 static inline int64_t sys_clock_ns(clockid_t clock)

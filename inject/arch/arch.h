@@ -47,11 +47,16 @@ bool arch_restart_endless_wait(struct arch_regs *regs);
  * EINTR instead. */
 void arch_resume_context(struct arch_regs *out, const struct arch_regs *stopped);
 
-/* Build the frame for `resume` in out (at most ARCH_FRAME_MAX bytes): it goes to *at_out, below
- * the red zone of the stack pointer. xstate is what NT_X86_XSTATE gave. */
-HP_MUST_CHECK int arch_frame_build(uint8_t *out, size_t *len_out, remote_addr *at_out,
-				   const struct arch_regs *resume, struct span xstate,
-				   uint64_t sigmask, remote_addr restorer, struct hp_err *err);
+/* The frame for `resume`: it goes below the red zone of its stack pointer. xstate is what
+ * NT_X86_XSTATE gave; restorer is libc's code that calls rt_sigreturn. */
+struct arch_frame {
+	remote_addr at;
+	size_t len;
+	uint8_t bytes[ARCH_FRAME_MAX];
+};
+HP_MUST_CHECK int arch_frame_build(struct arch_frame *out, const struct arch_regs *resume,
+				   struct span xstate, uint64_t sigmask, remote_addr restorer,
+				   struct hp_err *err);
 
 /* The frame carries a NUL-terminated string of the target's own, ARCH_FRAME_NOTE: the name that
  * a memfd is given. This is its address. */

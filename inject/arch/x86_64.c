@@ -223,9 +223,8 @@ static void context_fill(struct kernel_ucontext *uc, const struct user_regs_stru
 	};
 }
 
-int arch_frame_build(uint8_t *out, size_t *len_out, remote_addr *at_out,
-		     const struct arch_regs *resume, struct span xstate, uint64_t sigmask,
-		     remote_addr restorer, struct hp_err *err)
+int arch_frame_build(struct arch_frame *out, const struct arch_regs *resume, struct span xstate,
+		     uint64_t sigmask, remote_addr restorer, struct hp_err *err)
 {
 	struct rt_sigframe frame = {.pretcode = restorer.v, .info = ARCH_FRAME_NOTE};
 	uint64_t fpstate, at;
@@ -239,11 +238,11 @@ int arch_frame_build(uint8_t *out, size_t *len_out, remote_addr *at_out,
 	context_fill(&frame.uc, &resume->gp);
 	frame.uc.uc_mcontext.fpstate = fpstate;
 	frame.uc.uc_sigmask = sigmask;
-	memset(out, 0, fpstate - at);
-	memcpy(out, &frame, sizeof(frame));
-	xsize = xstate_for_frame(out + (fpstate - at), xstate);
-	*len_out = (size_t)(fpstate - at) + xsize;
-	*at_out = addr_of(at);
+	memset(out->bytes, 0, fpstate - at);
+	memcpy(out->bytes, &frame, sizeof(frame));
+	xsize = xstate_for_frame(out->bytes + (fpstate - at), xstate);
+	out->len = (size_t)(fpstate - at) + xsize;
+	out->at = addr_of(at);
 	return 0;
 }
 

@@ -12,10 +12,9 @@ static const struct kind {
 	const char *name;
 	int exit_status;
 	const char *hint;
-} kinds[HP_ERR_KIND_COUNT] = {
-	[HP_OK] = {"OK", 0, ""},
+} kinds[HP_ERR_KIND_COUNT] = {[HP_OK] = {"OK", 0, ""},
 #define X(name, exit_status, hint) [HP_##name] = {#name, exit_status, hint},
-	HP_ERR_KINDS(X)
+			      HP_ERR_KINDS(X)
 #undef X
 };
 
@@ -35,7 +34,8 @@ int hp_err_set_at(struct hp_err *err, enum hp_err_kind kind, int sys_errno, cons
 	va_end(args);
 	if (sys_errno) {
 		size_t used = strlen(err->text);
-		snprintf(err->text + used, sizeof(err->text) - used, ": %s", strerror(sys_errno));
+		snprintf(err->text + used, sizeof(err->text) - used, ": %s",
+			 strerror(sys_errno));
 	}
 	return -1;
 }

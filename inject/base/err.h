@@ -3,8 +3,8 @@
  * The one error object. Born where something fails (hp_err_set), given context on the way up
  * (hp_err_wrap), shown once, by src/diag.c. Nothing here allocates.
  *
- * The invariant: a function that returns -1 has filled *err, and a function that returns 0 has not
- * touched it. Undo failures go to undo_text and never replace the first error.
+ * The invariant: a function that returns -1 has filled *err, and a function that returns 0 has
+ * not touched it. Undo failures go to undo_text and never replace the first error.
  */
 #ifndef INJECT_BASE_ERR_H
 #define INJECT_BASE_ERR_H
@@ -12,25 +12,25 @@
 #define HP_MUST_CHECK __attribute__((warn_unused_result))
 
 /* Kind, exit status, hint. The man page's table is checked against this one by a test. */
-#define HP_ERR_KINDS(X)                                                                          \
-	X(USAGE, 2, "see pyhotpatch --help")                                                     \
-	X(NO_PROCESS, 3, "check the pid; pyhotpatch list shows the Python processes here")       \
-	X(PERMISSION, 4, "run as the target's user, as root, or with CAP_SYS_PTRACE")            \
-	X(NOT_PYTHON, 5, "pyhotpatch list shows the Python processes here")                      \
-	X(UNSUPPORTED, 6, "CPython 3.7 to 3.13 on glibc and x86-64 can be served")               \
-	X(NO_SAFE_POINT, 7, "try again, or raise --timeout")                                     \
-	X(TIMEOUT, 8, "nothing was changed; try again, or raise --timeout")                      \
-	X(TARGET_DIED, 9, "the process ended by itself or by somebody else's signal")            \
-	X(REFUSED, 10, "nothing was changed; the report says what stands in the way")            \
-	X(BAD_REPORT, 11, "the payload's answer is malformed; please report this")               \
-	X(SYSTEM, 12, "a system call failed in a way that is not expected")                      \
-	X(INTERNAL, 13, "a bug in pyhotpatch; please report this")                               \
-	X(TRACED, 14, "end the other tracer (a debugger, strace) first")                         \
-	X(STOPPED, 15, "continue the process (kill -CONT PID), then attach again")               \
-	X(ZOMBIE, 16, "the process has ended and waits for its parent")                          \
-	X(FINALIZING, 17, "the interpreter is shutting down; there is nothing left to patch")    \
-	X(SOURCE, 18, "nothing was changed; mend the source and attach again")                   \
-	X(NOT_RESTORED, 19, "the target may not be as it was found; please report this")         \
+#define HP_ERR_KINDS(X)                                                                        \
+	X(USAGE, 2, "see pyhotpatch --help")                                                   \
+	X(NO_PROCESS, 3, "check the pid; pyhotpatch list shows the Python processes here")     \
+	X(PERMISSION, 4, "run as the target's user, as root, or with CAP_SYS_PTRACE")          \
+	X(NOT_PYTHON, 5, "pyhotpatch list shows the Python processes here")                    \
+	X(UNSUPPORTED, 6, "CPython 3.7 to 3.13 on glibc and x86-64 can be served")             \
+	X(NO_SAFE_POINT, 7, "try again, or raise --timeout")                                   \
+	X(TIMEOUT, 8, "nothing was changed; try again, or raise --timeout")                    \
+	X(TARGET_DIED, 9, "the process ended by itself or by somebody else's signal")          \
+	X(REFUSED, 10, "nothing was changed; the report says what stands in the way")          \
+	X(BAD_REPORT, 11, "the payload's answer is malformed; please report this")             \
+	X(SYSTEM, 12, "a system call failed in a way that is not expected")                    \
+	X(INTERNAL, 13, "a bug in pyhotpatch; please report this")                             \
+	X(TRACED, 14, "end the other tracer (a debugger, strace) first")                       \
+	X(STOPPED, 15, "continue the process (kill -CONT PID), then attach again")             \
+	X(ZOMBIE, 16, "the process has ended and waits for its parent")                        \
+	X(FINALIZING, 17, "the interpreter is shutting down; there is nothing left to patch")  \
+	X(SOURCE, 18, "nothing was changed; mend the source and attach again")                 \
+	X(NOT_RESTORED, 19, "the target may not be as it was found; please report this")       \
 	X(INTERRUPTED, 20, "nothing was changed")
 
 enum hp_err_kind {
@@ -38,7 +38,7 @@ enum hp_err_kind {
 #define X(name, exit_status, hint) HP_##name,
 	HP_ERR_KINDS(X)
 #undef X
-	HP_ERR_KIND_COUNT
+		HP_ERR_KIND_COUNT
 };
 
 struct hp_err {
@@ -46,13 +46,14 @@ struct hp_err {
 	int sys_errno;    /* 0 when no system call is to blame */
 	const char *file; /* where the error was born */
 	int line;
-	char text[480];      /* "attach to process 4711: seize thread 4713: Operation not permitted" */
-	char hint[320];      /* the exact remedy when it is known better than by kind; or "" */
+	char text[480]; /* "attach to process 4711: seize thread 4713: Operation not permitted"
+			 */
+	char hint[320]; /* the exact remedy when it is known better than by kind; or "" */
 	char undo_text[160]; /* what could not be put back; "" when everything was */
 };
 
 /* Fill *err and return -1. With sys_errno != 0 ": strerror" is appended. */
-#define hp_err_set(err, kind, sys_errno, ...)                                                    \
+#define hp_err_set(err, kind, sys_errno, ...)                                                  \
 	hp_err_set_at(err, kind, sys_errno, __FILE__, __LINE__, __VA_ARGS__)
 int hp_err_set_at(struct hp_err *err, enum hp_err_kind kind, int sys_errno, const char *file,
 		  int line, const char *format, ...) __attribute__((format(printf, 6, 7)));
@@ -61,7 +62,8 @@ int hp_err_set_at(struct hp_err *err, enum hp_err_kind kind, int sys_errno, cons
 int hp_err_wrap(struct hp_err *err, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* Replace the kind's hint by an exact one; returns -1, so that it can end a return statement. */
+/* Replace the kind's hint by an exact one; returns -1, so that it can end a return statement.
+ */
 int hp_err_hint(struct hp_err *err, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 

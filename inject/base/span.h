@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Borrowed bytes with their length, and the only reader of foreign bytes: it never reads past the
- * end, and once it has failed it stays failed and yields zeros.
+ * Borrowed bytes with their length, and the only reader of foreign bytes: it never reads past
+ * the end, and once it has failed it stays failed and yields zeros.
  */
 #ifndef INJECT_BASE_SPAN_H
 #define INJECT_BASE_SPAN_H
@@ -40,7 +40,8 @@ static inline bool reader_take(struct reader *r, void *out, size_t len)
 	return true;
 }
 
-/* A NUL-terminated string that lies wholly inside the span, borrowed from it; NULL on failure. */
+/* A NUL-terminated string that lies wholly inside the span, borrowed from it; NULL on failure.
+ */
 static inline const char *reader_take_string(struct reader *r)
 {
 	const uint8_t *from, *nul;

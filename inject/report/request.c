@@ -34,7 +34,7 @@ int request_encode(uint8_t **out, size_t *len_out, uint32_t flags, const char *c
 {
 	struct wire_request header = {
 		WIRE_MAGIC, WIRE_VERSION, flags, (uint32_t)module_count, 0, 0};
-	size_t size, at = sizeof(header);
+	size_t size = 0, at = sizeof(header);
 	uint8_t *bytes;
 
 	if (strings_size(&size, modules, module_count, err) < 0)

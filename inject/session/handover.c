@@ -56,8 +56,8 @@ struct step {
 static int remote_syscall(const struct step *step, int64_t *result, const char *what, long nr,
 			  const uint64_t args[6], struct hp_err *err)
 {
-	if (tracee_syscall(step->tracee, step->target, result, nr, args,
-			   step_deadline(step->deadline), err) < 0)
+	if (tracee_syscall(result, step->tracee, nr, args, step_deadline(step->deadline), err) <
+	    0)
 		return hp_err_wrap(err, "%s in the target", what);
 	if (*result < 0 && *result >= -4095)
 		return hp_err_set(err, HP_SYSTEM, (int)-*result, "%s in the target", what);

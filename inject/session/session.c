@@ -58,7 +58,7 @@ static int judge(struct safepoint *out, struct session *session, const struct tr
 	struct safepoint_stop stop = {
 		.pc = arch_pc(&tracee->regs),
 		.sp = arch_sp(&tracee->regs),
-		.rseq_cs = tracee_rseq_cs(tracee, session->target),
+		.rseq_cs = tracee_rseq_cs(tracee),
 	};
 	struct frame_list frames;
 	struct frame_start start;
@@ -96,7 +96,7 @@ static enum attempt use_thread(struct session *session, struct tracee *tracee,
 			 tracee->tid, safepoint.reason);
 		return ATTEMPT_RETRY;
 	}
-	if (tracee_hijack(tracee, session->target, err) == 0 &&
+	if (tracee_hijack(tracee, err) == 0 &&
 	    handover_run(&session->handover, tracee, session->target, request,
 			 session->options->deadline, err) == 0)
 		return ATTEMPT_DONE;

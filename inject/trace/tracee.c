@@ -94,7 +94,7 @@ static int wait_event_stop(struct tracee *tracee, struct deadline deadline, stru
 	}
 }
 
-static int seize(struct tracee *tracee, const struct target *target, struct hp_err *err)
+static int seize(struct tracee *tracee, struct hp_err *err)
 {
 	if (ptrace(PTRACE_SEIZE, tracee->tid, NULL, PTRACE_O_TRACESYSGOOD) == 0) {
 		tracee->state = TRACEE_RUNNING;
@@ -103,7 +103,7 @@ static int seize(struct tracee *tracee, const struct target *target, struct hp_e
 	if (errno == ESRCH)
 		return TRACEE_VANISHED;
 	if (errno == EPERM)
-		return target_diagnose_eperm(target, "attach to it", err);
+		return target_diagnose_eperm(tracee->target, "attach to it", err);
 	return hp_err_set(err, HP_SYSTEM, errno, "seize thread %d", tracee->tid);
 }
 
@@ -130,9 +130,9 @@ static int stop_seized(struct tracee *tracee, struct deadline deadline, struct h
 int tracee_stop(struct tracee *out, const struct target *target, pid_t tid,
 		struct deadline deadline, struct hp_err *err)
 {
-	struct tracee tracee = {.tid = tid, .state = TRACEE_DETACHED};
+	struct tracee tracee = {.tid = tid, .target = target, .state = TRACEE_DETACHED};
 	struct hp_err ignored;
-	int r = seize(&tracee, target, err);
+	int r = seize(&tracee, err);
 
 	if (r != TRACEE_OK)
 		return r;
@@ -167,11 +167,10 @@ static int xstate_get(struct tracee *tracee, struct hp_err *err)
 
 /* The frame must lie in the mapping that the stack pointer is in: the kernel grows a stack on
  * faults of its own thread, not for writes from outside (Linux 6.5, mm/gup.c). */
-static int frame_check_room(const struct tracee *tracee, const struct target *target,
-			    remote_addr frame, struct hp_err *err)
+static int frame_check_room(const struct tracee *tracee, remote_addr frame, struct hp_err *err)
 {
 	remote_addr sp = arch_sp(&tracee->regs);
-	const struct map *map = maps_find(&target->maps, sp);
+	const struct map *map = maps_find(&tracee->target->maps, sp);
 	bool grows;
 
 	if (!map || !(map->prot & MAP_WRITE))
@@ -183,29 +182,28 @@ static int frame_check_room(const struct tracee *tracee, const struct target *ta
 	return 0;
 }
 
-static int frame_write(struct tracee *tracee, const struct target *target, struct hp_err *err)
+static int frame_write(struct tracee *tracee, struct hp_err *err)
 {
-	_cleanup_free_ uint8_t *bytes = malloc(ARCH_FRAME_MAX);
-	remote_addr at;
-	size_t len;
+	const struct span xstate = {tracee->xstate, tracee->xstate_len};
+	_cleanup_free_ struct arch_frame *frame = malloc(sizeof(*frame));
 
-	if (!bytes)
+	if (!frame)
 		return hp_err_set(err, HP_SYSTEM, ENOMEM, "build the signal frame");
-	if (arch_frame_build(bytes, &len, &at, &tracee->resume,
-			     (struct span){tracee->xstate, tracee->xstate_len}, tracee->sigmask,
-			     target->libc.restore_rt, err) < 0 ||
-	    frame_check_room(tracee, target, at, err) < 0)
+	if (arch_frame_build(frame, &tracee->resume, xstate, tracee->sigmask,
+			     tracee->target->libc.restore_rt, err) < 0 ||
+	    frame_check_room(tracee, frame->at, err) < 0)
 		return -1;
-	struct iovec from = {bytes, len}, to = {(void *)(uintptr_t)at.v, len}; /* NOLINT */
+	struct iovec from = {frame->bytes, frame->len};
+	struct iovec to = {(void *)(uintptr_t)frame->at.v, frame->len}; /* NOLINT */
 	ssize_t n = process_vm_writev(tracee->tid, &from, 1, &to, 1, 0);
-	if (n != (ssize_t)len)
+	if (n != (ssize_t)frame->len)
 		return hp_err_set(err, HP_NO_SAFE_POINT, n < 0 ? errno : 0,
 				  "thread %d has no room on its stack", tracee->tid);
-	tracee->frame = at;
+	tracee->frame = frame->at;
 	return 0;
 }
 
-int tracee_hijack(struct tracee *tracee, const struct target *target, struct hp_err *err)
+int tracee_hijack(struct tracee *tracee, struct hp_err *err)
 {
 	if (ptrace(PTRACE_GETSIGMASK, tracee->tid, sizeof(tracee->sigmask), &tracee->sigmask) <
 	    0)
@@ -213,7 +211,7 @@ int tracee_hijack(struct tracee *tracee, const struct target *target, struct hp_
 	if (xstate_get(tracee, err) < 0)
 		return -1;
 	arch_resume_context(&tracee->resume, &tracee->regs);
-	return frame_write(tracee, target, err);
+	return frame_write(tracee, err);
 }
 
 /* Registers first, then the mask: killed in between, the thread runs the call with its own mask
@@ -254,12 +252,12 @@ static int run_to_syscall_stop(struct tracee *tracee, struct deadline deadline,
 	}
 }
 
-int tracee_syscall(struct tracee *tracee, const struct target *target, int64_t *result, long nr,
-		   const uint64_t args[6], struct deadline deadline, struct hp_err *err)
+int tracee_syscall(int64_t *result, struct tracee *tracee, long nr, const uint64_t args[6],
+		   struct deadline deadline, struct hp_err *err)
 {
 	struct arch_regs regs = tracee->regs;
 
-	arch_enter_syscall(&regs, target->libc.syscall_ret, tracee->frame, nr, args);
+	arch_enter_syscall(&regs, tracee->target->libc.syscall_ret, tracee->frame, nr, args);
 	if (enter(tracee, &regs, err) < 0 || run_to_syscall_stop(tracee, deadline, err) < 0)
 		return -1;
 	if (tracee->state == TRACEE_SYSCALL_ENTRY &&
@@ -380,7 +378,7 @@ int tracee_release(struct tracee *tracee, struct hp_err *err)
 
 /* ---- restartable sequences ---- */
 
-uint64_t tracee_rseq_cs(const struct tracee *tracee, const struct target *target)
+uint64_t tracee_rseq_cs(const struct tracee *tracee)
 {
 	struct rseq_configuration config;
 	struct hp_err ignored;
@@ -391,8 +389,8 @@ uint64_t tracee_rseq_cs(const struct tracee *tracee, const struct target *target
 	    !config.rseq_abi_pointer)
 		return 0;
 	/* struct rseq: cpu_id_start, cpu_id, then rseq_cs (include/uapi/linux/rseq.h) */
-	if (target_read(target, addr_of(config.rseq_abi_pointer + 8), &rseq_cs, sizeof(rseq_cs),
-			&ignored) < 0)
+	if (target_read(tracee->target, addr_of(config.rseq_abi_pointer + 8), &rseq_cs,
+			sizeof(rseq_cs), &ignored) < 0)
 		return 0;
 	return rseq_cs;
 }

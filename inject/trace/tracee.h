@@ -31,6 +31,7 @@ enum tracee_state {
 };
 
 struct tracee {
+	const struct target *target; /* borrowed */
 	pid_t tid;
 	enum tracee_state state;
 	int signal;            /* in TRACEE_SIGNAL_STOP: to be delivered when resumed */
@@ -59,14 +60,13 @@ HP_MUST_CHECK int tracee_stop(struct tracee *out, const struct target *target, p
 
 /* Put the signal frame on the stack of the stopped thread, so that calls can be made on it.
  * Fails when the stack has no room (HP_NO_SAFE_POINT). */
-HP_MUST_CHECK int tracee_hijack(struct tracee *tracee, const struct target *target,
-				struct hp_err *err);
+HP_MUST_CHECK int tracee_hijack(struct tracee *tracee, struct hp_err *err);
 
 /* Make a system call on the hijacked thread; *result is what the kernel returned (-errno when
  * it failed). */
-HP_MUST_CHECK int tracee_syscall(struct tracee *tracee, const struct target *target,
-				 int64_t *result, long nr, const uint64_t args[6],
-				 struct deadline deadline, struct hp_err *err);
+HP_MUST_CHECK int tracee_syscall(int64_t *result, struct tracee *tracee, long nr,
+				 const uint64_t args[6], struct deadline deadline,
+				 struct hp_err *err);
 
 /* Call fn(arg) on the hijacked thread and wait until it returns. HP_TIMEOUT when it does not by
  * the deadline: the caller must then tracee_release(), which takes the call back. */
@@ -83,6 +83,6 @@ HP_MUST_CHECK int tracee_release(struct tracee *tracee, struct hp_err *err);
 
 /* The address of the thread's rseq_cs field's content: nonzero when it is inside a restartable
  * sequence, 0 otherwise or when the kernel cannot tell (before 5.13). */
-uint64_t tracee_rseq_cs(const struct tracee *tracee, const struct target *target);
+uint64_t tracee_rseq_cs(const struct tracee *tracee);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The call stack of a stopped thread. The only part that knows libunwind, used with accessors of
- * our own over snapshots of the target's memory, so that no word is peeked by ptrace.
+ * The call stack of a stopped thread. The only part that knows libunwind, used with accessors
+ * of our own over snapshots of the target's memory, so that no word is peeked by ptrace.
  */
 #ifndef INJECT_UNWIND_FRAMES_H
 #define INJECT_UNWIND_FRAMES_H
@@ -24,7 +24,8 @@ struct frame {
 struct frame_list {
 	struct frame items[FRAMES_MAX];
 	size_t count;
-	bool complete; /* the walk ended at the outermost frame, not at an error or at FRAMES_MAX */
+	bool complete; /* the walk ended at the outermost frame, not at an error or at
+			  FRAMES_MAX */
 };
 
 /* What the walk starts from, in DWARF order where it matters (x86-64). */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * May a function that takes libc's locks (pthread_create) be called on this thread, as it stands?
- * Pure judgement: it reads a description and bytes, and touches nobody.
+ * May a function that takes libc's locks (pthread_create) be called on this thread, as it
+ * stands? Pure judgement: it reads a description and bytes, and touches nobody.
  *
  * The invariant: in doubt, no.
  */
@@ -31,11 +31,14 @@ struct safepoint_range {
 	const char *name; /* function or file; borrowed */
 };
 struct safepoint_map {
-	struct safepoint_range *forbidden; /* allocator, loader, thread creation and exit, fork ... */
+	struct safepoint_range
+		*forbidden; /* allocator, loader, thread creation and exit, fork ... */
 	size_t forbidden_count;
-	struct safepoint_range *allowed; /* libc functions that hold nothing: read, poll, sem_wait ... */
+	struct safepoint_range
+		*allowed; /* libc functions that hold nothing: read, poll, sem_wait ... */
 	size_t allowed_count;
-	struct safepoint_range *ifuncs; /* memcpy and its like, as resolved in the target's GOTs */
+	struct safepoint_range
+		*ifuncs; /* memcpy and its like, as resolved in the target's GOTs */
 	size_t ifunc_count;
 	remote_addr libc_start, libc_end;
 };
@@ -47,13 +50,14 @@ void safepoint_map_fini(struct safepoint_map *map);
 /* Where the thread stands. */
 struct safepoint_stop {
 	remote_addr pc, sp;
-	long syscall_nr;          /* -1 when it was not in a system call */
+	long syscall_nr; /* -1 when it was not in a system call */
 	uint64_t syscall_args[6];
 	uint64_t rseq_cs; /* the thread's rseq_cs field; 0 when outside or unknown */
 };
 
-/* The fast judgement: the place itself, then every word of the stack (from sp to its end, borrowed
- * bytes) that points into a forbidden range. VERDICT_UNKNOWN asks for safepoint_judge_frames(). */
+/* The fast judgement: the place itself, then every word of the stack (from sp to its end,
+ * borrowed bytes) that points into a forbidden range. VERDICT_UNKNOWN asks for
+ * safepoint_judge_frames(). */
 void safepoint_judge_stack(struct safepoint *out, const struct safepoint_map *map,
 			   const struct safepoint_stop *stop, struct span stack);
 

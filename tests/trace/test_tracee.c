@@ -127,11 +127,10 @@ static void disturb(const struct target *target)
 
 	cr_assert(eq(int, tracee_stop(&tracee, target, target->pid, deadline, &err), TRACEE_OK),
 		  "%s", err.text);
-	cr_assert(eq(int, tracee_hijack(&tracee, target, &err), 0), "%s", err.text);
+	cr_assert(eq(int, tracee_hijack(&tracee, &err), 0), "%s", err.text);
 	for (int i = 0; i < 3; i++) {
 		cr_assert(eq(int,
-			     tracee_syscall(&tracee, target, &result, SYS_getpid, none,
-					    deadline, &err),
+			     tracee_syscall(&result, &tracee, SYS_getpid, none, deadline, &err),
 			     0),
 			  "%s", err.text);
 		cr_assert(eq(i64, result, target->pid));
@@ -252,16 +251,12 @@ Test(tracee, a_signal_that_came_meanwhile_is_delivered_and_interrupts_the_call)
 	pid_t pid = spawn(reads_with_a_handler);
 	struct target target = target_of(pid);
 	cr_assert(eq(int, tracee_stop(&tracee, &target, pid, deadline, &err), TRACEE_OK));
-	cr_assert(eq(int, tracee_hijack(&tracee, &target, &err), 0));
+	cr_assert(eq(int, tracee_hijack(&tracee, &err), 0));
 	cr_assert(
-		eq(int,
-		   tracee_syscall(&tracee, &target, &result, SYS_getpid, none, deadline, &err),
-		   0));
+		eq(int, tracee_syscall(&result, &tracee, SYS_getpid, none, deadline, &err), 0));
 	kill(pid, SIGUSR1);
 	cr_assert(
-		eq(int,
-		   tracee_syscall(&tracee, &target, &result, SYS_getpid, none, deadline, &err),
-		   0));
+		eq(int, tracee_syscall(&result, &tracee, SYS_getpid, none, deadline, &err), 0));
 	cr_assert(eq(int, tracee_release(&tracee, &err), 0), "%s", err.text);
 	cr_assert(eq(int, WEXITSTATUS(wait_victim(pid)), 0));
 	cr_assert(eq(long, shared->result, -1));
@@ -305,9 +300,9 @@ Test(tracee, a_call_that_blocks_is_taken_back)
 	cr_assert(eq(int,
 		     tracee_stop(&tracee, &target, pid, deadline_after_ns(1000000000), &err),
 		     TRACEE_OK));
-	cr_assert(eq(int, tracee_hijack(&tracee, &target, &err), 0));
+	cr_assert(eq(int, tracee_hijack(&tracee, &err), 0));
 	cr_assert(eq(int,
-		     tracee_syscall(&tracee, &target, &result, SYS_pause, pause_args,
+		     tracee_syscall(&result, &tracee, SYS_pause, pause_args,
 				    deadline_after_ns(50000000), &err),
 		     -1));
 	cr_assert(eq(int, err.kind, HP_TIMEOUT));

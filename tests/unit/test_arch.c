@@ -80,48 +80,46 @@ Test(arch, only_an_endless_epoll_wait_is_restarted)
 
 Test(arch, frame_lies_below_the_red_zone_and_is_aligned_as_after_a_call)
 {
-	static uint8_t xstate[2696], out[ARCH_FRAME_MAX];
+	static uint8_t xstate[2696];
+	static struct arch_frame frame;
 	struct arch_regs resume = stopped_in(-1, 0);
 	const uint64_t features = 7;
-	remote_addr at;
 	struct hp_err err;
-	size_t len;
 
 	for (uint64_t shift = 0; shift < 64; shift++) {
 		resume.gp.rsp = 0x7ffffff01200 + shift;
 		memcpy(xstate + 464, &features, sizeof(features));
 		cr_assert(eq(int,
-			     arch_frame_build(out, &len, &at, &resume,
+			     arch_frame_build(&frame, &resume,
 					      (struct span){xstate, sizeof(xstate)}, 5,
 					      addr_of(0x1234), &err),
 			     0));
-		cr_assert(eq(u64, at.v % 16, 8));
-		cr_assert(le(u64, at.v + len, resume.gp.rsp - 128));
+		cr_assert(eq(u64, frame.at.v % 16, 8));
+		cr_assert(le(u64, frame.at.v + frame.len, resume.gp.rsp - 128));
 		uint64_t restorer;
-		memcpy(&restorer, out, sizeof(restorer));
+		memcpy(&restorer, frame.bytes, sizeof(restorer));
 		cr_assert(eq(u64, restorer, 0x1234));
-		cr_assert(
-			eq(str, (char *)out + (arch_frame_note(at).v - at.v), ARCH_FRAME_NOTE));
+		cr_assert(eq(str,
+			     (char *)frame.bytes + (arch_frame_note(frame.at).v - frame.at.v),
+			     ARCH_FRAME_NOTE));
 	}
 }
 
 Test(arch, a_vector_state_of_absurd_size_is_refused)
 {
-	static uint8_t xstate[ARCH_XSTATE_MAX], out[ARCH_FRAME_MAX];
+	static uint8_t xstate[ARCH_XSTATE_MAX];
+	static struct arch_frame frame;
 	struct arch_regs resume = stopped_in(-1, 0);
 	struct hp_err err;
-	remote_addr at;
-	size_t len;
 
 	cr_assert(eq(int,
-		     arch_frame_build(out, &len, &at, &resume, (struct span){xstate, 512}, 0,
+		     arch_frame_build(&frame, &resume, (struct span){xstate, 512}, 0,
 				      addr_of(1), &err),
 		     -1));
-	cr_assert(
-		eq(int,
-		   arch_frame_build(out, &len, &at, &resume,
-				    (struct span){xstate, sizeof(xstate)}, 0, addr_of(1), &err),
-		   -1));
+	cr_assert(eq(int,
+		     arch_frame_build(&frame, &resume, (struct span){xstate, sizeof(xstate)}, 0,
+				      addr_of(1), &err),
+		     -1));
 	cr_assert(eq(int, err.kind, HP_UNSUPPORTED));
 }
 
