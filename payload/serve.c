@@ -7,6 +7,7 @@
 #include "payload/serve.h"
 
 #include "payload/job.h"
+#include "payload/launch.h"
 #include "payload/py.h"
 #include "payload/sys.h"
 
@@ -19,14 +20,15 @@ static int swap_state(struct wire_channel *channel, uint32_t from, uint32_t to)
 	return 0;
 }
 
-static int is_past_deadline(const struct wire_channel *channel)
+/* Nobody waits for the answer any more: to apply it now would be behind everybody's back. */
+static int is_dropped(const struct wire_channel *channel)
 {
-	return sys_now_ns() >= channel->deadline_ns;
+	return sys_now_ns() >= channel->deadline_ns || !channel_owner_lives(channel);
 }
 
 int job_begin_commit(struct job *job)
 {
-	if (is_past_deadline(job->channel) ||
+	if (is_dropped(job->channel) ||
 	    swap_state(job->channel, WIRE_RUNNING, WIRE_COMMITTING)) {
 		job->status = WIRE_STATUS_CANCELLED;
 		return -1;
@@ -84,7 +86,7 @@ static void serve_with_gil(struct job *job)
 	int64_t before = sys_now_ns();
 	int gil = PyGILState_Ensure();
 	job->reply.header->gil_wait_ns = (uint64_t)(sys_now_ns() - before);
-	if (is_past_deadline(job->channel) ||
+	if (is_dropped(job->channel) ||
 	    swap_state(job->channel, WIRE_PENDING, WIRE_RUNNING))
 		job->status = WIRE_STATUS_CANCELLED;
 	else
@@ -120,7 +122,7 @@ void payload_serve(struct wire_channel *channel)
 		return;
 	reply_init(&job.reply, channel);
 	job.status =
-		is_past_deadline(channel) ? WIRE_STATUS_CANCELLED : judge_interpreter(&job);
+		is_dropped(channel) ? WIRE_STATUS_CANCELLED : judge_interpreter(&job);
 	if (job.status == WIRE_STATUS_NONE)
 		serve_with_gil(&job);
 	job.reply.header->total_ns = (uint64_t)(sys_now_ns() - start);
