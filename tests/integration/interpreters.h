@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The Pythons of this machine, found by looking: /usr/bin, /usr/local/bin, PATH, and version
+ * managers below the home directory.
+ *
+ * The invariant: each is listed once, however many names it has, and only when it really runs.
+ */
+#ifndef TESTS_INTEGRATION_INTERPRETERS_H
+#define TESTS_INTEGRATION_INTERPRETERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <criterion/parameterized.h>
+
+struct interpreter {
+	char path[512];
+	char label[80]; /* "CPython 3.11.2 static debug" */
+	int major, minor;
+	bool debug, shared;
+};
+
+/* All of them, by version; *count is set. Owned by this file, found once in a process. */
+const struct interpreter *interpreters_all(size_t *count);
+
+/* CPython 3.7 to 3.13. */
+bool interpreter_is_served(const struct interpreter *interpreter);
+
+/* The first of that version, or NULL. */
+const struct interpreter *interpreters_find(int major, int minor);
+
+/* One to test with when one is enough: the newest that is served; NULL when there is none. The
+ * second is as different from it as can be had: statically linked, else the oldest. */
+const struct interpreter *interpreters_newest(void);
+const struct interpreter *interpreters_other(void);
+
+/* Criterion parameters: `modes` is NULL-terminated; each served interpreter with each mode. */
+struct case_param {
+	struct interpreter interpreter;
+	char mode[16];
+};
+struct criterion_test_params interpreters_params(const char *const *modes);
+
+#endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A Python process to work on: one of tests/targets/ with a private copy of its sources, its
+ * output read line by line.
+ *
+ * The invariant: the process belongs to the test and ends with it, and so does its folder.
+ */
+#ifndef TESTS_INTEGRATION_PYTARGET_H
+#define TESTS_INTEGRATION_PYTARGET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "tests/integration/interpreters.h"
+#include "tests/integration/run.h"
+
+struct pytarget {
+	pid_t pid;
+	int in, out;     /* owned: its standard input and output */
+	int version;     /* what its sources say: v<version> */
+	char dir[256];   /* its private folder */
+	char label[120]; /* the interpreter's */
+	char buffer[65536];
+	size_t buffered;
+};
+
+/* What the target says in one line, see tests/targets/state.py. */
+struct round {
+	long number;
+	double elapsed;
+	int version; /* -1 when the answers differ from each other */
+	char text[256];
+};
+
+/* Start `python SCRIPT MODE SECONDS` and wait for its first line. Failing ends the test. */
+void pytarget_start(struct pytarget *out, const struct interpreter *interpreter,
+		    const char *script, const char *mode, const char *seconds);
+/* Kill it and remove its folder. Accepts a zeroed one. */
+void pytarget_stop(struct pytarget *target);
+
+/* The next line that is a round; other lines are passed over, "CORRUPT" ends the test. */
+void pytarget_next(struct pytarget *target, struct round *out);
+/* Forget what was written so far. */
+void pytarget_drain(struct pytarget *target);
+/* A round that began after this call. */
+void pytarget_fresh(struct pytarget *target, struct round *out);
+/* Wait for a line that begins with `prefix`. */
+void pytarget_await(struct pytarget *target, const char *prefix);
+
+/* Write the next version of both edited modules. */
+void pytarget_edit(struct pytarget *target);
+/* Replace one file of its folder. */
+void pytarget_write(struct pytarget *target, const char *name, const char *text);
+/* Put the version that is meant to run back on disk. */
+void pytarget_unedit(struct pytarget *target);
+
+/* It has neither ended nor is a zombie. */
+bool pytarget_alive(const struct pytarget *target);
+/* Threads it has now; 0 when it is gone. */
+size_t pytarget_threads(const struct pytarget *target);
+
+/* End the test with everything that is known, unless it is so. */
+void expect_status(const struct pytarget *target, const struct run *run, int status);
+void expect_version(const struct pytarget *target, const struct round *round, int version);
+void expect_text(const struct run *run, const char *text, const char *wanted);
+
+/* End the test with a sentence and the target's standard error. */
+void pytarget_fail(const struct pytarget *target, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+#endif

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * pyhotpatch is killed 300 times at a random instant of its life, on an idle, a busy and a
+ * threaded target.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include "inject/base/deadline.h"
+#include "tests/integration/pytarget.h"
+#include "tests/integration/survival.h"
+
+#define KILLS 100
+
+static struct pytarget target;
+
+static void stop(void)
+{
+	pytarget_stop(&target);
+}
+
+/* The shortest of a few attaches: the length of the life in which to kill. */
+static int64_t usual_ns(void)
+{
+	int64_t shortest = INT64_MAX;
+	struct run run;
+
+	for (int i = 0; i < 5; i++) {
+		pytarget_edit(&target);
+		run_attach(&run, target.pid);
+		expect_status(&target, &run, 0);
+		if (run.elapsed_ns < shortest)
+			shortest = run.elapsed_ns;
+	}
+	return shortest;
+}
+
+static bool kill_after(int64_t ns)
+{
+	char number[16];
+	const char *argv[] = {pyhotpatch_path(), "attach", number, NULL};
+	struct timespec wait = {ns / 1000000000, ns % 1000000000};
+	struct running running;
+	struct run run;
+
+	snprintf(number, sizeof(number), "%d", target.pid);
+	run_start(&running, argv);
+	nanosleep(&wait, NULL);
+	kill(running.pid, SIGKILL);
+	run_finish(&run, &running, 10000);
+	return run.status == -SIGKILL;
+}
+
+static void kill_at_random(const struct interpreter *python, const char *script,
+			   const char *mode)
+{
+	unsigned seed = (unsigned)time(NULL) ^ (unsigned)getpid();
+	struct survival survival;
+	int64_t usual;
+	int killed = 0;
+
+	if (!python)
+		cr_skip_test("no CPython 3.7 to 3.13 on this machine");
+	pytarget_start(&target, python, script, mode, "0.03");
+	survival_begin(&survival, &target);
+	usual = usual_ns();
+	srandom(seed);
+	for (int i = 0; i < KILLS; i++) {
+		int64_t after = (int64_t)((double)usual * 1.25 * (double)random() / RAND_MAX);
+
+		pytarget_edit(&target);
+		killed += kill_after(after);
+		survival_check(&survival, "killed after %lld us (seed %u, number %d)",
+			       (long long)after / 1000, seed, i);
+	}
+	cr_assert(gt(int, killed, KILLS / 3), "only %d of %d kills came in time", killed,
+		  KILLS);
+	printf("%s: %d attaches killed within %.1f ms, %d of them in time: %d new, %d old\n",
+	       target.label, KILLS, (double)usual * 1.25 / 1e6, killed, survival.was_new,
+	       survival.was_old);
+}
+
+Test(kill_random, idle, .fini = stop, .timeout = 280)
+{
+	kill_at_random(interpreters_newest(), "idle.py", "sleep");
+}
+
+Test(kill_random, busy, .fini = stop, .timeout = 280)
+{
+	kill_at_random(interpreters_other(), "busy.py", "python");
+}
+
+Test(kill_random, threads, .fini = stop, .timeout = 280)
+{
+	kill_at_random(interpreters_newest(), "busy.py", "threads");
+}

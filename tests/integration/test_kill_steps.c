@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * pyhotpatch is killed at each of its steps: it runs under a tracer of ours, which ends it at
+ * the Nth system call stop (entry or exit) after its PTRACE_SEIZE, for every N until it gets
+ * through.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include "tests/integration/pytarget.h"
+#include "tests/integration/survival.h"
+
+#define STEPS_MAX 3000
+
+static struct pytarget target;
+
+static void stop(void)
+{
+	pytarget_stop(&target);
+}
+
+static pid_t start_traced(pid_t pid)
+{
+	char number[16];
+	pid_t child = fork();
+
+	if (child == 0) {
+		snprintf(number, sizeof(number), "%d", pid);
+		if (!freopen("/dev/null", "w", stdout) || !freopen("/dev/null", "w", stderr))
+			_exit(126);
+		ptrace(PTRACE_TRACEME, 0, 0, 0);
+		execl(pyhotpatch_path(), "pyhotpatch", "attach", number, (char *)NULL);
+		_exit(127);
+	}
+	return child;
+}
+
+/* Whether this stop is the PTRACE_SEIZE that begins the steps; what[] says where it stands. */
+static bool look(pid_t child, bool begun, char *what, size_t size)
+{
+	struct __ptrace_syscall_info info = {0};
+
+	ptrace(PTRACE_GET_SYSCALL_INFO, child, sizeof(info), &info);
+	if (info.op != PTRACE_SYSCALL_INFO_ENTRY) {
+		if (begun)
+			snprintf(what + strlen(what), size - strlen(what), ", done");
+		return begun;
+	}
+	snprintf(what, size, "system call %llu (%llx, ...)", (unsigned long long)info.entry.nr,
+		 (unsigned long long)info.entry.args[0]);
+	return begun || (info.entry.nr == SYS_ptrace && info.entry.args[0] == PTRACE_SEIZE);
+}
+
+/* Run the program and kill it at its stop number `step`; false when it got through before. */
+static bool kill_at(int step, char *what, size_t size)
+{
+	pid_t child = start_traced(target.pid);
+	int status, count = 0, signal = 0;
+	bool begun = false;
+
+	waitpid(child, &status, 0);
+	ptrace(PTRACE_SETOPTIONS, child, 0, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL);
+	while (ptrace(PTRACE_SYSCALL, child, 0, signal) == 0 &&
+	       waitpid(child, &status, 0) == child) {
+		if (WIFEXITED(status) || WIFSIGNALED(status)) {
+			cr_assert(eq(int, status, 0), "it ended with wait status %x at step %d",
+				  status, step);
+			cr_assert(begun, "no PTRACE_SEIZE was seen");
+			return false;
+		}
+		signal = WSTOPSIG(status) == (SIGTRAP | 0x80) ? 0 : WSTOPSIG(status);
+		if (signal != 0)
+			continue;
+		begun = look(child, begun, what, size);
+		if (begun && ++count == step) {
+			kill(child, SIGKILL);
+			waitpid(child, &status, 0);
+			return true;
+		}
+	}
+	cr_fatal("lost the program at step %d", step);
+	return false;
+}
+
+static void kill_at_each_step(const struct interpreter *python, const char *script,
+			      const char *mode)
+{
+	struct survival survival;
+	char what[128] = "";
+	int step = 1;
+
+	if (!python)
+		cr_skip_test("no CPython 3.7 to 3.13 on this machine");
+	pytarget_start(&target, python, script, mode, "0.03");
+	survival_begin(&survival, &target);
+	for (; step < STEPS_MAX; step++) {
+		pytarget_edit(&target);
+		if (!kill_at(step, what, sizeof(what)))
+			break;
+		survival_check(&survival, "killed at step %d, %s", step, what);
+	}
+	cr_assert(gt(int, step, 20), "only %d steps were seen", step);
+	printf("%s: killed at each of %d steps: %d times it was new, %d times old\n",
+	       target.label, step - 1, survival.was_new, survival.was_old);
+}
+
+Test(kill_steps, idle, .fini = stop, .timeout = 280)
+{
+	kill_at_each_step(interpreters_newest(), "idle.py", "sleep");
+}
+
+Test(kill_steps, idle_other_interpreter, .fini = stop, .timeout = 280)
+{
+	kill_at_each_step(interpreters_other(), "idle.py", "epoll");
+}
+
+Test(kill_steps, busy, .fini = stop, .timeout = 280)
+{
+	kill_at_each_step(interpreters_other(), "busy.py", "python");
+}
+
+Test(kill_steps, threads, .fini = stop, .timeout = 280)
+{
+	kill_at_each_step(interpreters_newest(), "idle.py", "threads");
+}

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What cannot be served: one clear sentence, its own exit status, and nothing happens to
+ * anyone.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include "inject/base/err.h"
+#include "tests/integration/pytarget.h"
+#include "tests/integration/snapshot.h"
+
+static struct pytarget target;
+static struct running other; /* a process that is no pytarget */
+static struct snapshot before, after;
+static struct run run;
+
+static void stop(void)
+{
+	if (other.pid > 0) {
+		kill(other.pid, SIGKILL);
+		run_finish(&run, &other, 5000);
+	}
+	pytarget_stop(&target);
+}
+
+/* The newest interpreter, waiting in rounds of 0.3 s. */
+static void start_idle(void)
+{
+	const struct interpreter *python = interpreters_newest();
+
+	if (!python)
+		cr_skip_test("no CPython 3.7 to 3.13 on this machine");
+	pytarget_start(&target, python, "idle.py", "sleep", "0.3");
+	sleep_ms(100);
+	snapshot_take(&before, target.pid);
+}
+
+static void expect_untouched(void)
+{
+	struct round round;
+	char text[4096];
+
+	snapshot_take(&after, target.pid);
+	snapshot_compare(text, sizeof(text), &before, &after);
+	if (text[0] != '\0')
+		pytarget_fail(&target, "not left as found:\n%s", text);
+	pytarget_fresh(&target, &round);
+	expect_version(&target, &round, 0);
+}
+
+/* Attach to pid; the status must be that of `kind` and the message must hold `word`. */
+static void expect_refusal(pid_t pid, enum hp_err_kind kind, const char *word)
+{
+	char number[16];
+
+	run_attach(&run, pid);
+	if (target.pid > 0)
+		expect_status(&target, &run, hp_err_exit_status(kind));
+	cr_assert(eq(int, run.status, hp_err_exit_status(kind)), "out: %s\nerr: %s", run.out,
+		  run.err);
+	expect_text(&run, run.err, word);
+	snprintf(number, sizeof(number), "%d", pid);
+	expect_text(&run, run.err, number);
+	cr_assert(strstr(run.err, "Traceback") == NULL || kind == HP_SOURCE, "%s", run.err);
+}
+
+Test(refuse, no_such_process)
+{
+	expect_refusal(4194303, HP_NO_PROCESS, "process");
+}
+
+Test(refuse, not_a_python, .fini = stop)
+{
+	run_start(&other, (const char *const[]){"sleep", "60", NULL});
+	sleep_ms(100);
+	expect_refusal(other.pid, HP_NOT_PYTHON, "python");
+}
+
+/* A script, run by an interpreter that pytarget's sources do not suit. */
+static void start_script(const struct interpreter *python, const char *script)
+{
+	run_start(&other, (const char *const[]){python->path, "-c", script, NULL});
+	sleep_ms(500);
+}
+
+Test(refuse, python_2, .fini = stop)
+{
+	const struct interpreter *python = interpreters_find(2, 7);
+
+	if (!python)
+		cr_skip_test("no Python 2.7 on this machine");
+	start_script(python, "import time\ntime.sleep(60)");
+	expect_refusal(other.pid, HP_UNSUPPORTED, "2.7");
+}
+
+Test(refuse, python_3_6_without_a_gil, .fini = stop)
+{
+	const struct interpreter *python = interpreters_find(3, 6);
+
+	if (!python)
+		cr_skip_test("no Python 3.6 on this machine");
+	start_script(python, "import time\ntime.sleep(60)");
+	expect_refusal(other.pid, HP_UNSUPPORTED, "3.6");
+	cr_assert(eq(int, kill(other.pid, 0), 0));
+}
+
+Test(refuse, another_users_process, .fini = stop)
+{
+	char copy[512], number[16];
+
+	if (geteuid() != 0)
+		cr_skip_test("only root can become somebody else");
+	start_idle();
+	chmod(target.dir, 0711);
+	snprintf(copy, sizeof(copy), "%s/pyhotpatch", target.dir);
+	run_command(
+		&run,
+		(const char *const[]){"install", "-m", "755", pyhotpatch_path(), copy, NULL},
+		5000);
+	cr_assert(eq(int, run.status, 0), "%s", run.err);
+	pytarget_edit(&target);
+	snprintf(number, sizeof(number), "%d", target.pid);
+	run_command(&run,
+		    (const char *const[]){"setpriv", "--reuid", "65534", "--regid", "65534",
+					  "--clear-groups", copy, "attach", number, NULL},
+		    20000);
+	expect_status(&target, &run, hp_err_exit_status(HP_PERMISSION));
+	expect_text(&run, run.err, "root");
+	expect_untouched();
+}
+
+Test(refuse, already_traced, .fini = stop)
+{
+	char tracer[16];
+	int status;
+
+	start_idle();
+	pid_t child = fork();
+	if (child == 0) {
+		if (ptrace(PTRACE_SEIZE, target.pid, 0, 0) != 0)
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	sleep_ms(200);
+	snprintf(tracer, sizeof(tracer), "%d", child);
+	pytarget_edit(&target);
+	expect_refusal(target.pid, HP_TRACED, tracer);
+	kill(child, SIGKILL);
+	waitpid(child, &status, 0);
+	cr_assert(eq(int, WIFSIGNALED(status) ? 1 : 0, 1), "the tracer could not seize");
+	expect_untouched();
+}
+
+Test(refuse, stopped, .fini = stop)
+{
+	start_idle();
+	pytarget_edit(&target);
+	kill(target.pid, SIGSTOP);
+	sleep_ms(100);
+	expect_refusal(target.pid, HP_STOPPED, "stopped");
+	snapshot_take(&after, target.pid);
+	cr_assert(eq(int, after.threads[0].state, 'T'), "it must stay stopped");
+	kill(target.pid, SIGCONT);
+	expect_untouched();
+}
+
+Test(refuse, zombie)
+{
+	pid_t child = fork();
+
+	if (child == 0)
+		_exit(0);
+	sleep_ms(100);
+	expect_refusal(child, HP_ZOMBIE, "ended");
+	waitpid(child, NULL, 0);
+}
+
+static const char broken_syntax[] = "VALUE = 1\n\n\ndef answer(:\n    return 2\n";
+static const char broken_body[] = "VALUE = 1\n\n\ndef answer():\n    return 2\n\n\n"
+				  "RATIO = 1 / 0\n";
+
+static const char *const sleep_mode[] = {"sleep", NULL};
+
+ParameterizedTestParameters(refuse, syntax_error)
+{
+	return interpreters_params(sleep_mode);
+}
+
+/* One of two modules is broken: the sound one must not change either. */
+static void expect_source_error(struct case_param *param, const char *text, const char *error,
+				const char *line)
+{
+	struct round round;
+	char file[320];
+
+	pytarget_start(&target, &param->interpreter, "idle.py", param->mode, "0.3");
+	sleep_ms(100);
+	snapshot_take(&before, target.pid);
+	pytarget_edit(&target);
+	pytarget_write(&target, "edited.py", text);
+	run_attach(&run, target.pid);
+	expect_status(&target, &run, hp_err_exit_status(HP_SOURCE));
+	snprintf(file, sizeof(file), "%s/edited.py", target.dir);
+	expect_text(&run, run.err, file);
+	expect_text(&run, run.err, line);
+	expect_text(&run, run.err, error);
+	expect_untouched();
+	/* Mended, it applies. */
+	pytarget_edit(&target);
+	run_attach(&run, target.pid);
+	expect_status(&target, &run, 0);
+	pytarget_fresh(&target, &round);
+	expect_version(&target, &round, target.version);
+}
+
+ParameterizedTest(struct case_param *param, refuse, syntax_error, .fini = stop, .timeout = 60)
+{
+	expect_source_error(param, broken_syntax, "SyntaxError", "line 4");
+}
+
+ParameterizedTestParameters(refuse, exception)
+{
+	return interpreters_params(sleep_mode);
+}
+
+ParameterizedTest(struct case_param *param, refuse, exception, .fini = stop, .timeout = 60)
+{
+	expect_source_error(param, broken_body, "ZeroDivisionError", "line 8");
+}
+
+static const char *const hold_mode[] = {"hold", NULL};
+
+ParameterizedTestParameters(refuse, gil_held_past_the_timeout)
+{
+	return interpreters_params(hold_mode);
+}
+
+/* A target that holds the GIL for about three seconds, and an attach that gives up after half a
+ * second: nothing may change later. */
+ParameterizedTest(struct case_param *param, refuse, gil_held_past_the_timeout, .fini = stop,
+		  .timeout = 60)
+{
+	struct round round;
+	char number[16];
+
+	pytarget_start(&target, &param->interpreter, "busy.py", param->mode, "3");
+	pytarget_await(&target, "holding");
+	pytarget_edit(&target);
+	snprintf(number, sizeof(number), "%d", target.pid);
+	run_pyhotpatch(&run, (const char *const[]){"attach", "--timeout", "0.5", number, NULL});
+	expect_status(&target, &run, hp_err_exit_status(HP_TIMEOUT));
+	cr_assert(run.elapsed_ns < INT64_C(2500000000), "it took %lld ms",
+		  (long long)run.elapsed_ns / 1000000);
+	pytarget_next(&target, &round);
+	expect_version(&target, &round, 0);
+	sleep_ms(300);
+	pytarget_fresh(&target, &round);
+	expect_version(&target, &round, 0);
+	cr_assert(eq(sz, pytarget_threads(&target), 1), "the worker is still there");
+	run_attach(&run, target.pid);
+	expect_status(&target, &run, 0);
+	pytarget_fresh(&target, &round);
+	expect_version(&target, &round, 1);
+}
+
+/* Starts an attach to a target that keeps it waiting for the GIL. */
+static void start_waiting_attach(struct running *attach)
+{
+	char number[16];
+	const char *argv[] = {pyhotpatch_path(), "attach", number, NULL};
+
+	if (!interpreters_newest())
+		cr_skip_test("no CPython 3.7 to 3.13 on this machine");
+	pytarget_start(&target, interpreters_newest(), "busy.py", "hold", "4");
+	pytarget_await(&target, "holding");
+	pytarget_edit(&target);
+	snprintf(number, sizeof(number), "%d", target.pid);
+	run_start(attach, argv);
+	sleep_ms(500);
+}
+
+Test(refuse, gone_in_the_middle, .fini = stop, .timeout = 60)
+{
+	struct running attach;
+
+	start_waiting_attach(&attach);
+	kill(target.pid, SIGKILL);
+	run_finish(&run, &attach, 20000);
+	expect_status(&target, &run, hp_err_exit_status(HP_TARGET_DIED));
+}
+
+Test(refuse, interrupted, .fini = stop, .timeout = 60)
+{
+	struct running attach;
+	struct round round;
+
+	start_waiting_attach(&attach);
+	kill(attach.pid, SIGINT);
+	run_finish(&run, &attach, 20000);
+	expect_status(&target, &run, hp_err_exit_status(HP_INTERRUPTED));
+	pytarget_fresh(&target, &round);
+	expect_version(&target, &round, 0);
+	cr_assert(eq(sz, pytarget_threads(&target), 1), "the worker is still there");
+}
+
+static const char finalizing_script[] = "import os, time\n"
+					"class Last:\n"
+					"    def __init__(self):\n"
+					"        self.sleep = time.sleep\n"
+					"    def __del__(self):\n"
+					"        self.sleep(3)\n"
+					"last = Last()\n";
+
+Test(refuse, finalizing, .fini = stop, .timeout = 60)
+{
+	if (!interpreters_newest())
+		cr_skip_test("no CPython 3.7 to 3.13 on this machine");
+	start_script(interpreters_newest(), finalizing_script);
+	expect_refusal(other.pid, HP_FINALIZING, "shutting down");
+	run_finish(&run, &other, 10000);
+	other.pid = 0;
+	cr_assert(eq(int, run.status, 0), "the target ended with %d: %s", run.status, run.err);
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Two hundred attaches leave nothing behind: descriptors, threads, mappings and memory stay
+ * flat.
+ */
+#include <stdio.h>
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include "tests/integration/pytarget.h"
+#include "tests/integration/snapshot.h"
+
+#define ATTACHES 200
+#define WARM_UP  20
+/* Between the warm-up and the end. A leaked stack page, reply or image each time would be more
+ * than 4 KiB, and 180 times that is 720 KiB. */
+#define RSS_SLACK_KIB 512
+#define MAPS_SLACK    6
+
+static struct pytarget target;
+static struct snapshot first, warm, last;
+
+static void stop(void)
+{
+	pytarget_stop(&target);
+}
+
+static void attach(bool edit)
+{
+	struct run run;
+
+	if (edit)
+		pytarget_edit(&target);
+	run_attach(&run, target.pid);
+	expect_status(&target, &run, 0);
+	pytarget_drain(&target);
+}
+
+static void repeat(const struct interpreter *python, const char *mode, bool edit)
+{
+	struct round round;
+	char text[8192];
+
+	if (!python)
+		cr_skip_test("no CPython 3.7 to 3.13 on this machine");
+	pytarget_start(&target, python, "idle.py", mode, "0.2");
+	pytarget_fresh(&target, &round);
+	snapshot_take(&first, target.pid);
+	for (int i = 0; i < WARM_UP; i++)
+		attach(edit);
+	snapshot_take(&warm, target.pid);
+	for (int i = WARM_UP; i < ATTACHES; i++)
+		attach(edit);
+	snapshot_take(&last, target.pid);
+	pytarget_fresh(&target, &round);
+	expect_version(&target, &round, edit ? ATTACHES : 0);
+	snapshot_compare(text, sizeof(text), &first, &last);
+	if (text[0] != '\0')
+		pytarget_fail(&target, "not left as found:\n%s", text);
+	if (last.rss_kib > warm.rss_kib + RSS_SLACK_KIB)
+		pytarget_fail(&target, "memory grew from %llu to %llu KiB",
+			      (unsigned long long)warm.rss_kib,
+			      (unsigned long long)last.rss_kib);
+	if (last.map_count > warm.map_count + MAPS_SLACK)
+		pytarget_fail(&target, "mappings grew from %zu to %zu", warm.map_count,
+			      last.map_count);
+	printf("%s: %d attaches, %llu KiB before, %llu after %d, %llu at the end\n",
+	       target.label, ATTACHES, (unsigned long long)first.rss_kib,
+	       (unsigned long long)warm.rss_kib, WARM_UP, (unsigned long long)last.rss_kib);
+}
+
+Test(repeat, nothing_to_do, .fini = stop, .timeout = 120)
+{
+	repeat(interpreters_newest(), "sleep", false);
+}
+
+Test(repeat, with_a_change_each_time, .fini = stop, .timeout = 120)
+{
+	repeat(interpreters_newest(), "sleep", true);
+}
+
+Test(repeat, with_a_change_each_time_other_interpreter, .fini = stop, .timeout = 120)
+{
+	repeat(interpreters_other(), "epoll", true);
+}
+
+Test(repeat, many_threads, .fini = stop, .timeout = 120)
+{
+	repeat(interpreters_other(), "threads", true);
+}

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: MIT
+"""A target that works: busy.py MODE. It checks its own results and reports each round.
+
+    python   the interpreter's loop
+    hash     C code without the GIL
+    sort     C code that holds the GIL
+    threads  four threads of the above
+    storm    threads that allocate, load libraries, start threads and import, all the time
+    hold SECONDS   prints "holding", then holds the GIL in one C call for about so long, once
+"""
+import collections
+import hashlib
+import importlib
+import itertools
+import random
+import sys
+import threading
+import time
+
+import state
+
+mode, seconds = state.arguments()
+
+
+def work_python():
+    began, total = time.monotonic(), 0
+    while time.monotonic() - began < 0.02:
+        for i in range(500):
+            total += i * i
+    state.verify()
+
+
+def work_hash():
+    big = bytes(8 << 20)
+    if hashlib.sha1(big).hexdigest() != BIG_HASH:
+        state.say("CORRUPT hash")
+
+
+def work_sort():
+    copy = list(NUMBERS)
+    copy.sort()
+    if copy != SORTED:
+        state.say("CORRUPT order")
+
+
+def for_ever(work):
+    while True:
+        work()
+
+
+def storm_allocate():
+    kept = collections.deque(maxlen=200)
+    while True:
+        for size in (10, 100, 1000, 5000, 20000, 140000, 600000):
+            kept.append(bytearray(size))
+        kept.append([str(i) for i in range(50)])
+
+
+def storm_load():
+    """dlopen and dlclose, without a break: _ctypes where there is one."""
+    try:
+        import _ctypes
+    except ImportError:
+        return
+    while True:
+        handle = _ctypes.dlopen("libm.so.6", 2)
+        _ctypes.dlclose(handle)
+        state.verify()
+
+
+def storm_start():
+    while True:
+        started = [threading.Thread(target=state.compute) for _ in range(3)]
+        for thread in started:
+            thread.start()
+        for thread in started:
+            thread.join()
+
+
+def storm_import():
+    while True:
+        for name in ("fractions", "colorsys", "zlib", "csv", "_csv", "unicodedata"):
+            sys.modules.pop(name, None)
+            importlib.import_module(name)
+
+
+def hold():
+    """Holds the GIL in one C call, calibrated to `seconds`."""
+    def burn(count):
+        collections.deque(itertools.repeat(None, count), maxlen=0)
+    began = time.monotonic()
+    burn(5000000)
+    count = int(5000000 * seconds / (time.monotonic() - began))
+    time.sleep(0.3)  # so that the edit that follows the first line can be made
+    state.say("holding")
+    burn(count)
+
+
+BIG_HASH = hashlib.sha1(bytes(8 << 20)).hexdigest()
+NUMBERS = list(range(60000))
+random.Random(8).shuffle(NUMBERS)
+SORTED = sorted(NUMBERS)
+WORK = {"python": work_python, "hash": work_hash, "sort": work_sort, "threads": work_python,
+        "storm": work_python, "hold": work_python}
+
+state.report(0.0)
+if mode == "hold":
+    hold()
+if mode == "threads":
+    for other in (work_python, work_hash, work_sort):
+        threading.Thread(target=for_ever, args=(other,), daemon=True).start()
+if mode == "storm":
+    for other in (storm_allocate, storm_load, storm_start, storm_import):
+        threading.Thread(target=other, daemon=True).start()
+while True:
+    state.timed(WORK[mode])
