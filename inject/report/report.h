@@ -16,8 +16,8 @@
 struct report_record {
 	enum wire_record_kind kind;
 	enum wire_action action;
-	const char *module, *name,
-		*text; /* borrowed from report.strings; never NULL, may be "" */
+	/* borrowed from report.strings; never NULL, may be "" */
+	const char *module, *name, *text;
 	uint32_t line, count;
 };
 

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * pyhotpatch attach PID...: describe, ask the payload, judge, show; one process after the
+ * other.
+ *
+ * The invariant: every process that was named is reported, in the order given, also those that
+ * were not reached any more after an interrupt.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "inject/base/cleanup.h"
+#include "inject/report/report.h"
+#include "inject/session/session.h"
+#include "inject/target/target.h"
+#include "src/commands.h"
+#include "src/diag.h"
+#include "src/outcome.h"
+#include "src/payload_path.h"
+#include "src/render.h"
+#include "src/signals.h"
+#include "src/term.h"
+
+struct attach {
+	const struct options *options;
+	struct term out, err;
+	char *payload_path;
+	uint8_t *request;
+	size_t request_len;
+};
+
+static void attach_fini(struct attach *attach)
+{
+	free(attach->payload_path);
+	free(attach->request);
+}
+
+static int attach_init(struct attach *out, const struct options *options, struct hp_err *err)
+{
+	struct attach attach = {
+		.options = options,
+		.out = term_of(stdout, options->color),
+		.err = term_of(stderr, options->color),
+	};
+
+	if (payload_path_find(&attach.payload_path, err) < 0 ||
+	    request_encode(&attach.request, &attach.request_len,
+			   options->rerun ? WIRE_RERUN : 0, options->modules,
+			   options->module_count, err) < 0) {
+		attach_fini(&attach);
+		return -1;
+	}
+	*out = attach;
+	return 0;
+}
+
+static int run_session(const struct attach *attach, const struct target *target,
+		       struct outcome *outcome)
+{
+	const struct options *options = attach->options;
+	struct progress progress = {
+		.to = attach->err.is_tty && !options->quiet ? stderr : NULL,
+		.pid = target->pid,
+	};
+	struct session_options session = {
+		.payload_path = attach->payload_path,
+		.deadline = deadline_after_ns(options->timeout_ns),
+		.interrupted = signals_flag(),
+		.progress = progress_update,
+		.progress_context = &progress,
+	};
+	struct session_result result = {0};
+	struct report report;
+	int r;
+
+	r = session_run(&result, target, (struct span){attach->request, attach->request_len},
+			&session, &outcome->err);
+	progress_end(&progress);
+	if (r < 0)
+		return -1;
+	outcome->held_ns = result.held_ns;
+	outcome->elapsed_ns = result.elapsed_ns;
+	outcome->stops = result.stops;
+	outcome->unsafe_stops = result.unsafe;
+	r = report_decode(&report, (struct span){result.reply, result.reply_len},
+			  &outcome->err);
+	session_result_fini(&result);
+	if (r < 0)
+		return -1;
+	outcome_take_report(outcome, &report);
+	return outcome->err.kind == HP_OK ? 0 : -1;
+}
+
+static void attach_one(const struct attach *attach, struct outcome *outcome)
+{
+	struct target target;
+	int r;
+
+	if (*signals_flag()) {
+		hp_err_set(&outcome->err, HP_INTERRUPTED, 0, "interrupted before it began");
+		hp_err_wrap(&outcome->err, "attach to process %d", (int)outcome->pid);
+		return;
+	}
+	r = target_describe(&target, outcome->pid, TARGET_FULL, &outcome->err);
+	if (r == 0) {
+		snprintf(outcome->python, sizeof(outcome->python), "%s", target.python.version);
+		snprintf(outcome->command, sizeof(outcome->command), "%s", target.command);
+		r = run_session(attach, &target, outcome);
+		target_fini(&target);
+	}
+	if (r < 0)
+		hp_err_wrap(&outcome->err, "attach to process %d", (int)outcome->pid);
+}
+
+static void show(const struct attach *attach, const struct outcome *outcome)
+{
+	const struct options *options = attach->options;
+	_cleanup_free_ char *details = NULL;
+
+	if (options->json) {
+		render_json_outcome(stdout, outcome);
+	} else if (outcome->err.kind == HP_OK) {
+		if (!options->quiet)
+			render_text_outcome(stdout, &attach->out, outcome, options->verbose);
+	} else {
+		details = outcome_details(outcome);
+		diag_error(stderr, &attach->err, &outcome->err, details);
+		render_text_outcome(stderr, &attach->err, outcome, options->verbose);
+	}
+	fflush(stdout); /* the next process may take its time */
+}
+
+int cmd_attach(const struct options *options)
+{
+	struct attach attach;
+	struct hp_err err;
+	int status = 0;
+
+	if (attach_init(&attach, options, &err) < 0) {
+		struct term term = term_of(stderr, options->color);
+
+		diag_error(stderr, &term, &err, NULL);
+		return hp_err_exit_status(err.kind);
+	}
+	signals_catch();
+	for (size_t i = 0; i < options->pid_count; i++) {
+		struct outcome outcome = {.pid = options->pids[i]};
+
+		attach_one(&attach, &outcome);
+		show(&attach, &outcome);
+		status = exit_status_worse(status, outcome_exit_status(&outcome));
+		outcome_fini(&outcome);
+	}
+	attach_fini(&attach);
+	return status;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * pyhotpatch: the table of contents. Reads the command line, runs one command, and is the only
+ * place that ends the program.
+ */
+#include <errno.h>
+#include <stdio.h>
+
+#include "src/commands.h"
+#include "src/diag.h"
+#include "src/options.h"
+#include "src/term.h"
+
+static int run(const struct options *options)
+{
+	switch (options->command) {
+	case COMMAND_ATTACH:
+		return cmd_attach(options);
+	case COMMAND_LIST:
+		return cmd_list(options);
+	case COMMAND_DOCTOR:
+		return cmd_doctor(options);
+	}
+	return hp_err_exit_status(HP_INTERNAL);
+}
+
+static int fail(const struct hp_err *err)
+{
+	struct term term = term_of(stderr, COLOR_AUTO);
+
+	diag_error(stderr, &term, err, NULL);
+	return hp_err_exit_status(err->kind);
+}
+
+int main(int argc, char **argv)
+{
+	struct options options;
+	struct hp_err err;
+	int status = 0, parsed;
+
+	parsed = options_parse(&options, argc, argv, stdout, &err);
+	if (parsed < 0)
+		return fail(&err);
+	if (parsed == 0) {
+		status = run(&options);
+		options_fini(&options);
+	}
+	/* a full disk or a closed pipe must not look like success */
+	if ((fflush(stdout) || ferror(stdout)) && !status) {
+		hp_err_set(&err, HP_SYSTEM, errno, "write the result");
+		hp_err_hint(&err,
+			    "what was to be done was done; only the report is incomplete");
+		return fail(&err);
+	}
+	return status;
+}

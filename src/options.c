@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The command line, by argp: one table of options for the program and one for each command.
+ * argp is told to print and to exit never (ARGP_NO_ERRS, ARGP_NO_EXIT), so that a mistake
+ * becomes a struct hp_err like every other one.
+ */
+#include "src/options.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "inject/base/deadline.h"
+
+#define TIMEOUT_DEFAULT_NS (30 * (int64_t)1000000000)
+#define TIMEOUT_MAX_S      86400.0
+
+enum option_key {
+	KEY_HELP = 'h',
+	KEY_VERSION = 'V',
+	KEY_QUIET = 'q',
+	KEY_VERBOSE = 'v',
+	KEY_MODULE = 'm',
+	KEY_TIMEOUT = 't',
+	KEY_JSON = 'j',
+	KEY_RERUN = 0x100,
+	KEY_COLOR,
+};
+
+/* One parse, of the program's part or of a command's. */
+struct parse {
+	struct options *options;
+	const struct argp *argp;
+	const char *name; /* "pyhotpatch attach", for the help */
+	FILE *help_to;
+	struct hp_err *err;
+	bool failed, answered;
+};
+
+/* clang-format off */
+#define COMMON_OPTIONS                                                                           \
+	{"json", KEY_JSON, NULL, 0, "One JSON object per process, one a line, and nothing else", 8}, \
+	{"verbose", KEY_VERBOSE, NULL, 0, "Say more", 8},                                        \
+	{"quiet", KEY_QUIET, NULL, 0, "Say nothing but errors", 8},                              \
+	{"color", KEY_COLOR, "WHEN", 0, "auto (a terminal, unless NO_COLOR is set), always or never", 8}, \
+	{"help", KEY_HELP, NULL, 0, "Show this text", 9},                                        \
+	{"version", KEY_VERSION, NULL, 0, "Show the version", 9}
+
+static const struct argp_option common_options[] = {COMMON_OPTIONS, {0}};
+
+static const struct argp_option attach_options[] = {
+	{"module", KEY_MODULE, "NAME", 0, "Consider only the module NAME (may be repeated)", 1},
+	{"timeout", KEY_TIMEOUT, "SECONDS", 0, "Give up, with nothing changed, after so long (default 30; fractions allowed)", 1},
+	{"rerun", KEY_RERUN, NULL, 0, "Run the whole body of each changed module again", 1},
+	COMMON_OPTIONS, {0}};
+/* clang-format on */
+
+static error_t parse_program_key(int key, char *arg, struct argp_state *state);
+static error_t parse_command_key(int key, char *arg, struct argp_state *state);
+
+static const struct argp program_argp = {
+	common_options,
+	parse_program_key,
+	"COMMAND [ARGUMENT...]",
+	"Fix a live Python program without restarting it."
+	"\v"
+	"Commands:\n"
+	"  attach PID...    apply what changed on disk\n"
+	"  list             the Python processes here\n"
+	"  doctor [PID...]  can I attach, and if not, why; touches nothing\n"
+	"\n"
+	"pyhotpatch COMMAND --help tells more; the manual is pyhotpatch(1).",
+	NULL,
+	NULL,
+	NULL,
+};
+
+static const struct argp attach_argp = {
+	attach_options,
+	parse_command_key,
+	"PID...",
+	"Apply to each process what changed in the source files of its modules since they were "
+	"imported: functions, methods and classes take their new definition in place, everything "
+	"or nothing."
+	"\v"
+	"The exit status is 0 when the changes were applied or there were none; otherwise nothing "
+	"was changed, and the status says why (see pyhotpatch(1)).",
+	NULL,
+	NULL,
+	NULL,
+};
+
+static const struct argp list_argp = {
+	common_options,
+	parse_command_key,
+	"",
+	"Show the Python processes of this machine, and whether they can be attached to.",
+	NULL,
+	NULL,
+	NULL,
+};
+
+static const struct argp doctor_argp = {
+	common_options,
+	parse_command_key,
+	"[PID...]",
+	"Say what stands in the way of an attach, and what to do about it. Nothing is touched. "
+	"Without a PID: what this machine allows.",
+	NULL,
+	NULL,
+	NULL,
+};
+
+static const struct command_entry {
+	const char *name, *full_name;
+	enum command command;
+	const struct argp *argp;
+	bool takes_pids, needs_pid;
+} commands[] = {
+	{"attach", "pyhotpatch attach", COMMAND_ATTACH, &attach_argp, true, true},
+	{"list", "pyhotpatch list", COMMAND_LIST, &list_argp, false, false},
+	{"doctor", "pyhotpatch doctor", COMMAND_DOCTOR, &doctor_argp, true, false},
+};
+
+static const struct command_entry *entry_of(enum command command)
+{
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (commands[i].command == command)
+			return &commands[i];
+	return NULL;
+}
+
+#define fail(parse, ...)                                                                       \
+	((parse)->failed = true, (void)hp_err_set((parse)->err, HP_USAGE, 0, __VA_ARGS__),     \
+	 EINVAL)
+
+/* A pid as people and ps write it: no sign, no blank, no leading zero. */
+static error_t add_pid(struct parse *parse, const char *arg)
+{
+	struct options *options = parse->options;
+	size_t digits = strspn(arg, "0123456789");
+	long long value;
+
+	if (!digits || arg[digits] || arg[0] == '0')
+		return fail(parse, "'%s' is not a process id", arg);
+	errno = 0;
+	value = strtoll(arg, NULL, 10);
+	if (errno || value > INT32_MAX)
+		return fail(parse, "'%s' is too large for a process id", arg);
+	if (value == getpid())
+		return fail(parse, "process %lld is pyhotpatch itself", value);
+	for (size_t i = 0; i < options->pid_count; i++)
+		if (options->pids[i] == value)
+			return fail(parse, "process %lld is named twice", value);
+	options->pids[options->pid_count++] = (pid_t)value;
+	return 0;
+}
+
+static error_t set_timeout(struct parse *parse, const char *arg)
+{
+	char *end;
+	double seconds;
+
+	/* strtod alone would take "inf", "0x1p3" and blanks, too */
+	if (!arg[0] || arg[strspn(arg, "0123456789.")])
+		return fail(parse, "'%s' is not a number of seconds", arg);
+	seconds = strtod(arg, &end);
+	if (*end || end == arg)
+		return fail(parse, "'%s' is not a number of seconds", arg);
+	if (seconds < 0.001 || seconds > TIMEOUT_MAX_S)
+		return fail(parse, "a timeout of %s seconds is not between 0.001 and 86400",
+			    arg);
+	parse->options->timeout_ns = (int64_t)(seconds * 1e9);
+	return 0;
+}
+
+static error_t set_color(struct parse *parse, const char *arg)
+{
+	static const char *const names[] = {"auto", "always", "never"};
+
+	for (unsigned i = 0; i < 3; i++) {
+		if (!strcmp(arg, names[i])) {
+			parse->options->color = (enum color_mode)i;
+			return 0;
+		}
+	}
+	return fail(parse, "--color takes auto, always or never, not '%s'", arg);
+}
+
+/* A dotted name; anything else can be no module's and is most likely a file name. */
+static error_t add_module(struct parse *parse, const char *arg)
+{
+	size_t len = strlen(arg);
+	bool is_name = len && arg[0] != '.' && arg[len - 1] != '.' && !strstr(arg, "..");
+
+	for (size_t i = 0; i < len && is_name; i++)
+		is_name = (unsigned char)arg[i] > ' ' && !strchr("/\\'\"()[]{}:;,\x7f", arg[i]);
+	if (!is_name)
+		return fail(parse, "'%s' is not the name of a module (such as shop.cart)", arg);
+	if (len > 3 && !strcmp(arg + len - 3, ".py"))
+		return fail(parse, "'%s' is a file; --module takes a name such as shop.cart",
+			    arg);
+	parse->options->modules[parse->options->module_count++] = arg;
+	return 0;
+}
+
+/* argp says only that something was wrong with the option before argv[next]; find out what. */
+static error_t explain_bad_option(struct parse *parse, const struct argp_state *state)
+{
+	const char *word = state->next > 1 ? state->argv[state->next - 1] : "";
+	size_t len;
+
+	/* getopt has not stepped over a bundle of short options that it did not finish */
+	if (word[0] != '-' && state->next < state->argc)
+		word = state->argv[state->next];
+	len = strcspn(word, "=");
+	for (const struct argp_option *o = parse->argp->options; o->name; o++) {
+		bool is_long = len > 2 && !strncmp(word, "--", 2) &&
+			       strlen(o->name) == len - 2 &&
+			       !strncmp(word + 2, o->name, len - 2);
+		bool is_short = word[0] == '-' && word[1] == o->key && !word[2];
+
+		if ((is_long || is_short) && o->arg && !word[len])
+			return fail(parse, "option '%s' needs a value", word);
+		if (is_long && !o->arg && word[len])
+			return fail(parse, "option '--%s' takes no value", o->name);
+	}
+	return fail(parse, "unknown option '%s'", word);
+}
+
+static error_t answer(struct parse *parse, int key)
+{
+	char name[64];
+
+	if (key == KEY_VERSION) {
+		fputs("pyhotpatch " HP_VERSION "\n", parse->help_to);
+	} else {
+		snprintf(name, sizeof(name), "%s", parse->name);
+		argp_help(parse->argp, parse->help_to,
+			  ARGP_HELP_USAGE | ARGP_HELP_PRE_DOC | ARGP_HELP_LONG |
+				  ARGP_HELP_POST_DOC,
+			  name);
+	}
+	parse->answered = true;
+	return ECANCELED;
+}
+
+/* What every command understands, and the program before the command. */
+static error_t parse_common_key(int key, char *arg, const struct argp_state *state)
+{
+	struct parse *parse = state->input;
+
+	switch (key) {
+	case KEY_JSON:
+		parse->options->json = true;
+		return 0;
+	case KEY_VERBOSE:
+		parse->options->verbose = true;
+		parse->options->quiet = false;
+		return 0;
+	case KEY_QUIET:
+		parse->options->quiet = true;
+		parse->options->verbose = false;
+		return 0;
+	case KEY_COLOR:
+		return set_color(parse, arg);
+	case KEY_HELP:
+	case KEY_VERSION:
+		return answer(parse, key);
+	case ARGP_KEY_ERROR:
+		if (!parse->failed && !parse->answered)
+			return explain_bad_option(parse, state);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static error_t parse_command_key(int key, char *arg, struct argp_state *state)
+{
+	struct parse *parse = state->input;
+	const struct command_entry *entry = entry_of(parse->options->command);
+
+	switch (key) {
+	case KEY_MODULE:
+		return add_module(parse, arg);
+	case KEY_TIMEOUT:
+		return set_timeout(parse, arg);
+	case KEY_RERUN:
+		parse->options->rerun = true;
+		return 0;
+	case ARGP_KEY_ARG:
+		if (!entry->takes_pids)
+			return fail(parse, "%s takes no argument, but there is '%s'",
+				    entry->name, arg);
+		return add_pid(parse, arg);
+	case ARGP_KEY_NO_ARGS:
+		if (entry->needs_pid)
+			return fail(parse, "%s needs the id of a process", entry->name);
+		return 0;
+	default:
+		return parse_common_key(key, arg, state);
+	}
+}
+
+/* Hand everything from the command's name on to the command's own argp. */
+static error_t parse_command(struct argp_state *state, const char *name)
+{
+	struct parse *parse = state->input;
+	int first = state->next - 1;
+
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		if (strcmp(commands[i].name, name))
+			continue;
+		parse->options->command = commands[i].command;
+		parse->argp = commands[i].argp;
+		parse->name = commands[i].full_name;
+		state->next = state->argc;
+		return argp_parse(parse->argp, state->argc - first, state->argv + first,
+				  ARGP_NO_ERRS | ARGP_NO_EXIT | ARGP_NO_HELP, NULL, parse);
+	}
+	return fail(parse, "unknown command '%s'", name);
+}
+
+static error_t parse_program_key(int key, char *arg, struct argp_state *state)
+{
+	struct parse *parse = state->input;
+
+	switch (key) {
+	case ARGP_KEY_ARG:
+		return parse_command(state, arg);
+	case ARGP_KEY_NO_ARGS:
+		return fail(parse, "no command given");
+	default:
+		return parse_common_key(key, arg, state);
+	}
+}
+
+int options_parse(struct options *out, int argc, char **argv, FILE *help_to, struct hp_err *err)
+{
+	struct options options = {.timeout_ns = TIMEOUT_DEFAULT_NS};
+	struct parse parse = {&options, &program_argp, "pyhotpatch", help_to,
+			      err,      false,         false};
+	error_t error;
+
+	options.pids = calloc((size_t)argc + 1, sizeof(*options.pids));
+	options.modules = calloc((size_t)argc + 1, sizeof(*options.modules));
+	if (!options.pids || !options.modules) {
+		options_fini(&options);
+		return hp_err_set(err, HP_SYSTEM, ENOMEM, "read the command line");
+	}
+	error = argp_parse(&program_argp, argc, argv,
+			   ARGP_NO_ERRS | ARGP_NO_EXIT | ARGP_NO_HELP | ARGP_IN_ORDER, NULL,
+			   &parse);
+	if (!error) {
+		*out = options;
+		return 0;
+	}
+	options_fini(&options);
+	if (parse.answered)
+		return OPTIONS_ANSWERED;
+	if (!parse.failed)
+		return hp_err_set(err, HP_USAGE, error, "read the command line");
+	return -1;
+}
+
+void options_fini(struct options *options)
+{
+	free(options->pids);
+	free(options->modules);
+	*options = (struct options){0};
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the command line asks for. Everything is checked here, before any process is touched:
+ * a struct options that exists is sound.
+ */
+#ifndef SRC_OPTIONS_H
+#define SRC_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+#include "inject/base/err.h"
+
+enum command {
+	COMMAND_ATTACH,
+	COMMAND_LIST,
+	COMMAND_DOCTOR,
+};
+
+enum color_mode {
+	COLOR_AUTO, /* on a terminal, unless NO_COLOR is set */
+	COLOR_ALWAYS,
+	COLOR_NEVER,
+};
+
+struct options {
+	enum command command;
+	pid_t *pids; /* owned; positive, each once, never our own */
+	size_t pid_count;
+	const char **modules; /* owned array of names borrowed from argv */
+	size_t module_count;
+	int64_t timeout_ns;
+	bool rerun, json, quiet, verbose;
+	enum color_mode color;
+};
+
+/* What options_parse() returns when it has written a help or version text and nothing is left
+ * to be done. */
+#define OPTIONS_ANSWERED 1
+
+/* Parse the command line (argv may be permuted). Help and version are written to help_to.
+ * Returns 0 with *out filled, OPTIONS_ANSWERED, or -1 with HP_USAGE. */
+HP_MUST_CHECK int options_parse(struct options *out, int argc, char **argv, FILE *help_to,
+				struct hp_err *err);
+void options_fini(struct options *options);
+
+#endif

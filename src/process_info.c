@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Facts for list and doctor. Reads /proc, touches no process.
+ */
+#include "src/process_info.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "inject/base/cleanup.h"
+#include "inject/proc/procfs.h"
+#include "inject/target/target.h"
+#include "src/payload_path.h"
+
+#define CAP_SYS_PTRACE_BIT 19 /* linux/capability.h */
+
+static void name_user(char *out, size_t size, uid_t uid)
+{
+	const struct passwd *entry = getpwuid(uid);
+
+	if (entry)
+		snprintf(out, size, "%s", entry->pw_name);
+	else
+		snprintf(out, size, "%u", (unsigned)uid);
+}
+
+/* start is in clock ticks since boot, suspended time included (proc(5), field 22 of stat). */
+static int64_t uptime_of(uint64_t start)
+{
+	long ticks = sysconf(_SC_CLK_TCK);
+	struct timespec now;
+	int64_t started_s;
+
+	if (ticks <= 0 || clock_gettime(CLOCK_BOOTTIME, &now) < 0)
+		return -1;
+	started_s = (int64_t)(start / (uint64_t)ticks);
+	return now.tv_sec > started_s ? now.tv_sec - started_s : 0;
+}
+
+void process_info_get(struct process_info *out, pid_t pid)
+{
+	struct target target;
+	struct hp_err err;
+
+	*out = (struct process_info){.pid = pid, .uptime_s = -1};
+	if (target_describe(&target, pid, TARGET_IDENTIFY, &err) == 0) {
+		snprintf(out->python, sizeof(out->python), "%s", target.python.version);
+		snprintf(out->command, sizeof(out->command), "%s", target.command);
+		name_user(out->user, sizeof(out->user), target.status.uid);
+		out->uptime_s = uptime_of(target.start_time);
+		target_fini(&target);
+		out->obstacle_count = target_obstacles(pid, out->obstacles, OBSTACLES_MAX);
+		return;
+	}
+	out->obstacle_count = target_obstacles(pid, out->obstacles, OBSTACLES_MAX);
+	if (!out->obstacle_count) {
+		out->obstacles[0] = err;
+		out->obstacle_count = 1;
+	}
+}
+
+int process_info_exit_status(const struct process_info *info)
+{
+	return info->obstacle_count ? hp_err_exit_status(info->obstacles[0].kind) : 0;
+}
+
+static int read_yama(void)
+{
+	_cleanup_file_ FILE *file = fopen("/proc/sys/kernel/yama/ptrace_scope", "re");
+	int scope;
+
+	return file && fscanf(file, "%d", &scope) == 1 ? scope : -1;
+}
+
+static int read_capability(void)
+{
+	_cleanup_fd_ int procfd = -1;
+	struct proc_status status;
+	struct hp_err err;
+
+	if (procfs_open(&procfd, getpid(), &err) < 0 ||
+	    proc_status_read(&status, procfd, "status", &err) < 0)
+		return -1;
+	return (int)(status.cap_eff >> CAP_SYS_PTRACE_BIT & 1);
+}
+
+static void add_yama_obstacle(struct machine_info *info)
+{
+	struct hp_err *err = &info->obstacles[info->obstacle_count];
+
+	if (info->yama == 3) {
+		hp_err_set(err, HP_PERMISSION, 0,
+			   "Yama forbids ptrace to everybody (ptrace_scope 3)");
+		hp_err_hint(
+			err,
+			"set kernel.yama.ptrace_scope to 0, 1 or 2 in /etc/sysctl.d and boot again");
+	} else if (info->yama > 0 && info->may_trace == 0) {
+		hp_err_set(err, HP_PERMISSION, 0,
+			   "Yama (ptrace_scope %d) allows it only with CAP_SYS_PTRACE",
+			   info->yama);
+		hp_err_hint(err, "run pyhotpatch by sudo, or allow it until the next boot: "
+				 "sudo sysctl kernel.yama.ptrace_scope=0");
+	} else {
+		return;
+	}
+	info->obstacle_count++;
+}
+
+void machine_info_get(struct machine_info *out)
+{
+	_cleanup_free_ char *payload = NULL;
+
+	*out = (struct machine_info){
+		.yama = read_yama(),
+		.may_trace = read_capability(),
+		.uid = geteuid(),
+	};
+	name_user(out->user, sizeof(out->user), out->uid);
+	if (payload_path_find(&payload, &out->obstacles[0]) == 0)
+		snprintf(out->payload, sizeof(out->payload), "%s", payload);
+	else
+		out->obstacle_count = 1;
+	add_yama_obstacle(out);
+}

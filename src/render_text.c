@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * An attach's result for people: one headline, then module by module, most important first,
+ * then warnings. What comes from the target was neutralized when the report was decoded.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "inject/report/text.h"
+#include "src/changes.h"
+#include "src/render.h"
+
+#define LIST_INDENT  24 /* "    functions migrated  " */
+#define LIST_SHORT   24 /* names in a row before "and N more", without -v */
+#define EXTRAS_SHORT 12 /* warnings, frames likewise */
+
+struct page {
+	FILE *to;
+	const struct term *term;
+	bool verbose;
+};
+
+/* One row below a module: what happened to which kind of thing. */
+static const struct row {
+	enum wire_record_kind kind;
+	enum wire_action action;
+	const char *label;
+} rows[] = {
+	{WIRE_RECORD_FUNCTION, WIRE_ACTION_CHANGED, "functions changed"},
+	{WIRE_RECORD_FUNCTION, WIRE_ACTION_ADDED, "functions added"},
+	{WIRE_RECORD_FUNCTION, WIRE_ACTION_REMOVED, "functions removed"},
+	{WIRE_RECORD_FUNCTION, WIRE_ACTION_MIGRATED, "functions replaced"},
+	{WIRE_RECORD_CLASS, WIRE_ACTION_CHANGED, "classes changed"},
+	{WIRE_RECORD_CLASS, WIRE_ACTION_ADDED, "classes added"},
+	{WIRE_RECORD_CLASS, WIRE_ACTION_REMOVED, "classes removed"},
+	{WIRE_RECORD_CLASS, WIRE_ACTION_MIGRATED, "classes replaced"},
+	{WIRE_RECORD_INSTANCES, WIRE_ACTION_MIGRATED, "instances moved"},
+	{WIRE_RECORD_INSTANCES, WIRE_ACTION_CHANGED, "instances moved"},
+	{WIRE_RECORD_INSTANCES, WIRE_ACTION_KEPT, "instances kept"},
+	{WIRE_RECORD_NAME, WIRE_ACTION_CHANGED, "names rebound"},
+	{WIRE_RECORD_NAME, WIRE_ACTION_ADDED, "names added"},
+	{WIRE_RECORD_NAME, WIRE_ACTION_REMOVED, "names removed"},
+	{WIRE_RECORD_NAME, WIRE_ACTION_KEPT, "state kept"},
+	{WIRE_RECORD_FUNCTION, WIRE_ACTION_KEPT, "functions kept"},
+	{WIRE_RECORD_CLASS, WIRE_ACTION_KEPT, "classes kept"},
+};
+
+/* A comma-separated list, broken at the right margin and continued below its beginning. */
+struct list {
+	const struct page *page;
+	size_t column, count;
+};
+
+static void list_add(struct list *list, const char *item)
+{
+	size_t width = term_width(item);
+
+	if (list->count) {
+		fputc(',', list->page->to);
+		/* one column is left for the comma that may follow */
+		if (list->column + 2 + width + 1 > list->page->term->columns) {
+			fprintf(list->page->to, "\n%*s", LIST_INDENT, "");
+			list->column = LIST_INDENT;
+		} else {
+			fputc(' ', list->page->to);
+			list->column += 2;
+		}
+	}
+	fputs(item, list->page->to);
+	list->column += width;
+	list->count++;
+}
+
+static const char *item_text(char *out, size_t size, const struct report_record *record)
+{
+	const char *name = record->name[0] ? record->name : record->text;
+
+	if (record->kind == WIRE_RECORD_INSTANCES)
+		snprintf(out, size, "%u of %s", record->count, name);
+	else if (record->kind == WIRE_RECORD_NAME && record->text[0] && record->name[0] &&
+		 record->action != WIRE_ACTION_KEPT)
+		snprintf(out, size, "%s = %s", name, record->text);
+	else
+		snprintf(out, size, "%s", name);
+	return out;
+}
+
+static void put_row(const struct page *page, const struct row *row,
+		    const struct module_changes *module)
+{
+	struct list list = {page, LIST_INDENT, 0};
+	size_t more = 0;
+	char item[512];
+
+	for (size_t i = 0; i < module->count; i++) {
+		const struct report_record *record = module->items[i];
+
+		if (record->kind != row->kind || record->action != row->action)
+			continue;
+		if (!page->verbose && list.count >= LIST_SHORT) {
+			more++;
+			continue;
+		}
+		if (!list.count)
+			fprintf(page->to, "    %-*s", LIST_INDENT - 4, row->label);
+		list_add(&list, item_text(item, sizeof(item), record));
+	}
+	if (more) {
+		snprintf(item, sizeof(item), "and %zu more (-v shows them)", more);
+		list_add(&list, item);
+	}
+	if (list.count)
+		fputc('\n', page->to);
+}
+
+/* Skipped and refused ones need their reason, so each has a line of its own. */
+static void put_reasons(const struct page *page, const struct module_changes *module)
+{
+	for (size_t i = 0; i < module->count; i++) {
+		const struct report_record *record = module->items[i];
+
+		if (record->action != WIRE_ACTION_SKIPPED &&
+		    record->action != WIRE_ACTION_REFUSED)
+			continue;
+		fprintf(page->to, "    %s%s%s %s %s: %s\n",
+			term_style(page->term, STYLE_WARNING),
+			record_action_name(record->action), term_style(page->term, STYLE_PLAIN),
+			record_kind_name(record->kind), record->name, record->text);
+	}
+}
+
+static bool is_skipped(const struct module_changes *module)
+{
+	return module->module && module->module->action == WIRE_ACTION_SKIPPED;
+}
+
+static void put_module(const struct page *page, const struct module_changes *module)
+{
+	const char *text = module->module ? module->module->text : "";
+
+	if (is_skipped(module)) {
+		if (page->verbose)
+			fprintf(page->to, "  %s: skipped: %s\n", module->name, text);
+		return;
+	}
+	fprintf(page->to, "  %s%s%s%s%s\n", term_style(page->term, STYLE_STRONG),
+		module->name[0] ? module->name : "(no module)",
+		term_style(page->term, STYLE_PLAIN), text[0] ? "  " : "", text);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		put_row(page, &rows[i], module);
+	put_reasons(page, module);
+}
+
+static void put_warning(const struct page *page, const struct report_record *record)
+{
+	fprintf(page->to, "  %swarning:%s %s%s%s\n", term_style(page->term, STYLE_WARNING),
+		term_style(page->term, STYLE_PLAIN), record->module,
+		record->module[0] ? ": " : "", record->text[0] ? record->text : record->name);
+}
+
+static void put_frame(const struct page *page, const struct report_record *record)
+{
+	fprintf(page->to, "  %sstill runs old code:%s %s%s%s",
+		term_style(page->term, STYLE_WARNING), term_style(page->term, STYLE_PLAIN),
+		record->name, record->text[0] ? ", " : "", record->text);
+	if (record->line)
+		fprintf(page->to, ":%u", record->line);
+	if (record->count > 1)
+		fprintf(page->to, " (%u frames)", record->count);
+	fputc('\n', page->to);
+}
+
+static void put_extras(const struct page *page, const struct report *report,
+		       enum wire_record_kind kind,
+		       void (*put)(const struct page *, const struct report_record *))
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < report->count; i++) {
+		if (report->records[i].kind != kind)
+			continue;
+		if (page->verbose || count < EXTRAS_SHORT)
+			put(page, &report->records[i]);
+		count++;
+	}
+	if (!page->verbose && count > EXTRAS_SHORT)
+		fprintf(page->to, "  and %zu more such lines (-v shows them)\n",
+			count - EXTRAS_SHORT);
+}
+
+static void put_headline(const struct page *page, const struct outcome *outcome,
+			 const struct changes *changes)
+{
+	const struct wire_reply *reply = &outcome->report.header;
+	char elapsed[32], held[32];
+	size_t applied = 0;
+
+	for (size_t i = 0; i < changes->count; i++)
+		applied += !is_skipped(&changes->modules[i]);
+	term_duration(elapsed, sizeof(elapsed), outcome->elapsed_ns);
+	term_duration(held, sizeof(held), outcome->held_ns);
+	fprintf(page->to, "process %d: ", (int)outcome->pid);
+	if (reply->status == WIRE_STATUS_NOTHING_TO_DO)
+		fprintf(page->to, "nothing to do: %u module%s looked at in %s, held for %s\n",
+			reply->modules_looked, reply->modules_looked == 1 ? "" : "s", elapsed,
+			held);
+	else
+		fprintf(page->to, "%s%sapplied%s %zu module%s in %s, held for %s\n",
+			term_style(page->term, STYLE_STRONG),
+			term_style(page->term, STYLE_GOOD), term_style(page->term, STYLE_PLAIN),
+			applied, applied == 1 ? "" : "s", elapsed, held);
+}
+
+static void put_verbose(const struct page *page, const struct outcome *outcome)
+{
+	const struct wire_reply *reply = &outcome->report.header;
+	const struct {
+		const char *name;
+		uint64_t ns;
+	} steps[] = {
+		{"GIL", reply->gil_wait_ns},    {"select", reply->select_ns},
+		{"compile", reply->compile_ns}, {"new code", reply->shadow_ns},
+		{"plan", reply->plan_ns},       {"commit", reply->commit_ns},
+	};
+	char command[TEXT_GROWTH * sizeof(outcome->command)], duration[32];
+
+	text_neutralize(command, outcome->command, strlen(outcome->command), TEXT_ONE_LINE);
+	fprintf(page->to, "  CPython %s: %s\n", outcome->python, command);
+	fprintf(page->to, "  stopped %u time%s, %u of them at no safe point;", outcome->stops,
+		outcome->stops == 1 ? "" : "s", outcome->unsafe_stops);
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
+		fprintf(page->to, "%s %s %s", i ? "," : "", steps[i].name,
+			term_duration(duration, sizeof(duration), (int64_t)steps[i].ns));
+	fputc('\n', page->to);
+}
+
+void render_text_outcome(FILE *to, const struct term *term, const struct outcome *outcome,
+			 bool verbose)
+{
+	const struct report *report = &outcome->report;
+	struct page page = {to, term, verbose};
+	struct changes changes;
+
+	if (!outcome->has_report)
+		return;
+	if (changes_group(&changes, report) < 0) {
+		fprintf(to, "process %d: no memory left for the report\n", (int)outcome->pid);
+		return;
+	}
+	if (outcome->err.kind == HP_OK) {
+		put_headline(&page, outcome, &changes);
+		if (verbose)
+			put_verbose(&page, outcome);
+	}
+	for (size_t i = 0; i < changes.count; i++)
+		if (outcome->err.kind == HP_OK)
+			put_module(&page, &changes.modules[i]);
+		else
+			put_reasons(&page, &changes.modules[i]);
+	put_extras(&page, report, WIRE_RECORD_WARNING, put_warning);
+	put_extras(&page, report, WIRE_RECORD_FRAME, put_frame);
+	if (report->header.truncated)
+		fprintf(to, "  %u more did not fit into the report\n",
+			report->header.truncated);
+	changes_fini(&changes);
+}
