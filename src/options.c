@@ -239,7 +239,7 @@ static error_t answer(struct parse *parse, int key)
 	} else {
 		snprintf(name, sizeof(name), "%s", parse->name);
 		argp_help(parse->argp, parse->help_to,
-			  ARGP_HELP_USAGE | ARGP_HELP_PRE_DOC | ARGP_HELP_LONG |
+			  ARGP_HELP_SHORT_USAGE | ARGP_HELP_PRE_DOC | ARGP_HELP_LONG |
 				  ARGP_HELP_POST_DOC,
 			  name);
 	}

@@ -79,11 +79,11 @@ static json_t *timings_object(const struct outcome *outcome)
 
 static json_t *change_object(const struct report_record *record)
 {
-	return json_pack("{s:s, s:s, s:s, s:o, s:i, s:i}", "kind",
+	return json_pack("{s:s, s:s, s:s, s:o, s:I, s:I}", "kind",
 			 record_kind_name(record->kind), "action",
 			 record_action_name(record->action), "name", record->name, "text",
-			 text_or_null(record->text), "line", (int)record->line, "count",
-			 (int)record->count);
+			 text_or_null(record->text), "line", (json_int_t)record->line, "count",
+			 (json_int_t)record->count);
 }
 
 static json_t *module_object(const struct module_changes *module)
@@ -124,9 +124,9 @@ static json_t *warning_object(const struct report_record *record)
 
 static json_t *frame_object(const struct report_record *record)
 {
-	return json_pack("{s:o, s:s, s:o, s:i, s:i}", "module", text_or_null(record->module),
+	return json_pack("{s:o, s:s, s:o, s:I, s:I}", "module", text_or_null(record->module),
 			 "function", record->name, "file", text_or_null(record->text), "line",
-			 (int)record->line, "count", (int)record->count);
+			 (json_int_t)record->line, "count", (json_int_t)record->count);
 }
 
 static json_t *source_error_object(const struct report_record *record)
