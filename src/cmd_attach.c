@@ -130,18 +130,29 @@ static void show(const struct attach *attach, const struct outcome *outcome)
 	fflush(stdout); /* the next process may take its time */
 }
 
+/* Nobody can be served: say so once for people, for each process to a program. */
+static int fail_all(const struct options *options, const struct hp_err *err)
+{
+	struct term term = term_of(stderr, options->color);
+
+	if (!options->json)
+		diag_error(stderr, &term, err, NULL);
+	for (size_t i = 0; i < options->pid_count && options->json; i++) {
+		struct outcome outcome = {.pid = options->pids[i], .err = *err};
+
+		render_json_outcome(stdout, &outcome);
+	}
+	return hp_err_exit_status(err->kind);
+}
+
 int cmd_attach(const struct options *options)
 {
 	struct attach attach;
 	struct hp_err err;
 	int status = 0;
 
-	if (attach_init(&attach, options, &err) < 0) {
-		struct term term = term_of(stderr, options->color);
-
-		diag_error(stderr, &term, &err, NULL);
-		return hp_err_exit_status(err.kind);
-	}
+	if (attach_init(&attach, options, &err) < 0)
+		return fail_all(options, &err);
 	signals_catch();
 	for (size_t i = 0; i < options->pid_count; i++) {
 		struct outcome outcome = {.pid = options->pids[i]};

@@ -30,6 +30,7 @@ int cmd_doctor(const struct options *options)
 		struct process_info info;
 
 		process_info_get(&info, options->pids[i]);
+		process_info_check_payload(&info);
 		if (options->json)
 			render_json_doctor(stdout, &info);
 		else if (!options->quiet || info.obstacle_count)

@@ -64,6 +64,15 @@ void process_info_get(struct process_info *out, pid_t pid)
 	}
 }
 
+void process_info_check_payload(struct process_info *info)
+{
+	_cleanup_free_ char *payload = NULL;
+
+	if (info->obstacle_count < OBSTACLES_MAX &&
+	    payload_path_find(&payload, &info->obstacles[info->obstacle_count]) < 0)
+		info->obstacle_count++;
+}
+
 int process_info_exit_status(const struct process_info *info)
 {
 	return info->obstacle_count ? hp_err_exit_status(info->obstacles[0].kind) : 0;
@@ -118,9 +127,9 @@ void machine_info_get(struct machine_info *out)
 	*out = (struct machine_info){
 		.yama = read_yama(),
 		.may_trace = read_capability(),
-		.uid = geteuid(),
+		.libunwind = HP_LIBUNWIND_VERSION,
 	};
-	name_user(out->user, sizeof(out->user), out->uid);
+	name_user(out->user, sizeof(out->user), geteuid());
 	if (payload_path_find(&payload, &out->obstacles[0]) == 0)
 		snprintf(out->payload, sizeof(out->payload), "%s", payload);
 	else

@@ -26,6 +26,9 @@ struct process_info {
 /* Cannot fail: what cannot be found out is an obstacle, or stays unknown. */
 void process_info_get(struct process_info *out, pid_t pid);
 
+/* Without a payload no process can be attached to: add that obstacle, if it is one. */
+void process_info_check_payload(struct process_info *info);
+
 /* 0, or the exit status that an attach would end with. */
 int process_info_exit_status(const struct process_info *info);
 
@@ -34,8 +37,8 @@ struct machine_info {
 	char payload[512]; /* "" when not found, which is an obstacle */
 	int yama;          /* ptrace_scope 0-3; -1: the kernel has no Yama */
 	int may_trace;     /* CAP_SYS_PTRACE in the effective set; -1 unknown */
-	uid_t uid;
 	char user[64];
+	const char *libunwind; /* version, a literal */
 	struct hp_err obstacles[OBSTACLES_MAX];
 	size_t obstacle_count;
 };

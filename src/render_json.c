@@ -212,6 +212,6 @@ void render_json_machine(FILE *to, const struct machine_info *info)
 			     info->may_trace < 0 ? json_null() : json_boolean(info->may_trace),
 			     "yama", info->yama < 0 ? json_null() : json_integer(info->yama),
 			     "payload", text_or_null(info->payload), "libunwind",
-			     HP_LIBUNWIND_VERSION, "obstacles",
+			     info->libunwind, "obstacles",
 			     error_list(info->obstacles, info->obstacle_count)));
 }

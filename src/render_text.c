@@ -114,18 +114,22 @@ static void put_row(const struct page *page, const struct row *row,
 }
 
 /* Skipped and refused ones need their reason, so each has a line of its own. */
-static void put_reasons(const struct page *page, const struct module_changes *module)
+static void put_reasons(const struct page *page, const struct module_changes *module,
+			bool with_module)
 {
+	const char *prefix = with_module ? module->name : "";
+
 	for (size_t i = 0; i < module->count; i++) {
 		const struct report_record *record = module->items[i];
 
 		if (record->action != WIRE_ACTION_SKIPPED &&
 		    record->action != WIRE_ACTION_REFUSED)
 			continue;
-		fprintf(page->to, "    %s%s%s %s %s: %s\n",
+		fprintf(page->to, "%s%s%s%s %s %s%s%s: %s\n", with_module ? "  " : "    ",
 			term_style(page->term, STYLE_WARNING),
 			record_action_name(record->action), term_style(page->term, STYLE_PLAIN),
-			record_kind_name(record->kind), record->name, record->text);
+			record_kind_name(record->kind), prefix,
+			prefix[0] && record->name[0] ? "." : "", record->name, record->text);
 	}
 }
 
@@ -148,7 +152,7 @@ static void put_module(const struct page *page, const struct module_changes *mod
 		term_style(page->term, STYLE_PLAIN), text[0] ? "  " : "", text);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		put_row(page, &rows[i], module);
-	put_reasons(page, module);
+	put_reasons(page, module, false);
 }
 
 static void put_warning(const struct page *page, const struct report_record *record)
@@ -223,14 +227,17 @@ static void put_verbose(const struct page *page, const struct outcome *outcome)
 		{"plan", reply->plan_ns},       {"commit", reply->commit_ns},
 	};
 	char command[TEXT_GROWTH * sizeof(outcome->command)], duration[32];
+	int shown = 0;
 
 	text_neutralize(command, outcome->command, strlen(outcome->command), TEXT_ONE_LINE);
 	fprintf(page->to, "  CPython %s: %s\n", outcome->python, command);
-	fprintf(page->to, "  stopped %u time%s, %u of them at no safe point;", outcome->stops,
+	fprintf(page->to, "  stopped %u time%s (%u at no safe point)", outcome->stops,
 		outcome->stops == 1 ? "" : "s", outcome->unsafe_stops);
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
-		fprintf(page->to, "%s %s %s", i ? "," : "", steps[i].name,
-			term_duration(duration, sizeof(duration), (int64_t)steps[i].ns));
+		if (steps[i].ns)
+			fprintf(page->to, "%s %s %s", shown++ ? "," : ";", steps[i].name,
+				term_duration(duration, sizeof(duration),
+					      (int64_t)steps[i].ns));
 	fputc('\n', page->to);
 }
 
@@ -256,7 +263,7 @@ void render_text_outcome(FILE *to, const struct term *term, const struct outcome
 		if (outcome->err.kind == HP_OK)
 			put_module(&page, &changes.modules[i]);
 		else
-			put_reasons(&page, &changes.modules[i]);
+			put_reasons(&page, &changes.modules[i], true);
 	put_extras(&page, report, WIRE_RECORD_WARNING, put_warning);
 	put_extras(&page, report, WIRE_RECORD_FRAME, put_frame);
 	if (report->header.truncated)

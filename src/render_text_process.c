@@ -54,34 +54,68 @@ static void cut(char *text, size_t width)
 	}
 }
 
-static void put_list_line(FILE *to, const struct term *term, const struct process_info *info)
+/* The columns of list; each as wide as its widest entry. */
+struct widths {
+	int python, user, uptime, state;
+};
+
+static void widen(int *width, const char *text)
+{
+	if ((int)strlen(text) > *width)
+		*width = (int)strlen(text);
+}
+
+static const char *or_unknown(const char *text)
+{
+	return text[0] ? text : "?";
+}
+
+static struct widths widths_of(const struct process_info *const *infos, size_t count)
+{
+	struct widths widths = {strlen("PYTHON"), strlen("USER"), strlen("UPTIME"),
+				strlen("ATTACH")};
+	char uptime[32];
+
+	for (size_t i = 0; i < count; i++) {
+		widen(&widths.python, or_unknown(infos[i]->python));
+		widen(&widths.user, or_unknown(infos[i]->user));
+		widen(&widths.uptime, uptime_text(uptime, sizeof(uptime), infos[i]->uptime_s));
+		widen(&widths.state, short_obstacle(infos[i]));
+	}
+	return widths;
+}
+
+static void put_list_line(FILE *to, const struct term *term, const struct widths *widths,
+			  const struct process_info *info)
 {
 	char uptime[32], command[CELL_MAX];
-	int used =
-		fprintf(to, "%7d  %-13s  %-10s  %7s  ", (int)info->pid,
-			info->python[0] ? info->python : "?", info->user[0] ? info->user : "?",
-			uptime_text(uptime, sizeof(uptime), info->uptime_s));
+	int used = fprintf(to, "%7d  %-*s  %-*s  %*s  ", (int)info->pid, widths->python,
+			   or_unknown(info->python), widths->user, or_unknown(info->user),
+			   widths->uptime, uptime_text(uptime, sizeof(uptime), info->uptime_s));
 
 	text_neutralize(command, info->command, strlen(info->command), TEXT_ONE_LINE);
-	if (term->is_tty && used > 0 && term->columns > (unsigned)used + 15)
-		cut(command, term->columns - (unsigned)used - 15);
-	fprintf(to, "%s%-13s%s  %s\n",
+	used += widths->state + 2;
+	if (term->is_tty && (int)term->columns > used)
+		cut(command, term->columns - (unsigned)used);
+	fprintf(to, "%s%-*s%s  %s\n",
 		term_style(term, info->obstacle_count ? STYLE_WARNING : STYLE_GOOD),
-		short_obstacle(info), term_style(term, STYLE_PLAIN), command);
+		widths->state, short_obstacle(info), term_style(term, STYLE_PLAIN), command);
 }
 
 void render_text_list(FILE *to, const struct term *term,
 		      const struct process_info *const *infos, size_t count)
 {
+	struct widths widths = widths_of(infos, count);
+
 	if (!count) {
 		fputs("no Python process is to be seen here\n", to);
 		return;
 	}
-	fprintf(to, "%s%7s  %-13s  %-10s  %7s  %-13s  %s%s\n", term_style(term, STYLE_STRONG),
-		"PID", "PYTHON", "USER", "UPTIME", "ATTACHABLE", "COMMAND",
-		term_style(term, STYLE_PLAIN));
+	fprintf(to, "%s%7s  %-*s  %-*s  %*s  %-*s  %s%s\n", term_style(term, STYLE_STRONG),
+		"PID", widths.python, "PYTHON", widths.user, "USER", widths.uptime, "UPTIME",
+		widths.state, "ATTACH", "COMMAND", term_style(term, STYLE_PLAIN));
 	for (size_t i = 0; i < count; i++)
-		put_list_line(to, term, infos[i]);
+		put_list_line(to, term, &widths, infos[i]);
 }
 
 static void put_obstacles(FILE *to, const struct term *term, const struct hp_err *obstacles,
@@ -140,6 +174,6 @@ void render_text_machine(FILE *to, const struct term *term, const struct machine
 	fprintf(to, "  Yama       %s\n",
 		yama_known ? scopes[info->yama] : "not in this kernel");
 	fprintf(to, "  payload    %s\n", info->payload[0] ? info->payload : "not found");
-	fprintf(to, "  libunwind  %s\n", HP_LIBUNWIND_VERSION);
+	fprintf(to, "  libunwind  %s\n", info->libunwind);
 	put_obstacles(to, term, info->obstacles, info->obstacle_count);
 }

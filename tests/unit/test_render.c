@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What people see, against golden files.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include "src/diag.h"
+#include "src/render.h"
+#include "tests/unit/samples.h"
+
+static const struct term narrow = {false, false, 80}, wide = {true, false, 200},
+			 colored = {true, true, 80};
+
+/* What a person sees: the result, or the error and what explains it. */
+static void expect_text(const char *name, struct outcome outcome, const struct term *term,
+			bool verbose)
+{
+	char *got, *details = outcome_details(&outcome);
+	size_t size;
+	FILE *to = open_memstream(&got, &size);
+
+	if (outcome.err.kind != HP_OK)
+		diag_error(to, term, &outcome.err, details);
+	render_text_outcome(to, term, &outcome, verbose);
+	fclose(to);
+	expect_golden(name, got);
+	cr_assert(term->color || !strchr(got, '\x1b'), "an escape without colour");
+	free(got);
+	free(details);
+	outcome_fini(&outcome);
+}
+
+Test(render, text_on_a_pipe_or_narrow_terminal)
+{
+	expect_text("applied.txt", applied(), &narrow, false);
+	expect_text("nothing.txt", nothing(), &narrow, false);
+	expect_text("source_error.txt", source_error(), &narrow, false);
+	expect_text("refused.txt", refused(), &narrow, false);
+	expect_text("failed.txt", failed(), &narrow, false);
+	expect_text("many.txt", many(), &narrow, false);
+}
+
+Test(render, text_verbose)
+{
+	expect_text("applied_verbose.txt", applied(), &narrow, true);
+	expect_text("nothing_verbose.txt", nothing(), &narrow, true);
+}
+
+Test(render, text_wide)
+{
+	expect_text("applied_wide.txt", applied(), &wide, false);
+}
+
+Test(render, text_colored)
+{
+	expect_text("applied_color.txt", applied(), &colored, false);
+	expect_text("failed_color.txt", failed(), &colored, false);
+}
+
+Test(render, no_line_of_a_list_is_wider_than_the_terminal)
+{
+	struct outcome outcome = many();
+	char *got, *line, *rest;
+	size_t size;
+
+	for (unsigned columns = 40; columns <= 160; columns += 7) {
+		struct term term = {true, false, columns};
+		FILE *to = open_memstream(&got, &size);
+
+		render_text_outcome(to, &term, &outcome, true);
+		fclose(to);
+		rest = got;
+		strtok_r(got, "\n", &rest); /* the headline and the steps are sentences */
+		strtok_r(NULL, "\n", &rest);
+		strtok_r(NULL, "\n", &rest);
+		while ((line = strtok_r(NULL, "\n", &rest)))
+			cr_assert(term_width(line) <= columns, "%u: %s", columns, line);
+		free(got);
+	}
+	outcome_fini(&outcome);
+}
+
+Test(render, list_and_doctor)
+{
+	struct process_info good = good_info(), bad = bad_info();
+	const struct process_info *infos[] = {&good, &bad};
+	struct machine_info machine = bad_machine(), ready = good_machine();
+	struct term terminal = {true, false, 80};
+	size_t size;
+	char *got;
+	FILE *to = open_memstream(&got, &size);
+
+	render_text_list(to, &narrow, infos, 2);
+	render_text_list(to, &terminal, infos, 2);
+	render_text_list(to, &colored, infos, 1);
+	render_text_list(to, &narrow, infos, 0);
+	render_text_doctor(to, &narrow, &good);
+	render_text_doctor(to, &narrow, &bad);
+	render_text_machine(to, &narrow, &ready);
+	render_text_machine(to, &narrow, &machine);
+	fclose(to);
+	expect_golden("processes.txt", got);
+	free(got);
+}
+
+Test(render, durations)
+{
+	static const struct {
+		int64_t ns;
+		const char *text;
+	} cases[] = {{0, "0.00 ms"},         {204000, "0.20 ms"},  {5123456, "5.1 ms"},
+		     {99900000, "99.9 ms"},  {99960000, "100 ms"}, {1234000000, "1234 ms"},
+		     {12345000000, "12.3 s"}};
+	char text[32];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		cr_assert(
+			eq(str, term_duration(text, sizeof(text), cases[i].ns), cases[i].text));
+}
+
+Test(render, progress_shows_only_long_waits_and_wipes_itself)
+{
+	size_t size;
+	char *got;
+	struct progress progress = {.to = open_memstream(&got, &size), .pid = 4711};
+
+	progress_update(&progress, WIRE_PHASE_GIL, 1000000);
+	progress_end(&progress);
+	fflush(progress.to);
+	cr_assert(eq(sz, size, 0));
+	progress_update(&progress, WIRE_PHASE_GIL, 1500000000);
+	progress_update(&progress, 99999, 1600000000);
+	progress_end(&progress);
+	progress_end(&progress);
+	fclose(progress.to);
+	cr_assert(eq(str, got,
+		     "\r\x1b[Kprocess 4711: waiting for the GIL, 1.5 s"
+		     "\r\x1b[Kprocess 4711: waiting, 1.6 s\r\x1b[K"));
+	free(got);
+}
