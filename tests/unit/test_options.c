@@ -120,7 +120,7 @@ static const struct {
 	{"--json", "no command given"},
 	{"''", "unknown command ''"},
 	{"12", "unknown command '12'"},
-	{"attch 12", "unknown command 'attch'"},
+	{"attack 12", "unknown command 'attack'"},
 	{"--fast attach 12", "unknown option '--fast'"},
 	{"-x attach 12", "unknown option '-x'"},
 	{"--module shop attach 12", "unknown option '--module'"},
