@@ -15,26 +15,50 @@
 #include "inject/target/target.h"
 
 struct frame {
-	remote_addr pc;              /* return address, or the pc itself in frame 0 */
+	remote_addr pc;              /* return address, or the pc itself when exact */
 	const struct module *module; /* borrowed from the target; NULL outside of every file */
 	const char *function;        /* by address and size; NULL when no symbol holds pc */
+	bool exact; /* where it stands: frame 0, and what a signal interrupted */
 };
 
-#define FRAMES_MAX 128
+#define FRAMES_MAX 512
 struct frame_list {
 	struct frame items[FRAMES_MAX];
 	size_t count;
-	bool complete; /* the walk ended at the outermost frame, not at an error or at
-			  FRAMES_MAX */
+	bool complete;  /* the walk ended at the outermost frame or past start.until, not at an
+			 * error or at FRAMES_MAX */
+	bool at_bottom; /* the last item is the outermost frame of the thread */
 };
 
 /* What the walk starts from, in DWARF order where it matters (x86-64). */
 struct frame_start {
 	uint64_t rip, rsp, rbp, rbx, r12, r13, r14, r15;
 	uint64_t rax, rcx, rdx, rsi, rdi, r8, r9, r10, r11;
+	/* When not 0: the walk may end at the first frame outside of libc whose stack lies
+	 * above this address; safepoint_judge_stack() says how far is far enough. */
+	uint64_t until;
 };
 
+/* Walks the stacks of one target. What it learns of read-only mappings it keeps from one walk
+ * to the next; the rest it reads anew. */
+struct unwinder;
+
+/* Make one before anything is stopped: it reads the unwind tables of libc and Python, so that
+ * the thread need not wait for that. target is borrowed. */
+HP_MUST_CHECK int unwinder_new(struct unwinder **out, const struct target *target,
+			       struct hp_err *err);
+void unwinder_free(struct unwinder *unwinder);
+
 /* Walk the stack. An unwind that stops early is no error: complete is false then. */
+HP_MUST_CHECK int unwinder_collect(struct frame_list *out, struct unwinder *unwinder,
+				   const struct frame_start *start, struct hp_err *err);
+
+/* The extent of the function that holds pc, as its unwind information says. False when nothing
+ * is known. */
+bool unwinder_extent(struct unwinder *unwinder, remote_addr pc, remote_addr *start_out,
+		     remote_addr *end_out);
+
+/* The same with an unwinder for this one walk. */
 HP_MUST_CHECK int frames_collect(struct frame_list *out, const struct target *target,
 				 const struct frame_start *start, struct hp_err *err);
 

@@ -22,7 +22,10 @@ enum verdict { VERDICT_SAFE, VERDICT_UNSAFE, VERDICT_UNKNOWN };
 
 struct safepoint {
 	enum verdict verdict;
-	char reason[160]; /* for people: "in malloc (libc.so.6), called from ..." */
+	char reason[160]; /* for people: "in malloc", "in ld-linux-x86-64.so.2" */
+	/* With VERDICT_UNKNOWN of safepoint_judge_stack(): how far up the stack frames are
+	 * wanted, for frame_start.until. No word above it is suspicious. */
+	uint64_t until;
 };
 
 /* Address ranges of one target, prepared before anything is stopped. Sorted, disjoint. */
@@ -30,6 +33,8 @@ struct safepoint_range {
 	remote_addr start, end;
 	const char *name; /* function or file; borrowed */
 };
+
+#define SAFEPOINT_BOTTOMS_MAX 8
 struct safepoint_map {
 	struct safepoint_range
 		*forbidden; /* allocator, loader, thread creation and exit, fork ... */
@@ -41,8 +46,17 @@ struct safepoint_map {
 		*ifuncs; /* memcpy and its like, as resolved in the target's GOTs */
 	size_t ifunc_count;
 	remote_addr libc_start, libc_end;
+	remote_addr pthread_start, pthread_end; /* libpthread.so.0; empty since glibc 2.34 */
+	/* Where a thread's own function returns to, in start_thread() and clone(): the one
+	 * place of thread creation at which every thread stands all its life. */
+	remote_addr bottoms[SAFEPOINT_BOTTOMS_MAX];
+	size_t bottom_count;
+	remote_addr restore_rt; /* what a signal handler returns to */
 };
 
+/* HP_UNSUPPORTED when libc's functions are not to be found, or when the allocator is a part of
+ * the program itself, so that its text cannot be told from the rest. Reads the target's memory.
+ */
 HP_MUST_CHECK int safepoint_map_init(struct safepoint_map *out, const struct target *target,
 				     struct hp_err *err);
 void safepoint_map_fini(struct safepoint_map *map);
@@ -57,7 +71,8 @@ struct safepoint_stop {
 
 /* The fast judgement: the place itself, then every word of the stack (from sp to its end,
  * borrowed bytes) that points into a forbidden range. VERDICT_UNKNOWN asks for
- * safepoint_judge_frames(). */
+ * safepoint_judge_frames(). The bytes must reach to the end of the mapping: what was cut off
+ * has not been looked at. */
 void safepoint_judge_stack(struct safepoint *out, const struct safepoint_map *map,
 			   const struct safepoint_stop *stop, struct span stack);
 

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * See frames.h. libunwind's remote unwinder over snapshots, as perf does it with its dumps of
+ * user stacks: find_proc_info says where the module's search table is, libunwind does the rest
+ * through access_mem.
+ *
+ * The invariant: a walk that took a step which no unwind information described (libunwind
+ * guesses by the frame pointer then) is not complete.
+ */
+#include "inject/unwind/frames.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <libunwind.h>
+
+#include "inject/base/cleanup.h"
+#include "inject/proc/maps.h"
+#include "inject/unwind/mapped_elf.h"
+#include "inject/unwind/snapshot.h"
+
+/* Exported by libunwind, declared in none of its headers. */
+#define dwarf_search_unwind_table UNW_OBJ(dwarf_search_unwind_table)
+extern int dwarf_search_unwind_table(unw_addr_space_t as, unw_word_t ip, unw_dyn_info_t *di,
+				     unw_proc_info_t *pi, int need_unwind_info, void *arg);
+
+#define ELVES_MAX 64
+/* A frame takes some hundred words; more than this is DWARF code that runs in circles. */
+#define READS_MAX (1u << 18)
+
+struct unwinder {
+	const struct target *target; /* borrowed */
+	struct snapshot snapshot;
+	unw_addr_space_t space;
+	struct mapped_elf elves[ELVES_MAX]; /* end 0: the one that starts there is no ELF */
+	size_t elf_count;
+	/* of the walk under way */
+	const struct frame_start *start;
+	unsigned reads;
+	bool lost; /* something on the way had no unwind information */
+};
+
+/* ---- which module, which table ---- */
+
+/* The mapping of the kernel's own ELF image counts as a module here. */
+static bool module_extent(const struct target *target, uint64_t ip, uint64_t *start_out,
+			  uint64_t *end_out)
+{
+	const struct module *module = target_module_at(target, addr_of(ip));
+	const struct map *map;
+
+	if (module) {
+		*start_out = module->start.v;
+		*end_out = module->end.v;
+		return true;
+	}
+	map = maps_find(&target->maps, addr_of(ip));
+	if (!map || strcmp(map->path, "[vdso]") != 0)
+		return false;
+	*start_out = map->start.v;
+	*end_out = map->end.v;
+	return true;
+}
+
+static const struct mapped_elf *elf_at(struct unwinder *unwinder, uint64_t ip)
+{
+	struct mapped_elf *elf;
+	uint64_t start, end;
+
+	for (size_t i = 0; i < unwinder->elf_count; i++)
+		if (ip >= unwinder->elves[i].start && ip < unwinder->elves[i].end)
+			return &unwinder->elves[i];
+	if (unwinder->elf_count == ELVES_MAX ||
+	    !module_extent(unwinder->target, ip, &start, &end))
+		return NULL;
+	elf = &unwinder->elves[unwinder->elf_count];
+	if (!mapped_elf_read(elf, start, end, snapshot_read, &unwinder->snapshot))
+		*elf = (struct mapped_elf){.start = start, .end = end};
+	unwinder->elf_count++;
+	return elf;
+}
+
+/* ---- libunwind's accessors ---- */
+
+static int find_proc_info(unw_addr_space_t as, unw_word_t ip, unw_proc_info_t *out,
+			  int need_unwind_info, void *arg)
+{
+	struct unwinder *unwinder = arg;
+	const struct mapped_elf *elf = elf_at(unwinder, ip);
+	unw_dyn_info_t info = {.format = UNW_INFO_FORMAT_REMOTE_TABLE};
+	int r = -UNW_ENOINFO;
+
+	if (elf && elf->table_hdr) {
+		info.start_ip = elf->start;
+		info.end_ip = elf->end;
+		info.u.rti.segbase = elf->table_hdr;
+		info.u.rti.table_data = elf->table;
+		info.u.rti.table_len =
+			elf->table_count * 2 * sizeof(uint32_t) / sizeof(unw_word_t);
+		r = dwarf_search_unwind_table(as, ip, &info, out, need_unwind_info, arg);
+	}
+	if (r < 0)
+		unwinder->lost = true;
+	return r;
+}
+
+static void put_unwind_info(unw_addr_space_t as, unw_proc_info_t *info, void *arg)
+{
+	(void)as;
+	(void)info;
+	(void)arg;
+}
+
+static int get_dyn_info_list_addr(unw_addr_space_t as, unw_word_t *out, void *arg)
+{
+	(void)as;
+	(void)out;
+	(void)arg;
+	return -UNW_ENOINFO;
+}
+
+static int access_mem(unw_addr_space_t as, unw_word_t addr, unw_word_t *value, int write,
+		      void *arg)
+{
+	struct unwinder *unwinder = arg;
+
+	(void)as;
+	if (write || unwinder->reads++ >= READS_MAX ||
+	    snapshot_read(&unwinder->snapshot, addr, value, sizeof(*value)) != 0) {
+		unwinder->lost = true;
+		return -UNW_EINVAL;
+	}
+	return 0;
+}
+
+static int access_reg(unw_addr_space_t as, unw_regnum_t reg, unw_word_t *value, int write,
+		      void *arg)
+{
+	const struct unwinder *unwinder = arg;
+	const struct frame_start *s = unwinder->start;
+	const uint64_t regs[] = {
+		[UNW_X86_64_RAX] = s->rax, [UNW_X86_64_RDX] = s->rdx, [UNW_X86_64_RCX] = s->rcx,
+		[UNW_X86_64_RBX] = s->rbx, [UNW_X86_64_RSI] = s->rsi, [UNW_X86_64_RDI] = s->rdi,
+		[UNW_X86_64_RBP] = s->rbp, [UNW_X86_64_RSP] = s->rsp, [UNW_X86_64_R8] = s->r8,
+		[UNW_X86_64_R9] = s->r9,   [UNW_X86_64_R10] = s->r10, [UNW_X86_64_R11] = s->r11,
+		[UNW_X86_64_R12] = s->r12, [UNW_X86_64_R13] = s->r13, [UNW_X86_64_R14] = s->r14,
+		[UNW_X86_64_R15] = s->r15, [UNW_X86_64_RIP] = s->rip,
+	};
+
+	(void)as;
+	if (write || reg < 0 || (size_t)reg >= sizeof(regs) / sizeof(regs[0]))
+		return -UNW_EBADREG;
+	*value = regs[reg];
+	return 0;
+}
+
+static int access_fpreg(unw_addr_space_t as, unw_regnum_t reg, unw_fpreg_t *value, int write,
+			void *arg)
+{
+	(void)as;
+	(void)reg;
+	(void)value;
+	(void)write;
+	(void)arg;
+	return -UNW_EBADREG;
+}
+
+static int resume(unw_addr_space_t as, unw_cursor_t *cursor, void *arg)
+{
+	(void)as;
+	(void)cursor;
+	(void)arg;
+	return -UNW_EINVAL;
+}
+
+static int get_proc_name(unw_addr_space_t as, unw_word_t ip, char *out, size_t len,
+			 unw_word_t *offset_out, void *arg)
+{
+	(void)as;
+	(void)ip;
+	(void)out;
+	(void)len;
+	(void)offset_out;
+	(void)arg;
+	return -UNW_ENOINFO;
+}
+
+/* Not const: unw_create_addr_space() takes it so, and copies it. */
+static unw_accessors_t accessors = {
+	.find_proc_info = find_proc_info,
+	.put_unwind_info = put_unwind_info,
+	.get_dyn_info_list_addr = get_dyn_info_list_addr,
+	.access_mem = access_mem,
+	.access_reg = access_reg,
+	.access_fpreg = access_fpreg,
+	.resume = resume,
+	.get_proc_name = get_proc_name,
+};
+
+/* ---- the unwinder ---- */
+
+static void tables_prepare(struct unwinder *unwinder, const struct module *module)
+{
+	const struct mapped_elf *elf = module ? elf_at(unwinder, module->start.v) : NULL;
+
+	if (elf && elf->table_hdr)
+		snapshot_prepare(&unwinder->snapshot, addr_of(elf->table_hdr),
+				 addr_of(elf->table_segment_end));
+}
+
+int unwinder_new(struct unwinder **out, const struct target *target, struct hp_err *err)
+{
+	_cleanup_free_ struct unwinder *unwinder = calloc(1, sizeof(*unwinder));
+
+	if (!unwinder)
+		return hp_err_set(err, HP_SYSTEM, ENOMEM, "prepare to walk stacks");
+	unwinder->target = target;
+	if (snapshot_init(&unwinder->snapshot, target, err) < 0)
+		return -1;
+	unwinder->space = unw_create_addr_space(&accessors, 0);
+	if (!unwinder->space) {
+		snapshot_fini(&unwinder->snapshot);
+		return hp_err_set(err, HP_SYSTEM, ENOMEM, "prepare to walk stacks");
+	}
+	/* What libunwind caches is what it computed from read-only tables. */
+	unw_set_caching_policy(unwinder->space, UNW_CACHE_GLOBAL);
+	tables_prepare(unwinder, target->libc.module);
+	tables_prepare(unwinder, target->python.module);
+	*out = take_ptr(&unwinder);
+	return 0;
+}
+
+void unwinder_free(struct unwinder *unwinder)
+{
+	if (!unwinder)
+		return;
+	unw_destroy_addr_space(unwinder->space);
+	snapshot_fini(&unwinder->snapshot);
+	free(unwinder);
+}
+
+bool unwinder_extent(struct unwinder *unwinder, remote_addr pc, remote_addr *start_out,
+		     remote_addr *end_out)
+{
+	unw_proc_info_t info;
+
+	unwinder->reads = 0;
+	if (find_proc_info(unwinder->space, pc.v, &info, 0, unwinder) < 0 ||
+	    pc.v < info.start_ip || pc.v >= info.end_ip)
+		return false;
+	*start_out = addr_of(info.start_ip);
+	*end_out = addr_of(info.end_ip);
+	return true;
+}
+
+/* ---- the walk ---- */
+
+static void frame_add(struct frame_list *list, const struct target *target, uint64_t pc,
+		      bool exact)
+{
+	const struct module *module = target_module_at(target, addr_of(exact ? pc : pc - 1));
+	const struct elf_symbol *symbol = NULL;
+
+	if (module && module->loaded)
+		symbol = elf_image_at(&module->image, (exact ? pc : pc - 1) - module->bias);
+	list->items[list->count++] = (struct frame){
+		.pc = addr_of(pc),
+		.module = module,
+		.function = symbol ? symbol->name : NULL,
+		.exact = exact,
+	};
+}
+
+/* The last frame, and thereby all that a judgement may still ask for, lies outside of libc. */
+static bool frame_leaves_libc(const struct frame_list *list, const struct libc_info *libc)
+{
+	const struct module *module = list->items[list->count - 1].module;
+
+	return module && module != libc->module && module != libc->pthread;
+}
+
+static void walk(struct frame_list *out, struct unwinder *unwinder, unw_cursor_t *cursor)
+{
+	const struct frame_start *start = unwinder->start;
+	uint64_t sp_before = 0;
+	bool exact = true;
+
+	while (out->count < FRAMES_MAX) {
+		unw_word_t ip, sp;
+		bool is_signal;
+		int r;
+
+		if (unw_get_reg(cursor, UNW_REG_IP, &ip) < 0 ||
+		    unw_get_reg(cursor, UNW_REG_SP, &sp) < 0)
+			return;
+		frame_add(out, unwinder->target, ip, exact);
+		if (start->until && sp > start->until &&
+		    frame_leaves_libc(out, &unwinder->target->libc)) {
+			out->complete = true;
+			return;
+		}
+		is_signal = unw_is_signal_frame(cursor) > 0;
+		/* Frames lie one above the other; only a signal may change the stack. */
+		if (sp < sp_before && !exact)
+			return;
+		sp_before = sp;
+		unwinder->lost = false;
+		r = unw_step(cursor);
+		if (r < 0 || unwinder->lost)
+			return;
+		if (r == 0) {
+			out->complete = out->at_bottom = true;
+			return;
+		}
+		exact = is_signal;
+	}
+}
+
+int unwinder_collect(struct frame_list *out, struct unwinder *unwinder,
+		     const struct frame_start *start, struct hp_err *err)
+{
+	unw_cursor_t cursor;
+
+	out->count = 0;
+	out->complete = out->at_bottom = false;
+	snapshot_renew(&unwinder->snapshot);
+	unwinder->start = start;
+	unwinder->reads = 0;
+	if (unw_init_remote(&cursor, unwinder->space, unwinder) < 0)
+		return hp_err_set(err, HP_INTERNAL, 0, "begin to walk the stack");
+	walk(out, unwinder, &cursor);
+	unwinder->start = NULL;
+	return 0;
+}
+
+int frames_collect(struct frame_list *out, const struct target *target,
+		   const struct frame_start *start, struct hp_err *err)
+{
+	struct unwinder *unwinder;
+	int r;
+
+	if (unwinder_new(&unwinder, target, err) < 0)
+		return -1;
+	r = unwinder_collect(out, unwinder, start, err);
+	unwinder_free(unwinder);
+	return r;
+}

@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The address ranges that a safe-point judgement goes by, from the symbols of libc and from
+ * what is mapped. See safepoint.h.
+ *
+ * The invariant: ranges come from a symbol's address and size. The only space without a name
+ * that counts as forbidden lies next to an exported function of malloc.o or pthread_create.o:
+ * the linker keeps an object file together, so that the static functions of those two
+ * (_int_malloc, arena_get2, create_thread) are in it.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "inject/base/cleanup.h"
+#include "inject/unwind/ifuncs.h"
+#include "inject/unwind/safepoint.h"
+#include "inject/unwind/safepoint_names.h"
+
+#define IFUNCS_MAX 512
+#define GAP_MAX    (32u << 10) /* malloc.o's largest is 18 KiB in glibc 2.36 */
+
+/* ---- lists of ranges ---- */
+
+struct ranges {
+	struct safepoint_range *items; /* owned */
+	size_t count, capacity;
+};
+
+static int ranges_add(struct ranges *ranges, uint64_t start, uint64_t end, const char *name,
+		      struct hp_err *err)
+{
+	if (start >= end)
+		return 0;
+	if (ranges->count == ranges->capacity) {
+		const size_t capacity = ranges->capacity ? 2 * ranges->capacity : 256;
+		void *items = realloc(ranges->items, capacity * sizeof(ranges->items[0]));
+
+		if (!items)
+			return hp_err_set(err, HP_SYSTEM, ENOMEM, "list libc's functions");
+		ranges->items = items;
+		ranges->capacity = capacity;
+	}
+	ranges->items[ranges->count++] =
+		(struct safepoint_range){addr_of(start), addr_of(end), name};
+	return 0;
+}
+
+static int compare_start(const void *a, const void *b)
+{
+	const struct safepoint_range *x = a, *y = b;
+
+	if (x->start.v != y->start.v)
+		return x->start.v < y->start.v ? -1 : 1;
+	return x->end.v < y->end.v ? 1 : x->end.v > y->end.v ? -1 : 0;
+}
+
+/* Sort; what overlaps the range before it (aliases mostly) loses the common part. */
+static void ranges_settle(struct ranges *ranges)
+{
+	size_t kept = 0;
+
+	if (ranges->count)
+		qsort(ranges->items, ranges->count, sizeof(ranges->items[0]), compare_start);
+	for (size_t i = 0; i < ranges->count; i++) {
+		struct safepoint_range range = ranges->items[i];
+
+		if (kept && range.start.v < ranges->items[kept - 1].end.v)
+			range.start = ranges->items[kept - 1].end;
+		if (range.start.v < range.end.v)
+			ranges->items[kept++] = range;
+	}
+	ranges->count = kept;
+}
+
+/* ---- by name ---- */
+
+struct maker {
+	const struct target *target;
+	struct ranges forbidden, allowed, ifuncs;
+	bool has_malloc, has_threads;
+	/* the space around pthread_create, where start_thread is */
+	uint64_t threads_gap[4][2];
+	size_t threads_gap_count;
+};
+
+/* All functions at one address are one function; the gravest of its names counts. */
+struct place {
+	uint64_t start, end;
+	enum name_class class;
+	const char *name;
+};
+
+static size_t place_next(struct place *out, const struct module *module, size_t i)
+{
+	const struct elf_image *image = &module->image;
+	const uint64_t value = image->by_value[i]->value;
+
+	*out = (struct place){.start = value + module->bias, .class = NAME_OTHER};
+	for (; i < image->symbol_count && image->by_value[i]->value == value; i++) {
+		const struct elf_symbol *symbol = image->by_value[i];
+		enum name_class class;
+
+		if ((!symbol->is_function && !symbol->is_ifunc) || symbol->size == 0)
+			continue;
+		class = safepoint_name_class(symbol->name);
+		if (!out->name || class > out->class) {
+			out->class = class;
+			out->name = symbol->name;
+		}
+		if (out->start + symbol->size > out->end)
+			out->end = out->start + symbol->size;
+	}
+	return i;
+}
+
+static int place_add(struct maker *maker, const struct place *place, struct hp_err *err)
+{
+	switch (place->class) {
+	case NAME_OTHER:
+		return 0;
+	case NAME_ALLOWED:
+		return ranges_add(&maker->allowed, place->start, place->end, place->name, err);
+	case NAME_ALLOCATOR:
+		maker->has_malloc = true;
+		break;
+	case NAME_THREADS:
+		maker->has_threads = true;
+		break;
+	case NAME_FORBIDDEN:
+		break;
+	}
+	return ranges_add(&maker->forbidden, place->start, place->end, place->name, err);
+}
+
+static int gap_add(struct maker *maker, const struct place *before, const struct place *after,
+		   struct hp_err *err)
+{
+	const bool malloc_o = before->class == NAME_ALLOCATOR || after->class == NAME_ALLOCATOR;
+	const bool threads_o = before->class == NAME_THREADS || after->class == NAME_THREADS;
+
+	if ((!malloc_o && !threads_o) || after->start <= before->end ||
+	    after->start - before->end > GAP_MAX)
+		return 0;
+	if (threads_o && maker->threads_gap_count < 4) {
+		maker->threads_gap[maker->threads_gap_count][0] = before->end;
+		maker->threads_gap[maker->threads_gap_count][1] = after->start;
+		maker->threads_gap_count++;
+	}
+	return ranges_add(&maker->forbidden, before->end, after->start,
+			  malloc_o ? "the allocator" : "thread creation", err);
+}
+
+static int names_add(struct maker *maker, const struct module *module, struct hp_err *err)
+{
+	struct place before = {0}, place;
+
+	for (size_t i = 0; i < module->image.symbol_count;) {
+		i = place_next(&place, module, i);
+		if (!place.name)
+			continue;
+		if (place_add(maker, &place, err) < 0)
+			return -1;
+		if (before.name && gap_add(maker, &before, &place, err) < 0)
+			return -1;
+		if (place.end > before.end)
+			before = place;
+	}
+	return 0;
+}
+
+/* ---- by file ---- */
+
+static int text_add(struct maker *maker, const struct module *module, struct hp_err *err)
+{
+	const struct maps *maps = &maker->target->maps;
+	const char *slash = strrchr(module->path, '/');
+
+	for (size_t i = 0; i < maps->count; i++) {
+		const struct map *map = &maps->items[i];
+
+		if ((map->prot & MAP_EXEC) && addr_in(map->start, module->start, module->end) &&
+		    ranges_add(&maker->forbidden, map->start.v, map->end.v,
+			       slash ? slash + 1 : module->path, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int files_add(struct maker *maker, struct hp_err *err)
+{
+	const struct libc_info *libc = &maker->target->libc;
+	const struct module *allocator = libc->malloc_module;
+
+	if (libc->loader && text_add(maker, libc->loader, err) < 0)
+		return -1;
+	if (!allocator || allocator == libc->module || allocator == libc->loader)
+		return 0;
+	if (allocator == maker->target->python.module)
+		return hp_err_set(err, HP_UNSUPPORTED, 0,
+				  "its memory allocator is linked into the interpreter (%s)",
+				  allocator->path);
+	return text_add(maker, allocator, err);
+}
+
+/* ---- IFUNCs ---- */
+
+static int ifuncs_add(struct maker *maker, struct hp_err *err)
+{
+	remote_addr found[IFUNCS_MAX];
+	const size_t count = ifuncs_find(found, IFUNCS_MAX, maker->target);
+	struct unwinder *unwinder;
+	int r = 0;
+
+	if (unwinder_new(&unwinder, maker->target, err) < 0)
+		return -1;
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		remote_addr start, end;
+
+		if (unwinder_extent(unwinder, found[i], &start, &end))
+			r = ranges_add(&maker->ifuncs, start.v, end.v, "a string function",
+				       err);
+	}
+	unwinder_free(unwinder);
+	return r;
+}
+
+/* ---- the bottom of a thread's stack ---- */
+
+static void bottom_add(struct safepoint_map *map, uint64_t addr)
+{
+	if (map->bottom_count < SAFEPOINT_BOTTOMS_MAX)
+		map->bottoms[map->bottom_count++] = addr_of(addr);
+}
+
+/* start_thread() calls the thread's function by its pointer in struct pthread, whose offset
+ * there is in the thousands: call *disp32(reg), or call *%fs:disp32 before glibc 2.34. Nothing
+ * else in pthread_create.o does. When it is not found every thread's stack alarms, and the
+ * frames, which know the bottom by its shape, decide. */
+static void start_thread_scan(struct safepoint_map *map, uint64_t base, const uint8_t *code,
+			      size_t len)
+{
+	for (size_t i = 0; i + 8 <= len; i++) {
+		size_t at; /* of the displacement */
+		uint32_t displacement;
+
+		if (code[i] == 0xff && code[i + 1] >= 0x90 && code[i + 1] <= 0x97 &&
+		    code[i + 1] != 0x94)
+			at = i + 2;
+		else if (code[i] == 0x64 && code[i + 1] == 0xff && code[i + 2] == 0x14 &&
+			 code[i + 3] == 0x25)
+			at = i + 4;
+		else
+			continue;
+		memcpy(&displacement, code + at, sizeof(displacement));
+		if (displacement >= 0x400 && displacement < 0x1000)
+			bottom_add(map, base + at + sizeof(displacement));
+	}
+}
+
+/* clone() calls its fn by call *%rax; sysdeps/unix/sysv/linux/x86_64/clone.S. */
+static void clone_scan(struct safepoint_map *map, uint64_t base, const uint8_t *code,
+		       size_t len)
+{
+	for (size_t i = 0; i + 2 <= len; i++)
+		if (code[i] == 0xff && code[i + 1] == 0xd0)
+			bottom_add(map, base + i + 2);
+}
+
+typedef void (*code_scan)(struct safepoint_map *, uint64_t, const uint8_t *, size_t);
+
+static void code_scan_target(struct safepoint_map *map, const struct target *target,
+			     code_scan scan, uint64_t start, uint64_t end)
+{
+	const size_t len = (size_t)(end - start);
+	_cleanup_free_ uint8_t *code = NULL;
+	struct hp_err ignored;
+
+	if (len > GAP_MAX)
+		return;
+	code = malloc(len);
+	if (code && target_read(target, addr_of(start), code, len, &ignored) == 0)
+		scan(map, start, code, len);
+}
+
+static void bottoms_find(struct safepoint_map *map, const struct maker *maker)
+{
+	const struct module *libc = maker->target->libc.module;
+	const struct elf_symbol *clone_symbol = elf_image_find(&libc->image, "clone");
+
+	for (size_t i = 0; i < maker->threads_gap_count; i++)
+		code_scan_target(map, maker->target, start_thread_scan,
+				 maker->threads_gap[i][0], maker->threads_gap[i][1]);
+	if (clone_symbol)
+		code_scan_target(map, maker->target, clone_scan,
+				 clone_symbol->value + libc->bias,
+				 clone_symbol->value + libc->bias + clone_symbol->size);
+}
+
+/* ---- the map ---- */
+
+static int maker_run(struct maker *maker, struct hp_err *err)
+{
+	const struct libc_info *libc = &maker->target->libc;
+
+	if (!libc->module || !libc->module->loaded)
+		return hp_err_set(err, HP_UNSUPPORTED, 0, "its libc was not found");
+	if (names_add(maker, libc->module, err) < 0)
+		return -1;
+	if (libc->pthread && libc->pthread != libc->module && libc->pthread->loaded &&
+	    names_add(maker, libc->pthread, err) < 0)
+		return -1;
+	if (!maker->has_malloc || !maker->has_threads)
+		return hp_err_set(err, HP_UNSUPPORTED, 0,
+				  "its libc (%s) names neither malloc nor pthread_create",
+				  libc->module->path);
+	if (files_add(maker, err) < 0)
+		return -1;
+	return ifuncs_add(maker, err);
+}
+
+static void map_take(struct safepoint_map *out, struct maker *maker)
+{
+	const struct libc_info *libc = &maker->target->libc;
+
+	ranges_settle(&maker->forbidden);
+	ranges_settle(&maker->allowed);
+	ranges_settle(&maker->ifuncs);
+	*out = (struct safepoint_map){
+		.forbidden = maker->forbidden.items,
+		.forbidden_count = maker->forbidden.count,
+		.allowed = maker->allowed.items,
+		.allowed_count = maker->allowed.count,
+		.ifuncs = maker->ifuncs.items,
+		.ifunc_count = maker->ifuncs.count,
+		.libc_start = libc->module->start,
+		.libc_end = libc->module->end,
+		.restore_rt = libc->restore_rt,
+	};
+	if (libc->pthread && libc->pthread != libc->module) {
+		out->pthread_start = libc->pthread->start;
+		out->pthread_end = libc->pthread->end;
+	}
+	bottoms_find(out, maker);
+}
+
+int safepoint_map_init(struct safepoint_map *out, const struct target *target,
+		       struct hp_err *err)
+{
+	struct maker maker = {.target = target};
+
+	if (maker_run(&maker, err) < 0) {
+		free(maker.forbidden.items);
+		free(maker.allowed.items);
+		free(maker.ifuncs.items);
+		return -1;
+	}
+	map_take(out, &maker);
+	return 0;
+}
+
+void safepoint_map_fini(struct safepoint_map *map)
+{
+	free(map->forbidden);
+	free(map->allowed);
+	free(map->ifuncs);
+	*map = (struct safepoint_map){0};
+}
