@@ -11,12 +11,10 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <libunwind.h>
 
 #include "inject/base/cleanup.h"
-#include "inject/proc/maps.h"
 #include "inject/unwind/mapped_elf.h"
 #include "inject/unwind/snapshot.h"
 
@@ -33,7 +31,7 @@ struct unwinder {
 	const struct target *target; /* borrowed */
 	struct snapshot snapshot;
 	unw_addr_space_t space;
-	struct mapped_elf elves[ELVES_MAX]; /* end 0: the one that starts there is no ELF */
+	struct mapped_elf elves[ELVES_MAX];
 	size_t elf_count;
 	/* of the walk under way */
 	const struct frame_start *start;
@@ -43,40 +41,21 @@ struct unwinder {
 
 /* ---- which module, which table ---- */
 
-/* The mapping of the kernel's own ELF image counts as a module here. */
-static bool module_extent(const struct target *target, uint64_t ip, uint64_t *start_out,
-			  uint64_t *end_out)
-{
-	const struct module *module = target_module_at(target, addr_of(ip));
-	const struct map *map;
-
-	if (module) {
-		*start_out = module->start.v;
-		*end_out = module->end.v;
-		return true;
-	}
-	map = maps_find(&target->maps, addr_of(ip));
-	if (!map || strcmp(map->path, "[vdso]") != 0)
-		return false;
-	*start_out = map->start.v;
-	*end_out = map->end.v;
-	return true;
-}
-
 static const struct mapped_elf *elf_at(struct unwinder *unwinder, uint64_t ip)
 {
+	const struct module *module;
 	struct mapped_elf *elf;
-	uint64_t start, end;
 
 	for (size_t i = 0; i < unwinder->elf_count; i++)
 		if (ip >= unwinder->elves[i].start && ip < unwinder->elves[i].end)
 			return &unwinder->elves[i];
-	if (unwinder->elf_count == ELVES_MAX ||
-	    !module_extent(unwinder->target, ip, &start, &end))
+	module = target_module_at(unwinder->target, addr_of(ip));
+	if (!module || unwinder->elf_count == ELVES_MAX)
 		return NULL;
 	elf = &unwinder->elves[unwinder->elf_count];
-	if (!mapped_elf_read(elf, start, end, snapshot_read, &unwinder->snapshot))
-		*elf = (struct mapped_elf){.start = start, .end = end};
+	if (!mapped_elf_read(elf, module->start.v, module->end.v, snapshot_read,
+			     &unwinder->snapshot))
+		*elf = (struct mapped_elf){.start = module->start.v, .end = module->end.v};
 	unwinder->elf_count++;
 	return elf;
 }

@@ -133,12 +133,6 @@ static void dynamic_take(struct mapped_relocations *out, const struct mapped_elf
 	case DT_PLTRELSZ:
 		out->count[1] = entry->d_un.d_val / sizeof(Elf64_Rela);
 		break;
-	case DT_SYMTAB:
-		out->symbols = addr;
-		break;
-	case DT_STRTAB:
-		out->strings = addr;
-		break;
 	default:
 		break;
 	}
@@ -168,5 +162,5 @@ bool mapped_elf_relocations(struct mapped_relocations *out, const struct mapped_
 			return false;
 	}
 	*out = found;
-	return found.symbols && found.strings && (found.count[0] || found.count[1]);
+	return found.count[0] || found.count[1];
 }

@@ -30,11 +30,10 @@ struct mapped_elf {
 bool mapped_elf_read(struct mapped_elf *out, uint64_t start, uint64_t end, elf_memory_read read,
 		     void *context);
 
-/* Where the dynamic section says that functions' addresses are filled in. */
+/* The tables of what the loader filled in. */
 struct mapped_relocations {
 	uint64_t rela[2]; /* DT_RELA, DT_JMPREL; 0: none */
 	size_t count[2];
-	uint64_t symbols, strings; /* DT_SYMTAB, DT_STRTAB */
 };
 bool mapped_elf_relocations(struct mapped_relocations *out, const struct mapped_elf *elf,
 			    elf_memory_read read, void *context);

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The tables of names and system calls. A table that is not sorted loses names without a word:
+ * each name is looked up here that a wrong order or a slip would hide.
+ */
+#include <linux/futex.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include "inject/unwind/safepoint_names.h"
+
+struct expectation {
+	const char *name;
+	enum name_class class;
+};
+
+static const struct expectation expectations[] = {
+	{"read", NAME_ALLOWED},
+	{"sem_wait", NAME_ALLOWED},
+	{"pthread_cond_timedwait", NAME_ALLOWED},
+	{"wmemset", NAME_ALLOWED},
+	{"__clock_gettime", NAME_ALLOWED},
+	{"__libc_start_main", NAME_ALLOWED},
+	{"malloc", NAME_ALLOCATOR},
+	{"__libc_memalign", NAME_ALLOCATOR},
+	{"_int_free", NAME_ALLOCATOR},
+	{"sysmalloc_mmap.constprop.0", NAME_ALLOCATOR},
+	{"malloc_consolidate", NAME_ALLOCATOR},
+	{"systrim.constprop.0", NAME_ALLOCATOR},
+	{"arena_get2.part.0", NAME_ALLOCATOR},
+	{"pthread_create", NAME_THREADS},
+	{"start_thread", NAME_THREADS},
+	{"fork", NAME_FORBIDDEN},
+	{"_Fork", NAME_FORBIDDEN},
+	{"dlopen", NAME_FORBIDDEN},
+	{"dl_iterate_phdr", NAME_FORBIDDEN},
+	{"_dl_addr", NAME_FORBIDDEN},
+	{"__cxa_atexit", NAME_FORBIDDEN},
+	{"__nptl_deallocate_stack", NAME_FORBIDDEN},
+	{"setuid", NAME_FORBIDDEN},
+	{"exit", NAME_FORBIDDEN},
+	{"pthread_exit", NAME_FORBIDDEN},
+	{"getaddrinfo", NAME_OTHER},
+	{"printf", NAME_OTHER},
+	{"fgets", NAME_OTHER},
+	{"strdup", NAME_OTHER},
+	{"strerror", NAME_OTHER},
+	{"read.part.0", NAME_OTHER}, /* a part of an allowed one is not it */
+	{"", NAME_OTHER},
+	{"a.b", NAME_OTHER},
+};
+
+Test(safepoint_names, classes)
+{
+	for (size_t i = 0; i < sizeof(expectations) / sizeof(expectations[0]); i++)
+		cr_expect(eq(int, safepoint_name_class(expectations[i].name),
+			     expectations[i].class),
+			  "%s", expectations[i].name);
+}
+
+Test(safepoint_names, very_long_name)
+{
+	char name[4096];
+
+	memset(name, 'm', sizeof(name));
+	name[200] = '.';
+	name[sizeof(name) - 1] = 0;
+	cr_expect(eq(int, safepoint_name_class(name), NAME_OTHER));
+}
+
+Test(safepoint_names, every_table_is_sorted)
+{
+	static const char *const tables[] = {"names_allowed", "names_forbidden",
+					     "names_allocator", "names_threads"};
+	static const enum name_class classes[] = {NAME_ALLOWED, NAME_FORBIDDEN, NAME_ALLOCATOR,
+						  NAME_THREADS};
+	FILE *source = fopen(SAFEPOINT_NAMES_SOURCE, "r");
+	size_t checked = 0;
+	char line[256];
+	int table = -1;
+
+	cr_assert(ne(ptr, source, NULL));
+	while (fgets(line, sizeof(line), source)) {
+		for (int i = 0; i < 4; i++)
+			if (strstr(line, tables[i]) && strstr(line, "[] = {"))
+				table = i;
+		if (strcmp(line, "};\n") == 0)
+			table = -1;
+		if (table < 0)
+			continue;
+		for (char *at = strchr(line, '"'); at; at = strchr(at, '"')) {
+			char *end = strchr(at + 1, '"');
+
+			*end = 0;
+			cr_expect(eq(int, safepoint_name_class(at + 1), classes[table]), "%s",
+				  at + 1);
+			checked++;
+			at = end + 1;
+		}
+	}
+	fclose(source);
+	cr_expect(gt(sz, checked, 400));
+}
+
+Test(safepoint_names, system_calls)
+{
+	const uint64_t none[6] = {0};
+	const uint64_t plain[6] = {0, FUTEX_WAIT_PRIVATE};
+	const uint64_t bitset[6] = {0, FUTEX_WAIT_BITSET_PRIVATE | FUTEX_CLOCK_REALTIME};
+	const uint64_t wake[6] = {0, FUTEX_WAKE_PRIVATE};
+
+	cr_expect(eq(int, safepoint_syscall_class(SYS_read, none), SYSCALL_PARKING));
+	cr_expect(eq(int, safepoint_syscall_class(SYS_restart_syscall, none), SYSCALL_PARKING));
+	cr_expect(eq(int, safepoint_syscall_class(SYS_futex, bitset), SYSCALL_PARKING));
+	cr_expect(eq(int, safepoint_syscall_class(SYS_futex, plain), SYSCALL_OTHER));
+	cr_expect(eq(int, safepoint_syscall_class(SYS_futex, wake), SYSCALL_OTHER));
+	cr_expect(eq(int, safepoint_syscall_class(SYS_madvise, none), SYSCALL_UNSAFE));
+	cr_expect(eq(int, safepoint_syscall_class(SYS_clone3, none), SYSCALL_UNSAFE));
+	cr_expect(eq(int, safepoint_syscall_class(SYS_getpid, none), SYSCALL_OTHER));
+	cr_expect(eq(int, safepoint_syscall_class(-5, none), SYSCALL_OTHER));
+}
