@@ -105,14 +105,22 @@ static int check_stopped(const struct target *target, struct hp_err *err)
 	return hp_err_hint(err, "kill -CONT %d, then attach again", target->pid);
 }
 
+/* A filter may kill the whole process for one call that it does not know, and what it says is
+ * only known by running it (include/uapi/linux/seccomp.h, SECCOMP_RET_KILL_PROCESS). */
 static int check_seccomp(const struct target *target, struct hp_err *err)
 {
-	if (target->status.seccomp_mode != 1)
+	unsigned mode = target->status.seccomp_mode;
+
+	if (!mode)
 		return 0;
-	hp_err_set(err, HP_UNSUPPORTED, 0, "process %d is in seccomp's strict mode",
-		   target->pid);
+	hp_err_set(
+		err, HP_UNSUPPORTED, 0,
+		mode == 1
+			? "process %d is in seccomp's strict mode"
+			: "process %d runs under a seccomp filter, which might kill it for a system call of ours",
+		target->pid);
 	return hp_err_hint(err,
-			   "no thread can be started there; restart it without strict seccomp");
+			   "only a process without seccomp can be served; restart it without");
 }
 
 /* Opening mem asks the kernel the very question that ptrace would (PTRACE_MODE_ATTACH, Yama
