@@ -86,8 +86,7 @@ static void serve_with_gil(struct job *job)
 	int64_t before = sys_now_ns();
 	int gil = PyGILState_Ensure();
 	job->reply.header->gil_wait_ns = (uint64_t)(sys_now_ns() - before);
-	if (is_dropped(job->channel) ||
-	    swap_state(job->channel, WIRE_PENDING, WIRE_RUNNING))
+	if (is_dropped(job->channel) || swap_state(job->channel, WIRE_PENDING, WIRE_RUNNING))
 		job->status = WIRE_STATUS_CANCELLED;
 	else
 		job_run(job);
@@ -121,8 +120,7 @@ void payload_serve(struct wire_channel *channel)
 	if (__atomic_load_n(&channel->state, __ATOMIC_SEQ_CST) != WIRE_PENDING)
 		return;
 	reply_init(&job.reply, channel);
-	job.status =
-		is_dropped(channel) ? WIRE_STATUS_CANCELLED : judge_interpreter(&job);
+	job.status = is_dropped(channel) ? WIRE_STATUS_CANCELLED : judge_interpreter(&job);
 	if (job.status == WIRE_STATUS_NONE)
 		serve_with_gil(&job);
 	job.reply.header->total_ns = (uint64_t)(sys_now_ns() - start);
