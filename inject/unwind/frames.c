@@ -313,6 +313,15 @@ int unwinder_collect(struct frame_list *out, struct unwinder *unwinder,
 	return 0;
 }
 
+void unwinder_rehearse(struct unwinder *unwinder, remote_addr pc, remote_addr sp)
+{
+	const struct frame_start start = {.rip = pc.v, .rsp = sp.v};
+	struct frame_list ignored_frames;
+	struct hp_err ignored;
+
+	(void)!unwinder_collect(&ignored_frames, unwinder, &start, &ignored);
+}
+
 int frames_collect(struct frame_list *out, const struct target *target,
 		   const struct frame_start *start, struct hp_err *err)
 {

@@ -49,6 +49,11 @@ HP_MUST_CHECK int unwinder_new(struct unwinder **out, const struct target *targe
 			       struct hp_err *err);
 void unwinder_free(struct unwinder *unwinder);
 
+/* Walk the stack of a thread that is not stopped, from what /proc/PID/task/TID/syscall says of
+ * it, to have read the tables and programs of the functions it is in when it will be. Whatever
+ * comes of it does not matter. It makes the walk that counts some five times as fast. */
+void unwinder_rehearse(struct unwinder *unwinder, remote_addr pc, remote_addr sp);
+
 /* Walk the stack. An unwind that stops early is no error: complete is false then. */
 HP_MUST_CHECK int unwinder_collect(struct frame_list *out, struct unwinder *unwinder,
 				   const struct frame_start *start, struct hp_err *err);

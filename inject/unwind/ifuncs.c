@@ -21,15 +21,21 @@ struct finder {
 	size_t capacity, count;
 };
 
-static void slot_take(struct finder *finder, uint64_t slot)
+/* What the slot holds, or 0 when that is not in libc. */
+static uint64_t slot_value(struct finder *finder, uint64_t slot)
 {
 	const struct module *libc = finder->target->libc.module;
 	uint64_t value;
 
-	if (finder->count == finder->capacity ||
-	    snapshot_read(&finder->snapshot, slot, &value, sizeof(value)) != 0)
-		return;
-	if (addr_in(addr_of(value), libc->start, libc->end))
+	if (snapshot_read(&finder->snapshot, slot, &value, sizeof(value)) != 0 ||
+	    !addr_in(addr_of(value), libc->start, libc->end))
+		return 0;
+	return value;
+}
+
+static void found_add(struct finder *finder, uint64_t value)
+{
+	if (value && finder->count < finder->capacity)
 		finder->out[finder->count++] = addr_of(value);
 }
 
@@ -44,7 +50,7 @@ static void table_take(struct finder *finder, const struct mapped_elf *elf, uint
 				  sizeof(rela)) != 0)
 			return;
 		if (ELF64_R_TYPE(rela.r_info) == R_X86_64_IRELATIVE)
-			slot_take(finder, rela.r_offset + elf->bias);
+			found_add(finder, slot_value(finder, rela.r_offset + elf->bias));
 	}
 }
 
@@ -67,10 +73,15 @@ static void python_take(struct finder *finder, const struct module *python)
 
 	for (size_t i = 0; i < python->image.import_count; i++) {
 		const struct elf_import *import = &python->image.imports[i];
-		const struct elf_symbol *symbol = elf_image_find(libc, import->name);
+		const uint64_t value = slot_value(finder, import->slot + python->bias);
+		const struct elf_symbol *symbol;
 
+		/* Nearly all are the interpreter's own functions. */
+		if (!value)
+			continue;
+		symbol = elf_image_find(libc, import->name);
 		if (symbol && symbol->is_ifunc)
-			slot_take(finder, import->slot + python->bias);
+			found_add(finder, value);
 	}
 }
 
