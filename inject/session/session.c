@@ -26,6 +26,7 @@ struct session {
 	const struct target *target; /* borrowed */
 	const struct session_options *options;
 	struct safepoint_map map;
+	struct unwinder *unwinder; /* owned */
 	struct image image;
 	struct handover handover;
 	struct session_result result;
@@ -35,7 +36,8 @@ struct session {
 
 /* ---- may this thread be used? ---- */
 
-/* The stack from sp to the end of its mapping; what cannot be read is left to the unwinder. */
+/* The stack from sp to the end of its mapping, or nothing: a part of it would prove nothing.
+ * What cannot be read is left to the unwinder. */
 static size_t stack_snapshot(struct session *session, remote_addr sp)
 {
 	const struct map *map = maps_find(&session->target->maps, sp);
@@ -45,7 +47,7 @@ static size_t stack_snapshot(struct session *session, remote_addr sp)
 		return 0;
 	len = (size_t)(map->end.v - sp.v);
 	if (len > STACK_SCAN_MAX)
-		len = STACK_SCAN_MAX;
+		return 0;
 	struct iovec to = {session->stack, len};
 	struct iovec from = {(void *)(uintptr_t)sp.v, len}; /* NOLINT */
 	ssize_t n = process_vm_readv(session->target->pid, &to, 1, &from, 1, 0);
@@ -73,7 +75,8 @@ static int judge(struct safepoint *out, struct session *session, const struct tr
 	if (out->verdict != VERDICT_UNKNOWN)
 		return 0;
 	arch_frame_start(&start, &tracee->regs);
-	if (frames_collect(&frames, session->target, &start, err) < 0)
+	start.until = out->until;
+	if (unwinder_collect(&frames, session->unwinder, &start, err) < 0)
 		return -1;
 	safepoint_judge_frames(out, &session->map, &stop, &frames);
 	return 0;
@@ -179,6 +182,9 @@ static int hand_over(struct session *session, struct span request, struct hp_err
 		for (size_t i = 0; i < count; i++) {
 			if (check_time(session, err) < 0)
 				return -1;
+			if (!addr_is_null(threads[i].sp))
+				unwinder_rehearse(session->unwinder, threads[i].pc,
+						  threads[i].sp);
 			switch (try_thread(session, threads[i].tid, request, err)) {
 			case ATTEMPT_DONE:
 				return 0;
@@ -223,6 +229,7 @@ static int attach(struct session *session, struct span request, struct hp_err *e
 	if (image_link(&session->image, session->options->payload_path, session->target, err) <
 		    0 ||
 	    safepoint_map_init(&session->map, session->target, err) < 0 ||
+	    unwinder_new(&session->unwinder, session->target, err) < 0 ||
 	    hand_over(session, request, err) < 0)
 		return -1;
 	r = await_reply(&session->handover, session->target, session->options, err);
@@ -242,6 +249,7 @@ int session_run(struct session_result *out, const struct target *target, struct 
 	int64_t began = clock_now_ns();
 	int r = attach(&session, request, err);
 
+	unwinder_free(session.unwinder);
 	safepoint_map_fini(&session.map);
 	image_fini(&session.image);
 	free(session.stack);

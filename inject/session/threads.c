@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,6 +62,28 @@ enum thread_rank thread_rank_of(const char *line)
 	}
 }
 
+void thread_place_of(struct thread *out, const char *line)
+{
+	uint64_t last[2] = {0};
+	size_t count = 0;
+
+	while (*line) {
+		char *end;
+		const uint64_t value = strtoull(line, &end, 0);
+
+		if (end == line)
+			break;
+		last[0] = last[1];
+		last[1] = value;
+		count++;
+		line = end;
+	}
+	if (count < 3) /* the number of the call, SP, PC */
+		return;
+	out->sp = addr_of(last[0]);
+	out->pc = addr_of(last[1]);
+}
+
 static int by_rank(const void *a, const void *b)
 {
 	const struct thread *x = a, *y = b;
@@ -89,9 +112,11 @@ int threads_ranked(struct thread **out, size_t *count_out, const struct target *
 		size_t len;
 
 		snprintf(name, sizeof(name), "task/%d/syscall", tids[i]);
-		threads[i] = (struct thread){tids[i], RANK_OTHER};
-		if (procfs_read(&line, &len, target->procfd, name, &ignored) == 0)
-			threads[i].rank = thread_rank_of(line);
+		threads[i] = (struct thread){.tid = tids[i], .rank = RANK_OTHER};
+		if (procfs_read(&line, &len, target->procfd, name, &ignored) < 0)
+			continue;
+		threads[i].rank = thread_rank_of(line);
+		thread_place_of(&threads[i], line);
 	}
 	qsort(threads, count, sizeof(*threads), by_rank);
 	*out = threads;

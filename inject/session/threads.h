@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "inject/base/addr.h"
 #include "inject/base/err.h"
 #include "inject/target/target.h"
 
@@ -21,6 +22,7 @@ enum thread_rank {
 struct thread {
 	pid_t tid;
 	enum thread_rank rank;
+	remote_addr sp, pc; /* where it was a moment ago; null when it was running */
 };
 
 /* The threads of target, best first; owned, freed with free(). */
@@ -28,5 +30,7 @@ HP_MUST_CHECK int threads_ranked(struct thread **out, size_t *count_out,
 				 const struct target *target, struct hp_err *err);
 /* The rank that a line of /proc/PID/task/TID/syscall stands for; pure. */
 enum thread_rank thread_rank_of(const char *line);
+/* The last two fields of such a line; out is untouched when there are none. Pure. */
+void thread_place_of(struct thread *out, const char *line);
 
 #endif

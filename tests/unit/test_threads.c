@@ -33,3 +33,19 @@ Test(threads, garbage_is_no_reason_to_prefer_a_thread)
 	cr_assert(eq(int, thread_rank_of("x"), RANK_OTHER));
 	cr_assert(eq(int, thread_rank_of("99999999999999999999 0x1"), RANK_OTHER));
 }
+
+Test(threads, the_place_is_in_the_last_two_fields)
+{
+	struct thread thread = {0};
+
+	thread_place_of(&thread, "running\n");
+	thread_place_of(&thread, "");
+	thread_place_of(&thread, "12 0x7ffe\n");
+	cr_assert(eq(u64, thread.sp.v, 0));
+	thread_place_of(&thread, "202 0x1 0x2 0x3 0x4 0x5 0x6 0x7ffe 0x7f01\n");
+	cr_assert(eq(u64, thread.sp.v, 0x7ffe));
+	cr_assert(eq(u64, thread.pc.v, 0x7f01));
+	thread_place_of(&thread, "-1 0x10 0x20\n");
+	cr_assert(eq(u64, thread.sp.v, 0x10));
+	cr_assert(eq(u64, thread.pc.v, 0x20));
+}
