@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: MIT */
+#include <dlfcn.h>
+#include <elf.h>
+#include <fcntl.h>
+#include <link.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include "inject/base/cleanup.h"
+#include "inject/elf/elf_image.h"
+
+static int read_self(void *context, uint64_t addr, void *out, size_t len)
+{
+	struct iovec here = {out, len}, there = {(void *)(uintptr_t)addr, len};
+
+	(void)context;
+	return process_vm_readv(getpid(), &here, 1, &there, 1, 0) == (ssize_t)len ? 0 : -1;
+}
+
+struct loaded {
+	const char *wanted;
+	char path[512];
+	uint64_t bias;
+};
+
+static int match_loaded(struct dl_phdr_info *info, size_t size, void *context)
+{
+	struct loaded *loaded = context;
+
+	(void)size;
+	if (!strstr(info->dlpi_name, loaded->wanted))
+		return 0;
+	snprintf(loaded->path, sizeof(loaded->path), "%s", info->dlpi_name);
+	loaded->bias = info->dlpi_addr;
+	return 1;
+}
+
+static struct loaded find_loaded(const char *name)
+{
+	struct loaded loaded = {.wanted = name};
+
+	cr_assert(eq(int, dl_iterate_phdr(match_loaded, &loaded), 1), "%s is not loaded", name);
+	return loaded;
+}
+
+static void read_path(struct elf_image *out, const char *path)
+{
+	_cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct hp_err err = {0};
+
+	cr_assert(ge(int, fd, 0));
+	cr_assert(eq(int, elf_image_read(out, fd, &err), 0), "%s", err.text);
+}
+
+static uint64_t address_of(const char *name)
+{
+	return (uintptr_t)dlsym(RTLD_DEFAULT, name);
+}
+
+Test(elf, libc_functions_are_where_the_loader_put_them)
+{
+	static const char *const names[] = {"munmap", "pthread_create", "read", "environ",
+					    "stdout"};
+	struct loaded libc = find_loaded("/libc.so.6");
+	struct elf_image image;
+
+	read_path(&image, libc.path);
+	cr_assert(eq(u32, image.machine, EM_X86_64));
+	cr_assert(image.is_pie);
+	cr_assert(gt(sz, image.build_id_len, 0));
+	cr_assert(gt(u64, image.eh_frame_hdr, 0));
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		const struct elf_symbol *symbol = elf_image_find(&image, names[i]);
+
+		cr_assert(not(zero(ptr, symbol)), "%s", names[i]);
+		if (i < 3) /* variables may have been copied into the executable */
+			cr_assert(eq(u64, libc.bias + symbol->value, address_of(names[i])),
+				  "%s", names[i]);
+		cr_assert(eq(int, symbol->is_function, i < 3), "%s", names[i]);
+	}
+	cr_assert(zero(ptr, elf_image_find(&image, "no_such_function")));
+	cr_assert(zero(ptr, elf_image_find(&image, "")));
+	cr_assert(elf_image_find(&image, "memcpy")->is_ifunc);
+	cr_assert(not(elf_image_find(&image, "munmap")->is_ifunc));
+	elf_image_fini(&image);
+}
+
+Test(elf, names_and_values_are_sorted)
+{
+	struct elf_image image;
+
+	read_path(&image, find_loaded("/libc.so.6").path);
+	cr_assert(gt(sz, image.symbol_count, 1000));
+	for (size_t i = 1; i < image.symbol_count; i++) {
+		cr_assert(le(int, strcmp(image.symbols[i - 1].name, image.symbols[i].name), 0));
+		cr_assert(le(u64, image.by_value[i - 1]->value, image.by_value[i]->value));
+	}
+	elf_image_fini(&image);
+}
+
+Test(elf, the_default_version_of_a_name_is_found)
+{
+	/* Both have an older version with other code in glibc on x86-64. */
+	static const char *const names[] = {"pthread_cond_wait", "realpath"};
+	struct loaded libc = find_loaded("/libc.so.6");
+	struct elf_image image;
+
+	read_path(&image, libc.path);
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		const struct elf_symbol *symbol = elf_image_find(&image, names[i]);
+
+		cr_assert(not(symbol->is_hidden));
+		cr_assert(eq(str, symbol[1].name, names[i]));
+		cr_assert(symbol[1].is_hidden);
+		cr_assert(eq(u64, libc.bias + symbol->value, address_of(names[i])));
+	}
+	elf_image_fini(&image);
+}
+
+Test(elf, an_address_belongs_to_the_symbol_that_holds_it)
+{
+	struct elf_image image;
+	size_t gaps = 0;
+
+	read_path(&image, find_loaded("/libc.so.6").path);
+	const struct elf_symbol *munmap_symbol = elf_image_find(&image, "munmap");
+	const uint64_t start = munmap_symbol->value, size = munmap_symbol->size;
+	cr_assert(gt(u64, size, 4));
+	cr_assert(eq(u64, elf_image_at(&image, start)->value, start));
+	cr_assert(eq(u64, elf_image_at(&image, start + size - 1)->value, start));
+	const struct elf_symbol *behind = elf_image_at(&image, start + size);
+	cr_assert(behind == NULL || behind->value != start);
+	cr_assert(zero(ptr, elf_image_at(&image, 0)));
+	cr_assert(zero(ptr, elf_image_at(&image, UINT64_MAX)));
+
+	/* Code between two exported functions is nobody's, never "the nearest before". */
+	for (size_t i = 0; i + 1 < image.symbol_count; i++) {
+		uint64_t end = image.reach[i];
+
+		if (end < image.by_value[i + 1]->value && ++gaps)
+			cr_assert(zero(ptr, elf_image_at(&image, end)));
+	}
+	cr_assert(gt(sz, gaps, 100));
+	elf_image_fini(&image);
+}
+
+static void assert_same(const struct elf_image *a, const struct elf_image *b)
+{
+	cr_assert(eq(sz, a->symbol_count, b->symbol_count));
+	for (size_t i = 0; i < a->symbol_count; i++) {
+		cr_assert(eq(str, a->symbols[i].name, b->symbols[i].name));
+		cr_assert(eq(u64, a->symbols[i].value, b->symbols[i].value));
+		cr_assert(eq(u64, a->symbols[i].size, b->symbols[i].size));
+	}
+	cr_assert(eq(sz, a->import_count, b->import_count));
+	for (size_t i = 0; i < a->import_count; i++) {
+		cr_assert(eq(str, a->imports[i].name, b->imports[i].name));
+		cr_assert(eq(u64, a->imports[i].slot, b->imports[i].slot));
+	}
+	cr_assert(eq(sz, a->build_id_len, b->build_id_len));
+	cr_assert(eq(int, memcmp(a->build_id, b->build_id, a->build_id_len), 0));
+	cr_assert(eq(u64, a->eh_frame_hdr, b->eh_frame_hdr));
+}
+
+Test(elf, memory_tells_the_same_as_the_file)
+{
+	static const char *const names[] = {"/libc.so.6", "/libelf", "/ld-linux"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		struct loaded loaded = find_loaded(names[i]);
+		struct elf_image file, memory;
+		struct hp_err err = {0};
+
+		read_path(&file, loaded.path);
+		cr_assert(eq(int,
+			     elf_image_read_memory(&memory, read_self, NULL, loaded.bias, &err),
+			     0),
+			  "%s: %s", names[i], err.text);
+		cr_assert(eq(u64, elf_image_bias(&memory, loaded.bias), loaded.bias));
+		assert_same(&file, &memory);
+		elf_image_fini(&file);
+		elf_image_fini(&memory);
+	}
+}
+
+Test(elf, imports_lead_to_what_the_loader_bound)
+{
+	struct elf_image image;
+	const struct elf_import *import;
+	struct hp_err err = {0};
+	struct dl_find_object here;
+
+	cr_assert(gt(int, getppid(), 0)); /* so that a lazily bound slot is filled */
+	read_path(&image, "/proc/self/exe");
+	cr_assert(eq(int, _dl_find_object((void *)(uintptr_t)&read_self, &here), 0));
+	uint64_t base = (uintptr_t)here.dlfo_map_start;
+	import = elf_image_import(&image, "getppid", NULL);
+	cr_assert(not(zero(ptr, import)));
+	uint64_t *slot = (uint64_t *)(uintptr_t)(elf_image_bias(&image, base) + import->slot);
+	cr_assert(eq(u64, *slot, address_of("getppid")));
+	cr_assert(zero(ptr, elf_image_import(&image, "no_such_function", NULL)));
+	cr_assert(zero(ptr, elf_image_import(&image, "getppid", import)));
+	elf_image_fini(&image);
+	(void)err;
+}
+
+/* The vDSO: a whole small ELF file in memory, section headers included. */
+static struct span vdso_bytes(void)
+{
+	const uint8_t *start = (const uint8_t *)getauxval(AT_SYSINFO_EHDR);
+
+	return (struct span){start, 4096};
+}
+
+Test(elf, the_vdso_is_read_from_memory)
+{
+	struct elf_image image;
+	struct hp_err err = {0};
+	uint64_t base = getauxval(AT_SYSINFO_EHDR);
+
+	if (!base)
+		cr_skip("this kernel gives no vDSO");
+	cr_assert(eq(int, elf_image_read_memory(&image, read_self, NULL, base, &err), 0), "%s",
+		  err.text);
+	const struct elf_symbol *symbol = elf_image_find(&image, "__vdso_clock_gettime");
+	cr_assert(not(zero(ptr, symbol)));
+	cr_assert(symbol->is_function);
+	elf_image_fini(&image);
+}
+
+Test(elf, a_static_program_has_its_symbol_table)
+{
+	struct elf_image image;
+
+	read_path(&image, STATIC_VICTIM);
+	const struct elf_symbol *symbol = elf_image_find(&image, "main");
+	cr_assert(not(zero(ptr, symbol)));
+	cr_assert(symbol->is_function);
+	cr_assert(eq(sz, image.import_count, 0));
+	elf_image_fini(&image);
+}
+
+Test(elf, what_is_no_elf_is_refused)
+{
+	static const char text[] = "#!/bin/sh\nexit 0\n";
+	struct elf_image image;
+	struct hp_err err;
+	struct span none = {(const uint8_t *)text, 0};
+	struct span script = {(const uint8_t *)text, sizeof(text)};
+
+	cr_assert(eq(int, elf_image_parse(&image, none, &err), -1));
+	cr_assert(eq(int, elf_image_parse(&image, script, &err), -1));
+	cr_assert(eq(int, elf_image_parse_headers(&image, script, &err), -1));
+	cr_assert(eq(int,
+		     elf_image_parse(&image, (struct span){(const uint8_t *)ELFMAG, 4}, &err),
+		     -1));
+}
+
+Test(elf, a_32_bit_file_yields_its_headers)
+{
+	Elf32_Ehdr ehdr = {
+		.e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS32, ELFDATA2LSB,
+			    EV_CURRENT},
+		.e_type = ET_EXEC,
+		.e_machine = EM_386,
+		.e_version = EV_CURRENT,
+		.e_ehsize = sizeof(ehdr),
+	};
+	struct elf_image image;
+	struct hp_err err = {0};
+
+	cr_assert(eq(int,
+		     elf_image_parse(&image,
+				     (struct span){(const uint8_t *)&ehdr, sizeof(ehdr)}, &err),
+		     0),
+		  "%s", err.text);
+	cr_assert(eq(u32, image.elf_class, ELFCLASS32));
+	cr_assert(eq(u32, image.machine, EM_386));
+	cr_assert(eq(sz, image.symbol_count, 0));
+	cr_assert(zero(ptr, elf_image_find(&image, "x")));
+	cr_assert(zero(ptr, elf_image_at(&image, 1)));
+	elf_image_fini(&image);
+}
+
+/* Whatever comes out must at least be usable without reading out of bounds. */
+static void use(const struct elf_image *image)
+{
+	for (size_t i = 0; i < image->symbol_count; i++) {
+		cr_assert(gt(sz, strlen(image->symbols[i].name), 0));
+		elf_image_at(image, image->symbols[i].value);
+	}
+	for (size_t i = 0; i < image->import_count; i++)
+		cr_assert(gt(sz, strlen(image->imports[i].name), 0));
+	elf_image_find(image, "x");
+}
+
+static bool parse_and_use(const uint8_t *bytes, size_t len)
+{
+	struct elf_image image;
+	struct hp_err err = {0};
+
+	if (elf_image_parse(&image, (struct span){bytes, len}, &err) < 0) {
+		cr_assert(ne(str, err.text, ""));
+		return false;
+	}
+	use(&image);
+	elf_image_fini(&image);
+	return true;
+}
+
+Test(elf, truncated_files_are_refused_or_harmless)
+{
+	struct span whole = vdso_bytes();
+	uint8_t *copy;
+
+	if (!whole.data)
+		cr_skip("this kernel gives no vDSO");
+	for (size_t len = 0; len < whole.len; len += 7) {
+		copy = malloc(len + 1); /* its own block, so that a sanitizer sees the end */
+		memcpy(copy, whole.data, len);
+		if (len < sizeof(Elf64_Ehdr))
+			cr_assert(not(parse_and_use(copy, len)));
+		else
+			parse_and_use(copy, len);
+		free(copy);
+	}
+}
+
+Test(elf, damaged_files_are_refused_or_harmless)
+{
+	struct span whole = vdso_bytes();
+	uint8_t copy[8192];
+	unsigned seed = 4711, accepted = 0;
+
+	if (!whole.data)
+		cr_skip("this kernel gives no vDSO");
+	for (int round = 0; round < 3000; round++) {
+		memcpy(copy, whole.data, whole.len);
+		for (int k = 0; k < 1 + round % 4; k++) {
+			size_t at = (unsigned)rand_r(&seed) % (round % 2 ? 1024 : whole.len);
+			copy[at] = (uint8_t)rand_r(&seed);
+		}
+		accepted += parse_and_use(copy, whole.len);
+	}
+	/* Most single bytes are no matter of ours, so both outcomes were tried. */
+	cr_assert(gt(u32, accepted, 100));
+	cr_assert(lt(u32, accepted, 3000));
+}
+
+Test(elf, a_file_in_memory_of_a_senseless_size_is_refused)
+{
+	_cleanup_free_ uint8_t *page = aligned_alloc(4096, 4096);
+	struct span whole = vdso_bytes();
+	struct elf_image image;
+	struct hp_err err = {0};
+
+	if (!whole.data)
+		cr_skip("this kernel gives no vDSO");
+	memcpy(page, whole.data, 4096);
+	Elf64_Ehdr *ehdr = (Elf64_Ehdr *)(void *)page;
+	Elf64_Phdr *phdr = (Elf64_Phdr *)(void *)(page + ehdr->e_phoff);
+	for (int i = 0; i < ehdr->e_phnum; i++)
+		phdr[i].p_filesz = UINT64_MAX - 5;
+	cr_assert(eq(int, elf_image_read_memory(&image, read_self, NULL, (uintptr_t)page, &err),
+		     -1));
+}
