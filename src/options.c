@@ -132,7 +132,7 @@ static const struct command_entry *entry_of(enum command command)
 	return NULL;
 }
 
-#define fail(parse, ...)                                                                       \
+#define FAIL(parse, ...)                                                                       \
 	((parse)->failed = true, (void)hp_err_set((parse)->err, HP_USAGE, 0, __VA_ARGS__),     \
 	 EINVAL)
 
@@ -144,16 +144,16 @@ static error_t add_pid(struct parse *parse, const char *arg)
 	long long value;
 
 	if (!digits || arg[digits] || arg[0] == '0')
-		return fail(parse, "'%s' is not a process id", arg);
+		return FAIL(parse, "'%s' is not a process id", arg);
 	errno = 0;
 	value = strtoll(arg, NULL, 10);
 	if (errno || value > INT32_MAX)
-		return fail(parse, "'%s' is too large for a process id", arg);
+		return FAIL(parse, "'%s' is too large for a process id", arg);
 	if (value == getpid())
-		return fail(parse, "process %lld is pyhotpatch itself", value);
+		return FAIL(parse, "process %lld is pyhotpatch itself", value);
 	for (size_t i = 0; i < options->pid_count; i++)
 		if (options->pids[i] == value)
-			return fail(parse, "process %lld is named twice", value);
+			return FAIL(parse, "process %lld is named twice", value);
 	options->pids[options->pid_count++] = (pid_t)value;
 	return 0;
 }
@@ -165,12 +165,12 @@ static error_t set_timeout(struct parse *parse, const char *arg)
 
 	/* strtod alone would take "inf", "0x1p3" and blanks, too */
 	if (!arg[0] || arg[strspn(arg, "0123456789.")])
-		return fail(parse, "'%s' is not a number of seconds", arg);
+		return FAIL(parse, "'%s' is not a number of seconds", arg);
 	seconds = strtod(arg, &end);
 	if (*end || end == arg)
-		return fail(parse, "'%s' is not a number of seconds", arg);
+		return FAIL(parse, "'%s' is not a number of seconds", arg);
 	if (seconds < 0.001 || seconds > TIMEOUT_MAX_S)
-		return fail(parse, "a timeout of %s seconds is not between 0.001 and 86400",
+		return FAIL(parse, "a timeout of %s seconds is not between 0.001 and 86400",
 			    arg);
 	parse->options->timeout_ns = (int64_t)(seconds * 1e9);
 	return 0;
@@ -186,7 +186,7 @@ static error_t set_color(struct parse *parse, const char *arg)
 			return 0;
 		}
 	}
-	return fail(parse, "--color takes auto, always or never, not '%s'", arg);
+	return FAIL(parse, "--color takes auto, always or never, not '%s'", arg);
 }
 
 /* A dotted name; anything else can be no module's and is most likely a file name. */
@@ -198,9 +198,9 @@ static error_t add_module(struct parse *parse, const char *arg)
 	for (size_t i = 0; i < len && is_name; i++)
 		is_name = (unsigned char)arg[i] > ' ' && !strchr("/\\'\"()[]{}:;,\x7f", arg[i]);
 	if (!is_name)
-		return fail(parse, "'%s' is not the name of a module (such as shop.cart)", arg);
+		return FAIL(parse, "'%s' is not the name of a module (such as shop.cart)", arg);
 	if (len > 3 && !strcmp(arg + len - 3, ".py"))
-		return fail(parse, "'%s' is a file; --module takes a name such as shop.cart",
+		return FAIL(parse, "'%s' is a file; --module takes a name such as shop.cart",
 			    arg);
 	parse->options->modules[parse->options->module_count++] = arg;
 	return 0;
@@ -223,11 +223,11 @@ static error_t explain_bad_option(struct parse *parse, const struct argp_state *
 		bool is_short = word[0] == '-' && word[1] == o->key && !word[2];
 
 		if ((is_long || is_short) && o->arg && !word[len])
-			return fail(parse, "option '%s' needs a value", word);
+			return FAIL(parse, "option '%s' needs a value", word);
 		if (is_long && !o->arg && word[len])
-			return fail(parse, "option '--%s' takes no value", o->name);
+			return FAIL(parse, "option '--%s' takes no value", o->name);
 	}
-	return fail(parse, "unknown option '%s'", word);
+	return FAIL(parse, "unknown option '%s'", word);
 }
 
 static error_t answer(struct parse *parse, int key)
@@ -293,12 +293,12 @@ static error_t parse_command_key(int key, char *arg, struct argp_state *state)
 		return 0;
 	case ARGP_KEY_ARG:
 		if (!entry->takes_pids)
-			return fail(parse, "%s takes no argument, but there is '%s'",
+			return FAIL(parse, "%s takes no argument, but there is '%s'",
 				    entry->name, arg);
 		return add_pid(parse, arg);
 	case ARGP_KEY_NO_ARGS:
 		if (entry->needs_pid)
-			return fail(parse, "%s needs the id of a process", entry->name);
+			return FAIL(parse, "%s needs the id of a process", entry->name);
 		return 0;
 	default:
 		return parse_common_key(key, arg, state);
@@ -312,7 +312,7 @@ static error_t parse_command(struct argp_state *state, const char *name)
 	int first = state->next - 1;
 
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-		if (strcmp(commands[i].name, name))
+		if (strcmp(commands[i].name, name) != 0)
 			continue;
 		parse->options->command = commands[i].command;
 		parse->argp = commands[i].argp;
@@ -321,7 +321,7 @@ static error_t parse_command(struct argp_state *state, const char *name)
 		return argp_parse(parse->argp, state->argc - first, state->argv + first,
 				  ARGP_NO_ERRS | ARGP_NO_EXIT | ARGP_NO_HELP, NULL, parse);
 	}
-	return fail(parse, "unknown command '%s'", name);
+	return FAIL(parse, "unknown command '%s'", name);
 }
 
 static error_t parse_program_key(int key, char *arg, struct argp_state *state)
@@ -332,7 +332,7 @@ static error_t parse_program_key(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_ARG:
 		return parse_command(state, arg);
 	case ARGP_KEY_NO_ARGS:
-		return fail(parse, "no command given");
+		return FAIL(parse, "no command given");
 	default:
 		return parse_common_key(key, arg, state);
 	}

@@ -81,9 +81,9 @@ int process_info_exit_status(const struct process_info *info)
 static int read_yama(void)
 {
 	_cleanup_file_ FILE *file = fopen("/proc/sys/kernel/yama/ptrace_scope", "re");
-	int scope;
+	int scope = file ? fgetc(file) : EOF;
 
-	return file && fscanf(file, "%d", &scope) == 1 ? scope : -1;
+	return scope >= '0' && scope <= '3' ? scope - '0' : -1;
 }
 
 static int read_capability(void)
