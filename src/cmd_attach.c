@@ -88,6 +88,7 @@ static int run_session(const struct attach *attach, const struct target *target,
 	if (r < 0)
 		return -1;
 	outcome_take_report(outcome, &report);
+	outcome_check_modules(outcome, options->module_count);
 	return outcome->err.kind == HP_OK ? 0 : -1;
 }
 

@@ -202,6 +202,9 @@ static error_t add_module(struct parse *parse, const char *arg)
 	if (len > 3 && !strcmp(arg + len - 3, ".py"))
 		return FAIL(parse, "'%s' is a file; --module takes a name such as shop.cart",
 			    arg);
+	for (size_t i = 0; i < parse->options->module_count; i++)
+		if (!strcmp(parse->options->modules[i], arg))
+			return 0;
 	parse->options->modules[parse->options->module_count++] = arg;
 	return 0;
 }

@@ -30,7 +30,7 @@ struct options {
 	enum command command;
 	pid_t *pids; /* owned; positive, each once, never our own */
 	size_t pid_count;
-	const char **modules; /* owned array of names borrowed from argv */
+	const char **modules; /* owned array of names borrowed from argv, each once */
 	size_t module_count;
 	int64_t timeout_ns;
 	bool rerun, json, quiet, verbose;

@@ -97,6 +97,17 @@ void outcome_take_report(struct outcome *outcome, struct report *report)
 	judge(&outcome->err, &outcome->report);
 }
 
+void outcome_check_modules(struct outcome *outcome, size_t asked)
+{
+	uint32_t looked = outcome->report.header.modules_looked;
+
+	if (outcome->err.kind == HP_OK && looked < asked)
+		snprintf(
+			outcome->note, sizeof(outcome->note),
+			"of the %zu module%s named by --module, %u %s imported from a source file",
+			asked, asked == 1 ? "" : "s", looked, looked == 1 ? "is" : "are");
+}
+
 void outcome_fini(struct outcome *outcome)
 {
 	report_fini(&outcome->report);

@@ -23,12 +23,17 @@ struct outcome {
 	struct report report; /* zero without has_report */
 	int64_t elapsed_ns, held_ns;
 	unsigned stops, unsafe_stops;
+	char note[160]; /* a warning of the program's own, or "" */
 	struct hp_err err;
 };
 
 /* Take a decoded reply over and judge it: fills err from its status and its records. */
 void outcome_take_report(struct outcome *outcome, struct report *report);
 void outcome_fini(struct outcome *outcome);
+
+/* After outcome_take_report(): note when some of the modules that were asked for by name were
+ * not found, which is most likely a slip of the pen. */
+void outcome_check_modules(struct outcome *outcome, size_t asked);
 
 /* "applied", "nothing-to-do", "error" */
 const char *outcome_status(const struct outcome *outcome);

@@ -118,8 +118,8 @@ static json_t *module_list(const struct report *report)
 
 static json_t *warning_object(const struct report_record *record)
 {
-	return json_pack("{s:o, s:s}", "module", text_or_null(record->module), "text",
-			 record->text[0] ? record->text : record->name);
+	return json_pack("{s:o, s:o, s:s}", "module", text_or_null(record->module), "name",
+			 text_or_null(record->name), "text", record->text);
 }
 
 static json_t *frame_object(const struct report_record *record)
@@ -146,6 +146,17 @@ static json_t *record_list(const struct report *report, enum wire_record_kind ki
 	return list;
 }
 
+static json_t *warning_list(const struct outcome *outcome)
+{
+	json_t *list = record_list(&outcome->report, WIRE_RECORD_WARNING, warning_object);
+
+	if (outcome->note[0])
+		json_array_append_new(
+			list, warning_object(&(struct report_record){
+				      .module = "", .name = "", .text = outcome->note}));
+	return list;
+}
+
 void render_json_outcome(FILE *to, const struct outcome *outcome)
 {
 	const struct report *report = &outcome->report;
@@ -164,8 +175,7 @@ void render_json_outcome(FILE *to, const struct outcome *outcome)
 	json_object_set_new(root, "modules_looked",
 			    json_integer(report->header.modules_looked));
 	json_object_set_new(root, "modules", module_list(report));
-	json_object_set_new(root, "warnings",
-			    record_list(report, WIRE_RECORD_WARNING, warning_object));
+	json_object_set_new(root, "warnings", warning_list(outcome));
 	json_object_set_new(root, "frames",
 			    record_list(report, WIRE_RECORD_FRAME, frame_object));
 	json_object_set_new(root, "source_errors",

@@ -79,7 +79,7 @@ static const char *item_text(char *out, size_t size, const struct report_record 
 		snprintf(out, size, "%u of %s", record->count, name);
 	else if (record->kind == WIRE_RECORD_NAME && record->text[0] && record->name[0] &&
 		 record->action != WIRE_ACTION_KEPT)
-		snprintf(out, size, "%s = %s", name, record->text);
+		snprintf(out, size, "%s (%s)", name, record->text);
 	else
 		snprintf(out, size, "%s", name);
 	return out;
@@ -142,11 +142,6 @@ static void put_module(const struct page *page, const struct module_changes *mod
 {
 	const char *text = module->module ? module->module->text : "";
 
-	if (is_skipped(module)) {
-		if (page->verbose)
-			fprintf(page->to, "  %s: skipped: %s\n", module->name, text);
-		return;
-	}
 	fprintf(page->to, "  %s%s%s%s%s\n", term_style(page->term, STYLE_STRONG),
 		module->name[0] ? module->name : "(no module)",
 		term_style(page->term, STYLE_PLAIN), text[0] ? "  " : "", text);
@@ -155,11 +150,25 @@ static void put_module(const struct page *page, const struct module_changes *mod
 	put_reasons(page, module, false);
 }
 
+/* "warning: shop.cart.Cart.total: why", as much of it as there is */
 static void put_warning(const struct page *page, const struct report_record *record)
 {
-	fprintf(page->to, "  %swarning:%s %s%s%s\n", term_style(page->term, STYLE_WARNING),
-		term_style(page->term, STYLE_PLAIN), record->module,
-		record->module[0] ? ": " : "", record->text[0] ? record->text : record->name);
+	const char *parts[] = {record->module, record->name, record->text};
+	const char *between[] = {record->name[0] ? "." : ": ", ": ", ""};
+
+	fprintf(page->to, "  %swarning:%s ", term_style(page->term, STYLE_WARNING),
+		term_style(page->term, STYLE_PLAIN));
+	for (size_t i = 0; i < 3; i++)
+		if (parts[i][0])
+			fprintf(page->to, "%s%s", parts[i], between[i]);
+	fputc('\n', page->to);
+}
+
+static void put_skipped(const struct page *page, const struct report_record *record)
+{
+	fprintf(page->to, "  %sskipped:%s %s: %s\n", term_style(page->term, STYLE_WARNING),
+		term_style(page->term, STYLE_PLAIN),
+		record->module[0] ? record->module : record->name, record->text);
 }
 
 static void put_frame(const struct page *page, const struct report_record *record)
@@ -174,6 +183,13 @@ static void put_frame(const struct page *page, const struct report_record *recor
 	fputc('\n', page->to);
 }
 
+/* What put_extras() shows: one kind of record, of modules those that were skipped. */
+static bool is_extra(const struct report_record *record, enum wire_record_kind kind)
+{
+	return record->kind == kind &&
+	       (kind != WIRE_RECORD_MODULE || record->action == WIRE_ACTION_SKIPPED);
+}
+
 static void put_extras(const struct page *page, const struct report *report,
 		       enum wire_record_kind kind,
 		       void (*put)(const struct page *, const struct report_record *))
@@ -181,7 +197,7 @@ static void put_extras(const struct page *page, const struct report *report,
 	size_t count = 0;
 
 	for (size_t i = 0; i < report->count; i++) {
-		if (report->records[i].kind != kind)
+		if (!is_extra(&report->records[i], kind))
 			continue;
 		if (page->verbose || count < EXTRAS_SHORT)
 			put(page, &report->records[i]);
@@ -241,6 +257,16 @@ static void put_verbose(const struct page *page, const struct outcome *outcome)
 	fputc('\n', page->to);
 }
 
+static void put_modules(const struct page *page, const struct changes *changes, bool applied)
+{
+	for (size_t i = 0; i < changes->count; i++) {
+		if (!applied)
+			put_reasons(page, &changes->modules[i], true);
+		else if (!is_skipped(&changes->modules[i]))
+			put_module(page, &changes->modules[i]);
+	}
+}
+
 void render_text_outcome(FILE *to, const struct term *term, const struct outcome *outcome,
 			 bool verbose)
 {
@@ -259,11 +285,11 @@ void render_text_outcome(FILE *to, const struct term *term, const struct outcome
 		if (verbose)
 			put_verbose(&page, outcome);
 	}
-	for (size_t i = 0; i < changes.count; i++)
-		if (outcome->err.kind == HP_OK)
-			put_module(&page, &changes.modules[i]);
-		else
-			put_reasons(&page, &changes.modules[i], true);
+	put_modules(&page, &changes, outcome->err.kind == HP_OK);
+	put_extras(&page, report, WIRE_RECORD_MODULE, put_skipped);
+	if (outcome->note[0])
+		put_warning(&page, &(struct report_record){
+					   .module = "", .name = "", .text = outcome->note});
 	put_extras(&page, report, WIRE_RECORD_WARNING, put_warning);
 	put_extras(&page, report, WIRE_RECORD_FRAME, put_frame);
 	if (report->header.truncated)

@@ -76,7 +76,7 @@ static inline struct outcome applied(void)
 				       .action = WIRE_ACTION_MIGRATED,
 				       .count = 1200},
 		  "shop.cart", "Order", "");
-	add(WIRE_RECORD_NAME, WIRE_ACTION_CHANGED, "shop.cart", "RATE", "0.19");
+	add(WIRE_RECORD_NAME, WIRE_ACTION_CHANGED, "shop.cart", "RATE", "float");
 	add(WIRE_RECORD_NAME, WIRE_ACTION_ADDED, "shop.cart", "gr\xc3\xbc\xc3\x9f",
 	    "'\x1b[2Jx'");
 	add(WIRE_RECORD_NAME, WIRE_ACTION_KEPT, "shop.cart", "CACHE", "");
@@ -84,9 +84,12 @@ static inline struct outcome applied(void)
 	add(WIRE_RECORD_FUNCTION, WIRE_ACTION_SKIPPED, "a.views", "helper",
 	    "is a C function now");
 	add(WIRE_RECORD_MODULE, WIRE_ACTION_SKIPPED, "speedups", "speedups",
-	    "an extension module");
+	    "the source file is gone");
 	add(WIRE_RECORD_WARNING, WIRE_ACTION_NONE, "a.views", "",
 	    "its source file was deleted");
+	add(WIRE_RECORD_WARNING, WIRE_ACTION_KEPT, "shop.cart", "make.<locals>.inner",
+	    "keeps its old code");
+	add(WIRE_RECORD_WARNING, WIRE_ACTION_NONE, "", "", "something general");
 	reply_add(&builder,
 		  (struct wire_record){.kind = WIRE_RECORD_FRAME, .line = 41, .count = 2},
 		  "shop.worker", "worker_loop", "/srv/shop/worker.py");
@@ -101,8 +104,11 @@ static inline struct outcome nothing(void)
 {
 	reply_begin(&builder, WIRE_STATUS_NOTHING_TO_DO);
 	add(WIRE_RECORD_MODULE, WIRE_ACTION_SKIPPED, "speedups", "speedups",
-	    "an extension module");
-	return end_reply();
+	    "the source file is gone");
+	struct outcome outcome = end_reply();
+	outcome.report.header.modules_looked = 1;
+	outcome_check_modules(&outcome, 3);
+	return outcome;
 }
 
 static inline struct outcome source_error(void)

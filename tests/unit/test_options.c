@@ -63,6 +63,14 @@ Test(options, attach_with_everything)
 	options_fini(&o);
 }
 
+Test(options, a_module_named_twice_counts_once)
+{
+	struct options o = parse_good("attach -m shop -m shop.cart -m shop 12");
+
+	cr_assert(eq(sz, o.module_count, 2));
+	options_fini(&o);
+}
+
 Test(options, defaults)
 {
 	struct options o = parse_good("attach 12");
