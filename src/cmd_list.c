@@ -11,10 +11,12 @@
 #include "src/render.h"
 #include "src/term.h"
 
-/* A process that ended between being found and being looked at is no line. */
+/* A process that ended before it was looked at, or is a zombie, is no line. */
 static bool is_gone(const struct process_info *info)
 {
-	return info->obstacle_count && info->obstacles[0].kind == HP_NO_PROCESS;
+	enum hp_err_kind kind = info->obstacle_count ? info->obstacles[0].kind : HP_OK;
+
+	return kind == HP_NO_PROCESS || kind == HP_ZOMBIE;
 }
 
 static int show_all(const struct options *options, const pid_t *pids, size_t count)

@@ -101,11 +101,16 @@ void outcome_check_modules(struct outcome *outcome, size_t asked)
 {
 	uint32_t looked = outcome->report.header.modules_looked;
 
-	if (outcome->err.kind == HP_OK && looked < asked)
+	if (outcome->err.kind != HP_OK || looked >= asked)
+		return;
+	if (looked)
 		snprintf(
 			outcome->note, sizeof(outcome->note),
-			"of the %zu module%s named by --module, %u %s imported from a source file",
-			asked, asked == 1 ? "" : "s", looked, looked == 1 ? "is" : "are");
+			"only %u of the %zu modules named by --module are imported from a source file",
+			looked, asked);
+	else
+		snprintf(outcome->note, sizeof(outcome->note),
+			 "no module named by --module is imported from a source file");
 }
 
 void outcome_fini(struct outcome *outcome)

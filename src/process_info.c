@@ -42,26 +42,53 @@ static int64_t uptime_of(uint64_t start)
 	return now.tv_sec > started_s ? now.tv_sec - started_s : 0;
 }
 
+/* The words of a command line are ended by NULs; show them on one line. */
+static void read_command(char *out, size_t size, int procfd)
+{
+	_cleanup_free_ char *text = NULL;
+	struct hp_err err;
+	size_t len;
+
+	if (procfs_read(&text, &len, procfd, "cmdline", &err) < 0 || !len)
+		return;
+	for (size_t i = 0; i + 1 < len; i++)
+		if (!text[i])
+			text[i] = ' ';
+	snprintf(out, size, "%s", text);
+}
+
+/* What /proc shows of everybody's processes, for those that may not be looked into. */
+static void get_public_facts(struct process_info *out)
+{
+	_cleanup_fd_ int procfd = -1;
+	struct proc_status status;
+	struct hp_err err;
+	uint64_t start;
+
+	if (procfs_open(&procfd, out->pid, &err) < 0)
+		return;
+	if (proc_status_read(&status, procfd, "status", &err) == 0)
+		name_user(out->user, sizeof(out->user), status.uid);
+	if (proc_start_time(&start, procfd, &err) == 0)
+		out->uptime_s = uptime_of(start);
+	read_command(out->command, sizeof(out->command), procfd);
+}
+
 void process_info_get(struct process_info *out, pid_t pid)
 {
 	struct target target;
-	struct hp_err err;
+	struct hp_err err = {0};
 
 	*out = (struct process_info){.pid = pid, .uptime_s = -1};
+	get_public_facts(out);
 	if (target_describe(&target, pid, TARGET_IDENTIFY, &err) == 0) {
 		snprintf(out->python, sizeof(out->python), "%s", target.python.version);
 		snprintf(out->command, sizeof(out->command), "%s", target.command);
-		name_user(out->user, sizeof(out->user), target.status.uid);
-		out->uptime_s = uptime_of(target.start_time);
 		target_fini(&target);
-		out->obstacle_count = target_obstacles(pid, out->obstacles, OBSTACLES_MAX);
-		return;
 	}
 	out->obstacle_count = target_obstacles(pid, out->obstacles, OBSTACLES_MAX);
-	if (!out->obstacle_count) {
-		out->obstacles[0] = err;
-		out->obstacle_count = 1;
-	}
+	if (!out->obstacle_count && err.kind != HP_OK)
+		out->obstacles[out->obstacle_count++] = err;
 }
 
 void process_info_check_payload(struct process_info *info)
