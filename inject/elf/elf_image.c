@@ -332,13 +332,15 @@ static int parse_file(struct elf_image *out, struct parse *parse, bool headers_o
 	struct elf_image image = {0};
 
 	parse->image = &image;
-	if (elf_file_headers(&parse->file, &image, err) < 0 ||
-	    (!headers_only && parse_tables(parse, err) < 0)) {
+	int r = elf_file_headers(&parse->file, &image, err);
+	if (r == 0 && !headers_only)
+		r = parse_tables(parse, err);
+	parse->image = NULL;
+	if (r == 0)
+		*out = image;
+	else
 		elf_image_fini(&image);
-		return -1;
-	}
-	*out = image;
-	return 0;
+	return r;
 }
 
 int elf_image_parse(struct elf_image *out, struct span bytes, struct hp_err *err)

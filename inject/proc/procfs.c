@@ -72,35 +72,49 @@ static int read_failed(const char *name, int why, struct hp_err *err)
 	return hp_err_set(err, HP_SYSTEM, why, "read %s", name);
 }
 
+/* Append what one read() gives to a text that is grown when it is nearly full. */
+struct growing_text {
+	char *text; /* owned */
+	size_t len, capacity;
+};
+
+static void growing_text_fini(struct growing_text *t)
+{
+	free(t->text);
+}
+
+static bool grow(struct growing_text *t)
+{
+	size_t capacity = t->capacity ? t->capacity * 2 : 16384;
+	char *bigger = capacity > FILE_MAX ? NULL : realloc(t->text, capacity);
+
+	if (!bigger)
+		return false;
+	t->text = bigger;
+	t->capacity = capacity;
+	return true;
+}
+
 int procfs_read(char **text_out, size_t *len_out, int dirfd, const char *name,
 		struct hp_err *err)
 {
 	_cleanup_fd_ int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC);
-	_cleanup_free_ char *text = NULL;
-	size_t len = 0, capacity = 0;
+	_cleanup_(growing_text_fini) struct growing_text t = {0};
+	ssize_t got = fd < 0 ? -1 : 1;
 
-	if (fd < 0)
-		return read_failed(name, errno, err);
-	for (;;) {
-		if (capacity - len < 4096) {
-			capacity = capacity ? capacity * 2 : 16384;
-			char *bigger = capacity > FILE_MAX ? NULL : realloc(text, capacity);
-			if (!bigger)
-				return hp_err_set(err, HP_SYSTEM, 0, "%s is too large", name);
-			text = bigger;
-		}
-		ssize_t got = read(fd, text + len, capacity - len - 1);
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return read_failed(name, errno, err);
-		if (got == 0)
-			break;
-		len += (size_t)got;
+	while (got > 0) {
+		if (t.capacity - t.len < 4096 && !grow(&t))
+			return hp_err_set(err, HP_SYSTEM, 0, "%s is too large", name);
+		do {
+			got = read(fd, t.text + t.len, t.capacity - t.len - 1);
+		} while (got < 0 && errno == EINTR);
+		t.len += got > 0 ? (size_t)got : 0;
 	}
-	text[len] = '\0';
-	*text_out = take_ptr(&text);
-	*len_out = len;
+	if (got < 0)
+		return read_failed(name, errno, err);
+	t.text[t.len] = '\0';
+	*text_out = take_ptr(&t.text);
+	*len_out = t.len;
 	return 0;
 }
 

@@ -39,16 +39,22 @@ static struct module *musl_of(const struct target *target)
 	return NULL;
 }
 
+enum { GADGETS = 2, CHUNK = 128 << 10, OVERLAP = 16 };
+
 struct gadget {
 	const uint8_t *bytes;
 	size_t len;
 	remote_addr *found;
 };
 
-static void find_in(const struct gadget *gadgets, size_t count, const uint8_t *text, size_t len,
-		    uint64_t at)
+static bool found_all(const struct gadget *gadgets)
 {
-	for (size_t i = 0; i < count; i++) {
+	return !addr_is_null(*gadgets[0].found) && !addr_is_null(*gadgets[1].found);
+}
+
+static void find_in(const struct gadget *gadgets, const uint8_t *text, size_t len, uint64_t at)
+{
+	for (size_t i = 0; i < GADGETS; i++) {
 		const uint8_t *hit;
 
 		if (!addr_is_null(*gadgets[i].found))
@@ -59,6 +65,22 @@ static void find_in(const struct gadget *gadgets, size_t count, const uint8_t *t
 	}
 }
 
+static int find_in_segment(const struct target *target, const struct gadget *gadgets,
+			   const struct elf_segment *segment, uint8_t *text, struct hp_err *err)
+{
+	uint64_t start = target->libc.module->bias + segment->vaddr;
+
+	for (uint64_t done = 0; done < segment->filesz && !found_all(gadgets);
+	     done += CHUNK - OVERLAP) {
+		size_t len = segment->filesz - done < CHUNK ? segment->filesz - done : CHUNK;
+
+		if (target_read(target, addr_of(start + done), text, len, err) < 0)
+			return -1;
+		find_in(gadgets, text, len, start + done);
+	}
+	return 0;
+}
+
 /* Search libc's text as it is in memory; both are usually in its first quarter. */
 static int find_gadgets(struct target *target, struct hp_err *err)
 {
@@ -67,9 +89,8 @@ static int find_gadgets(struct target *target, struct hp_err *err)
 	 * system call. */
 	static const uint8_t restore_rt[] = {0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05};
 	static const uint8_t syscall_ret[] = {0x0f, 0x05, 0xc3};
-	enum { CHUNK = 128 << 10, OVERLAP = 16 };
 	struct libc_info *libc = &target->libc;
-	const struct gadget gadgets[] = {
+	const struct gadget gadgets[GADGETS] = {
 		{restore_rt, sizeof(restore_rt), &libc->restore_rt},
 		{syscall_ret, sizeof(syscall_ret), &libc->syscall_ret},
 	};
@@ -79,19 +100,12 @@ static int find_gadgets(struct target *target, struct hp_err *err)
 		return hp_err_set(err, HP_SYSTEM, 0, "no memory for libc's code");
 	for (size_t i = 0; i < libc->module->image.segment_count; i++) {
 		const struct elf_segment *s = &libc->module->image.segments[i];
-		uint64_t start = libc->module->bias + s->vaddr, done = 0;
 
-		while (s->exec && done < s->filesz) {
-			size_t len = s->filesz - done < CHUNK ? s->filesz - done : CHUNK;
-
-			if (target_read(target, addr_of(start + done), text, len, err) < 0)
-				return -1;
-			find_in(gadgets, 2, text, len, start + done);
-			if (!addr_is_null(libc->restore_rt) && !addr_is_null(libc->syscall_ret))
-				return 0;
-			done += len < CHUNK ? len : CHUNK - OVERLAP;
-		}
+		if (s->exec && find_in_segment(target, gadgets, s, text, err) < 0)
+			return -1;
 	}
+	if (found_all(gadgets))
+		return 0;
 	return hp_err_set(
 		err, HP_UNSUPPORTED, 0,
 		"the libc of process %d (%s) lacks the code that signal handlers return through",

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "inject/base/cleanup.h"
+#include "inject/proc/scan.h"
 #include "inject/target/parts.h"
 
 bool python_is_name(const char *path)
@@ -42,18 +43,31 @@ static enum python_kind kind_of(const struct module *module)
 	return exports(module, "PyString_FromString") ? PYTHON_CPYTHON2 : PYTHON_CPYTHON;
 }
 
+/* A number of a version, one or two digits. */
+static bool take_part(struct scan *scan, uint8_t *out)
+{
+	uint64_t value;
+
+	if (!scan_number(scan, 10, &value) || value > 99)
+		return false;
+	*out = (uint8_t)value;
+	return true;
+}
+
 /* The X.Y of "libpython3.12.so.1.0", "libpython3.7m.so", "python3.11d". */
 static bool version_of_name(struct python_info *info, const char *path)
 {
 	const char *at = strstr(path_base(path), "python");
-	unsigned major, minor;
-	int used = 0;
+	uint8_t major, minor;
 
-	if (!at || sscanf(at, "python%1u.%2u%n", &major, &minor, &used) != 2 || !used)
+	if (!at)
 		return false;
-	info->major = (uint8_t)major;
-	info->minor = (uint8_t)minor;
-	if (at[used] == 't')
+	struct scan scan = scan_of(at + 6, strlen(at + 6));
+	if (!take_part(&scan, &major) || !scan_char(&scan, '.') || !take_part(&scan, &minor))
+		return false;
+	info->major = major;
+	info->minor = minor;
+	if (scan_char(&scan, 't'))
 		info->free_threaded = true;
 	return true;
 }
@@ -82,22 +96,22 @@ static bool take_version_string(struct python_info *info, const char *text, cons
 				const char *end)
 {
 	const char *nul = memchr(at, 0, (size_t)(end - at));
-	unsigned major, minor, micro;
-	int used = 0;
+	uint8_t major, minor, micro;
 
 	if (!nul || nul - at > 16 ||
 	    (at > text && (isalnum((unsigned char)at[-1]) || at[-1] == '.')))
 		return false;
-	if (sscanf(at, "%1u.%2u.%2u%n", &major, &minor, &micro, &used) != 3 || !used)
-		return false;
-	if (strspn(at + used, "abrc+0123456789") != strlen(at + used))
+	struct scan scan = scan_of(at, (size_t)(nul - at));
+	if (!take_part(&scan, &major) || !scan_char(&scan, '.') || !take_part(&scan, &minor) ||
+	    !scan_char(&scan, '.') || !take_part(&scan, &micro) ||
+	    strspn(scan.at, "abrc+0123456789") != (size_t)(nul - scan.at))
 		return false;
 	if (info->major ? major != info->major || minor != info->minor
 			: major != 3 || minor < 5 || minor > 10)
 		return false;
-	info->major = (uint8_t)major;
-	info->minor = (uint8_t)minor;
-	info->micro = (uint8_t)micro;
+	info->major = major;
+	info->minor = minor;
+	info->micro = micro;
 	return true;
 }
 

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
 #include <signal.h>
@@ -146,16 +147,22 @@ static void enter_strict_seccomp(void *argument)
 		syscall(SYS_exit, 0);
 }
 
-Test(obstacles, strict_seccomp)
+static void enter_seccomp_filter(void *argument)
 {
-	int pipefd[2];
+	struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	struct sock_fprog program = {1, &allow};
 
-	cr_assert(eq(int, pipe(pipefd), 0));
-	struct victim victim = victim_fork(enter_strict_seccomp, &pipefd[0]);
+	(void)argument;
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
+static bool await_in_status(pid_t pid, const char *wanted)
+{
 	char path[64], text[4096] = "";
 
-	snprintf(path, sizeof(path), "/proc/%d/status", victim.pid);
-	for (int i = 0; i < 1000 && !strstr(text, "Seccomp:\t1"); i++) {
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	for (int i = 0; i < 1000 && !strstr(text, wanted); i++) {
 		int fd = open(path, O_RDONLY | O_CLOEXEC);
 		ssize_t got = read(fd, text, sizeof(text) - 1);
 
@@ -163,12 +170,32 @@ Test(obstacles, strict_seccomp)
 		close(fd);
 		usleep(2000);
 	}
-	if (!strstr(text, "Seccomp:\t1")) {
+	return strstr(text, wanted) != NULL;
+}
+
+static void assert_seccomp_refused(void (*enter)(void *), const char *in_status,
+				   const char *says)
+{
+	int pipefd[2];
+
+	cr_assert(eq(int, pipe(pipefd), 0));
+	struct victim victim = victim_fork(enter, &pipefd[0]);
+	if (!await_in_status(victim.pid, in_status)) {
 		victim_end(&victim);
-		cr_skip("this kernel has no strict seccomp");
+		cr_skip("this kernel has no such seccomp mode");
 	}
-	assert_refused(victim.pid, HP_UNSUPPORTED, "seccomp's strict mode", "strict seccomp");
+	assert_refused(victim.pid, HP_UNSUPPORTED, says, "without seccomp");
 	victim_end(&victim);
+}
+
+Test(obstacles, strict_seccomp)
+{
+	assert_seccomp_refused(enter_strict_seccomp, "Seccomp:\t1", "seccomp's strict mode");
+}
+
+Test(obstacles, a_seccomp_filter)
+{
+	assert_seccomp_refused(enter_seccomp_filter, "Seccomp:\t2", "under a seccomp filter");
 }
 
 Test(obstacles, a_kernel_thread)
