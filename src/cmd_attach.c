@@ -89,6 +89,9 @@ static int run_session(const struct attach *attach, const struct target *target,
 		return -1;
 	outcome_take_report(outcome, &report);
 	outcome_check_modules(outcome, options->module_count);
+	if (!result.worker_left && !outcome->note[0])
+		snprintf(outcome->note, sizeof(outcome->note),
+			 "the thread that did the work had not ended yet when pyhotpatch left");
 	return outcome->err.kind == HP_OK ? 0 : -1;
 }
 
