@@ -103,6 +103,17 @@ Test(refuse, python_2, .fini = stop)
 	expect_refusal(other.pid, HP_UNSUPPORTED, "2.7");
 }
 
+Test(refuse, pypy, .fini = stop)
+{
+	char preload[512];
+
+	cr_assert(getenv("FAKE_PYPY") != NULL, "run by meson or scripts/run-suite");
+	snprintf(preload, sizeof(preload), "LD_PRELOAD=%s", getenv("FAKE_PYPY"));
+	run_start(&other, (const char *const[]){"env", preload, "sleep", "60", NULL});
+	sleep_ms(200);
+	expect_refusal(other.pid, HP_UNSUPPORTED, "PyPy");
+}
+
 Test(refuse, python_3_6_without_a_gil, .fini = stop)
 {
 	const struct interpreter *python = interpreters_find(3, 6);
