@@ -27,6 +27,10 @@ static void add(char *text, size_t size, const char *format, ...)
 	va_end(args);
 }
 
+/* glibc's own two signals: the first thread that a process starts, whoever starts it, installs
+ * the handler of 33, which setuid() needs (late_init in nptl/pthread_create.c, 2.34). */
+#define LIBC_SIGNALS ((UINT64_C(1) << 31) | (UINT64_C(1) << 32))
+
 static void take_thread(struct snapshot_thread *out, pid_t pid, pid_t tid)
 {
 	char path[64], line[256];
@@ -42,9 +46,11 @@ static void take_thread(struct snapshot_thread *out, pid_t pid, pid_t tid)
 		if (strncmp(line, "SigBlk", 6) != 0 && strncmp(line, "SigIgn", 6) != 0 &&
 		    strncmp(line, "SigCgt", 6) != 0)
 			continue;
-		line[strcspn(line, "\n")] = '\0';
+		uint64_t mask = strtoull(line + 8, NULL, 16);
+		if (strncmp(line, "SigCgt", 6) == 0)
+			mask &= ~LIBC_SIGNALS;
 		used += (size_t)snprintf(out->masks + used, sizeof(out->masks) - used,
-					 "%.3s=%s ", line + 3, line + 8);
+					 "%.3s=%016llx ", line + 3, (unsigned long long)mask);
 	}
 }
 
