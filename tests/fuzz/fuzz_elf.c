@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The same bytes as a file, and as what is mapped in a process.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "inject/elf/elf_image.h"
+
+#define BASE 0x7f0000000000u
+
+static int read_span(void *context, uint64_t addr, void *out, size_t len)
+{
+	const struct span *bytes = context;
+
+	if (addr < BASE || addr - BASE > bytes->len || len > bytes->len - (addr - BASE))
+		return -1;
+	memcpy(out, bytes->data + (addr - BASE), len);
+	return 0;
+}
+
+static void check(const struct elf_image *image)
+{
+	for (size_t i = 0; i < image->symbol_count; i++) {
+		const struct elf_symbol *symbol = &image->symbols[i];
+		const struct elf_symbol *found = elf_image_find(image, symbol->name);
+
+		if (!found || strcmp(found->name, symbol->name) != 0)
+			abort();
+		found = elf_image_at(image, symbol->value);
+		if (found && (found->value > symbol->value || !found->size))
+			abort();
+	}
+	for (size_t i = 0; i < image->import_count; i++) {
+		if (!elf_image_import(image, image->imports[i].name, NULL))
+			abort();
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct span bytes = {data, size};
+	struct elf_image image;
+	struct hp_err err;
+
+	if (elf_image_parse(&image, bytes, &err) == 0) {
+		check(&image);
+		elf_image_fini(&image);
+	}
+	if (elf_image_parse_headers(&image, bytes, &err) == 0)
+		elf_image_fini(&image);
+	if (elf_image_read_memory(&image, read_span, &bytes, BASE, &err) == 0) {
+		check(&image);
+		elf_image_fini(&image);
+	}
+	return 0;
+}
