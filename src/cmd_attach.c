@@ -71,6 +71,7 @@ static int run_session(const struct attach *attach, const struct target *target,
 	};
 	struct session_result result = {0};
 	struct report report;
+	bool lingers;
 	int r;
 
 	r = session_run(&result, target, (struct span){attach->request, attach->request_len},
@@ -84,12 +85,13 @@ static int run_session(const struct attach *attach, const struct target *target,
 	outcome->unsafe_stops = result.unsafe;
 	r = report_decode(&report, (struct span){result.reply, result.reply_len},
 			  &outcome->err);
+	lingers = !result.worker_left;
 	session_result_fini(&result);
 	if (r < 0)
 		return -1;
 	outcome_take_report(outcome, &report);
 	outcome_check_modules(outcome, options->module_count);
-	if (!result.worker_left && !outcome->note[0])
+	if (lingers && !outcome->note[0])
 		snprintf(outcome->note, sizeof(outcome->note),
 			 "the thread that did the work had not ended yet when pyhotpatch left");
 	return outcome->err.kind == HP_OK ? 0 : -1;
