@@ -7,11 +7,47 @@
 
 #include "payload/reply.h"
 #include "payload/wire.h"
+#include "payload/world.h"
+
+/* What tells that a file is not the one that was seen before. */
+struct file_stamp {
+	uint64_t device, inode, size;
+	int64_t mtime_ns, ctime_ns;
+};
+
+/* A module whose source changed, or may have. All references are owned; those that a step has
+ * not made yet are NULL. */
+struct module {
+	PyObject *name;     /* str: its key in sys.modules */
+	PyObject *object;   /* the module */
+	PyObject *live;     /* its namespace */
+	PyObject *file;     /* str */
+	PyObject *source;   /* bytes */
+	PyObject *code;     /* the new source, compiled */
+	PyObject *run_code; /* what the shadow run executes of it: less than all in __main__ */
+	PyObject *old_code; /* what runs now, or NULL when it cannot be known */
+	PyObject *shadow;   /* a module object that nobody else knows, and its namespace */
+	PyObject *fresh;
+	PyObject *before; /* __main__: a copy of `live` from before the run */
+	PyObject *binds;  /* name -> value for the live namespace, donors not yet swapped */
+	struct file_stamp stamp;
+	/* moved: nothing but lines changed; code objects are replaced, nothing runs */
+	unsigned is_main : 1, is_changed : 1, is_moved : 1;
+};
+
+struct modules {
+	struct module *items;
+	size_t count, capacity;
+};
 
 struct job {
 	struct wire_channel *channel; /* borrowed */
 	struct reply reply;
 	enum wire_status status; /* NONE until decided */
+	struct world world;
+	struct modules modules;
+	int is_dry_run;
+	PyObject *home; /* the dict of the module that stays in the target; NULL until needed */
 };
 
 /* The reload, with the GIL held. Sets job->status. */
@@ -21,5 +57,13 @@ void job_phase(struct job *job, enum wire_phase phase);
 
 /* Swaps RUNNING for COMMITTING. -1: cancelled or too late; nothing may be written. */
 int job_begin_commit(struct job *job);
+
+/* A record about `module` (may be NULL). Text and name are UTF-8. */
+void job_note(struct job *job, const struct reply_item *item, const struct module *module);
+
+/* Ends the job as `status` for a reason; returns -1. The pending exception, if any, is dropped.
+ */
+int job_refuse(struct job *job, enum wire_status status, const struct module *module,
+	       PyObject *reason);
 
 #endif

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Old functions take the definition of their donors.
+ */
+#include "payload/code.h"
+#include "payload/freestanding.h"
+#include "payload/plan.h"
+
+/* A method's closure that holds nothing but __class__ stays: its cell has the class already. */
+static int is_class_cell_alone(PyObject *code)
+{
+	_cleanup_py_ PyObject *names = PyObject_GetAttrString(code, "co_freevars");
+
+	return names && PyTuple_Size(names) == 1 &&
+	       !PyUnicode_CompareWithASCIIString(PyTuple_GetItem(names, 0), "__class__");
+}
+
+static int write_code(struct plan *p, PyObject *old, PyObject *donor)
+{
+	const struct world *w = &p->job->world;
+	PyObject *code = PyFunction_GetCode(donor), *closure = PyFunction_GetClosure(donor);
+	PyObject *old_code = PyFunction_GetCode(old), *old_closure = PyFunction_GetClosure(old);
+
+	if (!closure && !old_closure && code_is_same(w, old_code, code) == 1 &&
+	    code_is_unmoved(w, old_code, code) == 1)
+		return 0;
+	if (is_class_cell_alone(code) && is_class_cell_alone(old_code))
+		closure = old_closure;
+	_cleanup_py_ PyObject *value = PyTuple_Pack(2, code, closure ? closure : w->none);
+	return value ? plan_write(p, WRITE_CODE, old, NULL, value) : -1;
+}
+
+static int is_same_or_none(const struct world *w, PyObject *a, PyObject *b)
+{
+	return a == b || (a && b && merge_is_same_constant(w, a, b));
+}
+
+static int write_defaults(struct plan *p, PyObject *old, PyObject *donor)
+{
+	const struct world *w = &p->job->world;
+	PyObject *defaults = PyFunction_GetDefaults(donor);
+	PyObject *keywords = PyFunction_GetKwDefaults(donor);
+	PyObject *annotations = PyFunction_GetAnnotations(donor);
+
+	if (!is_same_or_none(w, PyFunction_GetDefaults(old), defaults) &&
+	    plan_write(p, WRITE_DEFAULTS, old, NULL, defaults))
+		return -1;
+	if (PyFunction_GetKwDefaults(old) != keywords &&
+	    plan_write(p, WRITE_KWDEFAULTS, old, NULL, keywords))
+		return -1;
+	if (PyFunction_GetAnnotations(old) != annotations &&
+	    plan_write(p, WRITE_ANNOTATIONS, old, NULL, annotations))
+		return -1;
+	PyErr_Clear();
+	return 0;
+}
+
+static int write_attributes(struct plan *p, PyObject *old, PyObject *donor)
+{
+	/* The last is of 3.12 */
+	static const char *const names[] = {"__doc__", "__name__", "__qualname__",
+					    "__type_params__"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		_cleanup_py_ PyObject *name = PyUnicode_FromString(names[i]);
+		_cleanup_py_ PyObject *x = name ? PyObject_GetAttr(old, name) : NULL;
+		_cleanup_py_ PyObject *y = x ? PyObject_GetAttr(donor, name) : NULL;
+		PyErr_Clear();
+		if (y && !merge_is_same_constant(&p->job->world, x, y) &&
+		    plan_write(p, WRITE_ATTRIBUTE, old, name, y))
+			return -1;
+	}
+	return 0;
+}
+
+/* What a decorator or the source put on the function; what others put there stays. */
+static int write_own_dict(struct plan *p, PyObject *old, PyObject *donor)
+{
+	const struct world *w = &p->job->world;
+	_cleanup_py_ PyObject *new_dict = world_own_dict(w, donor);
+	PyObject *key, *value;
+	Py_ssize_t at = 0;
+
+	if (!new_dict || !PyDict_Size(new_dict))
+		return 0;
+	_cleanup_py_ PyObject *old_dict = world_own_dict(w, old);
+	while (old_dict && PyDict_Next(new_dict, &at, &key, &value)) {
+		PyObject *kept = plan_stand_in(p, value);
+		if (PyDict_GetItem(old_dict, key) != kept &&
+		    plan_write(p, WRITE_ITEM, old_dict, key, kept))
+			return -1;
+	}
+	return 0;
+}
+
+static void report(struct plan *p, PyObject *old, PyObject *donor)
+{
+	const struct world *w = &p->job->world;
+	PyObject *code = PyFunction_GetCode(donor);
+	const struct module *m = plan_module_of(p, PyFunction_GetGlobals(donor));
+
+	if (!m)
+		return;
+	if (code_is_same(w, PyFunction_GetCode(old), code) == 1 &&
+	    is_same_or_none(w, PyFunction_GetDefaults(old), PyFunction_GetDefaults(donor)))
+		return;
+	_cleanup_py_ PyObject *name = PyObject_GetAttrString(donor, "__qualname__");
+	_cleanup_py_ PyObject *line = code_attribute(code, "co_firstlineno");
+	job_note(p->job,
+		 &(struct reply_item){.kind = WIRE_RECORD_FUNCTION,
+				      .action = WIRE_ACTION_CHANGED,
+				      .name = name ? PyUnicode_AsUTF8(name) : NULL,
+				      .line = line ? (uint32_t)PyLong_AsLong(line) : 0},
+		 m);
+}
+
+int adopt_functions(struct plan *p)
+{
+	const struct pointer_entry *entry;
+	size_t at = 0;
+
+	while ((entry = pointer_map_next(&p->adopted, &at))) {
+		PyObject *old = entry->key, *donor = entry->value;
+		if (!py_is(old, p->job->world.function))
+			continue;
+		report(p, old, donor);
+		if (write_code(p, old, donor) || write_defaults(p, old, donor) ||
+		    write_attributes(p, old, donor) || write_own_dict(p, old, donor))
+			return -1;
+	}
+	PyErr_Clear();
+	return 0;
+}
+
+/* The cells of `function` in the order of the new code's free variables; NULL without exception
+ * when it has not got them all: a closure cannot be made up. */
+static PyObject *cells_for(const struct world *w, PyObject *function, PyObject *code)
+{
+	PyObject *closure = PyFunction_GetClosure(function);
+	_cleanup_py_ PyObject *have =
+		code_attribute(PyFunction_GetCode(function), "co_freevars");
+	_cleanup_py_ PyObject *want = code_attribute(code, "co_freevars");
+	_cleanup_py_ PyObject *cells = PyList_New(0);
+
+	if (!have || !want || !cells)
+		return NULL;
+	for (Py_ssize_t i = 0; i < PyTuple_Size(want); i++) {
+		Py_ssize_t at = 0;
+		while (at < PyTuple_Size(have) &&
+		       PyUnicode_Compare(PyTuple_GetItem(have, at), PyTuple_GetItem(want, i)))
+			at++;
+		if (!closure || at == PyTuple_Size(have) ||
+		    PyList_Append(cells, PyTuple_GetItem(closure, at)))
+			return NULL;
+	}
+	return PyTuple_Size(want) ? PyList_AsTuple(cells) : py_ref(w->none);
+}
+
+int adopt_code_alone(struct plan *p, PyObject *function)
+{
+	const struct world *w = &p->job->world;
+	PyObject *old = PyFunction_GetCode(function);
+	PyObject *code = PyDict_GetItem(p->codes, old);
+
+	if (!code || code == old || pointer_map_get(&p->adopted, function))
+		return 0;
+	_cleanup_py_ PyObject *closure = cells_for(w, function, code);
+	if (!closure && PyErr_Occurred())
+		return -1;
+	if (closure) {
+		_cleanup_py_ PyObject *value = PyTuple_Pack(2, code, closure);
+		return value ? plan_write(p, WRITE_CODE, function, NULL, value) : -1;
+	}
+	_cleanup_py_ PyObject *name = PyObject_GetAttrString(function, "__qualname__");
+	job_note(p->job,
+		 &(struct reply_item){
+			 .kind = WIRE_RECORD_WARNING,
+			 .action = WIRE_ACTION_KEPT,
+			 .name = name ? PyUnicode_AsUTF8(name) : NULL,
+			 .text = "a closure made before keeps its old code: the new code uses "
+				 "variables that it does not have"},
+		 NULL);
+	return 0;
+}

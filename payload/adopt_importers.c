@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Other modules that imported a name by `from m import n` hold the object itself. Those that
+ * still hold the identical old object get the new one. For a function or class of the module
+ * identity is proof enough; a constant such as True or 8080 is shared by strangers, so the
+ * importer's source must have the import.
+ */
+#include "payload/freestanding.h"
+#include "payload/plan.h"
+#include "payload/source.h"
+#include "payload/walk.h"
+
+static int is_own_definition(const struct world *w, const struct replaced_name *r)
+{
+	if (py_is(r->old, w->function))
+		return PyFunction_GetGlobals(r->old) == r->module->live;
+	return walk_is_class_of(w, r->old, r->module->name);
+}
+
+static int text_is(PyObject *node, const char *field, PyObject *wanted)
+{
+	_cleanup_py_ PyObject *value = PyObject_GetAttrString(node, field);
+	_cleanup_py_ PyObject *text = value ? PyObject_Str(value) : NULL;
+
+	PyErr_Clear();
+	return text && PyUnicode_Compare(text, wanted) == 0;
+}
+
+/* import n as `bound`, or *, among the names of a from-import */
+static int binds_name(PyObject *aliases, PyObject *name, PyObject *bound)
+{
+	_cleanup_py_ PyObject *none = PyUnicode_FromString("None");
+	_cleanup_py_ PyObject *star = PyUnicode_FromString("*");
+
+	for (Py_ssize_t i = 0; none && star && i < PyList_Size(aliases); i++) {
+		PyObject *alias = PyList_GetItem(aliases, i);
+		if (text_is(alias, "name", star) && !PyUnicode_Compare(name, bound))
+			return 1;
+		if (!text_is(alias, "name", name))
+			continue;
+		if (text_is(alias, "asname", bound) ||
+		    (text_is(alias, "asname", none) && !PyUnicode_Compare(name, bound)))
+			return 1;
+	}
+	return 0;
+}
+
+/* The absolute name of the module that a from-import names. */
+static PyObject *absolute_name(PyObject *node, PyObject *live)
+{
+	_cleanup_py_ PyObject *level_object = PyObject_GetAttrString(node, "level");
+	_cleanup_py_ PyObject *module = PyObject_GetAttrString(node, "module");
+	PyObject *package = PyDict_GetItemString(live, "__package__");
+	const char *text = package ? PyUnicode_AsUTF8(package) : NULL;
+	long level = level_object ? PyLong_AsLong(level_object) : 0;
+
+	PyErr_Clear();
+	if (level <= 0)
+		return py_take(&module);
+	size_t length = text ? strlen(text) : 0;
+	for (; level > 1 && length; level--) {
+		while (length && text[length - 1] != '.')
+			length--;
+		length -= length > 0;
+	}
+	_cleanup_py_ PyObject *base =
+		length ? PyUnicode_FromStringAndSize(text, (Py_ssize_t)length) : NULL;
+	const char *tail = module ? PyUnicode_AsUTF8(module) : NULL;
+	PyErr_Clear();
+	if (!base)
+		return NULL;
+	return tail ? PyUnicode_FromFormat("%U.%s", base, tail) : py_take(&base);
+}
+
+static int is_import_of(PyObject *node, const struct module *importer,
+			const struct replaced_name *r, PyObject *bound)
+{
+	_cleanup_py_ PyObject *kind = PyObject_GetAttrString(py_type(node), "__name__");
+
+	if (!kind || PyUnicode_CompareWithASCIIString(kind, "ImportFrom"))
+		return 0;
+	_cleanup_py_ PyObject *module = absolute_name(node, importer->live);
+	_cleanup_py_ PyObject *aliases = PyObject_GetAttrString(node, "names");
+	PyErr_Clear();
+	return module && aliases && py_type(module) == py_type(r->name) &&
+	       !PyUnicode_Compare(module, r->module->name) &&
+	       binds_name(aliases, r->name, bound);
+}
+
+/* Does the importer's source say `from m import n` at its top, or in an if or try there? */
+static int has_import(PyObject *body, const struct module *importer,
+		      const struct replaced_name *r, PyObject *bound)
+{
+	static const char *const inner[] = {"body", "orelse", "finalbody", "handlers"};
+
+	for (Py_ssize_t i = 0; i < PyList_Size(body); i++) {
+		PyObject *node = PyList_GetItem(body, i);
+		if (is_import_of(node, importer, r, bound))
+			return 1;
+		for (size_t j = 0; j < sizeof(inner) / sizeof(*inner); j++) {
+			_cleanup_py_ PyObject *list = PyObject_GetAttrString(node, inner[j]);
+			PyErr_Clear();
+			if (list && py_type(list) == py_type(body) &&
+			    has_import(list, importer, r, bound))
+				return 1;
+		}
+	}
+	return 0;
+}
+
+static int source_imports(struct plan *p, struct module *importer,
+			  const struct replaced_name *r, PyObject *bound)
+{
+	PyObject *file = PyDict_GetItemString(importer->live, "__file__");
+	PyObject *quiet;
+	int found = 0;
+
+	if (!file || !py_is(file, p->job->world.str))
+		return 0;
+	importer->file = file;
+	quiet = source_quiet(p->job);
+	if (!source_compile(p->job, importer)) {
+		_cleanup_py_ PyObject *tree = source_tree(p->job, importer);
+		_cleanup_py_ PyObject *body =
+			tree ? PyObject_GetAttrString(tree, "body") : NULL;
+		found = body && has_import(body, importer, r, bound);
+	}
+	PyErr_Clear();
+	source_loud(p->job, quiet);
+	Py_DecRef(importer->source);
+	Py_DecRef(importer->code);
+	importer->source = importer->code = NULL;
+	return found;
+}
+
+static int is_changed_module(const struct plan *p, PyObject *live)
+{
+	for (size_t i = 0; i < p->job->modules.count; i++)
+		if (p->job->modules.items[i].live == live)
+			return p->job->modules.items[i].fresh != NULL;
+	return 0;
+}
+
+static int adopt_importer(struct plan *p, const struct replaced_name *r, PyObject *object)
+{
+	struct module importer = {.object = object, .live = PyModule_GetDict(object)};
+	int is_own = is_own_definition(&p->job->world, r);
+	PyObject *name, *value;
+	Py_ssize_t at = 0;
+
+	if (is_changed_module(p, importer.live))
+		return 0;
+	_cleanup_py_ PyObject *names = PyDict_Copy(importer.live);
+	while (names && PyDict_Next(names, &at, &name, &value)) {
+		if (value != r->old || !py_is(name, p->job->world.str))
+			continue;
+		if (!is_own && !source_imports(p, &importer, r, name))
+			continue;
+		if (plan_write(p, WRITE_ITEM, importer.live, name, r->value))
+			return -1;
+	}
+	return names ? 0 : -1;
+}
+
+int adopt_importers(struct plan *p, const struct replaced_name *replaced)
+{
+	_cleanup_py_ PyObject *modules = PyDict_Values(p->job->world.modules);
+
+	if (!modules || world_is_module(&p->job->world, replaced->old))
+		return modules ? 0 : -1;
+	for (Py_ssize_t i = 0; i < PyList_Size(modules); i++) {
+		PyObject *object = PyList_GetItem(modules, i);
+		if (world_is_module(&p->job->world, object) &&
+		    adopt_importer(p, replaced, object))
+			return -1;
+	}
+	return 0;
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The commit. The invariant: from the first write to the last no bytecode runs and the GIL is
+ * held, and either all writes are done or none is.
+ */
+#include "payload/apply.h"
+
+#include "payload/failure.h"
+#include "payload/frames.h"
+#include "payload/freestanding.h"
+#include "payload/home.h"
+#include "payload/sys.h"
+#include "payload/walk.h"
+
+static int note_subclasses(struct migration *mg, struct pointer_map *seen, struct job *job,
+			   PyObject *class, int depth)
+{
+	_cleanup_py_ PyObject *found = py_call(job->world.type_subclasses, class);
+
+	if (!found || depth > 200)
+		return -1;
+	for (Py_ssize_t i = 0; i < PyList_Size(found); i++) {
+		PyObject *sub = PyList_GetItem(found, i);
+		if (pointer_map_get(seen, sub))
+			continue;
+		if (pointer_map_set(seen, sub, sub))
+			return -1;
+		for (size_t j = 0; j < job->modules.count; j++)
+			if (walk_is_class_of(&job->world, sub, job->modules.items[j].name) &&
+			    pointer_map_set(&mg->old_classes, sub, sub))
+				return -1;
+		if (note_subclasses(mg, seen, job, sub, depth + 1))
+			return -1;
+	}
+	return 0;
+}
+
+/* Every class is below object. type.__subclasses__ of each knows its own. */
+int migration_init(struct migration *out, struct job *job)
+{
+	struct pointer_map seen = {0};
+
+	*out = (struct migration){0};
+	int status = note_subclasses(out, &seen, job, job->world.object, 0);
+	pointer_map_fini(&seen);
+	return status;
+}
+
+void migration_fini(struct migration *migration)
+{
+	pointer_map_fini(&migration->old_classes);
+	pointer_map_fini(&migration->must_move);
+}
+
+static const struct class_pair *pair_of(const struct plan *p, PyObject *class)
+{
+	for (size_t i = 0; i < p->class_count; i++)
+		if (p->classes[i].old == class || p->classes[i].donor == class)
+			return &p->classes[i];
+	return NULL;
+}
+
+/* Bases that the setter refused: 1, the class is to migrate and the plan to be made anew. */
+static int judge_failure(struct plan *p, struct migration *migration)
+{
+	const struct write *failed = p->writes.failed;
+	const struct class_pair *pair = failed ? pair_of(p, failed->object) : NULL;
+
+	if (failed && failed->kind == WRITE_BASES && pair && !pair->is_migrating) {
+		PyErr_Clear();
+		return pointer_map_set(&migration->must_move, pair->old, pair->old) ? -1 : 1;
+	}
+	pair = failed && failed->kind == WRITE_CLASS ? pair_of(p, failed->value) : NULL;
+	_cleanup_py_ PyObject *reason = failure_text(&p->job->world);
+	if (!pair)
+		return job_refuse(p->job, WIRE_STATUS_REFUSED, NULL, reason);
+	_cleanup_py_ PyObject *name = world_type_attribute(pair->old, "__qualname__");
+	_cleanup_py_ PyObject *text = PyUnicode_FromFormat(
+		"%u live instances of class %U cannot take its new definition: %U",
+		(unsigned)pair->instances, name, reason);
+	return job_refuse(p->job, WIRE_STATUS_REFUSED, pair->module, text);
+}
+
+/* After the last write: what may run the program's code again. */
+static int settle(struct plan *p)
+{
+	struct job *job = p->job;
+
+	if (p->touches_class_dict)
+		PyType_Modified(job->world.object);
+	job_phase(job, WIRE_PHASE_REPORT);
+	frames_report(job, p->codes);
+	for (Py_ssize_t i = 0; i < PyList_Size(p->caches); i++) {
+		PyObject *cache = PyList_GetItem(p->caches, i);
+		PyObject *cleared = PyObject_CallMethod(cache, "cache_clear", NULL);
+		Py_DecRef(cleared);
+		PyErr_Clear();
+	}
+	_cleanup_py_ PyObject *record = writes_record(&p->writes, &job->world);
+	if (!record || home_keep_record(job, record))
+		return -1;
+	for (size_t i = 0; i < job->modules.count; i++)
+		if (home_remember(job, &job->modules.items[i]))
+			return -1;
+	return 0;
+}
+
+/* 0 done, 1 to be planned anew, -1 refused or cancelled. */
+static int commit(struct plan *p, struct migration *migration, int *is_begun)
+{
+	struct job *job = p->job;
+	int undo_failed;
+
+	job_phase(job, WIRE_PHASE_COMMIT);
+	if (!*is_begun && job_begin_commit(job))
+		return -1;
+	*is_begun = 1;
+	int64_t start = sys_now_ns();
+	int status = writes_commit(&p->writes, &job->world, &undo_failed);
+	job->reply.header->commit_ns += (uint64_t)(sys_now_ns() - start);
+	if (undo_failed) {
+		_cleanup_py_ PyObject *reason = failure_text(&job->world);
+		return job_refuse(job, WIRE_STATUS_BROKEN, NULL, reason);
+	}
+	return status ? judge_failure(p, migration) : 0;
+}
+
+/* What fails after the commit is bookkeeping; it cannot make it undone. */
+static void settle_quietly(struct plan *p)
+{
+	if (!settle(p))
+		return;
+	_cleanup_py_ PyObject *reason = failure_text(&p->job->world);
+	job_note(p->job,
+		 &(struct reply_item){.kind = WIRE_RECORD_WARNING,
+				      .text = reason ? PyUnicode_AsUTF8(reason) : NULL},
+		 NULL);
+}
+
+int apply(struct job *job, const struct shadow *shadow, struct migration *migration)
+{
+	int status = 1, is_begun = 0;
+
+	while (status == 1) {
+		struct plan plan;
+		int64_t start = sys_now_ns();
+
+		job_phase(job, WIRE_PHASE_PLAN);
+		reply_clear(&job->reply);
+		status = plan_make(&plan, job, shadow, migration);
+		job->reply.header->plan_ns += (uint64_t)(sys_now_ns() - start);
+		if (!status)
+			status = commit(&plan, migration, &is_begun);
+		if (!status)
+			settle_quietly(&plan);
+		plan_fini(&plan);
+	}
+	return status;
+}

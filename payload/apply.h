@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * From a shadow run to a changed program, or to one that is exactly as it was.
+ */
+#ifndef PAYLOAD_APPLY_H
+#define PAYLOAD_APPLY_H
+
+#include "payload/plan.h"
+
+/* Notes the classes of the changed modules that exist: before the shadow run. */
+int migration_init(struct migration *out, struct job *job);
+void migration_fini(struct migration *migration);
+
+/* Plans and commits. -1: nothing has changed (job->status or an exception says why), or
+ * job->status is BROKEN. */
+int apply(struct job *job, const struct shadow *shadow, struct migration *migration);
+
+#endif

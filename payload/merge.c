@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Which old object takes the definition of which new one. The invariant: an old object is
+ * paired only with one that the shadow run made; what a module merely imports is never adopted
+ * into.
+ */
+#include "payload/code.h"
+#include "payload/freestanding.h"
+#include "payload/plan.h"
+#include "payload/walk.h"
+
+#define DEPTH_MAX 20
+
+int merge_is_same_constant(const struct world *w, PyObject *a, PyObject *b)
+{
+	if (a == b)
+		return 1;
+	if (py_type(a) != py_type(b))
+		return 0;
+	if (py_is(a, w->tuple)) {
+		if (PyTuple_Size(a) != PyTuple_Size(b))
+			return 0;
+		for (Py_ssize_t i = 0; i < PyTuple_Size(a); i++)
+			if (!merge_is_same_constant(w, PyTuple_GetItem(a, i),
+						    PyTuple_GetItem(b, i)))
+				return 0;
+		return 1;
+	}
+	if (py_is(a, w->real) || py_is(a, w->complex)) { /* 0.0 == -0.0 */
+		_cleanup_py_ PyObject *x = PyObject_Str(a), *y = PyObject_Str(b);
+		return x && y && PyUnicode_Compare(x, y) == 0;
+	}
+	if (!py_is(a, w->integer) && !py_is(a, w->str) && !py_is(a, w->bytes))
+		return 0;
+	return PyObject_RichCompareBool(a, b, PY_EQ) == 1;
+}
+
+/* dataclass and its like compile methods from text, with the module's namespace as globals. */
+static int is_generated(PyObject *function)
+{
+	_cleanup_py_ PyObject *file =
+		code_attribute(PyFunction_GetCode(function), "co_filename");
+	const char *text = file ? PyUnicode_AsUTF8(file) : NULL;
+
+	PyErr_Clear();
+	return text && text[0] == '<';
+}
+
+/* Made by the run of this module: its own function, a generated one, or a wrapper around one.
+ */
+static int is_new_function(const struct plan *p, const struct module *m, PyObject *o, int depth)
+{
+	const struct world *w = &p->job->world;
+
+	if (depth > 4)
+		return 0;
+	if (py_is(o, w->function)) {
+		PyObject *globals = PyFunction_GetGlobals(o);
+		if (globals == m->fresh)
+			return 1;
+		if (globals == m->live)
+			return is_generated(o);
+	}
+	_cleanup_py_ PyObject *inside = walk_inside(w, o);
+	for (Py_ssize_t i = 0; inside && i < PyList_Size(inside); i++)
+		if (is_new_function(p, m, PyList_GetItem(inside, i), depth + 1))
+			return 1;
+	PyErr_Clear();
+	return 0;
+}
+
+/* The value of the free variable `name`; NULL without exception when there is none. */
+static PyObject *free_value(PyObject *function, PyObject *name)
+{
+	PyObject *closure = PyFunction_GetClosure(function);
+	_cleanup_py_ PyObject *names =
+		code_attribute(PyFunction_GetCode(function), "co_freevars");
+	PyObject *value = NULL;
+
+	for (Py_ssize_t i = 0; names && closure && i < PyTuple_Size(names); i++)
+		if (!PyUnicode_Compare(PyTuple_GetItem(names, i), name))
+			value = PyCell_Get(PyTuple_GetItem(closure, i));
+	PyErr_Clear();
+	return value;
+}
+
+/* The functions inside a decorated one are paired by the name of the variable that holds them.
+ */
+static int merge_closures(struct plan *p, const struct module *m, PyObject *old, PyObject *new)
+{
+	_cleanup_py_ PyObject *names = code_attribute(PyFunction_GetCode(new), "co_freevars");
+
+	for (Py_ssize_t i = 0; names && i < PyTuple_Size(names); i++) {
+		PyObject *name = PyTuple_GetItem(names, i);
+		if (!PyUnicode_CompareWithASCIIString(name, "__class__"))
+			continue;
+		_cleanup_py_ PyObject *x = free_value(old, name), *y = free_value(new, name);
+		_cleanup_py_ PyObject *merged = x && y ? merge_value(p, m, x, y) : NULL;
+		if (x && y && !merged)
+			return -1;
+	}
+	return names ? 0 : -1;
+}
+
+static int merge_wrapped(struct plan *p, const struct module *m, PyObject *old, PyObject *new)
+{
+	const struct world *w = &p->job->world;
+	_cleanup_py_ PyObject *old_dict = world_own_dict(w, old);
+	_cleanup_py_ PyObject *new_dict = world_own_dict(w, new);
+	PyObject *x = old_dict ? PyDict_GetItemString(old_dict, "__wrapped__") : NULL;
+	PyObject *y = new_dict ? PyDict_GetItemString(new_dict, "__wrapped__") : NULL;
+
+	if (!x || !y)
+		return 0;
+	_cleanup_py_ PyObject *merged = merge_value(p, m, x, y);
+	return merged ? 0 : -1;
+}
+
+static PyObject *merge_functions(struct plan *p, const struct module *m, PyObject *old,
+				 PyObject *new)
+{
+	PyObject *globals = PyFunction_GetGlobals(new);
+
+	if (globals == m->fresh)
+		globals = m->live;
+	if (PyFunction_GetGlobals(old) != globals || !is_new_function(p, m, new, 0) ||
+	    pointer_map_get(&p->adopted, old))
+		return py_ref(new);
+	if (pointer_map_set(&p->stand_in, new, old) || pointer_map_set(&p->adopted, old, new) ||
+	    code_pair(&p->job->world, PyFunction_GetCode(old), PyFunction_GetCode(new),
+		      p->codes) ||
+	    merge_closures(p, m, old, new) || merge_wrapped(p, m, old, new))
+		return NULL;
+	return py_ref(old);
+}
+
+/* 3.9: lru_cache leaves a closure over its parameters in the wrapper. */
+static int are_parameters_same(const struct world *w, PyObject *old, PyObject *new)
+{
+	_cleanup_py_ PyObject *old_dict = world_own_dict(w, old);
+	_cleanup_py_ PyObject *new_dict = world_own_dict(w, new);
+	PyObject *x = old_dict ? PyDict_GetItemString(old_dict, "cache_parameters") : NULL;
+	PyObject *y = new_dict ? PyDict_GetItemString(new_dict, "cache_parameters") : NULL;
+
+	if (!x || !y || !py_is(x, w->function) || !py_is(y, w->function))
+		return 1;
+	_cleanup_py_ PyObject *a = walk_inside(w, x), *b = walk_inside(w, y);
+	for (Py_ssize_t i = 0; a && b && i < PyList_Size(a) && i < PyList_Size(b); i++)
+		if (!merge_is_same_constant(w, PyList_GetItem(a, i), PyList_GetItem(b, i)))
+			return 0;
+	PyErr_Clear();
+	return 1;
+}
+
+static int is_attribute_same(const struct world *w, PyObject *a, PyObject *b, const char *name)
+{
+	_cleanup_py_ PyObject *x = PyObject_GetAttrString(a, name);
+	_cleanup_py_ PyObject *y = PyObject_GetAttrString(b, name);
+
+	PyErr_Clear();
+	return x && y && merge_is_same_constant(w, x, y);
+}
+
+/* May the old wrapper stay around what is inside? */
+static int may_wrapper_stay(struct plan *p, PyObject *old, PyObject *new)
+{
+	const struct world *w = &p->job->world;
+
+	if (py_is(old, w->lru_cache))
+		return are_parameters_same(w, old, new) && !PyList_Append(p->caches, old);
+	if (py_is(old, w->property))
+		return is_attribute_same(w, old, new, "__doc__");
+	if (py_is(old, w->partial)) {
+		_cleanup_py_ PyObject *keywords = PyObject_GetAttrString(new, "keywords");
+		return is_attribute_same(w, old, new, "args") && keywords &&
+		       py_is(keywords, w->dict) && !PyDict_Size(keywords);
+	}
+	return !py_is(old, w->method);
+}
+
+/* property(fget, fset, fdel), staticmethod(f), classmethod(f) around the kept functions. */
+static PyObject *rewrap(struct plan *p, PyObject *new, PyObject *inside)
+{
+	const struct world *w = &p->job->world;
+
+	if (!py_is(new, w->property) && !py_is(new, w->staticmethod) &&
+	    !py_is(new, w->classmethod))
+		return py_ref(new);
+	_cleanup_py_ PyObject *args = PyList_AsTuple(inside);
+	_cleanup_py_ PyObject *made = args ? PyObject_CallObject(py_type(new), args) : NULL;
+	if (!made || pointer_map_set(&p->stand_in, new, made))
+		return NULL;
+	return py_take(&made);
+}
+
+static PyObject *merge_wrappers(struct plan *p, const struct module *m, PyObject *old,
+				PyObject *new)
+{
+	const struct world *w = &p->job->world;
+	_cleanup_py_ PyObject *olds = walk_inside(w, old), *news = walk_inside(w, new);
+	int unchanged = 1;
+
+	if (!olds || !news)
+		return NULL;
+	if (!PyList_Size(news) || PyList_Size(olds) != PyList_Size(news) ||
+	    !is_new_function(p, m, new, 0))
+		return py_ref(new);
+	for (Py_ssize_t i = 0; i < PyList_Size(news); i++) {
+		_cleanup_py_ PyObject *merged =
+			merge_value(p, m, PyList_GetItem(olds, i), PyList_GetItem(news, i));
+		_cleanup_py_ PyObject *single = merged ? PyList_New(0) : NULL;
+		if (!single || PyList_Append(single, merged) ||
+		    PyList_SetSlice(news, i, i + 1, single))
+			return NULL;
+		unchanged &= merged == PyList_GetItem(olds, i);
+	}
+	if (!unchanged || !may_wrapper_stay(p, old, new))
+		return rewrap(p, new, news);
+	return pointer_map_set(&p->stand_in, new, old) ? NULL : py_ref(old);
+}
+
+/* Functions in the values of two dicts under one name; the new dict is what stays. */
+static int merge_dicts(struct plan *p, const struct module *m, PyObject *old, PyObject *new)
+{
+	const struct world *w = &p->job->world;
+	PyObject *key, *value;
+	Py_ssize_t at = 0;
+
+	while (PyDict_Next(new, &at, &key, &value)) {
+		PyObject *before = py_is(key, w->str) ? PyDict_GetItem(old, key) : NULL;
+		if (!before || (!py_is(value, w->function) && !world_is_class(w, value)))
+			continue;
+		_cleanup_py_ PyObject *merged = merge_value(p, m, before, value);
+		if (!merged)
+			return -1;
+	}
+	return 0;
+}
+
+/* Objects of one class, dispatch tables: the new one stays, the functions in it are adopted. */
+static int merge_contents(struct plan *p, const struct module *m, PyObject *old, PyObject *new)
+{
+	const struct world *w = &p->job->world;
+
+	if (plan_stand_in(p, py_type(new)) != py_type(old) || world_is_module(w, old) ||
+	    world_is_class(w, old))
+		return 0;
+	if (py_is(old, w->dict))
+		return merge_dicts(p, m, old, new);
+	_cleanup_py_ PyObject *old_dict = world_own_dict(w, old);
+	_cleanup_py_ PyObject *new_dict = old_dict ? world_own_dict(w, new) : NULL;
+	return new_dict ? merge_dicts(p, m, old_dict, new_dict) : 0;
+}
+
+static PyObject *merge_deeper(struct plan *p, const struct module *m, PyObject *old,
+			      PyObject *new)
+{
+	const struct world *w = &p->job->world;
+
+	if (py_is(old, w->function) && py_is(new, w->function))
+		return merge_functions(p, m, old, new);
+	if (world_is_class(w, old) && world_is_class(w, new))
+		return merge_classes(p, m, old, new);
+	if (py_type(old) == py_type(new) && !py_is(old, w->function)) {
+		_cleanup_py_ PyObject *inside = walk_inside(w, new);
+		if (!inside)
+			return NULL;
+		if (PyList_Size(inside))
+			return merge_wrappers(p, m, old, new);
+	}
+	return merge_contents(p, m, old, new) ? NULL : py_ref(new);
+}
+
+PyObject *merge_value(struct plan *p, const struct module *m, PyObject *old, PyObject *new)
+{
+	PyObject *known = pointer_map_get(&p->stand_in, new);
+
+	if (old == new || known)
+		return py_ref(known ? known : new);
+	if (merge_is_same_constant(&p->job->world, old, new))
+		return py_ref(old);
+	if (p->depth >= DEPTH_MAX)
+		return py_ref(new);
+	p->depth++;
+	PyObject *merged = merge_deeper(p, m, old, new);
+	p->depth--;
+	return merged;
+}
+
+/* Aliases come second, so that `def f` meets the old f before `g = f` does. */
+static int is_under_own_name(const struct world *w, PyObject *name, PyObject *value)
+{
+	if (!py_is(value, w->function) && !world_is_class(w, value))
+		return 0;
+	_cleanup_py_ PyObject *own = py_is(value, w->function)
+					     ? PyObject_GetAttrString(value, "__name__")
+					     : world_type_attribute(value, "__name__");
+	PyErr_Clear();
+	return own && py_is(own, w->str) && PyUnicode_Compare(own, name) == 0;
+}
+
+int merge_names(struct plan *p, struct module *m)
+{
+	const struct world *w = &p->job->world;
+	PyObject *name, *value;
+
+	Py_DecRef(py_take(&m->binds));
+	m->binds = PyDict_New();
+	_cleanup_py_ PyObject *names = PyDict_Copy(m->fresh);
+	if (!m->binds || !names)
+		return -1;
+	for (int is_alias = 0; is_alias < 2; is_alias++) {
+		Py_ssize_t at = 0;
+		while (PyDict_Next(names, &at, &name, &value)) {
+			if (!py_is(name, w->str) ||
+			    is_under_own_name(w, name, value) == is_alias)
+				continue;
+			PyObject *old = PyDict_GetItem(m->live, name);
+			_cleanup_py_ PyObject *merged =
+				old ? merge_value(p, m, old, value) : py_ref(value);
+			if (!merged || PyDict_SetItem(m->binds, name, merged))
+				return -1;
+		}
+	}
+	return 0;
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The plan: from the shadow run's results to the list of writes. The invariant: making a plan
+ * changes nothing, and a plan that cannot be made completely is not done at all.
+ */
+#include "payload/plan.h"
+
+#include "payload/code.h"
+#include "payload/freestanding.h"
+#include "payload/walk.h"
+
+PyObject *plan_stand_in(const struct plan *plan, PyObject *o)
+{
+	PyObject *kept = pointer_map_get(&plan->stand_in, o);
+
+	return kept ? kept : o;
+}
+
+const struct module *plan_module_of(const struct plan *plan, PyObject *dict)
+{
+	for (size_t i = 0; i < plan->job->modules.count; i++)
+		if (plan->job->modules.items[i].fresh == dict)
+			return &plan->job->modules.items[i];
+	return NULL;
+}
+
+int plan_write(struct plan *plan, enum write_kind kind, PyObject *object, PyObject *key,
+	       PyObject *value)
+{
+	struct write *write = writes_add(&plan->writes, kind, object, key, value);
+
+	if (!write)
+		return -1;
+	write->is_kept = 1;
+	return 0;
+}
+
+/* Shadow modules and their namespaces stand for the live ones wherever new code kept them. */
+static int add_shadows(struct plan *p)
+{
+	PyObject *shadows = p->shadow->shadows;
+
+	for (Py_ssize_t i = 0; shadows && i < PyList_Size(shadows); i++) {
+		PyObject *pair = PyList_GetItem(shadows, i);
+		PyObject *shadow = PyTuple_GetItem(pair, 0), *live = PyTuple_GetItem(pair, 1);
+		if (pointer_map_set(&p->stand_in, shadow, live) ||
+		    pointer_map_set(&p->stand_in, PyModule_GetDict(shadow),
+				    PyModule_GetDict(live)))
+			return -1;
+	}
+	return 0;
+}
+
+static void report_module(struct plan *p, const struct module *m)
+{
+	job_note(p->job,
+		 &(struct reply_item){.kind = WIRE_RECORD_MODULE,
+				      .action = WIRE_ACTION_CHANGED,
+				      .text = PyUnicode_AsUTF8(m->file)},
+		 m);
+}
+
+static int plan_module(struct plan *p, struct module *m)
+{
+	const struct world *w = &p->job->world;
+
+	report_module(p, m);
+	if (m->old_code && code_pair(w, m->old_code, m->code, p->codes))
+		return -1;
+	return m->fresh ? merge_names(p, m) : 0;
+}
+
+/* Functions that their namespace leads to get their new code even where the collector does not
+ * know them (gc.freeze). */
+static int adopt_moved(struct plan *p, const struct module *m)
+{
+	const struct world *w = &p->job->world;
+	_cleanup_py_ PyObject *found = PyList_New(0);
+
+	if (!found || walk_functions(w, m->live, m->live, m->name, found))
+		return -1;
+	for (Py_ssize_t i = 0; i < PyList_Size(found); i++)
+		if (adopt_code_alone(p, PyList_GetItem(found, i)))
+			return -1;
+	return 0;
+}
+
+static void report_instances(struct plan *p)
+{
+	for (size_t i = 0; i < p->class_count; i++) {
+		const struct class_pair *pair = &p->classes[i];
+		if (!pair->is_migrating)
+			continue;
+		_cleanup_py_ PyObject *name = world_type_attribute(pair->old, "__qualname__");
+		job_note(p->job,
+			 &(struct reply_item){.kind = WIRE_RECORD_INSTANCES,
+					      .action = WIRE_ACTION_MIGRATED,
+					      .name = name ? PyUnicode_AsUTF8(name) : NULL,
+					      .count = pair->instances},
+			 pair->module);
+	}
+}
+
+int plan_make(struct plan *out, struct job *job, const struct shadow *shadow,
+	      struct migration *migration)
+{
+	*out = (struct plan){.job = job, .shadow = shadow, .migration = migration};
+	out->codes = PyDict_New();
+	out->caches = PyList_New(0);
+	if (!out->codes || !out->caches || add_shadows(out))
+		return -1;
+	for (size_t i = 0; i < job->modules.count; i++)
+		if (plan_module(out, &job->modules.items[i]))
+			return -1;
+	/* Classes before functions: enums add to what stands for what. */
+	if (adopt_classes(out) || adopt_functions(out) || adopt_names(out))
+		return -1;
+	for (size_t i = 0; i < job->modules.count; i++)
+		if (job->modules.items[i].is_moved && adopt_moved(out, &job->modules.items[i]))
+			return -1;
+	if (rebind_references(out))
+		return -1;
+	report_instances(out);
+	return 0;
+}
+
+void plan_fini(struct plan *plan)
+{
+	for (size_t i = 0; i < plan->class_count; i++) {
+		Py_DecRef(plan->classes[i].old);
+		Py_DecRef(plan->classes[i].donor);
+		Py_DecRef(plan->classes[i].binds);
+	}
+	PyMem_Free(plan->classes);
+	pointer_map_fini(&plan->stand_in);
+	pointer_map_fini(&plan->adopted);
+	Py_DecRef(plan->codes);
+	Py_DecRef(plan->caches);
+	writes_fini(&plan->writes);
+	*plan = (struct plan){0};
+}

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The shadow run. The invariant: the namespaces of the program are read, never written; what
+ * new code does to objects that it got from elsewhere is its own affair.
+ */
+#include "payload/shadow.h"
+
+#include "payload/freestanding.h"
+
+static PyObject *frozen(const struct world *w, const char *module, const char *name)
+{
+	PyObject *found = PyDict_GetItemString(w->modules, module);
+
+	if (!found || !world_is_module(w, found))
+		return NULL;
+	return name ? PyDict_GetItemString(PyModule_GetDict(found), name) : found;
+}
+
+static PyObject *make_hook(struct shadow *s, const struct world *w)
+{
+	_cleanup_py_ PyObject *code =
+		Py_CompileString(shadow_hook, "<pyhotpatch>", PY_FILE_INPUT);
+	_cleanup_py_ PyObject *hook = PyDict_New();
+	_cleanup_py_ PyObject *shadows = PyDict_New(), *pending = PyDict_New();
+	PyObject *real = PyDict_GetItemString(w->builtins, "__import__");
+	PyObject *bootstrap = frozen(w, "_frozen_importlib", NULL);
+	PyObject *loader = frozen(w, "_frozen_importlib_external", "SourceFileLoader");
+	const struct {
+		const char *name;
+		PyObject *value;
+	} globals[] = {
+		{"__builtins__", w->builtins}, {"shadows", shadows},
+		{"pending", pending},          {"modules", w->modules},
+		{"loaded", s->loaded},         {"linked", s->linked},
+		{"builtins", s->builtins},     {"real", real},
+		{"bootstrap", bootstrap},      {"loader", loader},
+	};
+
+	if (!code || !hook)
+		return NULL;
+	for (size_t i = 0; i < sizeof(globals) / sizeof(*globals); i++) {
+		if (!globals[i].value)
+			PyErr_SetString(w->error, "no import system");
+		if (!globals[i].value ||
+		    PyDict_SetItemString(hook, globals[i].name, globals[i].value))
+			return NULL;
+	}
+	_cleanup_py_ PyObject *result = PyEval_EvalCode(code, hook, hook);
+	return result ? py_take(&hook) : NULL;
+}
+
+static PyObject *hook_item(const struct shadow *s, const char *name)
+{
+	return PyDict_GetItemString(s->hook, name);
+}
+
+/* A module object over a namespace that starts like the one of `live` did. */
+static PyObject *new_shadow(const struct shadow *s, PyObject *live, int is_copy)
+{
+	static const char *const names[] = {"__name__",   "__file__",    "__spec__",
+					    "__loader__", "__package__", "__path__",
+					    "__cached__"};
+	_cleanup_py_ PyObject *module = PyModule_New("shadow");
+	PyObject *dict = module ? PyModule_GetDict(module) : NULL;
+
+	if (!dict || (is_copy && PyDict_Update(dict, live)))
+		return NULL;
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		PyObject *value = PyDict_GetItemString(live, names[i]);
+		if (value && PyDict_SetItemString(dict, names[i], value))
+			return NULL;
+	}
+	if (PyDict_SetItemString(dict, "__builtins__", s->builtins))
+		return NULL;
+	return py_take(&module);
+}
+
+static int add_shadow(struct shadow *s, PyObject *name, PyObject *shadow, PyObject *live)
+{
+	_cleanup_py_ PyObject *pair = PyTuple_Pack(2, shadow, live);
+
+	if (!pair || PyList_Append(s->shadows, pair))
+		return -1;
+	return PyDict_SetItem(hook_item(s, "shadows"), name, shadow);
+}
+
+static int prepare_module(struct shadow *s, struct module *m)
+{
+	if (!m->run_code)
+		return 0;
+	m->shadow = new_shadow(s, m->live, m->is_main);
+	if (!m->shadow)
+		return -1;
+	m->fresh = py_ref(PyModule_GetDict(m->shadow));
+	m->before = m->is_main ? PyDict_Copy(m->live) : NULL;
+	if (m->is_main && !m->before)
+		return -1;
+	_cleanup_py_ PyObject *entry = PyTuple_Pack(3, m->run_code, m->fresh, m->live);
+	if (!entry || PyDict_SetItem(hook_item(s, "pending"), m->name, entry))
+		return -1;
+	return add_shadow(s, m->name, m->shadow, m->object);
+}
+
+/* "a.b.c" -> "a.b" and "c"; NULL without exception when there is no dot. */
+static PyObject *parent_name(PyObject *name, const char **leaf)
+{
+	const char *text = PyUnicode_AsUTF8(name);
+	size_t length = text ? strlen(text) : 0;
+
+	while (length && text[length - 1] != '.')
+		length--;
+	if (!length)
+		return NULL;
+	*leaf = text + length;
+	return PyUnicode_FromStringAndSize(text, (Py_ssize_t)length - 1);
+}
+
+/* Packages above a changed module get a shadow too, a copy: `import a.b` must lead to the new b
+ * by way of a. A changed package's body does not bind its submodules; the import system did. */
+static int link_parents(struct shadow *s, const struct world *w, PyObject *name,
+			PyObject *module)
+{
+	PyObject *shadows = hook_item(s, "shadows");
+	const char *leaf;
+	_cleanup_py_ PyObject *parent = parent_name(name, &leaf);
+	PyObject *live = parent ? PyDict_GetItem(w->modules, parent) : NULL;
+
+	if (!live || !world_is_module(w, live))
+		return PyErr_Occurred() ? -1 : 0;
+	PyObject *shadow = PyDict_GetItem(shadows, parent);
+	_cleanup_py_ PyObject *made = NULL;
+	if (!shadow) {
+		shadow = made = new_shadow(s, PyModule_GetDict(live), 1);
+		if (!made || add_shadow(s, parent, made, live))
+			return -1;
+	}
+	if (PyDict_SetItemString(PyModule_GetDict(shadow), leaf, module))
+		return -1;
+	return link_parents(s, w, parent, shadow);
+}
+
+/* Submodules of changed packages, themselves changed or not. */
+static int link_children(struct shadow *s, const struct world *w)
+{
+	_cleanup_py_ PyObject *all = PyDict_Copy(w->modules);
+	PyObject *shadows = hook_item(s, "shadows"), *name, *child;
+	Py_ssize_t at = 0;
+
+	while (all && PyDict_Next(all, &at, &name, &child)) {
+		const char *leaf;
+		if (!py_is(name, w->str) || !world_is_module(w, child) ||
+		    PyDict_GetItem(shadows, name))
+			continue;
+		_cleanup_py_ PyObject *parent = parent_name(name, &leaf);
+		PyErr_Clear();
+		PyObject *shadow = parent ? PyDict_GetItem(shadows, parent) : NULL;
+		PyObject *live = shadow ? PyDict_GetItem(w->modules, parent) : NULL;
+		if (!live || !world_is_module(w, live) ||
+		    PyDict_GetItemString(PyModule_GetDict(live), leaf) != child)
+			continue;
+		if (PyDict_SetItemString(PyModule_GetDict(shadow), leaf, child))
+			return -1;
+	}
+	return all ? 0 : -1;
+}
+
+static int prepare(struct shadow *s, struct job *job)
+{
+	const struct world *w = &job->world;
+	PyObject *shadows;
+
+	s->builtins = PyDict_Copy(w->builtins);
+	s->shadows = PyList_New(0);
+	s->loaded = PyList_New(0);
+	s->linked = PyList_New(0);
+	if (!s->builtins || !s->shadows || !s->loaded || !s->linked)
+		return -1;
+	s->hook = make_hook(s, w);
+	if (!s->hook ||
+	    PyDict_SetItemString(s->builtins, "__import__", hook_item(s, "__import__")))
+		return -1;
+	shadows = hook_item(s, "shadows");
+	for (size_t i = 0; i < job->modules.count; i++)
+		if (prepare_module(s, &job->modules.items[i]))
+			return -1;
+	if (link_children(s, w))
+		return -1;
+	for (size_t i = 0; i < job->modules.count; i++) {
+		struct module *m = &job->modules.items[i];
+		if (PyDict_GetItem(shadows, m->name) && link_parents(s, w, m->name, m->shadow))
+			return -1;
+	}
+	return 0;
+}
+
+/* Here a deadline that passes while new code runs will stop it: the program outside cancels the
+ * channel, and an asynchronous exception ends the code. Until then job_begin_commit finds out
+ * when the code comes back. */
+int shadow_run(struct shadow *out, struct job *job)
+{
+	*out = (struct shadow){0};
+	if (prepare(out, job))
+		return -1;
+	PyObject *start = hook_item(out, "start");
+	_cleanup_py_ PyObject *result = start ? py_call(start) : NULL;
+	return result ? 0 : -1;
+}
+
+void shadow_fini(struct shadow *s, const struct world *w, int is_failure)
+{
+	PyObject *kind, *value, *traceback;
+
+	PyErr_Fetch(&kind, &value, &traceback);
+	PyObject *stop = s->hook ? hook_item(s, "stop") : NULL;
+	_cleanup_py_ PyObject *flag = PyLong_FromLong(is_failure);
+	_cleanup_py_ PyObject *result = stop && flag ? py_call(stop, flag) : NULL;
+	PyErr_Clear();
+	/* A cycle of functions and their globals; whoever kept the hook shall find it working.
+	 */
+	PyObject *import = s->hook ? hook_item(s, "__import__") : NULL;
+	_cleanup_py_ PyObject *count = import ? py_call(w->getrefcount, import) : NULL;
+	if (count && PyLong_AsLong(count) <= 2)
+		PyDict_Clear(s->hook);
+	Py_DecRef(s->hook);
+	Py_DecRef(s->builtins);
+	Py_DecRef(s->shadows);
+	Py_DecRef(s->loaded);
+	Py_DecRef(s->linked);
+	*s = (struct shadow){0};
+	PyErr_Restore(kind, value, traceback);
+}
+
+PyObject *shadow_real_builtins(const struct world *w, const struct module *module)
+{
+	PyObject *found = PyDict_GetItemString(module->live, "__builtins__");
+
+	if (found && world_is_module(w, found))
+		return PyModule_GetDict(found);
+	return found ? found : w->builtins;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Sources: read and compiled, never executed.
+ */
+#ifndef PAYLOAD_SOURCE_H
+#define PAYLOAD_SOURCE_H
+
+#include "payload/job.h"
+
+/* Fills module->source and module->code through the module's own loader. -1 with an exception
+ * of the new source's (SyntaxError, decoding, reading). */
+int source_compile(struct job *job, struct module *module);
+
+/* The syntax tree of module->source. New reference. */
+PyObject *source_tree(struct job *job, const struct module *module);
+
+/* Fills module->run_code: all of module->code, but for __main__. */
+int source_choose_statements(struct job *job, struct module *module);
+
+/* Compiling must not print warnings on the program's stderr: between these two, warnings about
+ * syntax are ignored. `out` is what source_loud needs. */
+PyObject *source_quiet(struct job *job);
+void source_loud(struct job *job, PyObject *quiet);
+
+#endif

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Which statements of a script (__main__) run again. A script is not written to be run twice in
+ * one process: its guard and its trailing calls start the program. The rule, chosen to be safe
+ * without knowing which statements changed:
+ *
+ *   - the docstring, imports, `def`, `class` and `type` statements run;
+ *   - an assignment runs when its value calls nothing, or when it binds a name that is not
+ * there yet; so `LIMIT = 3` is renewed and `server = Server()` is not made twice;
+ *   - `if` and `try` run when all inside may and no test looks at __name__;
+ *   - everything else (calls, loops, `with`, the guard) does not.
+ *
+ * They run in a copy of the live namespace, so that names whose statement did not run are
+ * there.
+ */
+#include "payload/freestanding.h"
+#include "payload/source.h"
+
+struct judge {
+	const struct world *world;
+	PyObject *live;
+};
+
+static int node_is(PyObject *node, const char *const *names)
+{
+	_cleanup_py_ PyObject *name = PyObject_GetAttrString(py_type(node), "__name__");
+	const char *text = name ? PyUnicode_AsUTF8(name) : NULL;
+
+	for (; text && *names; names++)
+		if (text_equal(text, *names))
+			return 1;
+	PyErr_Clear();
+	return 0;
+}
+
+#define NODE_IS(node, ...) node_is(node, (const char *const[]){__VA_ARGS__, NULL})
+
+/* 1 when `found` says so of the node or of any below it; functions' bodies do not run now. */
+static int any_node(const struct judge *judge, PyObject *node, int (*found)(PyObject *node))
+{
+	if (py_is(node, judge->world->list)) {
+		for (Py_ssize_t i = 0; i < PyList_Size(node); i++)
+			if (any_node(judge, PyList_GetItem(node, i), found))
+				return 1;
+		return 0;
+	}
+	_cleanup_py_ PyObject *fields = PyObject_GetAttrString(py_type(node), "_fields");
+	if (!fields) {
+		PyErr_Clear();
+		return 0;
+	}
+	if (found(node))
+		return 1;
+	if (NODE_IS(node, "Lambda"))
+		return 0;
+	for (Py_ssize_t i = 0; i < PyTuple_Size(fields); i++) {
+		_cleanup_py_ PyObject *child =
+			PyObject_GetAttr(node, PyTuple_GetItem(fields, i));
+		PyErr_Clear();
+		if (child && any_node(judge, child, found))
+			return 1;
+	}
+	return 0;
+}
+
+static int is_call(PyObject *node)
+{
+	return NODE_IS(node, "Call", "Await", "Yield", "YieldFrom");
+}
+
+static int is_dunder_name(PyObject *node)
+{
+	if (!NODE_IS(node, "Name"))
+		return 0;
+	_cleanup_py_ PyObject *id = PyObject_GetAttrString(node, "id");
+	return id && !PyUnicode_CompareWithASCIIString(id, "__name__");
+}
+
+static int is_missing(const struct judge *judge, PyObject *target)
+{
+	if (!NODE_IS(target, "Name"))
+		return 0;
+	_cleanup_py_ PyObject *id = PyObject_GetAttrString(target, "id");
+	return id && !PyDict_GetItem(judge->live, id);
+}
+
+static int may_assign(const struct judge *judge, PyObject *node)
+{
+	_cleanup_py_ PyObject *value = PyObject_GetAttrString(node, "value");
+	_cleanup_py_ PyObject *target = PyObject_GetAttrString(node, "target");
+	PyErr_Clear();
+	_cleanup_py_ PyObject *targets =
+		target ? NULL : PyObject_GetAttrString(node, "targets");
+
+	if (!value || value == judge->world->none || !any_node(judge, value, is_call))
+		return 1;
+	if (target)
+		return is_missing(judge, target);
+	for (Py_ssize_t i = 0; targets && i < PyList_Size(targets); i++)
+		if (is_missing(judge, PyList_GetItem(targets, i)))
+			return 1;
+	PyErr_Clear();
+	return 0;
+}
+
+static int may_run(const struct judge *judge, PyObject *node);
+
+static int may_all_run(const struct judge *judge, PyObject *node, const char *field)
+{
+	_cleanup_py_ PyObject *list = PyObject_GetAttrString(node, field);
+
+	PyErr_Clear();
+	for (Py_ssize_t i = 0; list && i < PyList_Size(list); i++)
+		if (!may_run(judge, PyList_GetItem(list, i)))
+			return 0;
+	return 1;
+}
+
+static int may_compound_run(const struct judge *judge, PyObject *node)
+{
+	_cleanup_py_ PyObject *test = PyObject_GetAttrString(node, "test");
+
+	PyErr_Clear();
+	if (test && any_node(judge, test, is_dunder_name))
+		return 0;
+	return may_all_run(judge, node, "body") && may_all_run(judge, node, "orelse") &&
+	       may_all_run(judge, node, "finalbody") && may_all_run(judge, node, "handlers");
+}
+
+static int may_run(const struct judge *judge, PyObject *node)
+{
+	if (NODE_IS(node, "Import", "ImportFrom", "FunctionDef", "AsyncFunctionDef", "ClassDef",
+		    "TypeAlias", "Pass"))
+		return 1;
+	if (NODE_IS(node, "Assign", "AnnAssign"))
+		return may_assign(judge, node);
+	if (NODE_IS(node, "If", "Try", "TryStar", "ExceptHandler"))
+		return may_compound_run(judge, node);
+	return 0;
+}
+
+static int is_docstring(PyObject *node)
+{
+	_cleanup_py_ PyObject *value =
+		NODE_IS(node, "Expr") ? PyObject_GetAttrString(node, "value") : NULL;
+
+	PyErr_Clear();
+	return value && NODE_IS(value, "Str", "Constant");
+}
+
+int source_choose_statements(struct job *job, struct module *module)
+{
+	struct judge judge = {&job->world, module->live};
+
+	if (!module->is_main) {
+		module->run_code = py_ref(module->code);
+		return 0;
+	}
+	_cleanup_py_ PyObject *tree = source_tree(job, module);
+	_cleanup_py_ PyObject *body = tree ? PyObject_GetAttrString(tree, "body") : NULL;
+	if (!body)
+		return -1;
+	for (Py_ssize_t i = PyList_Size(body); i-- > 0;) {
+		PyObject *node = PyList_GetItem(body, i);
+		if (!may_run(&judge, node) && !(i == 0 && is_docstring(node)) &&
+		    PyList_SetSlice(body, i, i + 1, NULL))
+			return -1;
+	}
+	PyObject *compile = PyDict_GetItemString(job->world.builtins, "compile");
+	_cleanup_py_ PyObject *args =
+		Py_BuildValue("(OOsii)", tree, module->file, "exec", 0, 1);
+	module->run_code = args ? PyObject_CallObject(compile, args) : NULL;
+	return module->run_code ? 0 : -1;
+}

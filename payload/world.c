@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Finding the types and functions of the interpreter, and leaving it as it was. The invariant:
+ * what world_enter changed (the collector is off, builtin modules imported) world_leave undoes.
+ */
+#include "payload/world.h"
+
+#include "payload/freestanding.h"
+
+/* Keeps `o` in world->owned, which steals it; returns it borrowed. */
+static PyObject *keep(struct world *world, PyObject *o)
+{
+	if (!o || PyList_Append(world->owned, o))
+		world->error = NULL;
+	Py_DecRef(o);
+	return o;
+}
+
+static PyObject *builtin(const struct world *world, const char *name)
+{
+	return py_ref(PyDict_GetItemString(world->builtins, name));
+}
+
+static PyObject *slot_of_type(PyObject *type, const char *name, const char *attribute)
+{
+	_cleanup_py_ PyObject *dict = PyObject_GetAttrString(type, "__dict__");
+	_cleanup_py_ PyObject *key = PyUnicode_FromString(name);
+	_cleanup_py_ PyObject *slot = dict && key ? PyObject_GetItem(dict, key) : NULL;
+
+	if (!slot)
+		return NULL;
+	return attribute ? PyObject_GetAttrString(slot, attribute) : py_take(&slot);
+}
+
+static PyObject *type_and_drop(PyObject *o)
+{
+	PyObject *type = o ? PyObject_Type(o) : NULL;
+
+	Py_DecRef(o);
+	return type;
+}
+
+static void find_types(struct world *w)
+{
+	static const char *const names[] = {
+		"object",    "type",     "dict",         "list",        "tuple", "set",
+		"frozenset", "property", "staticmethod", "classmethod", "str",   "bytes",
+		"int",       "float",    "bool",         "complex"};
+	PyObject **const slots[] = {
+		&w->object,       &w->type,        &w->dict,      &w->list,
+		&w->tuple,        &w->set,         &w->frozenset, &w->property,
+		&w->staticmethod, &w->classmethod, &w->str,       &w->bytes,
+		&w->integer,      &w->real,        &w->boolean,   &w->complex};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		*slots[i] = keep(w, builtin(w, names[i]));
+}
+
+static int find_made_types(struct world *w)
+{
+	_cleanup_py_ PyObject *code = Py_CompileString("", "<pyhotpatch>", PY_FILE_INPUT);
+	_cleanup_py_ PyObject *globals = PyDict_New();
+	_cleanup_py_ PyObject *function =
+		code && globals ? PyFunction_New(code, globals) : NULL;
+	_cleanup_py_ PyObject *get =
+		function ? PyObject_GetAttrString(function, "__get__") : NULL;
+
+	if (!get)
+		return -1;
+	w->code = keep(w, PyObject_Type(code));
+	w->function = keep(w, PyObject_Type(function));
+	w->cell = keep(w, type_and_drop(PyCell_New(NULL)));
+	w->method = keep(w, type_and_drop(py_call(get, globals)));
+	w->member_descriptor =
+		keep(w, type_and_drop(slot_of_type(w->type, "__basicsize__", NULL)));
+	w->getset_descriptor = keep(w, type_and_drop(slot_of_type(w->type, "__dict__", NULL)));
+	w->type_setattr = keep(w, slot_of_type(w->type, "__setattr__", NULL));
+	w->type_delattr = keep(w, slot_of_type(w->type, "__delattr__", NULL));
+	w->type_subclasses = keep(w, slot_of_type(w->type, "__subclasses__", NULL));
+	w->dict_of_type = keep(w, slot_of_type(w->type, "__dict__", "__get__"));
+	w->set_class = keep(w, slot_of_type(w->object, "__class__", "__set__"));
+	return 0;
+}
+
+static PyObject *attribute_of_loaded(const struct world *w, const char *module,
+				     const char *name)
+{
+	PyObject *m = PyDict_GetItemString(w->modules, module);
+	PyObject *found = m && world_is_module(w, m)
+				  ? PyDict_GetItemString(PyModule_GetDict(m), name)
+				  : NULL;
+
+	return py_ref(found);
+}
+
+static void find_optional_types(struct world *w)
+{
+	static const char *const names[][2] = {{"functools", "partial"},
+					       {"functools", "_lru_cache_wrapper"},
+					       {"functools", "cached_property"},
+					       {"enum", "EnumMeta"}};
+	PyObject **const slots[] = {&w->partial, &w->lru_cache, &w->cached_property,
+				    &w->enum_type};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		PyObject *found = attribute_of_loaded(w, names[i][0], names[i][1]);
+		if (found)
+			*slots[i] = keep(w, found);
+	}
+}
+
+/* gc is a builtin module; importing it where the program did not is taken back on leaving. */
+static int find_collector(struct world *w)
+{
+	w->had_gc = PyDict_GetItemString(w->modules, "gc") != NULL;
+	w->had_ast = PyDict_GetItemString(w->modules, "_ast") != NULL;
+	_cleanup_py_ PyObject *gc = PyImport_ImportModule("gc");
+	_cleanup_py_ PyObject *enabled = gc ? PyObject_CallMethod(gc, "isenabled", NULL) : NULL;
+	if (!enabled)
+		return -1;
+	w->get_objects = keep(w, PyObject_GetAttrString(gc, "get_objects"));
+	w->get_referrers = keep(w, PyObject_GetAttrString(gc, "get_referrers"));
+	w->get_referents = keep(w, PyObject_GetAttrString(gc, "get_referents"));
+	_cleanup_py_ PyObject *disabled = PyObject_CallMethod(gc, "disable", NULL);
+	w->is_gc_enabled = disabled && PyObject_IsTrue(enabled) == 1;
+	return disabled ? 0 : -1;
+}
+
+int world_enter(struct world *w)
+{
+	*w = (struct world){0};
+	w->owned = PyList_New(0);
+	w->modules = PyImport_GetModuleDict();
+	PyObject *builtins = w->modules ? PyDict_GetItemString(w->modules, "builtins") : NULL;
+	w->builtins = builtins ? PyModule_GetDict(builtins) : NULL;
+	if (!w->owned || !w->builtins)
+		return -1;
+	w->error = PyDict_GetItemString(w->builtins, "Exception");
+	w->none = keep(w, Py_BuildValue(""));
+	find_types(w);
+	w->module = keep(w, PyObject_Type(builtins));
+	if (!w->error || find_made_types(w) || find_collector(w))
+		return -1;
+	find_optional_types(w);
+	w->getrefcount = PySys_GetObject("getrefcount");
+	return w->error && w->getrefcount ? 0 : -1;
+}
+
+static void drop_module(struct world *w, const char *name, int had_it)
+{
+	if (!had_it && PyDict_GetItemString(w->modules, name) &&
+	    PyDict_DelItemString(w->modules, name))
+		PyErr_Clear();
+}
+
+/* threading.current_thread() called on our thread, by logging for one, has left a dummy. */
+static void drop_dummy_thread(struct world *w)
+{
+	_cleanup_py_ PyObject *active = attribute_of_loaded(w, "threading", "_active");
+	_cleanup_py_ PyObject *ident = PyLong_FromUnsignedLong(PyThread_get_thread_ident());
+
+	if (active && ident && py_is(active, w->dict) && PyDict_GetItem(active, ident) &&
+	    PyDict_DelItem(active, ident))
+		PyErr_Clear();
+}
+
+void world_leave(struct world *w)
+{
+	PyObject *kind, *value, *traceback;
+
+	if (!w->owned)
+		return;
+	PyErr_Fetch(&kind, &value, &traceback);
+	drop_dummy_thread(w);
+	if (w->is_gc_enabled) {
+		PyObject *gc = PyImport_ImportModule("gc");
+		PyObject *done = gc ? PyObject_CallMethod(gc, "enable", NULL) : NULL;
+		Py_DecRef(done);
+		Py_DecRef(gc);
+	}
+	if (w->get_objects)
+		drop_module(w, "gc", w->had_gc);
+	drop_module(w, "_ast", w->had_ast);
+	Py_DecRef(w->owned);
+	w->owned = NULL;
+	PyErr_Restore(kind, value, traceback);
+}
+
+PyObject *world_type_dict(const struct world *w, PyObject *type)
+{
+	_cleanup_py_ PyObject *proxy = py_call(w->dict_of_type, type);
+	_cleanup_py_ PyObject *copy = PyDict_New();
+
+	if (!proxy || !copy || PyDict_Update(copy, proxy))
+		return NULL;
+	return py_take(&copy);
+}
+
+PyObject *world_own_dict(const struct world *w, PyObject *o)
+{
+	_cleanup_py_ PyObject *name = PyUnicode_FromString("__dict__");
+	PyObject *dict = name ? PyObject_GenericGetAttr(o, name) : NULL;
+
+	if (!dict) {
+		PyErr_Clear();
+		return NULL;
+	}
+	if (!py_is_a(dict, w->dict)) {
+		Py_DecRef(dict);
+		return NULL;
+	}
+	return dict;
+}
+
+PyObject *world_type_attribute(PyObject *type, const char *name)
+{
+	_cleanup_py_ PyObject *key = PyUnicode_FromString(name);
+
+	return key ? PyObject_GenericGetAttr(type, key) : NULL;
+}
+
+int world_is_class(const struct world *w, PyObject *o)
+{
+	return py_is_a(o, w->type);
+}
+
+int world_is_module(const struct world *w, PyObject *o)
+{
+	return py_is_a(o, w->module);
+}

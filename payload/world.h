@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The interpreter that is served: its types and the few functions of its own that the payload
+ * calls, all found at run time. Only builtin types are in here, so calling them runs no code of
+ * the program.
+ */
+#ifndef PAYLOAD_WORLD_H
+#define PAYLOAD_WORLD_H
+
+#include "payload/py.h"
+
+struct world {
+	PyObject *builtins; /* the module's dict */
+	PyObject *modules;  /* sys.modules */
+	PyObject *none;
+	PyObject *error; /* builtins.Exception */
+	/* types; those of functools are NULL when it is not loaded */
+	PyObject *object, *type, *function, *code, *module, *dict, *list, *tuple, *set,
+		*frozenset;
+	PyObject *cell, *method, *property, *staticmethod, *classmethod, *str, *bytes, *integer;
+	PyObject *real, *boolean, *complex, *member_descriptor, *getset_descriptor;
+	PyObject *partial, *lru_cache, *cached_property, *enum_type;
+	/* functions */
+	PyObject *get_objects, *get_referrers, *get_referents; /* gc */
+	PyObject *getrefcount;                                 /* sys */
+	PyObject *type_setattr, *type_delattr, *type_subclasses;
+	PyObject *dict_of_type; /* type.__dict__['__dict__'].__get__ */
+	PyObject *set_class;    /* object.__dict__['__class__'].__set__ */
+	PyObject *owned;        /* a list that keeps all of the above */
+	unsigned is_gc_enabled : 1, had_gc : 1, had_ast : 1;
+};
+
+/* -1 with an exception set. world_leave is due in either case. */
+int world_enter(struct world *out);
+
+/* Puts the collector, sys.modules and the list of threads back as they were. Keeps a pending
+ * exception. */
+void world_leave(struct world *world);
+
+/* A class's namespace as a new dict of its own: writing into it changes nothing. */
+PyObject *world_type_dict(const struct world *world, PyObject *type);
+
+/* An instance's own dict, or NULL without exception when it has none. A new reference. */
+PyObject *world_own_dict(const struct world *world, PyObject *o);
+
+/* type's own answer for `name` (__bases__, __basicsize__ ...), whatever the metaclass says. New
+ * reference; NULL with an exception. */
+PyObject *world_type_attribute(PyObject *type, const char *name);
+
+int world_is_class(const struct world *world, PyObject *o);
+int world_is_module(const struct world *world, PyObject *o);
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Every write to the program as data: planned, then done in one stretch, then undoable.
+ */
+#ifndef PAYLOAD_WRITES_H
+#define PAYLOAD_WRITES_H
+
+#include "payload/world.h"
+
+enum write_kind {
+	WRITE_ITEM,     /* dict[key] = value; value NULL deletes */
+	WRITE_CONTENT,  /* the whole content of a dict becomes that of the dict `value` */
+	WRITE_TYPE,     /* type.__setattr__(object, key, value); value NULL deletes */
+	WRITE_BASES,    /* class.__bases__ = value */
+	WRITE_CODE,     /* function: value = (code, closure or None) */
+	WRITE_DEFAULTS, /* function; value NULL is none at all; likewise the next two */
+	WRITE_KWDEFAULTS,
+	WRITE_ANNOTATIONS,
+	WRITE_ATTRIBUTE, /* a function's own __doc__, __name__ and so on */
+	WRITE_CELL,
+	WRITE_CLASS,   /* object.__class__ = value, past any __setattr__ */
+	WRITE_LIST,    /* the whole content of a list becomes that of the list `value` */
+	WRITE_ELEMENT, /* set: `key` goes, `value` comes */
+	WRITE_KEY,     /* dict: the key `key` becomes the key `value` */
+	WRITE_WORD,    /* the reference to `key` inside an immutable object becomes `value` */
+};
+
+struct write {
+	enum write_kind kind;
+	unsigned is_optional : 1; /* may fail without harm: the commit goes on */
+	unsigned is_done : 1;
+	unsigned is_kept : 1;           /* belongs into the rollback record */
+	PyObject *object, *key, *value; /* owned; key and value may be NULL */
+	PyObject *old;                  /* owned; what was there, once done */
+	size_t offset;                  /* WRITE_WORD: bytes from the object's start */
+};
+
+struct writes {
+	struct write *items;
+	size_t count, capacity;
+	const struct write *failed; /* the one that stopped writes_commit */
+};
+
+void writes_fini(struct writes *writes);
+
+/* Adds a write; takes new references. Returns it for its flags, NULL with an exception set. */
+struct write *writes_add(struct writes *writes, enum write_kind kind, PyObject *object,
+			 PyObject *key, PyObject *value);
+
+/* Does them in order. On failure: -1, an exception is set, what was done is undone, and
+ * *undo_failed tells whether even that failed. Runs no bytecode, except that of audit hooks. */
+int writes_commit(struct writes *writes, const struct world *world, int *undo_failed);
+
+/* The rollback record: a list of (kind, object, key, old), without `old` where nothing was. New
+ * reference. */
+PyObject *writes_record(const struct writes *writes, const struct world *world);
+
+#endif

@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: MIT
+"""Runs one case in this very interpreter: case_runner.py PAYLOAD.so CASE.case
+
+A case is a text of sections, done in order:
+
+    ### file NAME        the text below becomes the content of NAME
+    ### delete NAME
+    ### run              Python; its names stay for the sections below
+    ### script NAME      the file runs as this process's __main__
+    ### attach STATUS [cancel=pending] [late] [module=NAME]...
+                         payload_serve on a thread of its own, as the real worker calls it
+
+After `attach` the names `report` (list of Record), `counts`, `state` and `header` say what the
+payload answered, and texts(kind) the texts of one kind of record. cancel() cancels the channel
+from inside new module code. A failing assertion or an unexpected status fails the case.
+"""
+import collections
+import ctypes
+import gc
+import os
+import struct
+import sys
+import tempfile
+import time
+
+STATUS = ['none', 'applied', 'nothing', 'source-error', 'refused', 'cancelled', 'unsupported',
+          'finalizing', 'broken', 'internal']
+KINDS = [None, 'module', 'function', 'class', 'name', 'instances', 'frame', 'warning', 'error']
+ACTIONS = ['', 'changed', 'added', 'removed', 'kept', 'migrated', 'skipped', 'refused']
+PENDING, RUNNING, COMMITTING, DONE, FAILED, CANCELLED = range(1, 7)
+CHANNEL, REQUEST, REPLY = '<IIIIqiiiIQQQQQQQ', '<IIIIII', '<IIIIQIIQQQQQQQQ'
+REPLY_SIZE = 1 << 20
+Record = collections.namedtuple('Record', 'kind action module name text line count')
+
+
+class Channel:
+    """The memory that the program outside shares with the payload."""
+
+    def __init__(self, modules=(), flags=0, timeout=30.0, state=PENDING):
+        names = b''.join(name.encode() + b'\0' for name in modules)
+        request = struct.pack(REQUEST, 0x31504850, 1, flags, len(modules), len(names), 0) + names
+        reply_at = 4096 + (len(request) + 7) // 8 * 8
+        self.memory = ctypes.create_string_buffer(reply_at + REPLY_SIZE + 16)
+        self.address = (ctypes.addressof(self.memory) + 15) // 16 * 16
+        deadline = int((time.clock_gettime(time.CLOCK_MONOTONIC) + timeout) * 1e9)
+        channel = struct.pack(CHANNEL, 0x31504850, 1, state, 0, deadline, 0, 0, -1, 0, 0, 0, 0,
+                              4096, len(request), reply_at, REPLY_SIZE)
+        ctypes.memmove(self.address, channel, len(channel))
+        ctypes.memmove(self.address + 4096, request, len(request))
+        self.reply_at = self.address + reply_at
+
+    @property
+    def state(self):
+        return ctypes.c_uint32.from_address(self.address + 8).value
+
+    def cancel(self):
+        word = ctypes.c_uint32.from_address(self.address + 8)
+        was = word.value
+        if was in (PENDING, RUNNING):
+            word.value = CANCELLED
+        return was
+
+    def reply(self):
+        size = struct.calcsize(REPLY)
+        header = struct.unpack(REPLY, ctypes.string_at(self.reply_at, size))
+        data = ctypes.string_at(self.reply_at + size, header[4])
+        records, at = [], 0
+        for _ in range(header[3]):
+            kind, action, length, line, count = struct.unpack_from('<HHIII', data, at)
+            texts = data[at + 16:at + length].split(b'\0')
+            module, name, text = (x.decode() for x in texts[:3])
+            records.append(Record(KINDS[kind], ACTIONS[action], module, name, text, line, count))
+            at += length
+        assert at == len(data), (at, len(data))
+        return STATUS[header[2]], records, header
+
+
+class Runner:
+    def __init__(self, payload):
+        self.serve = ctypes.CDLL(payload).payload_serve
+        self.libc = ctypes.CDLL(None)
+        self.channel = None
+        self.names = {'__name__': 'case', 'cancel': lambda: self.channel.cancel(),
+                      'texts': self.texts}
+
+    def texts(self, kind):
+        return [record.text for record in self.names['report'] if record.kind == kind]
+
+    def attach(self, words):
+        expected, options = words[0], words[1:]
+        modules = [word[7:] for word in options if word.startswith('module=')]
+        flags = 2 if 'dry' in options else 0
+        state = CANCELLED if 'cancelled' in options else PENDING
+        self.channel = Channel(modules, flags, -1 if 'late' in options else 30.0, state)
+        thread = ctypes.c_ulong()
+        argument = ctypes.c_void_p(self.channel.address)
+        assert self.libc.pthread_create(ctypes.byref(thread), None, self.serve, argument) == 0
+        assert self.libc.pthread_join(thread, None) == 0
+        status, report, header = self.channel.reply()
+        final = self.channel.state
+        self.names.update(report=report, header=header, state=final,
+                          kinds=collections.Counter((x.kind, x.action) for x in report))
+        if expected == 'silent':
+            assert final == CANCELLED, final
+            return
+        problem = '\n'.join(x.text for x in report if x.kind in ('error', 'warning'))
+        assert status == expected, 'status %s instead of %s\n%s' % (status, expected, problem)
+        assert final == (DONE if status in ('applied', 'nothing', 'broken') else FAILED) or \
+            (final == CANCELLED and status == 'cancelled'), final
+
+    def section(self, name, head, text, line):
+        words = head.split()
+        if words[0] == 'file':
+            os.makedirs(os.path.dirname(os.path.abspath(words[1])), exist_ok=True)
+            with open(words[1], 'w') as f:
+                f.write(text)
+        elif words[0] == 'delete':
+            os.unlink(words[1])
+        elif words[0] == 'run':
+            exec(compile('\n' * line + text, name, 'exec'), self.names)
+        elif words[0] == 'script':
+            script(words[1])
+        elif words[0] == 'attach':
+            self.attach(words[1:])
+        else:
+            raise AssertionError('unknown section ' + head)
+
+
+def script(path):
+    """As `python PATH` would, in the namespace of this process's __main__."""
+    module = sys.modules['__main__']
+    kept = {name: module.__dict__[name] for name in ('__name__', '__builtins__', '__loader__')}
+    module.__dict__.clear()
+    module.__dict__.update(kept, __file__=os.path.abspath(path), __spec__=None, __package__=None)
+    with open(path) as f:
+        exec(compile(f.read(), os.path.abspath(path), 'exec'), module.__dict__)
+
+
+def sections(text):
+    head, lines, start = None, [], 0
+    for number, line in enumerate(text.split('\n'), 1):
+        if line.startswith('### '):
+            if head:
+                yield head, '\n'.join(lines) + '\n', start
+            head, lines, start = line[4:], [], number
+        elif head:
+            lines.append(line)
+    yield head, '\n'.join(lines) + '\n', start
+
+
+def left_as_found():
+    """What an attach must not change, whatever its outcome."""
+    import threading
+    return (gc.isenabled(), gc.get_threshold(), sys.getrecursionlimit(), sys.gettrace(),
+            sorted(threading._active), len(sys.meta_path), sys.stdout, sys.stderr)
+
+
+def main():
+    payload, name = sys.argv[1:3]
+    runner = Runner(payload)
+    with open(name) as f:
+        text = f.read()
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        sys.path.insert(0, folder)
+        try:
+            for head, body, line in sections(text):
+                versions = [word for word in head.split() if word.startswith('since=')]
+                if versions and sys.version_info < tuple(map(int, versions[0][6:].split('.'))):
+                    continue
+                before = left_as_found()
+                runner.section(name, head, body, line)
+                if head.startswith('attach'):
+                    assert left_as_found() == before, (before, left_as_found())
+        finally:
+            os.chdir('/')
+    sys.stdout.flush()
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,46 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The payload's image is what the injector can link: check_image.py PAYLOAD.so; prints TAP."""
+import re
+import subprocess
+import sys
+
+ALLOWED = {'R_X86_64_RELATIVE', 'R_X86_64_GLOB_DAT', 'R_X86_64_JUMP_SLOT', 'R_X86_64_64'}
+EXPORTED = {'payload_launch', 'payload_serve'}
+MAX_MAPPED = 200 * 1024
+
+
+def readelf(*arguments):
+    return subprocess.run(['readelf', '-W', *arguments, sys.argv[1]], check=True,
+                          stdout=subprocess.PIPE, universal_newlines=True).stdout
+
+
+def main():
+    loads = re.findall(r'^  LOAD +\S+ \S+ \S+ \S+ (0x\w+) ([R ][W ][E ])', readelf('-l'), re.M)
+    kinds = set(re.findall(r'R_X86_64_\w+', readelf('-r')))
+    symbols = [line.split() for line in readelf('--dyn-syms').splitlines() if ': ' in line[:9]]
+    undefined = {s[7].split('@')[0] for s in symbols if len(s) > 7 and s[6] == 'UND'}
+    exported = {s[7] for s in symbols if len(s) > 7 and s[6] != 'UND'}
+    foreign = {s for s in undefined if not re.match(r'_?Py[A-Z_]|pthread_', s)}
+    data = {s[7] for s in symbols if len(s) > 7 and s[3] in ('OBJECT', 'TLS')}
+    dynamic = readelf('-d')
+    checks = [
+        ('two segments, R-X and RW', [x[1] for x in loads] == ['R E', 'RW '], loads),
+        ('plain relocations only', kinds <= ALLOWED, kinds),
+        ('undefined symbols are of CPython and pthread', not foreign, foreign),
+        ('no data symbols', not data, data),
+        ('exports nothing else', exported <= EXPORTED, exported),
+        ('small', sum(int(x[0], 16) for x in loads) < MAX_MAPPED, loads),
+        ('no text relocations, constructors or libraries',
+         not re.search(r'TEXTREL|\((INIT|FINI)|NEEDED', dynamic), dynamic),
+    ]
+    print('1..%d' % len(checks))
+    for number, (name, good, what) in enumerate(checks, 1):
+        print('%s %d - %s' % ('ok' if good else 'not ok', number, name))
+        if not good:
+            print('# %s' % (what,))
+    return 0 if all(good for _, good, _ in checks) else 1
+
+
+if __name__ == '__main__':
+    sys.exit(main())
