@@ -11,6 +11,8 @@
 #include <gelf.h>
 #include <libelf.h>
 
+#include "inject/base/cleanup.h"
+
 /* More than any linker writes; a count above it is an attack or garbage. */
 #define PHDR_MAX 512
 
@@ -30,29 +32,34 @@ int elf_file_open(struct elf_file *out, int fd, struct hp_err *err)
 	return 0;
 }
 
+int elf_file_take_bytes(struct elf_file *out, uint8_t **bytes, size_t len, struct hp_err *err)
+{
+	_cleanup_free_ uint8_t *owned = take_ptr(bytes);
+
+	elf_version(EV_CURRENT);
+	Elf *elf = elf_memory((char *)owned, len);
+	if (!elf)
+		return not_elf(err);
+	*out = (struct elf_file){.elf = elf, .bytes = take_ptr(&owned)};
+	return 0;
+}
+
 int elf_file_from_bytes(struct elf_file *out, struct span bytes, struct hp_err *err)
 {
-	char *copy = malloc(bytes.len ? bytes.len : 1);
+	uint8_t *copy = malloc(bytes.len + 1);
 
 	if (!copy)
 		return hp_err_set(err, HP_SYSTEM, 0, "no memory for an ELF file");
 	if (bytes.len)
 		memcpy(copy, bytes.data, bytes.len);
-	elf_version(EV_CURRENT);
-	Elf *elf = elf_memory(copy, bytes.len);
-	if (!elf) {
-		free(copy);
-		return not_elf(err);
-	}
-	*out = (struct elf_file){.elf = elf, .copy = copy};
-	return 0;
+	return elf_file_take_bytes(out, &copy, bytes.len, err);
 }
 
 void elf_file_fini(struct elf_file *file)
 {
 	if (file->elf)
 		elf_end(file->elf);
-	free(file->copy);
+	free(file->bytes);
 	*file = (struct elf_file){0};
 }
 

@@ -18,7 +18,7 @@ struct Elf;
 
 struct elf_file {
 	struct Elf *elf;
-	char *copy; /* the bytes libelf works on, when opened from a span; owned */
+	uint8_t *bytes; /* what libelf works on when it is not a file; owned */
 };
 
 /* The element type tells libelf what to swap when the file has the other byte order. */
@@ -34,6 +34,9 @@ enum elf_chunk {
 /* fd is borrowed and must stay open until elf_file_fini(). */
 HP_MUST_CHECK int elf_file_open(struct elf_file *out, int fd, struct hp_err *err);
 HP_MUST_CHECK int elf_file_from_bytes(struct elf_file *out, struct span bytes,
+				      struct hp_err *err);
+/* The same without a copy: *bytes (from malloc) is taken over, also on failure. */
+HP_MUST_CHECK int elf_file_take_bytes(struct elf_file *out, uint8_t **bytes, size_t len,
 				      struct hp_err *err);
 void elf_file_fini(struct elf_file *file);
 

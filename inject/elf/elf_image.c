@@ -387,7 +387,7 @@ int elf_image_parse_headers(struct elf_image *out, struct span bytes, struct hp_
 	if (bytes.len)
 		memcpy(copy, bytes.data, bytes.len);
 	forget_sections(copy, bytes.len);
-	if (elf_file_from_bytes(&parse.file, (struct span){copy, bytes.len}, err) < 0)
+	if (elf_file_take_bytes(&parse.file, &copy, bytes.len, err) < 0)
 		return -1;
 	return parse_file(out, &parse, true, err);
 }
@@ -433,7 +433,7 @@ int elf_image_read_memory(struct elf_image *out, elf_memory_read read, void *con
 					  "an ELF file in memory cannot be read");
 	}
 	forget_sections(bytes, size);
-	if (elf_file_from_bytes(&parse.file, (struct span){bytes, size}, err) < 0)
+	if (elf_file_take_bytes(&parse.file, &bytes, size, err) < 0)
 		return -1;
 	return parse_file(out, &parse, false, err);
 }

@@ -358,15 +358,32 @@ static int check_state(const struct target *target, struct hp_err *err)
 	return 0;
 }
 
+/* A Python by name: linked so that nobody can call into it, or something else of that name. */
+static int check_named(const struct target *target, struct hp_err *err)
+{
+	const char *path = target->executable ? target->executable->path : "";
+
+	if (strncmp(path_base(path), "python", 6) != 0)
+		return 0;
+	hp_err_set(err, HP_UNSUPPORTED, 0,
+		   "process %d runs %s, which exports no functions of CPython", target->pid,
+		   path);
+	return hp_err_hint(
+		err,
+		"use a Python that was linked with --export-dynamic, as distributions' are");
+}
+
 int python_check(const struct target *target, struct hp_err *err)
 {
 	if (check_machine(target, err) < 0)
 		return -1;
 	switch (target->python.kind) {
 	case PYTHON_NONE:
-		return hp_err_set(err, HP_NOT_PYTHON, 0,
-				  "process %d (%s) is not a Python process", target->pid,
-				  target->status.name);
+		return check_named(target, err) < 0
+			       ? -1
+			       : hp_err_set(err, HP_NOT_PYTHON, 0,
+					    "process %d (%s) is not a Python process",
+					    target->pid, target->status.name);
 	case PYTHON_PYPY:
 		refuse(err, target->pid, "PyPy");
 		return hp_err_hint(err, "pyhotpatch serves CPython 3.7 to 3.13, not PyPy");

@@ -33,7 +33,7 @@ static void read_command(struct target *target)
 
 		if (!c)
 			target->command[i] = ' ';
-		else if (c < 0x20 || c >= 0x7f)
+		else if (c < 0x20 || c == 0x7f)
 			target->command[i] = '?';
 	}
 	target->command[len] = '\0';

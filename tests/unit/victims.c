@@ -191,6 +191,18 @@ size_t interpreters_find(struct interpreter *out, size_t capacity)
 	return scan_pyenv(out, count, capacity);
 }
 
+bool interpreter_library(char *out, size_t len, const struct interpreter *interpreter)
+{
+	const char *bin = strstr(interpreter->path, "/bin/python");
+
+	if (!bin)
+		return false;
+	snprintf(out, len, "%.*s/lib/libpython%d.%d%s.so.1.0", (int)(bin - interpreter->path),
+		 interpreter->path, interpreter->major, interpreter->minor,
+		 interpreter->minor < 8 ? "m" : "");
+	return access(out, R_OK) == 0;
+}
+
 struct interpreter interpreter_any(void)
 {
 	struct interpreter all[32];

@@ -32,6 +32,8 @@ struct interpreter {
 	int major, minor;
 };
 size_t interpreters_find(struct interpreter *out, size_t capacity);
+/* The shared library of an interpreter; false when it is linked statically. */
+bool interpreter_library(char *out, size_t len, const struct interpreter *interpreter);
 /* The first whose version is at least 3.7; fails the test when there is none. */
 struct interpreter interpreter_any(void);
 
