@@ -24,6 +24,8 @@ extern int dwarf_search_unwind_table(unw_addr_space_t as, unw_word_t ip, unw_dyn
 				     unw_proc_info_t *pi, int need_unwind_info, void *arg);
 
 #define ELVES_MAX 64
+#define STEPS_MAX 8192 /* some 15 ms: a thousand calls deep in CPython 3.7 */
+#define TAIL      64   /* room kept in the list when only what tells is added */
 /* A frame takes some hundred words; more than this is DWARF code that runs in circles. */
 #define READS_MAX (1u << 18)
 
@@ -203,7 +205,7 @@ int unwinder_new(struct unwinder **out, const struct target *target, struct hp_e
 		return hp_err_set(err, HP_SYSTEM, ENOMEM, "prepare to walk stacks");
 	}
 	/* What libunwind caches is what it computed from read-only tables. */
-	unw_set_caching_policy(unwinder->space, UNW_CACHE_GLOBAL);
+	unw_set_caching_policy(unwinder->space, UNW_CACHE_PER_THREAD);
 	tables_prepare(unwinder, target->libc.module);
 	tables_prepare(unwinder, target->python.module);
 	*out = take_ptr(&unwinder);
@@ -235,20 +237,34 @@ bool unwinder_extent(struct unwinder *unwinder, remote_addr pc, remote_addr *sta
 
 /* ---- the walk ---- */
 
-static void frame_add(struct frame_list *list, const struct target *target, uint64_t pc,
+static bool is_plain(const struct frame *frame, const struct libc_info *libc)
+{
+	const struct module *module = frame->module;
+
+	return module && !frame->exact && module != libc->module && module != libc->pthread &&
+	       module != libc->loader && module != libc->malloc_module;
+}
+
+/* False when the list is full. A long list goes on without the program's own frames in the
+ * middle of others: nothing is judged by them. */
+static bool frame_add(struct frame_list *list, const struct target *target, uint64_t pc,
 		      bool exact)
 {
-	const struct module *module = target_module_at(target, addr_of(exact ? pc : pc - 1));
+	const uint64_t place = exact ? pc : pc - 1;
+	const struct module *module = target_module_at(target, addr_of(place));
 	const struct elf_symbol *symbol = NULL;
+	struct frame frame = {.pc = addr_of(pc), .module = module, .exact = exact};
 
+	if (list->count >= FRAMES_MAX - TAIL && is_plain(&frame, &target->libc) &&
+	    is_plain(&list->items[list->count - 1], &target->libc))
+		list->count--;
+	if (list->count == FRAMES_MAX)
+		return false;
 	if (module && module->loaded)
-		symbol = elf_image_at(&module->image, (exact ? pc : pc - 1) - module->bias);
-	list->items[list->count++] = (struct frame){
-		.pc = addr_of(pc),
-		.module = module,
-		.function = symbol ? symbol->name : NULL,
-		.exact = exact,
-	};
+		symbol = elf_image_at(&module->image, place - module->bias);
+	frame.function = symbol ? symbol->name : NULL;
+	list->items[list->count++] = frame;
+	return true;
 }
 
 /* The last frame, and thereby all that a judgement may still ask for, lies outside of libc. */
@@ -265,7 +281,7 @@ static void walk(struct frame_list *out, struct unwinder *unwinder, unw_cursor_t
 	uint64_t sp_before = 0;
 	bool exact = true;
 
-	while (out->count < FRAMES_MAX) {
+	for (unsigned steps = 0; steps < STEPS_MAX; steps++) {
 		unw_word_t ip, sp;
 		bool is_signal;
 		int r;
@@ -273,7 +289,8 @@ static void walk(struct frame_list *out, struct unwinder *unwinder, unw_cursor_t
 		if (unw_get_reg(cursor, UNW_REG_IP, &ip) < 0 ||
 		    unw_get_reg(cursor, UNW_REG_SP, &sp) < 0)
 			return;
-		frame_add(out, unwinder->target, ip, exact);
+		if (!frame_add(out, unwinder->target, ip, exact))
+			return;
 		if (start->until && sp > start->until &&
 		    frame_leaves_libc(out, &unwinder->target->libc)) {
 			out->complete = true;

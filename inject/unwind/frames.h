@@ -22,6 +22,8 @@ struct frame {
 };
 
 #define FRAMES_MAX 512
+/* A stack with more frames than this keeps those of libc, of the loader and of the allocator,
+ * and of a row of others the outermost; it is complete all the same. */
 struct frame_list {
 	struct frame items[FRAMES_MAX];
 	size_t count;

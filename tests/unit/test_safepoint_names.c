@@ -103,7 +103,7 @@ Test(safepoint_names, every_table_is_sorted)
 		}
 	}
 	fclose(source);
-	cr_expect(gt(sz, checked, 400));
+	cr_expect(checked > 400);
 }
 
 Test(safepoint_names, system_calls)
