@@ -17,11 +17,12 @@
 
 /* Bounds for what a file may cost us; the largest known libraries stay a factor of ten below.
  */
-#define SYMBOLS_MAX  ((uint64_t)1 << 20)
-#define STRINGS_MAX  ((uint64_t)64 << 20)
-#define RELA_MAX     ((uint64_t)128 << 20)
-#define SNAPSHOT_MAX ((uint64_t)256 << 20)
-#define PAGE         4096u
+#define SYMBOLS_MAX    ((uint64_t)1 << 20)
+#define STRINGS_MAX    ((uint64_t)64 << 20)
+#define RELA_MAX       ((uint64_t)128 << 20)
+#define SNAPSHOT_MAX   ((uint64_t)256 << 20)
+#define SNAPSHOT_HOLES ((uint64_t)16 << 20) /* linkers align segments to 2 MiB at most */
+#define PAGE           4096u
 
 struct parse {
 	struct elf_file file;
@@ -392,19 +393,35 @@ int elf_image_parse_headers(struct elf_image *out, struct span bytes, struct hp_
 	return parse_file(out, &parse, true, err);
 }
 
-static uint64_t snapshot_size(const struct elf_image *image)
+/* Where one reads a process's memory. */
+struct memory {
+	elf_memory_read read;
+	void *context;
+	uint64_t bias;
+};
+
+/* How many bytes a snapshot laid out as the file needs; 0 when the headers are not to be
+ * believed: a segment that is not mapped to its end, or much more space between segments than
+ * in them. */
+static uint64_t snapshot_size(const struct elf_image *image, const struct memory *memory)
 {
-	uint64_t size = 0;
+	uint64_t size = 0, mapped = 0;
 
 	for (size_t i = 0; i < image->segment_count; i++) {
 		const struct elf_segment *s = &image->segments[i];
 		uint64_t end = s->offset + s->filesz;
+		uint8_t last;
 
-		if (end < s->offset || end > SNAPSHOT_MAX)
+		if (!s->filesz || !s->read)
+			continue;
+		if (end < s->offset || end > SNAPSHOT_MAX ||
+		    memory->read(memory->context, memory->bias + s->vaddr + s->filesz - 1,
+				 &last, 1) < 0)
 			return 0;
 		size = end > size ? end : size;
+		mapped += s->filesz;
 	}
-	return size;
+	return mapped <= SNAPSHOT_MAX && size <= mapped + SNAPSHOT_HOLES ? size : 0;
 }
 
 int elf_image_read_memory(struct elf_image *out, elf_memory_read read, void *context,
@@ -419,11 +436,12 @@ int elf_image_read_memory(struct elf_image *out, elf_memory_read read, void *con
 		return hp_err_set(err, HP_SYSTEM, 0, "an ELF header in memory cannot be read");
 	if (elf_image_parse_headers(&headers, (struct span){page, sizeof(page)}, err) < 0)
 		return -1;
-	uint64_t size = snapshot_size(&headers);
+	const struct memory memory = {read, context, elf_image_bias(&headers, base)};
+	uint64_t size = snapshot_size(&headers, &memory);
 	if (size < sizeof(Elf64_Ehdr) || !(bytes = calloc(1, size)))
 		return hp_err_set(err, HP_UNSUPPORTED, 0,
 				  "an ELF file in memory of a senseless size");
-	parse.bias = elf_image_bias(&headers, base);
+	parse.bias = memory.bias;
 	for (size_t i = 0; i < headers.segment_count; i++) {
 		const struct elf_segment *s = &headers.segments[i];
 

@@ -33,13 +33,6 @@ static const char tell_all[] =
 	"sys.stdout.flush()\n"
 	"sys.stdin.read()\n";
 
-static struct victim spawn_python(const char *path, const char *code)
-{
-	const char *argv[] = {path, "-c", code, NULL};
-
-	return victim_spawn(argv, NULL);
-}
-
 static int describe(struct target *out, const struct victim *victim, struct hp_err *err)
 {
 	return target_describe(out, victim->pid, TARGET_FULL, err);
@@ -70,7 +63,7 @@ static void assert_gadgets(const struct target *target)
 
 static void assert_described(const struct interpreter *interpreter)
 {
-	struct victim victim = spawn_python(interpreter->path, tell_all);
+	struct victim victim = victim_python(interpreter->path, tell_all);
 	char line[128], names[] = ADDRESS_NAMES " munmap pthread_create PyExc_Exception", *rest;
 	struct target target;
 	struct hp_err err = {0};
@@ -117,7 +110,7 @@ Test(target, every_interpreter_is_described_as_it_describes_itself, .timeout = 1
 
 Test(target, ifuncs_and_unknown_names_have_no_address)
 {
-	struct victim victim = spawn_python(interpreter_any().path, tell_all);
+	struct victim victim = victim_python(interpreter_any().path, tell_all);
 	struct target target;
 	struct hp_err err = {0};
 	char line[128];
@@ -133,7 +126,7 @@ Test(target, ifuncs_and_unknown_names_have_no_address)
 
 Test(target, an_address_leads_to_its_file)
 {
-	struct victim victim = spawn_python(interpreter_any().path, tell_all);
+	struct victim victim = victim_python(interpreter_any().path, tell_all);
 	struct target target;
 	struct hp_err err = {0};
 	char line[128];
@@ -168,46 +161,6 @@ Test(target, a_program_without_python_is_none)
 	cr_assert(eq(int, target_describe(&target, victim.pid, TARGET_IDENTIFY, &err), -1));
 	cr_assert(eq(int, err.kind, HP_NOT_PYTHON));
 	victim_end(&victim);
-}
-
-Test(target, python_2_is_refused_by_name)
-{
-	struct interpreter all[32];
-	size_t count = interpreters_find(all, 32), i = 0;
-
-	while (i < count && all[i].major != 2)
-		i++;
-	if (i == count)
-		cr_skip("no Python 2 is installed");
-	struct victim victim = spawn_python(
-		all[i].path, "import sys; print 'up'; sys.stdout.flush(); sys.stdin.read()");
-	struct target target;
-	struct hp_err err = {0};
-	char line[16];
-
-	victim_read_line(&victim, line, sizeof(line));
-	cr_assert(eq(int, describe(&target, &victim, &err), -1));
-	cr_assert(eq(int, err.kind, HP_UNSUPPORTED));
-	cr_assert(ne(ptr, strstr(err.text, "Python 2 (2.7"), NULL), "%s", err.text);
-	cr_assert(eq(int, target_describe(&target, victim.pid, TARGET_IDENTIFY, &err), 0));
-	cr_assert(eq(int, target.python.kind, PYTHON_CPYTHON2));
-	target_fini(&target);
-	victim_end(&victim);
-}
-
-static void copy_file(const char *from, const char *to)
-{
-	int in = open(from, O_RDONLY | O_CLOEXEC);
-	int out = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
-	char buffer[65536];
-	ssize_t got;
-
-	cr_assert(ge(int, in, 0));
-	cr_assert(ge(int, out, 0), "%s", to);
-	while ((got = read(in, buffer, sizeof(buffer))) > 0)
-		cr_assert(eq(int, (int)write(out, buffer, (size_t)got), (int)got));
-	close(in);
-	close(out);
 }
 
 /* An interpreter of which one file is a copy that we may delete: the executable, or the
@@ -327,189 +280,9 @@ Test(target, a_replaced_library_is_not_taken_for_the_mapped_one_without_privileg
 	assert_gone_file(true, false, "/proc/self/exe");
 }
 
-static bool is_listed(pid_t pid)
-{
-	pid_t *pids = NULL;
-	size_t count = 0;
-	bool found = false;
-	struct hp_err err = {0};
-
-	cr_assert(eq(int, target_find_pythons(&pids, &count, &err), 0), "%s", err.text);
-	for (size_t i = 0; i < count; i++)
-		found = found || pids[i] == pid;
-	free(pids);
-	return found;
-}
-
-/* Two Pythons with a library; skips the test when there are none. */
-static void two_libraries(char first[600], char second[600])
-{
-	struct interpreter all[32];
-	size_t count = interpreters_find(all, 32), found = 0;
-	char library[600];
-
-	for (size_t i = 0; i < count && found < 2; i++) {
-		if (all[i].major != 3 || all[i].minor < 7 ||
-		    !interpreter_library(library, sizeof(library), &all[i]))
-			continue;
-		if (found == 1 && !strcmp(library, first))
-			continue;
-		strcpy(found ? second : first, library);
-		found++;
-	}
-	if (found < 2)
-		cr_skip("fewer than two CPythons with a shared library are installed");
-}
-
-/* PYTHONHOME, so that the host finds the standard library of the one that it starts. */
-static struct victim spawn_embedding(const char *first, const char *second, const char *started)
-{
-	const char *argv[] = {EMBED_VICTIM, first, second, NULL};
-	const char *lib = strstr(started, "/lib/libpython");
-	char home[700], line[16];
-	const char *environment[] = {home, NULL};
-
-	snprintf(home, sizeof(home), "PYTHONHOME=%.*s", (int)(lib - started), started);
-	struct victim victim = victim_spawn(argv, environment);
-	victim_read_line(&victim, line, sizeof(line));
-	cr_assert(eq(str, line, "up"));
-	return victim;
-}
-
-Test(target, a_private_python_in_another_program_is_found)
-{
-	char first[600], second[600], started[601];
-	struct target target;
-	struct hp_err err = {0};
-
-	two_libraries(first, second);
-	snprintf(started, sizeof(started), "+%s", first);
-	struct victim victim = spawn_embedding(started, NULL, first);
-	cr_assert(eq(int, describe(&target, &victim, &err), 0), "%s", err.text);
-	cr_assert(eq(str, target.python.module->path, first));
-	cr_assert(ne(u64, target_symbol(&target, "PyGILState_Ensure").v, 0));
-	cr_assert(is_listed(victim.pid));
-	target_fini(&target);
-	victim_end(&victim);
-}
-
-Test(target, of_two_pythons_the_started_one_is_taken)
-{
-	char first[600], second[600], started[601];
-	struct target target;
-	struct hp_err err = {0};
-
-	two_libraries(first, second);
-	for (int round = 0; round < 2; round++) {
-		const char *live = round ? second : first, *idle = round ? first : second;
-
-		snprintf(started, sizeof(started), "+%s", live);
-		struct victim victim = round ? spawn_embedding(idle, started, live)
-					     : spawn_embedding(started, idle, live);
-		cr_assert(eq(int, describe(&target, &victim, &err), 0), "%s", err.text);
-		cr_assert(eq(str, target.python.module->path, live));
-		const struct module *home =
-			target_module_at(&target, target_symbol(&target, "PyGILState_Ensure"));
-		cr_assert(eq(ptr, home, target.python.module));
-		target_fini(&target);
-		victim_end(&victim);
-	}
-}
-
-Test(target, a_python_that_has_not_started_is_refused)
-{
-	char first[600], second[600];
-	struct target target;
-	struct hp_err err = {0};
-
-	two_libraries(first, second);
-	struct victim victim = spawn_embedding(first, second, first);
-	cr_assert(eq(int, describe(&target, &victim, &err), -1));
-	cr_assert(eq(int, err.kind, HP_NOT_PYTHON));
-	cr_assert(ne(ptr, strstr(err.text, "has not started yet"), NULL), "%s", err.text);
-	victim_end(&victim);
-}
-
-/* A global of __main__ is cleared when the interpreter is already marked as finalizing. */
-static const char never_finish[] = "import os, sys, time\n"
-				   "class Last:\n"
-				   "    def __del__(self, write=os.write, sleep=time.sleep):\n"
-				   "        write(1, b'fin\\n')\n"
-				   "        sleep(1000)\n"
-				   "last = Last()\n";
-
-Test(target, a_python_that_shuts_down_is_refused, .timeout = 120)
-{
-	struct interpreter all[32];
-	size_t count = interpreters_find(all, 32), tried = 0;
-
-	for (size_t i = 0; i < count; i++) {
-		struct target target;
-		struct hp_err err = {0};
-		char line[16];
-
-		if (all[i].major != 3 || all[i].minor < 7 || all[i].minor > 13)
-			continue;
-		struct victim victim = spawn_python(all[i].path, never_finish);
-		victim_read_line(&victim, line, sizeof(line));
-		cr_assert(eq(int, describe(&target, &victim, &err), -1), "%s", all[i].path);
-		cr_assert(eq(int, err.kind, HP_FINALIZING), "%s: %s", all[i].path, err.text);
-		victim_end(&victim);
-		tried++;
-	}
-	cr_assert(gt(sz, tried, 0));
-}
-
-Test(target, a_preloaded_malloc_is_known)
-{
-	struct interpreter all[32];
-	size_t count = interpreters_find(all, 32), tried = 0;
-	const char *environment[] = {"LD_PRELOAD=" OWN_MALLOC, NULL};
-
-	for (size_t i = 0; i < count; i++) {
-		const char *argv[] = {all[i].path, "-c", tell_all, NULL};
-		struct target target;
-		struct hp_err err = {0};
-		char line[128];
-
-		if (all[i].major != 3 || all[i].minor < 7 || all[i].minor > 13)
-			continue;
-		struct victim victim = victim_spawn(argv, environment);
-		victim_read_line(&victim, line, sizeof(line));
-		cr_assert(eq(int, describe(&target, &victim, &err), 0), "%s", err.text);
-		cr_assert(eq(str, target.libc.malloc_module->path, OWN_MALLOC), "%s",
-			  all[i].path);
-		cr_assert(target.libc.malloc_module->loaded);
-		target_fini(&target);
-		victim_end(&victim);
-		tried++;
-	}
-	cr_assert(gt(sz, tried, 0));
-}
-
-Test(target, a_program_that_is_only_called_python_is_told_so)
-{
-	char folder[] = "/tmp/test_target_XXXXXX", path[64];
-	const char *argv[] = {path, "1000", NULL};
-	struct target target;
-	struct hp_err err = {0};
-
-	cr_assert(ne(ptr, mkdtemp(folder), NULL));
-	snprintf(path, sizeof(path), "%s/python3.12", folder);
-	copy_file("/bin/sleep", path);
-	struct victim victim = victim_spawn(argv, NULL);
-	victim_await_state(&victim, "S");
-	cr_assert(eq(int, describe(&target, &victim, &err), -1));
-	cr_assert(eq(int, err.kind, HP_UNSUPPORTED));
-	cr_assert(ne(ptr, strstr(err.text, "exports no functions"), NULL), "%s", err.text);
-	victim_end(&victim);
-	unlink(path);
-	rmdir(folder);
-}
-
 Test(target, exec_is_noticed)
 {
-	struct victim victim = spawn_python(
+	struct victim victim = victim_python(
 		interpreter_any().path,
 		"import os, sys; print('up'); sys.stdout.flush(); sys.stdin.readline()\n"
 		"os.execv('/bin/sleep', ['sleep', '1000'])");
@@ -530,7 +303,7 @@ Test(target, exec_is_noticed)
 
 Test(target, an_ended_process_is_not_alive)
 {
-	struct victim victim = spawn_python(interpreter_any().path, tell_all);
+	struct victim victim = victim_python(interpreter_any().path, tell_all);
 	struct target target;
 	struct hp_err err = {0};
 	char line[128], byte;
@@ -547,7 +320,7 @@ Test(target, an_ended_process_is_not_alive)
 
 Test(target, reading_what_is_not_mapped_fails)
 {
-	struct victim victim = spawn_python(interpreter_any().path, tell_all);
+	struct victim victim = victim_python(interpreter_any().path, tell_all);
 	struct target target;
 	struct hp_err err = {0};
 	char line[128];
@@ -568,21 +341,4 @@ Test(target, reading_what_is_not_mapped_fails)
 		   -1));
 	target_fini(&target);
 	victim_end(&victim);
-}
-
-Test(target, running_pythons_are_listed_and_others_not)
-{
-	const char *sleep_argv[] = {"/bin/sleep", "1000", NULL};
-	struct victim sleeper = victim_spawn(sleep_argv, NULL);
-	struct victim python = spawn_python(interpreter_any().path, tell_all);
-	char line[128];
-
-	victim_read_line(&python, line, sizeof(line));
-	victim_await_state(&sleeper, "S");
-	cr_assert(is_listed(python.pid));
-	cr_assert(not(is_listed(sleeper.pid)));
-	pid_t ended = python.pid;
-	victim_end(&python);
-	cr_assert(not(is_listed(ended)));
-	victim_end(&sleeper);
 }

@@ -45,6 +45,13 @@ struct victim victim_spawn(const char *const *argv, const char *const *environme
 	return (struct victim){pid, in[1], out[0]};
 }
 
+struct victim victim_python(const char *path, const char *code)
+{
+	const char *argv[] = {path, "-c", code, NULL};
+
+	return victim_spawn(argv, NULL);
+}
+
 struct victim victim_fork(void (*body)(void *), void *argument)
 {
 	pid_t parent = getpid(), pid = fork();
@@ -86,6 +93,21 @@ void victim_end(struct victim *victim)
 	if (victim->output >= 0)
 		close(victim->output);
 	*victim = (struct victim){0, -1, -1};
+}
+
+void copy_file(const char *from, const char *to)
+{
+	int in = open(from, O_RDONLY | O_CLOEXEC);
+	int out = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
+	char buffer[65536];
+	ssize_t got;
+
+	cr_assert(ge(int, in, 0));
+	cr_assert(ge(int, out, 0), "%s", to);
+	while ((got = read(in, buffer, sizeof(buffer))) > 0)
+		cr_assert(eq(int, (int)write(out, buffer, (size_t)got), (int)got));
+	close(in);
+	close(out);
 }
 
 static char state_of(pid_t pid)

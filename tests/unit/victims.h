@@ -16,6 +16,8 @@ struct victim {
 
 /* Run argv[0] (a path) with pipes. environment may be NULL: as ours. */
 struct victim victim_spawn(const char *const *argv, const char *const *environment);
+/* Run an interpreter with -c. */
+struct victim victim_python(const char *path, const char *code);
 /* Fork; the child runs body(argument) and then waits for ever. */
 struct victim victim_fork(void (*body)(void *), void *argument);
 /* One line of its output, without the newline; fails the test when none comes. */
@@ -25,6 +27,9 @@ void victim_end(struct victim *victim);
 /* Wait until /proc says that its state is one of `states`; fails the test after some seconds.
  */
 void victim_await_state(const struct victim *victim, const char *states);
+
+/* An executable copy of a file; fails the test when it cannot be made. */
+void copy_file(const char *from, const char *to);
 
 /* Real paths of the CPythons on this machine: those in PATH, and in pyenv's folder. */
 struct interpreter {
