@@ -108,6 +108,18 @@ static int has_import(PyObject *body, const struct module *importer,
 	return 0;
 }
 
+/* Most sources do not even mention the module: those need not be parsed. */
+static int mentions(PyObject *source, PyObject *module_name)
+{
+	const char *text = PyUnicode_AsUTF8(module_name), *leaf = text;
+
+	for (; text && *text; text++)
+		if (*text == '.')
+			leaf = text + 1;
+	_cleanup_py_ PyObject *needle = leaf ? PyBytes_FromString(leaf) : NULL;
+	return needle && PySequence_Contains(source, needle) == 1;
+}
+
 static int source_imports(struct plan *p, struct module *importer,
 			  const struct replaced_name *r, PyObject *bound)
 {
@@ -119,7 +131,7 @@ static int source_imports(struct plan *p, struct module *importer,
 		return 0;
 	importer->file = file;
 	quiet = source_quiet(p->job);
-	if (!source_compile(p->job, importer)) {
+	if (!source_read(p->job, importer) && mentions(importer->source, r->module->name)) {
 		_cleanup_py_ PyObject *tree = source_tree(p->job, importer);
 		_cleanup_py_ PyObject *body =
 			tree ? PyObject_GetAttrString(tree, "body") : NULL;
@@ -127,9 +139,7 @@ static int source_imports(struct plan *p, struct module *importer,
 	}
 	PyErr_Clear();
 	source_loud(p->job, quiet);
-	Py_DecRef(importer->source);
-	Py_DecRef(importer->code);
-	importer->source = importer->code = NULL;
+	Py_DecRef(py_take(&importer->source));
 	return found;
 }
 

@@ -98,6 +98,8 @@ Py_ssize_t PyUnicode_Tailmatch(PyObject *text, PyObject *part, Py_ssize_t start,
 			       int direction);
 PyObject *PyUnicode_EncodeFSDefault(PyObject *text);
 PyObject *PyUnicode_Concat(PyObject *a, PyObject *b);
+int PySequence_Contains(PyObject *o, PyObject *value);
+PyObject *PyBytes_FromString(const char *text);
 PyObject *PyBytes_FromStringAndSize(const char *bytes, Py_ssize_t size);
 int PyBytes_AsStringAndSize(PyObject *bytes, char **out, Py_ssize_t *size_out);
 PyObject *PyLong_FromLong(long value);

@@ -10,6 +10,7 @@
 #include "payload/file.h"
 #include "payload/freestanding.h"
 #include "payload/home.h"
+#include "payload/infer.h"
 #include "payload/source.h"
 #include "payload/walk.h"
 
@@ -104,84 +105,6 @@ static PyObject *code_in_pyc(struct job *job, const struct module *module)
 	return NULL;
 }
 
-/* Does an assignment of a literal in the new source disagree with the live value? Names that
- * are bound more than once, or rebound by a function, say nothing. */
-static int is_literal_different(struct job *job, const struct module *module, PyObject *node)
-{
-	_cleanup_py_ PyObject *targets = PyObject_GetAttrString(node, "targets");
-	_cleanup_py_ PyObject *value = targets ? PyObject_GetAttrString(node, "value") : NULL;
-	_cleanup_py_ PyObject *literal = value ? PyObject_GetAttrString(value, "value") : NULL;
-
-	PyErr_Clear();
-	if (!literal || PyList_Size(targets) != 1 ||
-	    !(py_is(literal, job->world.str) || py_is(literal, job->world.bytes) ||
-	      py_is(literal, job->world.integer) || py_is(literal, job->world.real) ||
-	      py_is(literal, job->world.boolean) || literal == job->world.none))
-		return 0;
-	_cleanup_py_ PyObject *name = PyObject_GetAttrString(PyList_GetItem(targets, 0), "id");
-	PyErr_Clear();
-	PyObject *live = name ? PyDict_GetItem(module->live, name) : NULL;
-	if (!live)
-		return name != NULL;
-	if (py_type(live) != py_type(literal))
-		return 1;
-	return PyObject_RichCompareBool(live, literal, PY_EQ) == 0;
-}
-
-static int are_literals_different(struct job *job, const struct module *module)
-{
-	_cleanup_py_ PyObject *tree = source_tree(job, module);
-	_cleanup_py_ PyObject *body = tree ? PyObject_GetAttrString(tree, "body") : NULL;
-	int different = 0;
-
-	for (Py_ssize_t i = 0; body && !different && i < PyList_Size(body); i++)
-		different = is_literal_different(job, module, PyList_GetItem(body, i));
-	PyErr_Clear();
-	return different;
-}
-
-/* Is a name that the new body binds missing among the live ones? */
-static int is_name_missing(struct job *job, PyObject *code, PyObject *names)
-{
-	_cleanup_py_ PyObject *stored = PySet_New(NULL);
-	_cleanup_py_ PyObject *list = NULL;
-
-	if (!stored || code_stored_names(&job->world, code, stored))
-		return -1;
-	list = PySequence_List(stored);
-	for (Py_ssize_t i = 0; list && i < PyList_Size(list); i++)
-		if (!PyDict_GetItem(names, PyList_GetItem(list, i)))
-			return 1;
-	return list ? 0 : -1;
-}
-
-/* Nothing but the live objects to go by. */
-static int infer(struct job *job, struct module *module, PyObject *functions)
-{
-	_cleanup_py_ PyObject *values = PyDict_Values(module->live);
-	Py_ssize_t agreeing = count_agreeing(&job->world, module->code, functions);
-
-	module->is_changed = 1;
-	if (!values)
-		return -1;
-	if (agreeing < 0 || is_name_missing(job, module->code, module->live) ||
-	    are_literals_different(job, module))
-		return 0;
-	for (Py_ssize_t i = 0; i < PyList_Size(values); i++) {
-		PyObject *class = PyList_GetItem(values, i);
-		if (!walk_is_class_of(&job->world, class, module->name))
-			continue;
-		_cleanup_py_ PyObject *qualname = PyObject_GetAttrString(class, "__qualname__");
-		_cleanup_py_ PyObject *body =
-			qualname ? code_find(&job->world, module->code, qualname) : NULL;
-		_cleanup_py_ PyObject *names = world_type_dict(&job->world, class);
-		if (!names || (body && is_name_missing(job, body, names)))
-			return names ? 0 : -1;
-	}
-	module->is_changed = 0;
-	return 0;
-}
-
 /* The old module code when it can be had, and checked against the live functions. */
 static PyObject *find_old_code(struct job *job, const struct module *module,
 			       PyObject *functions)
@@ -211,11 +134,12 @@ int running_compare(struct job *job, struct module *module)
 		return -1;
 	module->old_code = find_old_code(job, module, functions);
 	if (!module->old_code)
-		return infer(job, module, functions);
+		return infer_change(job, module,
+				    count_agreeing(&job->world, module->code, functions) >= 0);
 	int same = code_is_same(&job->world, module->old_code, module->code);
 	/* Another process may have compiled the new source into the .pyc. Functions would have
 	 * told; constants alone have to be looked at. */
-	if (same == 1 && !PyList_Size(functions) && are_literals_different(job, module)) {
+	if (same == 1 && !PyList_Size(functions) && infer_from_literals(job, module)) {
 		Py_DecRef(py_take(&module->old_code));
 		same = 0;
 	}

@@ -40,47 +40,54 @@ static PyObject *compile(const struct world *w, PyObject *source, PyObject *file
 	return function && args ? PyObject_CallObject(function, args) : NULL;
 }
 
-static int compile_plain(struct job *job, struct module *module)
-{
-	module->source = file_read(module->file);
-	if (!module->source) {
-		PyObject *os_error = PyDict_GetItemString(job->world.builtins, "OSError");
-		PyErr_Format(os_error, "cannot read %U", module->file);
-		return -1;
-	}
-	module->code = compile(&job->world, module->source, module->file, 0);
-	return module->code ? 0 : -1;
-}
-
-static int compile_by_loader(struct module *module, PyObject *loader)
+/* The loader's own way to the bytes, when it has one; 1 when it has not. */
+static int read_by_loader(struct module *module, PyObject *loader)
 {
 	_cleanup_py_ PyObject *get = PyObject_GetAttrString(loader, "get_data");
-	_cleanup_py_ PyObject *compiler =
-		get ? PyObject_GetAttrString(loader, "source_to_code") : NULL;
 
-	if (!compiler) {
+	if (!get) {
 		PyErr_Clear();
 		return 1;
 	}
 	module->source = py_call(get, module->file);
-	module->code = module->source ? py_call(compiler, module->source, module->file) : NULL;
-	return module->code ? 0 : -1;
+	return module->source ? 0 : -1;
 }
 
-int source_compile(struct job *job, struct module *module)
+static int read_file(struct job *job, struct module *module)
+{
+	module->source = file_read(module->file);
+	if (module->source)
+		return 0;
+	PyObject *os_error = PyDict_GetItemString(job->world.builtins, "OSError");
+	PyErr_Format(os_error, "cannot read %U", module->file);
+	return -1;
+}
+
+int source_read(struct job *job, struct module *module)
 {
 	_cleanup_py_ PyObject *loader = loader_of(&job->world, module);
 	int status = 1;
 
 	if (!is_plain_loader(&job->world, loader))
-		status = compile_by_loader(module, loader);
-	if (status == 1)
-		status = compile_plain(job, module);
-	if (!status && !py_is(module->code, job->world.code)) {
-		PyErr_SetString(job->world.error, "the loader made no code");
+		status = read_by_loader(module, loader);
+	return status == 1 ? read_file(job, module) : status;
+}
+
+int source_compile(struct job *job, struct module *module)
+{
+	_cleanup_py_ PyObject *loader = loader_of(&job->world, module);
+	_cleanup_py_ PyObject *compiler = NULL;
+
+	if (source_read(job, module))
 		return -1;
-	}
-	return status;
+	if (!is_plain_loader(&job->world, loader))
+		compiler = PyObject_GetAttrString(loader, "source_to_code");
+	PyErr_Clear();
+	module->code = compiler ? py_call(compiler, module->source, module->file)
+				: compile(&job->world, module->source, module->file, 0);
+	if (module->code && !py_is(module->code, job->world.code))
+		PyErr_SetString(job->world.error, "the loader made no code");
+	return module->code && py_is(module->code, job->world.code) ? 0 : -1;
 }
 
 PyObject *source_tree(struct job *job, const struct module *module)

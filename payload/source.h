@@ -7,6 +7,9 @@
 
 #include "payload/job.h"
 
+/* Fills module->source through the module's own loader. -1 with an exception. */
+int source_read(struct job *job, struct module *module);
+
 /* Fills module->source and module->code through the module's own loader. -1 with an exception
  * of the new source's (SyntaxError, decoding, reading). */
 int source_compile(struct job *job, struct module *module);

@@ -15,62 +15,23 @@
  */
 #include "payload/freestanding.h"
 #include "payload/source.h"
+#include "payload/tree.h"
 
 struct judge {
 	const struct world *world;
 	PyObject *live;
 };
 
-static int node_is(PyObject *node, const char *const *names)
+static int is_call(PyObject *node, void *unused)
 {
-	_cleanup_py_ PyObject *name = PyObject_GetAttrString(py_type(node), "__name__");
-	const char *text = name ? PyUnicode_AsUTF8(name) : NULL;
-
-	for (; text && *names; names++)
-		if (text_equal(text, *names))
-			return 1;
-	PyErr_Clear();
-	return 0;
+	(void)unused;
+	return TREE_IS(node, "Call", "Await", "Yield", "YieldFrom");
 }
 
-#define NODE_IS(node, ...) node_is(node, (const char *const[]){__VA_ARGS__, NULL})
-
-/* 1 when `found` says so of the node or of any below it; functions' bodies do not run now. */
-static int any_node(const struct judge *judge, PyObject *node, int (*found)(PyObject *node))
+static int is_dunder_name(PyObject *node, void *unused)
 {
-	if (py_is(node, judge->world->list)) {
-		for (Py_ssize_t i = 0; i < PyList_Size(node); i++)
-			if (any_node(judge, PyList_GetItem(node, i), found))
-				return 1;
-		return 0;
-	}
-	_cleanup_py_ PyObject *fields = PyObject_GetAttrString(py_type(node), "_fields");
-	if (!fields) {
-		PyErr_Clear();
-		return 0;
-	}
-	if (found(node))
-		return 1;
-	if (NODE_IS(node, "Lambda"))
-		return 0;
-	for (Py_ssize_t i = 0; i < PyTuple_Size(fields); i++) {
-		_cleanup_py_ PyObject *child =
-			PyObject_GetAttr(node, PyTuple_GetItem(fields, i));
-		PyErr_Clear();
-		if (child && any_node(judge, child, found))
-			return 1;
-	}
-	return 0;
-}
-
-static int is_call(PyObject *node)
-{
-	return NODE_IS(node, "Call", "Await", "Yield", "YieldFrom");
-}
-
-static int is_dunder_name(PyObject *node)
-{
-	if (!NODE_IS(node, "Name"))
+	(void)unused;
+	if (!TREE_IS(node, "Name"))
 		return 0;
 	_cleanup_py_ PyObject *id = PyObject_GetAttrString(node, "id");
 	return id && !PyUnicode_CompareWithASCIIString(id, "__name__");
@@ -78,7 +39,7 @@ static int is_dunder_name(PyObject *node)
 
 static int is_missing(const struct judge *judge, PyObject *target)
 {
-	if (!NODE_IS(target, "Name"))
+	if (!TREE_IS(target, "Name"))
 		return 0;
 	_cleanup_py_ PyObject *id = PyObject_GetAttrString(target, "id");
 	return id && !PyDict_GetItem(judge->live, id);
@@ -92,7 +53,8 @@ static int may_assign(const struct judge *judge, PyObject *node)
 	_cleanup_py_ PyObject *targets =
 		target ? NULL : PyObject_GetAttrString(node, "targets");
 
-	if (!value || value == judge->world->none || !any_node(judge, value, is_call))
+	if (!value || value == judge->world->none ||
+	    !tree_any(judge->world, value, is_call, NULL))
 		return 1;
 	if (target)
 		return is_missing(judge, target);
@@ -121,7 +83,7 @@ static int may_compound_run(const struct judge *judge, PyObject *node)
 	_cleanup_py_ PyObject *test = PyObject_GetAttrString(node, "test");
 
 	PyErr_Clear();
-	if (test && any_node(judge, test, is_dunder_name))
+	if (test && tree_any(judge->world, test, is_dunder_name, NULL))
 		return 0;
 	return may_all_run(judge, node, "body") && may_all_run(judge, node, "orelse") &&
 	       may_all_run(judge, node, "finalbody") && may_all_run(judge, node, "handlers");
@@ -129,12 +91,12 @@ static int may_compound_run(const struct judge *judge, PyObject *node)
 
 static int may_run(const struct judge *judge, PyObject *node)
 {
-	if (NODE_IS(node, "Import", "ImportFrom", "FunctionDef", "AsyncFunctionDef", "ClassDef",
+	if (TREE_IS(node, "Import", "ImportFrom", "FunctionDef", "AsyncFunctionDef", "ClassDef",
 		    "TypeAlias", "Pass"))
 		return 1;
-	if (NODE_IS(node, "Assign", "AnnAssign"))
+	if (TREE_IS(node, "Assign", "AnnAssign"))
 		return may_assign(judge, node);
-	if (NODE_IS(node, "If", "Try", "TryStar", "ExceptHandler"))
+	if (TREE_IS(node, "If", "Try", "TryStar", "ExceptHandler"))
 		return may_compound_run(judge, node);
 	return 0;
 }
@@ -142,10 +104,10 @@ static int may_run(const struct judge *judge, PyObject *node)
 static int is_docstring(PyObject *node)
 {
 	_cleanup_py_ PyObject *value =
-		NODE_IS(node, "Expr") ? PyObject_GetAttrString(node, "value") : NULL;
+		TREE_IS(node, "Expr") ? PyObject_GetAttrString(node, "value") : NULL;
 
 	PyErr_Clear();
-	return value && NODE_IS(value, "Str", "Constant");
+	return value && TREE_IS(value, "Str", "Constant");
 }
 
 int source_choose_statements(struct job *job, struct module *module)
