@@ -3,6 +3,7 @@
  * All processes with a Python. Quick rather than deep: names of files decide, no ELF file is
  * read.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,16 +23,14 @@ static bool maps_have_python(int procfd)
 	return strstr(text, "/libpython") || strstr(text, "/libpypy");
 }
 
-/* Another user's process shows no more than its name. */
+/* Another user's process shows no more than its name and state. */
 static bool is_named_python(int procfd)
 {
-	_cleanup_free_ char *text = NULL;
+	struct proc_status status;
 	struct hp_err ignored;
-	size_t len;
 
-	if (procfs_read(&text, &len, procfd, "comm", &ignored) < 0)
-		return false;
-	return python_is_name(text);
+	return proc_status_read(&status, procfd, "status", &ignored) == 0 &&
+	       status.state != 'Z' && python_is_name(status.name);
 }
 
 static bool has_python(pid_t pid)
@@ -44,9 +43,8 @@ static bool has_python(pid_t pid)
 	if (procfs_open(&procfd, pid, &ignored) < 0)
 		return false;
 	len = readlinkat(procfd, "exe", exe, sizeof(exe) - 1);
-	if (len < 0) /* a kernel thread or a zombie; or one that we may not look into */
-		return faccessat(procfd, "exe", F_OK, AT_SYMLINK_NOFOLLOW) == 0 &&
-		       is_named_python(procfd);
+	if (len < 0) /* a kernel thread or a zombie has none (ENOENT) */
+		return errno == EACCES && is_named_python(procfd);
 	exe[len] = '\0';
 	return python_is_name(exe) || maps_have_python(procfd);
 }

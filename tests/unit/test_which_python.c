@@ -2,6 +2,7 @@
  *
  * Which Python a process runs, among what it has mapped; and which processes have one.
  */
+#include <elf.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include "inject/target/parts.h"
 #include "inject/target/target.h"
 #include "victims.h"
 
@@ -239,4 +241,68 @@ Test(which_python, running_pythons_are_listed_and_others_not)
 	victim_end(&python);
 	cr_assert(not(is_listed(ended)));
 	victim_end(&sleeper);
+}
+
+/* The judgement alone, of descriptions that no process here could give. */
+static struct hp_err judge(const struct python_info *python, const char *path, uint16_t machine,
+			   uint8_t elf_class)
+{
+	struct module module = {
+		.path = path,
+		.image = {.machine = machine, .elf_class = elf_class},
+	};
+	struct target target = {.pid = 4711, .python = *python, .executable = &module};
+	struct hp_err err = {0};
+
+	if (python_check(&target, &err) == 0)
+		cr_assert(eq(int, err.kind, HP_OK));
+	return err;
+}
+
+Test(which_python, each_unsupported_one_has_its_own_sentence)
+{
+	static const struct {
+		enum python_kind kind;
+		uint8_t major, minor;
+		uint16_t machine;
+		uint8_t elf_class;
+		const char *says;
+	} cases[] = {
+		{PYTHON_PYPY, 0, 0, EM_X86_64, ELFCLASS64, "runs PyPy"},
+		{PYTHON_GRAALPY, 0, 0, EM_X86_64, ELFCLASS64, "runs GraalPy"},
+		{PYTHON_CPYTHON2, 2, 7, EM_X86_64, ELFCLASS64, "runs Python 2"},
+		{PYTHON_CPYTHON, 3, 14, EM_X86_64, ELFCLASS64, "runs CPython 3.14"},
+		{PYTHON_CPYTHON, 3, 5, EM_X86_64, ELFCLASS64, "runs CPython 3.5"},
+		{PYTHON_CPYTHON, 0, 0, EM_X86_64, ELFCLASS64, "unknown version"},
+		{PYTHON_CPYTHON, 3, 12, EM_386, ELFCLASS32, "a 32-bit program"},
+		{PYTHON_NONE, 0, 0, EM_386, ELFCLASS32, "a 32-bit program"},
+		{PYTHON_NONE, 0, 0, EM_AARCH64, ELFCLASS64, "another machine"},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct python_info python = {
+			.kind = cases[i].kind,
+			.major = cases[i].major,
+			.minor = cases[i].minor,
+			.initialized = true,
+		};
+		snprintf(python.version, sizeof(python.version), "%u.%u", cases[i].major,
+			 cases[i].minor);
+		struct hp_err err = judge(&python, "/x", cases[i].machine, cases[i].elf_class);
+		cr_assert(eq(int, err.kind, HP_UNSUPPORTED), "%s", cases[i].says);
+		cr_assert(ne(ptr, strstr(err.text, cases[i].says), NULL), "%s", err.text);
+	}
+}
+
+Test(which_python, each_supported_version_passes)
+{
+	for (uint8_t minor = 6; minor <= 13; minor++) {
+		struct python_info python = {.kind = PYTHON_CPYTHON,
+					     .major = 3,
+					     .minor = minor,
+					     .initialized = true};
+
+		cr_assert(eq(int, judge(&python, "/x", EM_X86_64, ELFCLASS64).kind, HP_OK),
+			  "3.%u", minor);
+	}
 }
