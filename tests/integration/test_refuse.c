@@ -3,6 +3,7 @@
  * What cannot be served: one clear sentence, its own exit status, and nothing happens to
  * anyone.
  */
+#include <libgen.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include "inject/base/cleanup.h"
 #include "inject/base/err.h"
 #include "tests/integration/pytarget.h"
 #include "tests/integration/snapshot.h"
@@ -127,17 +129,21 @@ Test(refuse, python_3_6_without_a_gil, .fini = stop)
 
 Test(refuse, another_users_process, .fini = stop)
 {
-	char copy[512], number[16];
+	char command[2000], copy[512], number[16];
+	_cleanup_free_ char *path = strdup(pyhotpatch_path());
+	const char *folder = dirname(path);
 
 	if (geteuid() != 0)
 		cr_skip_test("only root can become somebody else");
 	start_idle();
+	/* A copy that nobody may reach, laid out as in the build folder. */
 	chmod(target.dir, 0711);
-	snprintf(copy, sizeof(copy), "%s/pyhotpatch", target.dir);
-	run_command(
-		&run,
-		(const char *const[]){"install", "-m", "755", pyhotpatch_path(), copy, NULL},
-		5000);
+	snprintf(copy, sizeof(copy), "%s/src/pyhotpatch", target.dir);
+	snprintf(command, sizeof(command),
+		 "install -D -m 755 '%s' '%s' && install -D -m 644 '%s/../payload/payload.so' "
+		 "'%s/payload/payload.so'",
+		 pyhotpatch_path(), copy, folder, target.dir);
+	run_command(&run, (const char *const[]){"sh", "-c", command, NULL}, 5000);
 	cr_assert(eq(int, run.status, 0), "%s", run.err);
 	pytarget_edit(&target);
 	snprintf(number, sizeof(number), "%d", target.pid);
