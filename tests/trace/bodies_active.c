@@ -90,7 +90,7 @@ static void storm_dlopen(struct victim_shared *shared)
 		if (handle)
 			dlclose(handle);
 		shared->inside = 0;
-		own_work(20000);
+		own_work(400000);
 		shared->rounds += handle != NULL;
 	}
 }
