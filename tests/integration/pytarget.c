@@ -24,6 +24,8 @@
 
 #define LINE_TIMEOUT_NS (60 * INT64_C(1000000000))
 
+bool pytarget_writes_bytecode = true;
+
 static void read_text(char *out, size_t size, const char *dir, const char *name)
 {
 	char path[512];
@@ -127,8 +129,10 @@ static void become_python(const struct pytarget *target, const int *in, const in
 	dup2(in[0], 0);
 	dup2(out[1], 1);
 	dup2(open("stderr", O_WRONLY | O_CREAT | O_APPEND, 0600), 2);
-	/* A service compiles to __pycache__, as most do. */
-	unsetenv("PYTHONDONTWRITEBYTECODE");
+	if (pytarget_writes_bytecode)
+		unsetenv("PYTHONDONTWRITEBYTECODE");
+	else
+		setenv("PYTHONDONTWRITEBYTECODE", "1", 1);
 	closefrom(3);
 	execv(argv[0], (char **)(uintptr_t)argv);
 	_exit(127);

@@ -33,6 +33,9 @@ struct round {
 	char text[256];
 };
 
+/* Whether the targets started from now on compile to __pycache__, as most do (the default). */
+extern bool pytarget_writes_bytecode;
+
 /* Start `python SCRIPT MODE SECONDS` and wait for its first line. Failing ends the test. */
 void pytarget_start(struct pytarget *out, const struct interpreter *interpreter,
 		    const char *script, const char *mode, const char *seconds);

@@ -124,3 +124,30 @@ ParameterizedTest(struct case_param *param, idle, nothing_changed, .fini = stop,
 	pytarget_fresh(&target, &round);
 	expect_version(&target, &round, 0);
 }
+
+ParameterizedTestParameters(idle, without_bytecode)
+{
+	return interpreters_params(sleep_mode);
+}
+
+/* Nothing on disk says what the running source was. What is edited is new nonetheless, and what
+ * was not edited (state.py, with its counter) is not run again. */
+ParameterizedTest(struct case_param *param, idle, without_bytecode, .fini = stop,
+		  .timeout = 120)
+{
+	struct round round;
+	struct run run;
+	long reached;
+
+	pytarget_writes_bytecode = false;
+	pytarget_start(&target, &param->interpreter, "idle.py", param->mode, "0.2");
+	pytarget_fresh(&target, &round);
+	reached = round.number;
+	pytarget_edit(&target);
+	run_attach(&run, target.pid);
+	expect_status(&target, &run, 0);
+	cr_assert(strstr(run.out, "state.py") == NULL, "%s", run.out);
+	pytarget_fresh(&target, &round);
+	expect_version(&target, &round, 1);
+	cr_assert(gt(long, round.number, reached), "state was lost: %s", round.text);
+}
