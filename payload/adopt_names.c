@@ -48,6 +48,9 @@ static int bind(struct plan *p, const struct module *m, PyObject *name, PyObject
 	/* A script runs in a copy: what it did not bind anew is the program's to change. */
 	if (m->before && PyDict_GetItem(m->before, name) == PyDict_GetItem(m->fresh, name))
 		return 0;
+	/* A class that migrates is reported as such, and rebound wherever it is. */
+	if (now && plan_stand_in(p, now) == wanted)
+		return plan_write(p, WRITE_ITEM, m->live, name, wanted);
 	report(p, m, name, wanted, now ? WIRE_ACTION_CHANGED : WIRE_ACTION_ADDED);
 	if (plan_write(p, WRITE_ITEM, m->live, name, wanted))
 		return -1;

@@ -46,15 +46,29 @@ static int says_nothing(struct job *job, PyObject *tree, PyObject *name)
 	return tree_any(&job->world, tree, is_rebound, &binding);
 }
 
+/* The value of a constant's node; before 3.8 Num and Str had nodes of their own. */
+static PyObject *literal_of(PyObject *node)
+{
+	static const char *const fields[] = {"value", "n", "s"};
+	PyObject *literal = NULL;
+
+	for (size_t i = 0; !literal && i < sizeof(fields) / sizeof(*fields); i++) {
+		PyErr_Clear();
+		literal = PyObject_GetAttrString(node, fields[i]);
+	}
+	PyErr_Clear();
+	return literal;
+}
+
 /* Does an assignment of a literal in the new source disagree with the live value? */
 static int is_literal_different(struct job *job, const struct module *module, PyObject *tree,
 				PyObject *node)
 {
 	_cleanup_py_ PyObject *targets = PyObject_GetAttrString(node, "targets");
 	_cleanup_py_ PyObject *value = targets ? PyObject_GetAttrString(node, "value") : NULL;
-	_cleanup_py_ PyObject *literal = value ? PyObject_GetAttrString(value, "value") : NULL;
-
 	PyErr_Clear();
+	_cleanup_py_ PyObject *literal = value ? literal_of(value) : NULL;
+
 	if (!literal || PyList_Size(targets) != 1 ||
 	    !(py_is(literal, job->world.str) || py_is(literal, job->world.bytes) ||
 	      py_is(literal, job->world.integer) || py_is(literal, job->world.real) ||

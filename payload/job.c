@@ -81,6 +81,7 @@ static int run_and_apply(struct job *job)
 	int status = migration_init(&migration, job);
 
 	job_phase(job, WIRE_PHASE_SHADOW);
+	job->world.made_garbage = 1;
 	if (!status && (status = shadow_run(&shadow, job)) != 0) {
 		_cleanup_py_ PyObject *text = failure_text(&job->world);
 		job_refuse(job, WIRE_STATUS_SOURCE_ERROR, NULL, text);

@@ -164,6 +164,26 @@ static int link_children(struct shadow *s, const struct world *w)
 	return all ? 0 : -1;
 }
 
+/* Whoever began to be imported first, and imports the others, runs first. A script began before
+ * all. The others sys.modules has in the order in which their imports ended, since 3.8
+ * (importlib._bootstrap._load_unlocked moves a module to the end); before, in that of their
+ * beginning. */
+static int prepare_modules(struct shadow *s, struct job *job)
+{
+	size_t count = job->modules.count;
+	int is_reversed = job->reply.header->python_version >= 0x03080000;
+
+	for (size_t i = 0; i < count; i++)
+		if (job->modules.items[i].is_main && prepare_module(s, &job->modules.items[i]))
+			return -1;
+	for (size_t i = 0; i < count; i++) {
+		struct module *m = &job->modules.items[is_reversed ? count - 1 - i : i];
+		if (!m->is_main && prepare_module(s, m))
+			return -1;
+	}
+	return 0;
+}
+
 static int prepare(struct shadow *s, struct job *job)
 {
 	const struct world *w = &job->world;
@@ -180,9 +200,8 @@ static int prepare(struct shadow *s, struct job *job)
 	    PyDict_SetItemString(s->builtins, "__import__", hook_item(s, "__import__")))
 		return -1;
 	shadows = hook_item(s, "shadows");
-	for (size_t i = 0; i < job->modules.count; i++)
-		if (prepare_module(s, &job->modules.items[i]))
-			return -1;
+	if (prepare_modules(s, job))
+		return -1;
 	if (link_children(s, w))
 		return -1;
 	for (size_t i = 0; i < job->modules.count; i++) {

@@ -164,6 +164,21 @@ static void drop_dummy_thread(struct world *w)
 		PyErr_Clear();
 }
 
+/* Donor classes are cycles; while they live, __subclasses__() shows them. Made with the
+ * collector off, they are all young, so the cheapest collection finds them. A program that runs
+ * without the collector is left alone. */
+static void enable_collector(struct world *w)
+{
+	_cleanup_py_ PyObject *gc = PyImport_ImportModule("gc");
+	_cleanup_py_ PyObject *enabled = gc ? PyObject_CallMethod(gc, "enable", NULL) : NULL;
+
+	if (enabled && w->made_garbage) {
+		PyObject *count = PyObject_CallMethod(gc, "collect", "i", 0);
+		Py_DecRef(count);
+	}
+	PyErr_Clear();
+}
+
 void world_leave(struct world *w)
 {
 	PyObject *kind, *value, *traceback;
@@ -172,12 +187,8 @@ void world_leave(struct world *w)
 		return;
 	PyErr_Fetch(&kind, &value, &traceback);
 	drop_dummy_thread(w);
-	if (w->is_gc_enabled) {
-		PyObject *gc = PyImport_ImportModule("gc");
-		PyObject *done = gc ? PyObject_CallMethod(gc, "enable", NULL) : NULL;
-		Py_DecRef(done);
-		Py_DecRef(gc);
-	}
+	if (w->is_gc_enabled)
+		enable_collector(w);
 	if (w->get_objects)
 		drop_module(w, "gc", w->had_gc);
 	drop_module(w, "_ast", w->had_ast);

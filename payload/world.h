@@ -28,6 +28,7 @@ struct world {
 	PyObject *set_class;    /* object.__dict__['__class__'].__set__ */
 	PyObject *owned;        /* a list that keeps all of the above */
 	unsigned is_gc_enabled : 1, had_gc : 1, had_ast : 1;
+	unsigned made_garbage : 1; /* new module code ran */
 };
 
 /* -1 with an exception set. world_leave is due in either case. */

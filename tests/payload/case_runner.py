@@ -10,7 +10,8 @@ A case is a text of sections, done in order:
     ### attach STATUS [cancel=pending] [late] [module=NAME]...
                          payload_serve on a thread of its own, as the real worker calls it
 
-After `attach` the names `report` (list of Record), `counts`, `state` and `header` say what the
+After `attach` the names `report` (list of Record), `kinds` (a Counter of
+(kind, action)), `final` (the channel's state) and `header` say what the
 payload answered, and texts(kind) the texts of one kind of record. cancel() cancels the channel
 from inside new module code. A failing assertion or an unexpected status fails the case.
 """
@@ -81,7 +82,7 @@ class Runner:
         self.libc = ctypes.CDLL(None)
         self.channel = None
         self.names = {'__name__': 'case', 'cancel': lambda: self.channel.cancel(),
-                      'texts': self.texts}
+                      'texts': self.texts, 'attach': self.attach}
 
     def texts(self, kind):
         return [record.text for record in self.names['report'] if record.kind == kind]
@@ -98,7 +99,7 @@ class Runner:
         assert self.libc.pthread_join(thread, None) == 0
         status, report, header = self.channel.reply()
         final = self.channel.state
-        self.names.update(report=report, header=header, state=final,
+        self.names.update(report=report, header=header, final=final,
                           kinds=collections.Counter((x.kind, x.action) for x in report))
         if expected == 'silent':
             assert final == CANCELLED, final
@@ -178,4 +179,5 @@ def main():
 
 
 if __name__ == '__main__':
-    main()
+    import case_runner  # a case may take __main__ for its own
+    case_runner.main()

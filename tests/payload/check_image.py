@@ -18,10 +18,10 @@ def readelf(*arguments):
 def main():
     loads = re.findall(r'^  LOAD +\S+ \S+ \S+ \S+ (0x\w+) ([R ][W ][E ])', readelf('-l'), re.M)
     kinds = set(re.findall(r'R_X86_64_\w+', readelf('-r')))
-    symbols = [line.split() for line in readelf('--dyn-syms').splitlines() if ': ' in line[:9]]
+    symbols = [line.split() for line in readelf('--dyn-syms').splitlines() if re.match(r' *\d+:', line)]
     undefined = {s[7].split('@')[0] for s in symbols if len(s) > 7 and s[6] == 'UND'}
     exported = {s[7] for s in symbols if len(s) > 7 and s[6] != 'UND'}
-    foreign = {s for s in undefined if not re.match(r'_?Py[A-Z_]|pthread_', s)}
+    foreign = {s for s in undefined if not re.match(r'_?Py[A-Z_]|pthread_|__errno_location$', s)}
     data = {s[7] for s in symbols if len(s) > 7 and s[3] in ('OBJECT', 'TLS')}
     dynamic = readelf('-d')
     checks = [

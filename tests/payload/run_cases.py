@@ -23,7 +23,7 @@ def pythons():
     for pattern in PLACES:
         for path in sorted(glob.glob(pattern)):
             real = os.path.realpath(path)
-            if real in found or path.endswith('-config') or not os.access(path, os.X_OK):
+            if real in found or path.endswith(('-config', 'm')) or not os.access(path, os.X_OK):
                 continue
             try:
                 out = subprocess.run([real, '-S', '-c', PROBE], stdout=subprocess.PIPE, timeout=20,
