@@ -75,6 +75,23 @@ __attribute__((used)) static int worker_main(struct wire_channel *channel)
 	return launcher_has_left(channel);
 }
 
+/* Say that it is done, and wait for the lock that the program outside holds. While that lives
+ * it stops this thread here, at leisure, and puts it back where it was; when it is killed the
+ * kernel gives us the lock, and the thread goes back by itself. Interrupted, the call returns
+ * ERESTARTSYS, which leaves the program's own restart data alone, as a wait with a timeout
+ * would not. */
+static void wait_to_be_fetched(struct wire_channel *channel, int error)
+{
+	struct flock lock = {.l_type = F_RDLCK};
+
+	__atomic_store_n(&channel->launch_error, error, __ATOMIC_RELEASE);
+	sys_futex_wake((const uint32_t *)&channel->launch_error);
+	if (sys_fcntl(channel->memfd, F_OFD_SETLKW, (long)&lock) == 0) {
+		lock.l_type = F_UNLCK;
+		sys_fcntl(channel->memfd, F_OFD_SETLK, (long)&lock);
+	}
+}
+
 /* Called by payload_launch, below. */
 __attribute__((used)) static void launch_main(struct wire_channel *channel)
 {
@@ -92,7 +109,7 @@ __attribute__((used)) static void launch_main(struct wire_channel *channel)
 		pthread_attr_destroy(&attr);
 	}
 	*error_number = saved;
-	__atomic_store_n(&channel->launch_error, error, __ATOMIC_RELEASE);
+	wait_to_be_fetched(channel, error);
 }
 
 /* Both ways out end in a tail jump to libc's "syscall; ret": the last thing that we do is done

@@ -70,8 +70,10 @@ void arch_enter_syscall(struct arch_regs *regs, remote_addr syscall_ret, remote_
 			long nr, const uint64_t args[6]);
 /* What a system call returned, at its exit stop. */
 int64_t arch_syscall_result(const struct arch_regs *regs);
-/* Whether the thread, at a syscall-entry stop, is about to return through the frame. */
-bool arch_at_sigreturn(const struct arch_regs *regs, remote_addr frame);
+/* Whether the thread is on its last steps back into the frame: in the system call at
+ * syscall_ret that ends a call, or in restorer. */
+bool arch_is_returning(const struct arch_regs *regs, remote_addr frame, remote_addr syscall_ret,
+		       remote_addr restorer);
 
 /* For the unwinder. */
 void arch_frame_start(struct frame_start *out, const struct arch_regs *regs);

@@ -284,9 +284,15 @@ int64_t arch_syscall_result(const struct arch_regs *regs)
 	return (int64_t)regs->gp.rax;
 }
 
-bool arch_at_sigreturn(const struct arch_regs *regs, remote_addr frame)
+bool arch_is_returning(const struct arch_regs *regs, remote_addr frame, remote_addr syscall_ret,
+		       remote_addr restorer)
 {
-	return (long)regs->gp.orig_rax == SYS_rt_sigreturn && regs->gp.rsp == frame.v + 8;
+	const uint64_t pc = regs->gp.rip, sp = regs->gp.rsp;
+
+	if (sp == frame.v) /* syscall; ret */
+		return pc >= syscall_ret.v && pc <= syscall_ret.v + 2;
+	/* mov $15, %rax; syscall */
+	return sp == frame.v + 8 && pc >= restorer.v && pc <= restorer.v + 9;
 }
 
 void arch_frame_start(struct frame_start *out, const struct arch_regs *regs)

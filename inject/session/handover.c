@@ -6,11 +6,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "inject/base/cleanup.h"
@@ -24,6 +26,9 @@
 /* How long one step on the hijacked thread may take before it is taken back: far more than a
  * loaded machine's scheduling, far less than a person's patience. */
 #define STEP_NS 500000000ll
+#define LOOK_NS 1000000 /* how often to look whether the launching thread still runs */
+
+#define LAUNCH_UNKNOWN (-1)
 
 static size_t page_up(size_t v)
 {
@@ -139,7 +144,7 @@ static void fill(struct handover *h, const struct target *target, struct span re
 		.version = WIRE_VERSION,
 		.state = WIRE_PENDING,
 		.deadline_ns = deadline.at_ns,
-		.launch_error = -1,
+		.launch_error = LAUNCH_UNKNOWN,
 		.memfd = h->remote_fd,
 		.image_base = h->base.v,
 		.image_size = h->total_size,
@@ -151,19 +156,61 @@ static void fill(struct handover *h, const struct target *target, struct span re
 	};
 }
 
+static int32_t launch_error(const struct handover *h)
+{
+	return __atomic_load_n(&h->channel->launch_error, __ATOMIC_ACQUIRE);
+}
+
+/* The thread runs free until it has launched: then it waits for the lock that we hold. */
+static int await_launch(const struct handover *h, const struct step *step, struct hp_err *err)
+{
+	const struct timespec ts = {.tv_nsec = LOOK_NS};
+	const struct deadline deadline = step_deadline(step->deadline);
+
+	while (launch_error(h) == LAUNCH_UNKNOWN) {
+		if (tracee_check(step->tracee, err) < 0)
+			return -1;
+		if (deadline_passed(deadline))
+			return hp_err_set(err, HP_TIMEOUT, 0,
+					  "thread %d did not start a thread in time",
+					  step->tracee->tid);
+		syscall(SYS_futex, &h->channel->launch_error, FUTEX_WAIT, LAUNCH_UNKNOWN, &ts,
+			NULL, 0);
+	}
+	return 0;
+}
+
+/* It leaves only when the lock is gone, or the descriptor of it, which a program that closes
+ * all that it does not know takes away. Its last step is then told by the kernel itself. */
+static int stop_launcher(const struct handover *h, const struct step *step, struct hp_err *err)
+{
+	if (tracee_take_back(step->tracee, err) < 0)
+		return -1;
+	if (!__atomic_load_n(&h->channel->launcher_left[0], __ATOMIC_ACQUIRE))
+		return 0;
+	return tracee_settle_return(step->tracee, err);
+}
+
 static int launch(struct handover *h, const struct step *step, struct hp_err *err)
 {
-	int32_t error;
+	struct hp_err stop_err;
+	int r;
 
 	h->launched = true; /* from here on it may run, until the opposite is known */
-	if (tracee_call(step->tracee, addr_add(h->base, h->image->entry),
-			h->base.v + h->channel_offset, step_deadline(step->deadline), err) < 0)
+	r = tracee_call(step->tracee, addr_add(h->base, h->image->entry),
+			h->base.v + h->channel_offset, err);
+	if (r == 0)
+		r = await_launch(h, step, err);
+	if (stop_launcher(h, step, &stop_err) < 0 && r == 0) {
+		*err = stop_err;
+		r = -1;
+	}
+	if (r < 0)
 		return hp_err_wrap(err, "start the worker thread");
-	error = __atomic_load_n(&h->channel->launch_error, __ATOMIC_ACQUIRE);
-	if (error == 0)
+	if (launch_error(h) == 0)
 		return 0;
 	h->launched = false;
-	return hp_err_set(err, HP_SYSTEM, error > 0 ? error : 0,
+	return hp_err_set(err, HP_SYSTEM, launch_error(h) > 0 ? launch_error(h) : 0,
 			  "pthread_create in the target");
 }
 
@@ -216,11 +263,10 @@ int handover_run(struct handover *handover, struct tracee *tracee, const struct 
 	return -1;
 }
 
-void handover_abandon(struct handover *handover)
+void handover_released(struct handover *handover)
 {
 	if (handover->channel)
 		__atomic_store_n(&handover->channel->launcher_left[0], 1, __ATOMIC_RELEASE);
-	handover_fini(handover);
 }
 
 void handover_fini(struct handover *handover)

@@ -44,9 +44,9 @@ HP_MUST_CHECK int handover_run(struct handover *handover, struct tracee *tracee,
 			       const struct target *target, struct span request,
 			       struct deadline deadline, struct hp_err *err);
 
-/* After a failed handover_run(), once the thread was released: it executes nothing of ours any
- * more, which a worker that may have been started waits to hear. */
-void handover_abandon(struct handover *handover);
+/* After handover_run(), whatever it returned, and once the thread was restored: it executes
+ * nothing of ours any more, which a worker that may have been started waits to hear. */
+void handover_released(struct handover *handover);
 
 /* Give the local view back and drop the lock. */
 void handover_fini(struct handover *handover);

@@ -128,10 +128,14 @@ static enum attempt try_thread(struct session *session, pid_t tid, struct span r
 	session->result.stops++;
 	handover_init(&session->handover, &session->image, request.len);
 	attempt = use_thread(session, &tracee, request, err);
+	/* The worker is told before the thread goes: were we killed in between the other way
+	 * round, it would wait for a minute. */
+	if (tracee_restore(&tracee, &release_err) == 0)
+		handover_released(&session->handover);
 	r = tracee_release(&tracee, &release_err);
 	session->result.held_ns += clock_now_ns() - began;
-	if (attempt != ATTEMPT_DONE)
-		handover_abandon(&session->handover);
+	if (attempt != ATTEMPT_DONE || r < 0)
+		handover_fini(&session->handover);
 	if (r == 0)
 		return attempt;
 	if (attempt == ATTEMPT_FAILED)

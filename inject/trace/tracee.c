@@ -269,20 +269,39 @@ int tracee_syscall(int64_t *result, struct tracee *tracee, long nr, const uint64
 	return 0;
 }
 
-int tracee_call(struct tracee *tracee, remote_addr fn, uint64_t arg, struct deadline deadline,
-		struct hp_err *err)
+int tracee_call(struct tracee *tracee, remote_addr fn, uint64_t arg, struct hp_err *err)
 {
 	struct arch_regs regs = tracee->regs;
 
 	arch_enter_call(&regs, fn, tracee->frame, arg);
 	if (enter(tracee, &regs, err) < 0)
 		return -1;
-	do {
-		if (run_to_syscall_stop(tracee, deadline, err) < 0 ||
-		    regs_get(tracee, &regs, err) < 0)
-			return -1;
-	} while (tracee->state != TRACEE_SYSCALL_ENTRY ||
-		 !arch_at_sigreturn(&regs, tracee->frame));
+	return resume(tracee, PTRACE_CONT, 0, err);
+}
+
+int tracee_check(struct tracee *tracee, struct hp_err *err)
+{
+	struct hp_err ignored;
+
+	if (tracee_wait(tracee, (struct deadline){0}, &ignored) == TRACEE_VANISHED)
+		return hp_err_set(err, HP_TARGET_DIED, 0, "thread %d ended", tracee->tid);
+	if (tracee->state == TRACEE_SIGNAL_STOP) /* everything but faults is blocked */
+		return hp_err_set(err, HP_INTERNAL, 0, "%s in the call that we made",
+				  strsignal(tracee->signal));
+	if (tracee->state == TRACEE_EVENT_STOP) /* somebody stops the process: after us */
+		return resume(tracee, PTRACE_CONT, 0, err);
+	return 0;
+}
+
+int tracee_settle_return(struct tracee *tracee, struct hp_err *err)
+{
+	const struct libc_info *libc = &tracee->target->libc;
+	struct arch_regs regs;
+
+	if (regs_get(tracee, &regs, err) < 0)
+		return -1;
+	if (!arch_is_returning(&regs, tracee->frame, libc->syscall_ret, libc->restore_rt))
+		tracee->hijacked = false;
 	return 0;
 }
 
@@ -332,8 +351,10 @@ int tracee_take_back(struct tracee *tracee, struct hp_err *err)
 	return 0;
 }
 
-static int restore(struct tracee *tracee, struct hp_err *err)
+int tracee_restore(struct tracee *tracee, struct hp_err *err)
 {
+	if (tracee->state == TRACEE_DETACHED)
+		return 0;
 	if (tracee_take_back(tracee, err) < 0)
 		return -1;
 	if (tracee->state == TRACEE_GONE || !tracee->hijacked)
@@ -343,6 +364,7 @@ static int restore(struct tracee *tracee, struct hp_err *err)
 	if (restore_by_frame_context(tracee, err) < 0 ||
 	    regs_set(tracee, &tracee->regs, err) < 0)
 		return -1;
+	tracee->hijacked = false;
 	return 0;
 }
 
@@ -354,10 +376,8 @@ static void tracee_fini(struct tracee *tracee)
 
 int tracee_release(struct tracee *tracee, struct hp_err *err)
 {
-	int r = 0;
+	int r = tracee_restore(tracee, err);
 
-	if (tracee->state != TRACEE_DETACHED && tracee->state != TRACEE_GONE)
-		r = restore(tracee, err);
 	if (is_stopped(tracee)) {
 		/* A group stop's signal is not ours to deliver again. */
 		int signal = tracee->state == TRACEE_SIGNAL_STOP ? tracee->signal : 0;

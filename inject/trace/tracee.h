@@ -68,15 +68,27 @@ HP_MUST_CHECK int tracee_syscall(int64_t *result, struct tracee *tracee, long nr
 				 const uint64_t args[6], struct deadline deadline,
 				 struct hp_err *err);
 
-/* Call fn(arg) on the hijacked thread and wait until it returns. HP_TIMEOUT when it does not by
- * the deadline: the caller must then tracee_release(), which takes the call back. */
+/* Begin the call fn(arg) on the hijacked thread and let it run. It ends by tracee_take_back().
+ */
 HP_MUST_CHECK int tracee_call(struct tracee *tracee, remote_addr fn, uint64_t arg,
-			      struct deadline deadline, struct hp_err *err);
+			      struct hp_err *err);
 
-/* Stop a call that did not return in time, so that others can be made in its stead. */
+/* Whether a call that was begun still goes on: -1 when it faulted (HP_INTERNAL) or its thread
+ * ended. Never waits. */
+HP_MUST_CHECK int tracee_check(struct tracee *tracee, struct hp_err *err);
+
+/* Stop a call, so that others can be made in its stead. */
 HP_MUST_CHECK int tracee_take_back(struct tracee *tracee, struct hp_err *err);
 
-/* Restore the thread exactly as it was found and let it go; also from the middle of a call.
+/* After tracee_take_back(), for a call that is known to be at its end: when it has returned,
+ * the frame has restored the thread, which must not be done again. */
+HP_MUST_CHECK int tracee_settle_return(struct tracee *tracee, struct hp_err *err);
+
+/* Restore the thread exactly as it was found, also from the middle of a call, and keep it
+ * stopped: whatever happens from here on, it executes nothing of ours any more. */
+HP_MUST_CHECK int tracee_restore(struct tracee *tracee, struct hp_err *err);
+
+/* The same, and let it go.
  * Frees what tracee owns. On failure (HP_NOT_RESTORED) the thread was let go on the way of the
  * frame. */
 HP_MUST_CHECK int tracee_release(struct tracee *tracee, struct hp_err *err);
