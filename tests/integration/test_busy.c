@@ -40,7 +40,7 @@ ParameterizedTest(struct case_param *param, busy, attach_thrice, .fini = stop, .
 		cr_assert(eq(sz, pytarget_threads(&target), threads));
 		pytarget_fresh(&target, &round);
 		expect_version(&target, &round, i);
-		cr_assert(gt(long, round.number, last), "state was lost: %s", round.text);
+		cr_assert(lt(long, last, round.number), "state was lost: %s", round.text);
 		last = round.number;
 	}
 }
