@@ -13,6 +13,10 @@
  * order is that of the imports; a name that a module in a circle has not bound yet is the live
  * one. A module that was never imported is executed with the shadows' builtins, so that it sees
  * them too.
+ *
+ * Up to 3.12 threading takes the thread that imports it for the main thread (its shutdown waits
+ * for a lock of that one). Where the program had not imported it, settle_threading() says which
+ * it is: the oldest, which _current_frames() lists last.
  */
 #include "payload/shadow.h"
 
@@ -114,8 +118,23 @@ const char shadow_hook[] =
 	"        spec._initializing = False\n"
 	"\n"
 	"def start():\n"
+	"    had_threading = 'threading' in modules\n"
 	"    while pending:\n"
 	"        run(next(iter(pending)))\n"
+	"    if not had_threading and 'threading' in modules:\n"
+	"        settle_threading(modules['threading'])\n"
+	"\n"
+	"def settle_threading(threading):\n"
+	"    oldest = list(modules['sys']._current_frames())[-1]\n"
+	"    main = threading._main_thread\n"
+	"    if main._ident == oldest:\n"
+	"        return\n"
+	"    threading._active.pop(main._ident, None)\n"
+	"    main._ident = oldest\n"
+	"    main._native_id = real('posix').getpid()\n"
+	"    main._tstate_lock = threading._allocate_lock()\n"
+	"    main._tstate_lock.acquire()\n"
+	"    threading._active[oldest] = main\n"
 	"\n"
 	"def stop(is_failure):\n"
 	"    builtins['__import__'] = real\n"
