@@ -93,8 +93,11 @@ static int merge_bases(struct plan *p, const struct module *m, PyObject *old, Py
 
 static int is_part_of_type(const struct world *w, PyObject *key, PyObject *value)
 {
-	static const char *const names[] = {"__dict__", "__weakref__", "__module__",
-					    "_abc_impl"};
+	static const char *const names[] = {
+		"__dict__", "__weakref__", "__module__", "_abc_impl",
+		/* 3.6 */
+		"_abc_registry", "_abc_cache", "_abc_negative_cache",
+		"_abc_negative_cache_version"};
 
 	if (py_is(value, w->member_descriptor) || py_is(value, w->getset_descriptor))
 		return 1;

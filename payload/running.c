@@ -14,8 +14,6 @@
 #include "payload/source.h"
 #include "payload/walk.h"
 
-#define PYC_HEADER 16 /* PEP 552, 3.7 */
-
 /* The live functions that were compiled from the module's file, not generated. */
 static PyObject *live_functions(struct job *job, const struct module *module)
 {
@@ -89,15 +87,17 @@ static PyObject *code_in_pyc(struct job *job, const struct module *module)
 	_cleanup_py_ PyObject *bytes =
 		path && py_is(path, job->world.str) ? file_read(path) : NULL;
 	uint32_t magic = (uint32_t)PyImport_GetMagicNumber();
+	/* PEP 552 added four bytes in 3.7. */
+	Py_ssize_t header = job->reply.header->python_version >= 0x03070000 ? 16 : 12;
 	Py_ssize_t size;
 	char *data;
 
-	if (!bytes || PyBytes_AsStringAndSize(bytes, &data, &size) || size <= PYC_HEADER ||
+	if (!bytes || PyBytes_AsStringAndSize(bytes, &data, &size) || size <= header ||
 	    memcmp(data, &magic, sizeof(magic))) {
 		PyErr_Clear();
 		return NULL;
 	}
-	PyObject *code = PyMarshal_ReadObjectFromString(data + PYC_HEADER, size - PYC_HEADER);
+	PyObject *code = PyMarshal_ReadObjectFromString(data + header, size - header);
 	if (code && py_is(code, job->world.code))
 		return code;
 	PyErr_Clear();

@@ -58,7 +58,6 @@ def main():
     options = parser.parse_args()
     payload = os.path.abspath(options.payload)
     targets = [(p, p) for p in options.python] if options.python else pythons()
-    targets = [t for t in targets if options.python or not t[0].startswith('3.6')]
     cases = [os.path.abspath(c) for c in options.cases] or \
         sorted(glob.glob(os.path.join(HERE, 'cases', '*.case')))
     jobs = [(version, python, case) for version, python in targets for case in cases]
