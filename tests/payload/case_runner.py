@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Runs one case in this very interpreter: case_runner.py PAYLOAD.so CASE.case
+"""Runs cases in this very interpreter, each in a process of its own forked from here:
+case_runner.py PAYLOAD.so CASE.case... prints a line of JSON for each: [name, status, output].
 
 A case is a text of sections, done in order:
 
@@ -18,11 +19,14 @@ from inside new module code. A failing assertion or an unexpected status fails t
 import collections
 import ctypes
 import gc
+import json
 import os
+import signal
 import struct
 import sys
 import tempfile
 import time
+import traceback
 
 STATUS = ['none', 'applied', 'nothing', 'source-error', 'refused', 'cancelled', 'unsupported',
           'finalizing', 'broken', 'internal']
@@ -31,6 +35,7 @@ ACTIONS = ['', 'changed', 'added', 'removed', 'kept', 'migrated', 'skipped', 're
 PENDING, RUNNING, COMMITTING, DONE, FAILED, CANCELLED = range(1, 7)
 CHANNEL, REQUEST, REPLY = '<IIIIqiiiIQQQQQQQ', '<IIIIII', '<IIIIQIIQQQQQQQQ'
 REPLY_SIZE = 1 << 20
+TIMEOUT = 120
 Record = collections.namedtuple('Record', 'kind action module name text line count')
 
 
@@ -156,8 +161,7 @@ def left_as_found():
             sorted(threading._active) if threading else [], len(sys.meta_path), sys.stdout, sys.stderr)
 
 
-def main():
-    payload, name = sys.argv[1:3]
+def run(payload, name):
     runner = Runner(payload)
     with open(name) as f:
         text = f.read()
@@ -176,7 +180,34 @@ def main():
                     assert after == before or 'threads' in head, (before, after)
         finally:
             os.chdir('/')
-    sys.stdout.flush()
+
+
+def child(payload, name, output):
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    signal.alarm(TIMEOUT)
+    status = 1
+    try:
+        run(payload, name)
+        status = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def main():
+    for name in sys.argv[2:]:
+        with tempfile.TemporaryFile() as output:
+            pid = os.fork()
+            if pid == 0:
+                child(sys.argv[1], name, output.fileno())
+            _, status = os.waitpid(pid, 0)
+            output.seek(0)
+            print(json.dumps([name, status, output.read().decode('utf-8', 'replace')]))
+            sys.stdout.flush()
 
 
 if __name__ == '__main__':

@@ -7,6 +7,7 @@ run_cases.py PAYLOAD.so [--python EXE]... [-j N] [CASE...]
 import argparse
 import concurrent.futures
 import glob
+import json
 import os
 import subprocess
 import sys
@@ -37,16 +38,19 @@ def pythons():
                   key=lambda x: [int(''.join(c for c in n if c.isdigit())) for n in x[0].split('.')])
 
 
-def run(payload, python, case):
+def run(payload, python, cases):
+    """(case, wait status, output) of each, as they come; what never came is missing."""
     environment = dict(os.environ, PYTHONHASHSEED='0')
     environment.pop('PYTHONPATH', None)
-    command = [python, '-S', '-E', os.path.join(HERE, 'case_runner.py'), payload, case]
-    try:
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60,
-                              stdin=subprocess.DEVNULL, env=environment, universal_newlines=True)
-    except subprocess.TimeoutExpired as error:
-        return 'timeout', str(error.stdout)
-    return done.returncode, done.stdout
+    command = [python, '-S', '-E', os.path.join(HERE, 'case_runner.py'), payload] + cases
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          stdin=subprocess.DEVNULL, env=environment, universal_newlines=True)
+    results = {}
+    for line in done.stdout.splitlines():
+        if line.startswith('['):
+            case, status, output = json.loads(line)
+            results[case] = status, output
+    return [results.get(case, ('not run', done.stdout)) for case in cases]
 
 
 def main():
@@ -60,23 +64,24 @@ def main():
     targets = [(p, p) for p in options.python] if options.python else pythons()
     cases = [os.path.abspath(c) for c in options.cases] or \
         sorted(glob.glob(os.path.join(HERE, 'cases', '*.case')))
-    jobs = [(version, python, case) for version, python in targets for case in cases]
-    print('1..%d' % len(jobs))
-    failed = 0
+    print('1..%d' % (len(targets) * len(cases)))
+    failed = number = 0
     with concurrent.futures.ThreadPoolExecutor(options.j) as pool:
-        results = pool.map(lambda job: run(payload, job[1], job[2]), jobs)
-        for number, ((version, _, case), (code, out)) in enumerate(zip(jobs, results), 1):
-            name = os.path.splitext(os.path.basename(case))[0]
-            failed += code != 0
-            print('%s %d - %s on CPython %s' % ('not ok' if code else 'ok', number, name, version))
-            if code:
-                print('# exit %s' % code)
-                for line in out.splitlines()[-25:]:
-                    print('#   ' + line)
+        batches = pool.map(lambda target: run(payload, target[1], cases), targets)
+        for (version, _), results in zip(targets, batches):
+            for case, (status, output) in zip(cases, results):
+                name = os.path.splitext(os.path.basename(case))[0]
+                number += 1
+                failed += status != 0
+                print('%s %d - %s on CPython %s' % ('not ok' if status else 'ok', number, name,
+                                                    version))
+                if status:
+                    print('# wait status %s' % status)
+                    print(''.join('#   %s\n' % line for line in output.splitlines()[-25:]), end='')
             sys.stdout.flush()
     print('# %d cases on %d interpreters (%s): %d passed, %d failed'
-          % (len(cases), len(targets), ' '.join(t[0] for t in targets), len(jobs) - failed, failed))
-    return 1 if failed or not jobs else 0
+          % (len(cases), len(targets), ' '.join(t[0] for t in targets), number - failed, failed))
+    return 1 if failed or not number else 0
 
 
 if __name__ == '__main__':
