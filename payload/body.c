@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Finding statements again.
+ *
+ * A statement of the new body is unchanged when its steps are somewhere in the old body, in one
+ * piece that nothing flows into or out of but at its ends, with the same flow inside and the
+ * same handlers, and no other statement was found there. Where it stands does not matter.
+ */
+#include "payload/body.h"
+
+#include <limits.h>
+
+#include "payload/code.h"
+#include "payload/freestanding.h"
+#include "payload/node.h"
+
+/* Part of a stream: the steps from `first` up to `end`, then those behind an exception whose
+ * lines are from `line` up to `line_end`. */
+struct part {
+	const struct stream *stream;
+	int first, end, line, line_end;
+};
+
+static int is_cold_of(const struct part *p, int at)
+{
+	int line = p->stream->steps[at].line;
+
+	return line >= p->line && line < p->line_end;
+}
+
+static int next_cold(const struct part *p, int at)
+{
+	while (at < p->stream->count && !is_cold_of(p, at))
+		at++;
+	return at;
+}
+
+/* A step's place inside the part; what is outside has none. */
+static int place(const struct part *p, int at)
+{
+	if (at < 0)
+		return at;
+	if (at < p->stream->hot && at == p->end)
+		return FLOW_END;
+	if (at < p->stream->hot)
+		return at >= p->first && at < p->end ? at - p->first : INT_MAX;
+	if (!is_cold_of(p, at))
+		return INT_MAX;
+	int place = p->end - p->first;
+	for (int i = next_cold(p, p->stream->hot); i < at; i = next_cold(p, i + 1))
+		place++;
+	return place;
+}
+
+static int is_same_step(const struct part *a, int x, const struct part *b, int y)
+{
+	const struct step *s = &a->stream->steps[x], *t = &b->stream->steps[y];
+
+	return s->token == t->token && place(a, s->next) == place(b, t->next) &&
+	       place(a, s->target) == place(b, t->target) &&
+	       place(a, s->handler) == place(b, t->handler);
+}
+
+static int is_same_part(const struct part *a, const struct part *b)
+{
+	for (int i = 0; i < a->end - a->first; i++)
+		if (!is_same_step(a, a->first + i, b, b->first + i))
+			return 0;
+	int x = next_cold(a, a->stream->hot), y = next_cold(b, b->stream->hot);
+	while (x < a->stream->count && y < b->stream->count) {
+		if (!is_same_step(a, x, b, y))
+			return 0;
+		x = next_cold(a, x + 1);
+		y = next_cold(b, y + 1);
+	}
+	return x == a->stream->count && y == b->stream->count;
+}
+
+/* The lines that belong to the steps: up to where the next statement starts. */
+static void set_lines(struct part *p)
+{
+	const struct stream *s = p->stream;
+
+	p->line = p->line_end = INT_MAX;
+	for (int i = p->first; i < p->end; i++)
+		if (s->steps[i].line < p->line)
+			p->line = s->steps[i].line;
+	for (int i = p->end; i < s->hot && (i == p->end || !s->is_cut[i]); i++)
+		if (s->steps[i].line < p->line_end)
+			p->line_end = s->steps[i].line;
+}
+
+static int is_found_at(const struct body *b, const struct group *group, int at)
+{
+	int length = group->end - group->first;
+	struct part new = {&b->new, group->first, group->end, group->line, group->line_end};
+	struct part old = {.stream = &b->old, .first = at, .end = at + length};
+
+	if (old.end > b->old.hot || !b->old.is_cut[at] || !b->old.is_cut[old.end])
+		return 0;
+	for (int i = 0; i < length; i++)
+		if (b->is_used[at + i] ||
+		    b->old.steps[at + i].token != b->new.steps[group->first + i].token)
+			return 0;
+	set_lines(&old);
+	return is_same_part(&old, &new);
+}
+
+/* Behind the statement found before, else anywhere. -1: nowhere. */
+static int find(const struct body *b, const struct group *group, int after)
+{
+	for (int at = after; at < b->old.hot; at++)
+		if (is_found_at(b, group, at))
+			return at;
+	for (int at = 0; at < after && at < b->old.hot; at++)
+		if (is_found_at(b, group, at))
+			return at;
+	return -1;
+}
+
+static void match(struct body *b)
+{
+	int after = 0;
+
+	for (int i = 0; i < b->group_count; i++) {
+		struct group *group = &b->groups[i];
+		int length = group->end - group->first;
+		int at = length && !group->is_changed ? find(b, group, after) : -1;
+		if (at < 0) {
+			group->is_changed |= length > 0;
+			continue;
+		}
+		memset(b->is_used + at, 1, (size_t)length);
+		after = at + length;
+	}
+}
+
+/* --- groups ------------------------------------------------------------------------------ */
+
+static void add_groups(struct body *b)
+{
+	int end = 0;
+
+	for (int i = 0; i < (int)PyList_Size(b->nodes); i++) {
+		PyObject *node = PyList_GetItem(b->nodes, i);
+		int line = node_first_line(node);
+		struct group *last = b->group_count ? &b->groups[b->group_count - 1] : NULL;
+		if (last && (line <= last->line || line <= end)) {
+			last->node_count++;
+		} else {
+			if (last)
+				last->line_end = line;
+			b->groups[b->group_count++] = (struct group){
+				.first_node = i,
+				.node_count = 1,
+				.line = line,
+				.line_end = INT_MAX,
+			};
+		}
+		end = node_number(node, "end_lineno", line);
+	}
+}
+
+/* Steps whose line lies in the group must be neighbours; if not, nothing is known about it. */
+static void place_group(const struct stream *s, struct group *group)
+{
+	group->first = group->end = 0;
+	for (int i = 0; i < s->hot; i++) {
+		if (s->steps[i].line < group->line || s->steps[i].line >= group->line_end)
+			continue;
+		if (group->end == group->first)
+			group->first = i;
+		else if (group->end != i)
+			group->is_changed = 1;
+		group->end = i + 1;
+	}
+}
+
+/* The last group's lines have no end, but a class body ends with steps of the class's own. They
+ * have its first line. */
+static int init(struct body *b, PyObject *old_code, PyObject *new_code)
+{
+	size_t count = (size_t)PyList_Size(b->nodes) + 1;
+
+	if (stream_init(&b->new, b->tokens, new_code) ||
+	    (old_code && stream_init(&b->old, b->tokens, old_code)))
+		return -1;
+	b->groups = PyMem_Malloc(count * sizeof(*b->groups));
+	b->is_used = PyMem_Malloc((size_t)b->old.hot + 1);
+	if (!b->groups || !b->is_used) {
+		PyErr_NoMemory();
+		return -1;
+	}
+	memset(b->is_used, 0, (size_t)b->old.hot + 1);
+	add_groups(b);
+	for (int i = 0; i < b->group_count; i++)
+		place_group(&b->new, &b->groups[i]);
+	match(b);
+	return 0;
+}
+
+int body_init(struct body *out, struct tokens *tokens, PyObject *old_code, PyObject *new_code,
+	      PyObject *nodes)
+{
+	*out = (struct body){.tokens = tokens, .nodes = nodes};
+	return init(out, old_code, new_code);
+}
+
+void body_fini(struct body *b)
+{
+	stream_fini(&b->old);
+	stream_fini(&b->new);
+	PyMem_Free(b->groups);
+	PyMem_Free(b->is_used);
+	*b = (struct body){0};
+}
+
+/* --- definitions ------------------------------------------------------------------------- */
+
+static int loads_code(const struct body *b, const struct step *step, PyObject *name)
+{
+	if (!step->value || !py_is(step->value, b->tokens->world->code))
+		return 0;
+	_cleanup_py_ PyObject *own = code_attribute(step->value, "co_name");
+	return own && !PyUnicode_Compare(own, name);
+}
+
+static int find_store(const struct body *b, const struct stream *s, int from, PyObject *name)
+{
+	for (int i = from; i < s->hot; i++)
+		if (stream_is_store(b->tokens, &s->steps[i]) &&
+		    !PyUnicode_Compare(s->steps[i].value, name))
+			return i + 1;
+	return -1;
+}
+
+int body_find_new(struct definition *out, const struct body *b, const struct group *group,
+		  PyObject *name)
+{
+	for (int i = group->first; i < group->end; i++)
+		if (loads_code(b, &b->new.steps[i], name)) {
+			*out = (struct definition){group->first, i, group->end};
+			return 1;
+		}
+	return 0;
+}
+
+int body_find_old(struct definition *out, const struct body *b, PyObject *name)
+{
+	for (int i = b->old.hot; i-- > 0;) {
+		if (b->is_used[i] || !loads_code(b, &b->old.steps[i], name))
+			continue;
+		_cleanup_py_ PyObject *line =
+			code_attribute(b->old.steps[i].value, "co_firstlineno");
+		long first_line = line ? PyLong_AsLong(line) : 0;
+		*out = (struct definition){i, i, find_store(b, &b->old, i, name)};
+		while (out->first > 0 && !b->is_used[out->first - 1] &&
+		       b->old.steps[out->first - 1].line >= first_line)
+			out->first--;
+		PyErr_Clear();
+		return out->end > 0;
+	}
+	return 0;
+}
+
+int body_count_calls(const struct stream *s, const struct definition *d, int token, int count)
+{
+	int found = 0;
+
+	while (found < count && d->end - 2 - found > d->code &&
+	       s->steps[d->end - 2 - found].token == token)
+		found++;
+	return found;
+}
+
+int body_is_same(const struct body *b)
+{
+	int old = b->old.hot, new = b->new.hot;
+
+	for (int i = 0; i < b->old.hot; i++)
+		old -= b->is_used[i];
+	for (int i = 0; i < b->group_count; i++) {
+		if (b->groups[i].is_changed)
+			return 0;
+		new -= b->groups[i].end - b->groups[i].first;
+	}
+	return old == new;
+}

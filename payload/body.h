@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The statements of a module's or a class's new body, each found again in the old body or not.
+ */
+#ifndef PAYLOAD_BODY_H
+#define PAYLOAD_BODY_H
+
+#include "payload/stream.h"
+
+/* Statements that begin on one line are one group; nearly always a single statement. */
+struct group {
+	int first_node, node_count;
+	int line, line_end; /* lines from `line`, below `line_end` */
+	int first, end;     /* steps of the new stream */
+	unsigned is_changed : 1;
+};
+
+/* A definition among the steps: where it starts, loads its code, and ends behind its STORE. */
+struct definition {
+	int first, code, end;
+};
+
+struct body {
+	struct tokens *tokens; /* borrowed */
+	PyObject *nodes;       /* list of statements; borrowed */
+	struct stream old, new;
+	struct group *groups;
+	int group_count;
+	unsigned char *is_used; /* steps of the old stream that a statement was found in */
+};
+
+/* Without old code every group counts as changed. body_fini is due in either case. */
+int body_init(struct body *out, struct tokens *tokens, PyObject *old_code, PyObject *new_code,
+	      PyObject *nodes);
+void body_fini(struct body *body);
+
+/* The definition called `name` in the group, or the last one in the old body that no statement
+ * was found in. 0 when there is none. */
+int body_find_new(struct definition *out, const struct body *body, const struct group *group,
+		  PyObject *name);
+int body_find_old(struct definition *out, const struct body *body, PyObject *name);
+
+/* 1 when all steps are in a group or found again, but for those that begin and end a class body
+ * by themselves. */
+int body_is_same(const struct body *body);
+
+/* How many of the definition's last steps are calls of decorators, `count` at most. */
+int body_count_calls(const struct stream *stream, const struct definition *d, int token,
+		     int count);
+
+#endif

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * From instructions to steps.
+ *
+ * The form of a statement depends on what follows it. The last one ends in `return None`
+ * instead of a jump behind itself; from 3.10 on a short end of the body is copied to where a
+ * jump led to it. So jumps are not steps: each step knows where control goes from it, with
+ * jumps, copies and returns resolved.
+ */
+#include "payload/stream.h"
+
+#include <limits.h>
+
+#include "payload/bytecode.h"
+#include "payload/freestanding.h"
+#include "payload/stream_build.h"
+
+#define COPY_MAX 4 /* Python/compile.c, 3.10: MAX_COPY_SIZE; Python/flowgraph.c, 3.13 */
+
+struct build {
+	struct stream *stream;
+	struct tokens *tokens;
+	struct bytecode code;
+	struct names names;
+	int *step_of;       /* instruction -> step, or -1 */
+	int *copy_of;       /* instruction -> the one it is a copy of, or -1 */
+	int tail, tail_end; /* instructions that others are copies of: they come last */
+	int cold;           /* the first instruction of those that only an exception leads to */
+};
+
+static int is_none(const struct build *b, int at)
+{
+	const struct instruction *i = &b->code.items[at];
+
+	return PyTuple_GetItem(b->names.constants, i->arg) == b->tokens->world->none;
+}
+
+/* At `at` the body ends. */
+static int is_end(const struct build *b, int at)
+{
+	const struct instruction *i = &b->code.items[at];
+
+	if (i->kind == OPCODE_RETURN)
+		return 1;
+	if (i->kind == OPCODE_RETURN_CONST)
+		return is_none(b, at);
+	return i->op == b->tokens->opcodes.load_const && at + 1 < b->code.count &&
+	       b->code.items[at + 1].kind == OPCODE_RETURN && is_none(b, at);
+}
+
+static int is_step(const struct build *b, int at)
+{
+	const struct instruction *i = &b->code.items[at];
+
+	switch (i->kind) {
+	case OPCODE_DROP:
+	case OPCODE_GO_FORWARD:
+	case OPCODE_GO_BACKWARD:
+	case OPCODE_GO_ABSOLUTE:
+		return 0;
+	default:
+		return i->line && !is_end(b, at) && b->copy_of[at] < 0;
+	}
+}
+
+/* Which step comes when control is at the instruction `at`. */
+static int resolve(const struct build *b, int at)
+{
+	for (int hops = 0; hops <= b->code.count; hops++) {
+		if (at < 0)
+			return FLOW_NONE;
+		if (at >= b->code.count)
+			return FLOW_END;
+		if (b->copy_of[at] >= 0) {
+			at = b->copy_of[at];
+			continue;
+		}
+		if (b->step_of[at] >= 0)
+			return b->step_of[at];
+		const struct instruction *i = &b->code.items[at];
+		if (is_end(b, at))
+			return FLOW_END;
+		if (i->kind == OPCODE_RAISE)
+			return FLOW_NONE;
+		at = i->kind == OPCODE_GO_FORWARD || i->kind == OPCODE_GO_BACKWARD ||
+				     i->kind == OPCODE_GO_ABSOLUTE
+			     ? i->target
+			     : at + 1;
+	}
+	return FLOW_NONE; /* while True: pass */
+}
+
+/* Since 3.12 handlers are behind the rest of the body. */
+static void find_cold(struct build *b)
+{
+	b->cold = b->code.count;
+	if (b->tokens->opcodes.minor < 12)
+		return;
+	for (int i = 0; i < b->code.guard_count; i++)
+		if (b->code.guards[i].handler < b->cold)
+			b->cold = b->code.guards[i].handler;
+}
+
+static int is_same_instruction(const struct instruction *a, const struct instruction *b)
+{
+	return a->op == b->op && a->arg == b->arg && a->line && a->line == b->line &&
+	       a->target < 0 && b->target < 0;
+}
+
+/* How many instructions before both ends are the same. One alone that only drops a value says
+ * nothing: the two ways out of a `with` have that in common. */
+static int count_same(const struct build *b, int end, int last)
+{
+	int room = end < last ? last - end - 1 : end - last - 1, count = 0;
+
+	room = end < room ? end : room;
+	while (count < COPY_MAX && count < room &&
+	       is_same_instruction(&b->code.items[end - count - 1],
+				   &b->code.items[last - count - 1]))
+		count++;
+	while (count && b->code.items[last - count].op == b->tokens->opcodes.pop_top)
+		count--;
+	return count;
+}
+
+static void find_copy(struct build *b, int end, int last)
+{
+	for (int k = count_same(b, end, last); k > 0; k--) {
+		b->copy_of[end - k] = last - k;
+		b->tail = last - k < b->tail ? last - k : b->tail;
+	}
+}
+
+/* Where an end of the body that is not the last is preceded by the very instructions that
+ * precede the last. */
+static void find_copies(struct build *b)
+{
+	int last = -1;
+
+	for (int i = 0; i < b->code.count; i++)
+		b->copy_of[i] = -1;
+	for (int i = 0; i < b->cold; i++)
+		if (is_end(b, i) && !(i && is_end(b, i - 1)))
+			last = i;
+	b->tail = b->tail_end = last;
+	if (b->tokens->opcodes.minor < 10)
+		return;
+	for (int end = 1; last >= 0 && end < b->code.count; end++)
+		if (end != last && is_end(b, end) && !is_end(b, end - 1))
+			find_copy(b, end, last);
+}
+
+static int number_step(struct build *b, int at)
+{
+	struct stream *s = b->stream;
+	struct step *step = &s->steps[s->count];
+
+	if (!is_step(b, at))
+		return 0;
+	*step = (struct step){.line = b->code.items[at].line, .handler = FLOW_NONE};
+	b->step_of[at] = s->count++;
+	return tokens_number(b->tokens, &b->names, &b->code.items[at], step);
+}
+
+static int number_range(struct build *b, int from, int to)
+{
+	for (int i = from; i < to; i++)
+		if (number_step(b, i))
+			return -1;
+	return 0;
+}
+
+/* When every place that leads to the end has a copy of it, the last copy stands in the middle
+ * of a statement. */
+static int number_steps(struct build *b)
+{
+	struct stream *s = b->stream;
+
+	s->steps = PyMem_Malloc((size_t)(b->code.count + 1) * sizeof(*s->steps));
+	if (!s->steps) {
+		PyErr_NoMemory();
+		return -1;
+	}
+	for (int i = 0; i < b->code.count; i++)
+		b->step_of[i] = -1;
+	if (b->tail < 0)
+		b->tail = b->tail_end = b->cold;
+	if (number_range(b, 0, b->tail) || number_range(b, b->tail_end, b->cold) ||
+	    number_range(b, b->tail, b->tail_end))
+		return -1;
+	s->hot = s->count;
+	return number_range(b, b->cold, b->code.count);
+}
+
+static void link_steps(struct build *b)
+{
+	for (int i = 0; i < b->code.count; i++) {
+		const struct instruction *from = &b->code.items[i];
+		if (b->step_of[i] < 0)
+			continue;
+		struct step *step = &b->stream->steps[b->step_of[i]];
+		step->next = from->kind == OPCODE_RAISE ? FLOW_NONE : resolve(b, i + 1);
+		step->target = resolve(b, from->target);
+	}
+	for (int g = 0; g < b->code.guard_count; g++) {
+		const struct guard *guard = &b->code.guards[g];
+		int handler = resolve(b, guard->handler);
+		for (int i = guard->start; i < guard->end && i < b->code.count; i++)
+			if (b->step_of[i] >= 0)
+				b->stream->steps[b->step_of[i]].handler = handler;
+	}
+}
+
+/* --- cuts -------------------------------------------------------------------------------- */
+
+/* No cut strictly between. */
+static void join(struct stream *s, int from, int to)
+{
+	int low = from < to ? from : to, high = from < to ? to : from + 1;
+
+	for (int i = low + 1; i < high; i++)
+		s->is_cut[i] = 0;
+}
+
+static void join_flow(struct stream *s, int from, int to)
+{
+	if (to == FLOW_END || (to >= 0 && to < s->hot))
+		join(s, from, to == FLOW_END ? s->hot : to);
+}
+
+/* The last step that stands at or before the line. */
+static int last_at_line(const struct stream *s, int line)
+{
+	int at = s->hot - 1;
+
+	while (at >= 0 && s->steps[at].line > line)
+		at--;
+	return at;
+}
+
+/* The guarded steps and the handler's text belong together: `with` has its handler's line
+ * before them, `try` after. */
+static void join_guard(struct build *b, const struct guard *guard)
+{
+	struct stream *s = b->stream;
+	int low = -1, high = -1, line = 0;
+
+	for (int i = guard->start; i < guard->end && i < b->cold; i++) {
+		if (b->step_of[i] < 0)
+			continue;
+		low = low < 0 || b->step_of[i] < low ? b->step_of[i] : low;
+		high = b->step_of[i] >= high ? b->step_of[i] + 1 : high;
+	}
+	for (int i = guard->handler; i < b->code.count && !line; i++) {
+		line = b->code.items[i].line;
+		if (b->code.items[i].kind == OPCODE_RAISE)
+			break;
+	}
+	if (low < 0 || !line)
+		return;
+	if (guard->handler < b->cold && b->step_of[guard->handler] >= high) /* 3.11 */
+		high = b->step_of[guard->handler] + 1;
+	while (low > 0 && s->steps[low - 1].line >= line)
+		low--;
+	while (high < s->hot && s->steps[high].line <= line)
+		high++;
+	join(s, low, high);
+}
+
+static int find_cuts(struct build *b)
+{
+	struct stream *s = b->stream;
+
+	s->is_cut = PyMem_Malloc((size_t)s->hot + 1);
+	if (!s->is_cut) {
+		PyErr_NoMemory();
+		return -1;
+	}
+	memset(s->is_cut, 1, (size_t)s->hot + 1);
+	for (int i = 0; i < s->count; i++) {
+		const struct step *step = &s->steps[i];
+		int from = i < s->hot ? i : last_at_line(s, step->line);
+		if (i >= s->hot && step->next >= s->hot && step->target < 0)
+			continue;
+		join_flow(s, from, step->next);
+		join_flow(s, from, step->target);
+	}
+	for (int i = 0; i < b->code.guard_count; i++)
+		join_guard(b, &b->code.guards[i]);
+	return 0;
+}
+
+static int build(struct build *b, PyObject *code)
+{
+	static const char *const attributes[] = {"co_consts", "co_names", "co_varnames",
+						 "co_cellvars", "co_freevars"};
+	PyObject **const slots[] = {&b->names.constants, &b->names.names, &b->names.locals,
+				    &b->names.cells, &b->names.frees};
+
+	for (size_t i = 0; i < sizeof(attributes) / sizeof(*attributes); i++)
+		if (!(*slots[i] = PyObject_GetAttrString(code, attributes[i])))
+			return -1;
+	b->names.code = code;
+	if (bytecode_init(&b->code, &b->tokens->opcodes, b->tokens->world, code))
+		return -1;
+	b->step_of = PyMem_Malloc((size_t)(b->code.count + 1) * sizeof(int));
+	b->copy_of = PyMem_Malloc((size_t)(b->code.count + 1) * sizeof(int));
+	if (!b->step_of || !b->copy_of) {
+		PyErr_NoMemory();
+		return -1;
+	}
+	find_cold(b);
+	find_copies(b);
+	if (number_steps(b))
+		return -1;
+	link_steps(b);
+	return find_cuts(b);
+}
+
+int stream_init(struct stream *out, struct tokens *tokens, PyObject *code)
+{
+	struct build b = {.stream = out, .tokens = tokens};
+
+	*out = (struct stream){.code = py_ref(code)};
+	int status = build(&b, code);
+	Py_DecRef(b.names.constants);
+	Py_DecRef(b.names.names);
+	Py_DecRef(b.names.locals);
+	Py_DecRef(b.names.cells);
+	Py_DecRef(b.names.frees);
+	PyMem_Free(b.step_of);
+	PyMem_Free(b.copy_of);
+	bytecode_fini(&b.code);
+	return status;
+}
+
+void stream_fini(struct stream *s)
+{
+	Py_DecRef(s->code);
+	PyMem_Free(s->steps);
+	PyMem_Free(s->is_cut);
+	*s = (struct stream){0};
+}
+
+int stream_is_store(const struct tokens *tokens, const struct step *step)
+{
+	return step->op == tokens->opcodes.store_name;
+}

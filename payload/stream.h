@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The body of a module or class as a stream of steps that can be compared with another's: what
+ * each instruction does, where it comes from and where control goes, without jumps, caches and
+ * the end of the body, whose form depends on what stands around a statement.
+ */
+#ifndef PAYLOAD_STREAM_H
+#define PAYLOAD_STREAM_H
+
+#include "payload/opcodes.h"
+#include "payload/world.h"
+
+enum stream_flow {
+	FLOW_NONE = -1,
+	FLOW_END = -2, /* out of the body */
+};
+
+struct step {
+	int token; /* equal tokens do the same */
+	int line;
+	int next, target, handler; /* index of a step, or enum stream_flow */
+	unsigned char op;          /* canonical */
+	PyObject *value;           /* name or constant, borrowed from the code; or NULL */
+};
+
+/* Steps up to `hot` are in the order of the source; behind them come those that only an
+ * exception leads to (3.12 and later). */
+struct stream {
+	PyObject *code; /* owned */
+	struct step *steps;
+	int count, hot;
+	/* for positions 0 to hot: 1 where nothing before flows behind it or the other way */
+	unsigned char *is_cut;
+};
+
+/* Numbers what steps do; shared by the streams that are compared. */
+struct tokens {
+	const struct world *world; /* borrowed */
+	struct opcodes opcodes;
+	PyObject *numbers; /* dict: what a step does -> number */
+	PyObject *codes;   /* dict: name -> list of code objects that differ */
+};
+
+/* 1 when the version is not known; -1 with an exception. */
+int tokens_init(struct tokens *out, const struct world *world);
+void tokens_fini(struct tokens *tokens);
+
+/* stream_fini is due in either case. */
+int stream_init(struct stream *out, struct tokens *tokens, PyObject *code);
+void stream_fini(struct stream *stream);
+
+/* 1 when the step binds the name. */
+int stream_is_store(const struct tokens *tokens, const struct step *step);
+
+#endif

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Between stream.c and tokens.c.
+ */
+#ifndef PAYLOAD_STREAM_BUILD_H
+#define PAYLOAD_STREAM_BUILD_H
+
+#include "payload/bytecode.h"
+#include "payload/stream.h"
+
+/* The tables that arguments are indices of. */
+struct names {
+	PyObject *code;
+	PyObject *constants, *names, *locals, *cells, *frees; /* tuples */
+};
+
+/* Fills the step's token, op and value. -1 with an exception. */
+int tokens_number(struct tokens *tokens, const struct names *names,
+		  const struct instruction *instruction, struct step *step);
+
+#endif
