@@ -103,8 +103,8 @@ static int remove_names(struct plan *p, const struct module *m)
 		    (!m->before && PyDict_GetItem(m->fresh, name)) ||
 		    PySet_Contains(bound_now, name) == 1)
 			continue;
-		if (!(bound_before && PySet_Contains(bound_before, name) == 1) &&
-		    !is_definition(p, m, name, value))
+		if (bound_before ? PySet_Contains(bound_before, name) != 1
+				 : !is_definition(p, m, name, value))
 			continue;
 		report(p, m, name, value, WIRE_ACTION_REMOVED);
 		if (plan_write(p, WRITE_ITEM, m->live, name, NULL))

@@ -139,6 +139,7 @@ static void settle_quietly(struct plan *p)
 
 int apply(struct job *job, const struct shadow *shadow, struct migration *migration)
 {
+	struct reply_mark records = reply_mark(&job->reply);
 	int status = 1, is_begun = 0;
 
 	while (status == 1) {
@@ -146,7 +147,7 @@ int apply(struct job *job, const struct shadow *shadow, struct migration *migrat
 		int64_t start = sys_now_ns();
 
 		job_phase(job, WIRE_PHASE_PLAN);
-		reply_clear(&job->reply);
+		reply_cut(&job->reply, records);
 		status = plan_make(&plan, job, shadow, migration);
 		job->reply.header->plan_ns += (uint64_t)(sys_now_ns() - start);
 		if (!status)

@@ -100,6 +100,7 @@ static int run(struct job *job)
 		(const void *)((const char *)job->channel + job->channel->request_offset);
 
 	job->is_dry_run = (request->flags & WIRE_DRY_RUN) != 0;
+	job->is_rerun = (request->flags & WIRE_RERUN) != 0;
 	if (announce(job) || select_modules(job))
 		return -1;
 	if (!job->modules.count) {

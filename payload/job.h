@@ -28,11 +28,16 @@ struct module {
 	PyObject *old_code; /* what runs now, or NULL when it cannot be known */
 	PyObject *shadow;   /* a module object that nobody else knows, and its namespace */
 	PyObject *fresh;
-	PyObject *before; /* __main__: a copy of `live` from before the run */
-	PyObject *binds;  /* name -> value for the live namespace, donors not yet swapped */
+	PyObject *before; /* is_partial: a copy of `live` from before the run */
+	/* When not the whole body runs: */
+	PyObject *inner; /* dict: name -> (live function, its new code), run undecorated */
+	PyObject *kept;  /* dict: qualified name of a class -> set of attributes that stay */
+	PyObject *refreshed; /* dict: name that an unchanged import binds -> name imported */
+	PyObject *binds;     /* name -> value for the live namespace, donors not yet swapped */
 	struct file_stamp stamp;
 	/* moved: nothing but lines changed; code objects are replaced, nothing runs */
 	unsigned is_main : 1, is_changed : 1, is_moved : 1;
+	unsigned is_partial : 1; /* less than the whole body runs, in a copy of `live` */
 };
 
 struct modules {
@@ -47,6 +52,7 @@ struct job {
 	struct world world;
 	struct modules modules;
 	int is_dry_run;
+	int is_rerun;   /* whole bodies run, not what changed alone */
 	PyObject *home; /* the dict of the module that stays in the target; NULL until needed */
 };
 

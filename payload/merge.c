@@ -299,6 +299,35 @@ static int is_under_own_name(const struct world *w, PyObject *name, PyObject *va
 	return own && py_is(own, w->str) && PyUnicode_Compare(own, name) == 0;
 }
 
+/* What is cached was computed by the old function. */
+static int clear_caches(struct plan *p, PyObject *value, int depth)
+{
+	const struct world *w = &p->job->world;
+	_cleanup_py_ PyObject *inside = depth < 4 ? walk_inside(w, value) : NULL;
+
+	if (py_is(value, w->lru_cache) && PyList_Append(p->caches, value))
+		return -1;
+	for (Py_ssize_t i = 0; inside && i < PyList_Size(inside); i++)
+		if (clear_caches(p, PyList_GetItem(inside, i), depth + 1))
+			return -1;
+	return 0;
+}
+
+/* A function that ran without its decorators: what they once made stays, around the function
+ * that takes the new definition. */
+static PyObject *merge_inner(struct plan *p, const struct module *m, PyObject *name,
+			     PyObject *old, PyObject *new)
+{
+	PyObject *pair = m->inner ? PyDict_GetItem(m->inner, name) : NULL;
+
+	if (!pair || !old || !py_is(new, p->job->world.function))
+		return old ? merge_value(p, m, old, new) : py_ref(new);
+	_cleanup_py_ PyObject *merged = merge_value(p, m, PyTuple_GetItem(pair, 0), new);
+	if (!merged || pointer_map_set(&p->stand_in, new, old) || clear_caches(p, old, 0))
+		return NULL;
+	return py_ref(old);
+}
+
 int merge_names(struct plan *p, struct module *m)
 {
 	const struct world *w = &p->job->world;
@@ -316,8 +345,7 @@ int merge_names(struct plan *p, struct module *m)
 			    is_under_own_name(w, name, value) == is_alias)
 				continue;
 			PyObject *old = PyDict_GetItem(m->live, name);
-			_cleanup_py_ PyObject *merged =
-				old ? merge_value(p, m, old, value) : py_ref(value);
+			_cleanup_py_ PyObject *merged = merge_inner(p, m, name, old, value);
 			if (!merged || PyDict_SetItem(m->binds, name, merged))
 				return -1;
 		}

@@ -107,9 +107,31 @@ static int is_part_of_type(const struct world *w, PyObject *key, PyObject *value
 	return 0;
 }
 
-static int merge_attributes(struct plan *p, const struct module *m, PyObject *binds,
-			    PyObject *old_dict, PyObject *new_dict)
+/* The attributes whose statements did not change; NULL when all may have. Borrowed. */
+static PyObject *kept_attributes(const struct world *w, const struct module *m, PyObject *class)
 {
+	_cleanup_py_ PyObject *qualname = world_type_attribute(class, "__qualname__");
+	PyObject *names = qualname && m->kept ? PyDict_GetItem(m->kept, qualname) : NULL;
+
+	PyErr_Clear();
+	return py_is_a(class, w->enum_type) ? NULL : names;
+}
+
+/* Functions and classes in a class keep their identity anyhow and take the new lines. */
+static int stays(const struct world *w, PyObject *kept, PyObject *key, PyObject *value)
+{
+	if (!kept || PySet_Contains(kept, key) != 1 || py_is(value, w->function) ||
+	    world_is_class(w, value))
+		return 0;
+	_cleanup_py_ PyObject *inside = walk_inside(w, value);
+	return inside && !PyList_Size(inside);
+}
+
+static int merge_attributes(struct plan *p, const struct module *m, PyObject *kept,
+			    PyObject *binds, PyObject *const dicts[2])
+{
+	PyObject *old_dict = dicts[0], *new_dict = dicts[1];
+
 	const struct world *w = &p->job->world;
 	PyObject *key, *value;
 	Py_ssize_t at = 0;
@@ -118,6 +140,8 @@ static int merge_attributes(struct plan *p, const struct module *m, PyObject *bi
 		if (!py_is(key, w->str) || is_part_of_type(w, key, value))
 			continue;
 		PyObject *old = PyDict_GetItem(old_dict, key);
+		if (old && stays(w, kept, key, value))
+			value = old;
 		_cleanup_py_ PyObject *merged =
 			old ? merge_value(p, m, old, value) : py_ref(value);
 		if (!merged || PyDict_SetItem(binds, key, merged))
@@ -147,7 +171,8 @@ PyObject *merge_classes(struct plan *p, const struct module *m, PyObject *old, P
 	pair->is_migrating = moves != 0;
 	if (pointer_map_set(&p->adopted, old, new) ||
 	    pointer_map_set(&p->stand_in, moves ? old : new, moves ? new : old) ||
-	    merge_attributes(p, m, binds, old_dict, new_dict))
+	    merge_attributes(p, m, kept_attributes(w, m, old), binds,
+			     (PyObject *const[]){old_dict, new_dict}))
 		return NULL;
 	return py_ref(moves ? new : old);
 }

@@ -116,7 +116,8 @@ int plan_make(struct plan *out, struct job *job, const struct shadow *shadow,
 	if (adopt_classes(out) || adopt_functions(out) || adopt_names(out))
 		return -1;
 	for (size_t i = 0; i < job->modules.count; i++)
-		if (job->modules.items[i].is_moved && adopt_moved(out, &job->modules.items[i]))
+		if ((job->modules.items[i].is_moved || job->modules.items[i].inner) &&
+		    adopt_moved(out, &job->modules.items[i]))
 			return -1;
 	if (rebind_references(out))
 		return -1;

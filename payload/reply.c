@@ -28,6 +28,20 @@ void reply_clear(struct reply *reply)
 	reply->header->truncated = 0;
 }
 
+struct reply_mark reply_mark(const struct reply *reply)
+{
+	return (struct reply_mark){.used = reply->header->used,
+				   .record_count = reply->header->record_count,
+				   .truncated = reply->header->truncated};
+}
+
+void reply_cut(struct reply *reply, struct reply_mark mark)
+{
+	reply->header->used = mark.used;
+	reply->header->record_count = mark.record_count;
+	reply->header->truncated = mark.truncated;
+}
+
 static char *append(char *to, const char *text, size_t length)
 {
 	memcpy(to, text, length);

@@ -17,6 +17,14 @@ void reply_init(struct reply *out, struct wire_channel *channel);
 /* Forgets every record. What was planned is not what happened when the plan failed. */
 void reply_clear(struct reply *reply);
 
+/* The records so far; reply_cut forgets those that came after. */
+struct reply_mark {
+	uint64_t used;
+	uint32_t record_count, truncated;
+};
+struct reply_mark reply_mark(const struct reply *reply);
+void reply_cut(struct reply *reply, struct reply_mark mark);
+
 struct reply_item {
 	enum wire_record_kind kind;
 	enum wire_action action;

@@ -47,6 +47,14 @@ static Py_ssize_t count_agreeing(const struct world *w, PyObject *code, PyObject
 	return PyList_Size(functions);
 }
 
+/* Not some code that somebody executes in the module's namespace. */
+static int is_body_of(PyObject *code, PyObject *module_file)
+{
+	_cleanup_py_ PyObject *file = code_attribute(code, "co_filename");
+
+	return file && !PyUnicode_Compare(file, module_file) && code_name_is(code, "<module>");
+}
+
 /* The body of the module, if a thread is in it right now: __main__ nearly always is. */
 static PyObject *code_in_frame(struct job *job, const struct module *module)
 {
@@ -60,7 +68,7 @@ static PyObject *code_in_frame(struct job *job, const struct module *module)
 			_cleanup_py_ PyObject *globals =
 				PyObject_GetAttrString(frame, "f_globals");
 			_cleanup_py_ PyObject *code = PyObject_GetAttrString(frame, "f_code");
-			if (globals == module->live && code && code_name_is(code, "<module>"))
+			if (globals == module->live && code && is_body_of(code, module->file))
 				found = py_take(&code);
 			PyObject *back = PyObject_GetAttrString(frame, "f_back");
 			Py_DecRef(frame);

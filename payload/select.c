@@ -14,6 +14,7 @@
 #include "payload/pointer_map.h"
 #include "payload/running.h"
 #include "payload/source.h"
+#include "payload/statements.h"
 
 #define START_MARGIN_NS 2000000000LL /* clocks are adjusted, ticks are coarse */
 
@@ -21,7 +22,8 @@ static void module_fini(struct module *m)
 {
 	PyObject *const owned[] = {m->name,   m->object, m->live,     m->file,
 				   m->source, m->code,   m->run_code, m->old_code,
-				   m->shadow, m->fresh,  m->before,   m->binds};
+				   m->shadow, m->fresh,  m->before,   m->binds,
+				   m->inner,  m->kept,   m->refreshed};
 
 	*m = (struct module){0};
 	for (size_t i = 0; i < sizeof(owned) / sizeof(*owned); i++)
@@ -186,6 +188,17 @@ static int keep_changed(struct job *job)
 	return 0;
 }
 
+static int choose_statements(struct job *job, struct module *module)
+{
+	int status = 1;
+
+	if (module->is_moved)
+		return 0;
+	if (!job->is_rerun)
+		status = statements_select(job, module);
+	return status == 1 ? source_choose_statements(job, module) : status;
+}
+
 int select_changed(struct job *job)
 {
 	PyObject *quiet = source_quiet(job);
@@ -201,9 +214,7 @@ int select_changed(struct job *job)
 	if (!status)
 		status = keep_changed(job);
 	for (size_t i = 0; !status && i < job->modules.count; i++)
-		status = job->modules.items[i].is_moved
-				 ? 0
-				 : source_choose_statements(job, &job->modules.items[i]);
+		status = choose_statements(job, &job->modules.items[i]);
 	source_loud(job, quiet);
 	return status;
 }

@@ -6,6 +6,7 @@
 #include "payload/shadow.h"
 
 #include "payload/freestanding.h"
+#include "payload/statements.h"
 
 static PyObject *frozen(const struct world *w, const char *module, const char *name)
 {
@@ -84,16 +85,28 @@ static int add_shadow(struct shadow *s, PyObject *name, PyObject *shadow, PyObje
 	return PyDict_SetItem(hook_item(s, "shadows"), name, shadow);
 }
 
-static int prepare_module(struct shadow *s, struct module *m)
+/* Annotated assignments write into the dict that is there. */
+static int own_annotations(const struct world *w, PyObject *fresh)
+{
+	PyObject *found = PyDict_GetItemString(fresh, "__annotations__");
+	_cleanup_py_ PyObject *copy =
+		found && py_is(found, w->dict) ? PyDict_Copy(found) : NULL;
+
+	if (copy)
+		return PyDict_SetItemString(fresh, "__annotations__", copy);
+	return PyErr_Occurred() ? -1 : 0;
+}
+
+static int prepare_module(struct shadow *s, const struct world *w, struct module *m)
 {
 	if (!m->run_code)
 		return 0;
-	m->shadow = new_shadow(s, m->live, m->is_main);
+	m->shadow = new_shadow(s, m->live, m->is_partial);
 	if (!m->shadow)
 		return -1;
 	m->fresh = py_ref(PyModule_GetDict(m->shadow));
-	m->before = m->is_main ? PyDict_Copy(m->live) : NULL;
-	if (m->is_main && !m->before)
+	m->before = m->is_partial ? PyDict_Copy(m->live) : NULL;
+	if (m->is_partial && (!m->before || own_annotations(w, m->fresh)))
 		return -1;
 	_cleanup_py_ PyObject *entry = PyTuple_Pack(3, m->run_code, m->fresh, m->live);
 	if (!entry || PyDict_SetItem(hook_item(s, "pending"), m->name, entry))
@@ -170,15 +183,17 @@ static int link_children(struct shadow *s, const struct world *w)
  * beginning. */
 static int prepare_modules(struct shadow *s, struct job *job)
 {
+	const struct world *w = &job->world;
 	size_t count = job->modules.count;
 	int is_reversed = job->reply.header->python_version >= 0x03080000;
 
 	for (size_t i = 0; i < count; i++)
-		if (job->modules.items[i].is_main && prepare_module(s, &job->modules.items[i]))
+		if (job->modules.items[i].is_main &&
+		    prepare_module(s, w, &job->modules.items[i]))
 			return -1;
 	for (size_t i = 0; i < count; i++) {
 		struct module *m = &job->modules.items[is_reversed ? count - 1 - i : i];
-		if (!m->is_main && prepare_module(s, m))
+		if (!m->is_main && prepare_module(s, w, m))
 			return -1;
 	}
 	return 0;
@@ -222,6 +237,9 @@ int shadow_run(struct shadow *out, struct job *job)
 		return -1;
 	PyObject *start = hook_item(out, "start");
 	_cleanup_py_ PyObject *result = start ? py_call(start) : NULL;
+	for (size_t i = 0; result && i < job->modules.count; i++)
+		if (statements_settle(job, &job->modules.items[i]))
+			return -1;
 	return result ? 0 : -1;
 }
 

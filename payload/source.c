@@ -90,6 +90,19 @@ int source_compile(struct job *job, struct module *module)
 	return module->code && py_is(module->code, job->world.code) ? 0 : -1;
 }
 
+PyObject *source_parse(struct job *job, const char *text)
+{
+	_cleanup_py_ PyObject *source = PyUnicode_FromString(text);
+	_cleanup_py_ PyObject *file = PyUnicode_FromString("<pyhotpatch>");
+
+	return source && file ? compile(&job->world, source, file, PYCF_ONLY_AST) : NULL;
+}
+
+PyObject *source_compile_tree(struct job *job, const struct module *module, PyObject *tree)
+{
+	return compile(&job->world, tree, module->file, 0);
+}
+
 PyObject *source_tree(struct job *job, const struct module *module)
 {
 	return compile(&job->world, module->source, module->file, PYCF_ONLY_AST);

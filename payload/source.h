@@ -17,8 +17,17 @@ int source_compile(struct job *job, struct module *module);
 /* The syntax tree of module->source. New reference. */
 PyObject *source_tree(struct job *job, const struct module *module);
 
-/* Fills module->run_code: all of module->code, but for __main__. */
+/* Fills module->run_code with all of module->code, but for __main__: the rule of --rerun. */
 int source_choose_statements(struct job *job, struct module *module);
+
+/* A statement of a script that changed: may it run, or would it start the script again? */
+int source_may_run_again(struct job *job, const struct module *module, PyObject *node);
+
+/* The syntax tree of a text of our own. New reference. */
+PyObject *source_parse(struct job *job, const char *text);
+
+/* Compiles a syntax tree as the module's source. New reference. */
+PyObject *source_compile_tree(struct job *job, const struct module *module, PyObject *tree);
 
 /* Compiling must not print warnings on the program's stderr: between these two, warnings about
  * syntax are ignored. `out` is what source_loud needs. */

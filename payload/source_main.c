@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * Which statements of a script (__main__) run again. A script is not written to be run twice in
- * one process: its guard and its trailing calls start the program. The rule, chosen to be safe
- * without knowing which statements changed:
+ * Which statements of a script (__main__) may run again. A script is not written to be run
+ * twice in one process: its guard and its trailing calls start the program. The rule, chosen to
+ * be safe without knowing which statements changed (--rerun):
  *
  *   - the docstring, imports, `def`, `class` and `type` statements run;
  *   - an assignment runs when its value calls nothing, or when it binds a name that is not
  * there yet; so `LIMIT = 3` is renewed and `server = Server()` is not made twice;
  *   - `if` and `try` run when all inside may and no test looks at __name__;
  *   - everything else (calls, loops, `with`, the guard) does not.
+ *
+ * An assignment that is known to have changed runs in any case.
  *
  * They run in a copy of the live namespace, so that names whose statement did not run are
  * there.
@@ -20,6 +22,7 @@
 struct judge {
 	const struct world *world;
 	PyObject *live;
+	int is_changed; /* known to have changed: a new value is made even by a call */
 };
 
 static int is_call(PyObject *node, void *unused)
@@ -53,7 +56,7 @@ static int may_assign(const struct judge *judge, PyObject *node)
 	_cleanup_py_ PyObject *targets =
 		target ? NULL : PyObject_GetAttrString(node, "targets");
 
-	if (!value || value == judge->world->none ||
+	if (judge->is_changed || !value || value == judge->world->none ||
 	    !tree_any(judge->world, value, is_call, NULL))
 		return 1;
 	if (target)
@@ -112,7 +115,7 @@ static int is_docstring(PyObject *node)
 
 int source_choose_statements(struct job *job, struct module *module)
 {
-	struct judge judge = {&job->world, module->live};
+	struct judge judge = {&job->world, module->live, 0};
 
 	if (!module->is_main) {
 		module->run_code = py_ref(module->code);
@@ -128,9 +131,14 @@ int source_choose_statements(struct job *job, struct module *module)
 		    PyList_SetSlice(body, i, i + 1, NULL))
 			return -1;
 	}
-	PyObject *compile = PyDict_GetItemString(job->world.builtins, "compile");
-	_cleanup_py_ PyObject *args =
-		Py_BuildValue("(OOsii)", tree, module->file, "exec", 0, 1);
-	module->run_code = args ? PyObject_CallObject(compile, args) : NULL;
+	module->run_code = source_compile_tree(job, module, tree);
+	module->is_partial = 1;
 	return module->run_code ? 0 : -1;
+}
+
+int source_may_run_again(struct job *job, const struct module *module, PyObject *node)
+{
+	struct judge judge = {&job->world, module->live, 1};
+
+	return may_run(&judge, node);
 }

@@ -8,7 +8,7 @@ A case is a text of sections, done in order:
     ### delete NAME
     ### run              Python; its names stay for the sections below
     ### script NAME      the file runs as this process's __main__
-    ### attach STATUS [cancel=pending] [late] [module=NAME]...
+    ### attach STATUS [rerun] [cancel=pending] [late] [module=NAME]...
                          payload_serve on a thread of its own, as the real worker calls it
 
 After `attach` the names `report` (list of Record), `kinds` (a Counter of
@@ -95,7 +95,7 @@ class Runner:
     def attach(self, words):
         expected, options = words[0], words[1:]
         modules = [word[7:] for word in options if word.startswith('module=')]
-        flags = 2 if 'dry' in options else 0
+        flags = 2 * ('dry' in options) + ('rerun' in options)
         state = CANCELLED if 'cancelled' in options else PENDING
         self.channel = Channel(modules, flags, -1 if 'late' in options else 30.0, state)
         thread = ctypes.c_ulong()

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Inference: what runs is not known (no .pyc agrees with it, no earlier attach), so each
+ * statement of the new source is judged by what is there now.
+ *
+ *   - a function or class changed when its code differs from the live one's;
+ *   - a name that is bound once, to a constant, changed when its value differs and no function
+ *     rebinds it;
+ *   - a statement that binds a name which is missing is new;
+ *   - everything else is taken as unchanged.
+ */
+#include "payload/bytecode.h"
+#include "payload/code.h"
+#include "payload/freestanding.h"
+#include "payload/node.h"
+#include "payload/plan.h"
+#include "payload/selection.h"
+#include "payload/tree.h"
+#include "payload/walk.h"
+
+struct inference {
+	struct selection *s;
+	PyObject *rebound; /* set: names that functions assign with `global` */
+};
+
+static int add_rebound(struct inference *n, PyObject *code)
+{
+	struct tokens *t = &n->s->tokens;
+	_cleanup_py_ PyObject *names = code_attribute(code, "co_names");
+	struct bytecode body = {0};
+	int status = names ? bytecode_init(&body, &t->opcodes, t->world, code) : -1;
+
+	for (int i = 0; !status && i < body.count; i++) {
+		unsigned char op = body.items[i].op;
+		if (op != t->opcodes.store_name &&
+		    t->opcodes.same_as[op] == t->opcodes.store_name)
+			status = PySet_Add(n->rebound,
+					   PyTuple_GetItem(names, body.items[i].arg));
+	}
+	bytecode_fini(&body);
+	return status;
+}
+
+static int find_rebound(struct inference *n)
+{
+	PyObject *module_code = n->s->module->code, *code, *unused;
+	_cleanup_py_ PyObject *codes = PyDict_New();
+	Py_ssize_t at = 0;
+
+	if (!codes || code_collect(n->s->tokens.world, module_code, codes))
+		return -1;
+	while (PyDict_Next(codes, &at, &code, &unused))
+		if (code != module_code && add_rebound(n, code))
+			return -1;
+	return 0;
+}
+
+/* --- statements -------------------------------------------------------------------------- */
+
+static int is_missing(const struct body *b, const struct group *group, PyObject *names)
+{
+	for (int i = group->first; i < group->end; i++) {
+		const struct step *step = &b->new.steps[i];
+		if (stream_is_store(b->tokens, step) && !PyDict_GetItem(names, step->value))
+			return 1;
+	}
+	return 0;
+}
+
+static int count_stores(const struct body *b, PyObject *name)
+{
+	int count = 0;
+
+	for (int i = 0; i < b->new.count; i++)
+		if (stream_is_store(b->tokens, &b->new.steps[i]))
+			count += !PyUnicode_Compare(b->new.steps[i].value, name);
+	return count;
+}
+
+/* `name = constant` and nothing else? */
+static int is_constant_other(const struct inference *n, const struct body *b,
+			     const struct group *group, PyObject *node, PyObject *names)
+{
+	const struct step *steps = &b->new.steps[group->first];
+
+	if (!TREE_IS(node, "Assign", "AnnAssign") || group->end - group->first < 2 ||
+	    steps[0].op != b->tokens->opcodes.load_const || !steps[0].value ||
+	    py_is(steps[0].value, b->tokens->world->code) ||
+	    !stream_is_store(b->tokens, &steps[1]) ||
+	    (TREE_IS(node, "Assign") && group->end - group->first > 2))
+		return 0;
+	PyObject *name = steps[1].value, *live = PyDict_GetItem(names, name);
+	if (!live || count_stores(b, name) != 1 || PySet_Contains(n->rebound, name) == 1)
+		return 0;
+	return !merge_is_same_constant(b->tokens->world, live, steps[0].value);
+}
+
+static int is_function_other(const struct inference *n, const struct group *group,
+			     PyObject *node)
+{
+	struct selection *s = n->s;
+	_cleanup_py_ PyObject *name = node_field(node, "name");
+	PyObject *live = name ? PyDict_GetItem(s->module->live, name) : NULL;
+	struct definition new;
+
+	if (!live || !body_find_new(&new, &s->body, group, name))
+		return 0;
+	_cleanup_py_ PyObject *inner = selection_inner(s, live, NULL, name);
+	PyObject *code = s->body.new.steps[new.code].value;
+	if (!inner)
+		return 0;
+	int same = code_is_same(s->tokens.world, PyFunction_GetCode(inner), code);
+	if (same == 1)
+		same = code_is_unmoved(s->tokens.world, PyFunction_GetCode(inner), code);
+	return same < 0 ? same : !same;
+}
+
+/* --- classes ----------------------------------------------------------------------------- */
+
+static int is_method_other(const struct inference *n, PyObject *names, const struct step *step)
+{
+	const struct world *w = n->s->tokens.world;
+
+	if (!step->value || !py_is(step->value, w->code))
+		return 0;
+	_cleanup_py_ PyObject *name = code_attribute(step->value, "co_name");
+	PyObject *live = name ? PyDict_GetItem(names, name) : NULL;
+	_cleanup_py_ PyObject *inner = live && !world_is_class(w, live)
+					       ? selection_inner(n->s, live, NULL, name)
+					       : NULL;
+	if (!inner)
+		return 0;
+	int same = code_is_same(w, PyFunction_GetCode(inner), step->value);
+	if (same == 1)
+		same = code_is_unmoved(w, PyFunction_GetCode(inner), step->value);
+	return same < 0 ? same : !same;
+}
+
+/* A function in the class that its new body has not. */
+static int is_method_gone(const struct inference *n, const struct body *b, PyObject *names)
+{
+	PyObject *name, *value;
+	Py_ssize_t at = 0;
+
+	while (PyDict_Next(names, &at, &name, &value)) {
+		if (!py_is(value, n->s->tokens.world->function) || count_stores(b, name))
+			continue;
+		_cleanup_py_ PyObject *inner = selection_inner(n->s, value, NULL, name);
+		if (inner)
+			return 1;
+	}
+	return 0;
+}
+
+static int judge_attribute(const struct inference *n, const struct body *b, struct group *group,
+			   PyObject *names)
+{
+	PyObject *node = PyList_GetItem(b->nodes, group->first_node);
+	int changed = is_missing(b, group, names) || node_is_definition(node) ||
+		      is_constant_other(n, b, group, node, names);
+
+	group->is_changed = changed != 0;
+	return 0;
+}
+
+/* What the class keeps: names of statements that are taken as unchanged. */
+static PyObject *kept_names(const struct body *b)
+{
+	_cleanup_py_ PyObject *names = PySet_New(NULL);
+
+	for (int i = 0; names && i < b->group_count; i++)
+		for (int k = b->groups[i].first; k < b->groups[i].end; k++)
+			if (!b->groups[i].is_changed &&
+			    stream_is_store(b->tokens, &b->new.steps[k]) &&
+			    PySet_Add(names, b->new.steps[k].value))
+				return NULL;
+	return py_take(&names);
+}
+
+static int compare_class(const struct inference *n, struct body *b, PyObject *names)
+{
+	int other = is_method_gone(n, b, names);
+
+	for (int i = 0; !other && i < b->new.count; i++)
+		other = is_method_other(n, names, &b->new.steps[i]);
+	for (int i = 0; other >= 0 && i < b->group_count; i++) {
+		struct group *group = &b->groups[i];
+		PyObject *node = PyList_GetItem(b->nodes, group->first_node);
+		if (judge_attribute(n, b, group, names))
+			return -1;
+		other |= group->is_changed &&
+			 (!node_is_definition(node) || is_missing(b, group, names));
+	}
+	return other;
+}
+
+static int is_class_other(const struct inference *n, const struct group *group, PyObject *node)
+{
+	struct selection *s = n->s;
+	const struct world *w = s->tokens.world;
+	_cleanup_py_ PyObject *name = node_field(node, "name");
+	_cleanup_py_ PyObject *nodes = node_field(node, "body");
+	PyObject *live = name ? PyDict_GetItem(s->module->live, name) : NULL;
+	struct definition new;
+	struct body b = {0};
+
+	if (!live || !nodes || !walk_is_class_of(w, live, s->module->name) ||
+	    !body_find_new(&new, &s->body, group, name))
+		return 0;
+	_cleanup_py_ PyObject *names = world_type_dict(w, live);
+	int other = names ? body_init(&b, &s->tokens, NULL, s->body.new.steps[new.code].value,
+				      nodes)
+			  : -1;
+	if (!other)
+		other = compare_class(n, &b, names);
+	_cleanup_py_ PyObject *kept = other > 0 ? kept_names(&b) : NULL;
+	if (other > 0 && (!kept || selection_keep(s, name, kept)))
+		other = -1;
+	body_fini(&b);
+	return other;
+}
+
+/* ----------------------------------------------------------------------------------------- */
+
+static int judge(const struct inference *n, struct group *group)
+{
+	const struct body *b = &n->s->body;
+	PyObject *names = n->s->module->live;
+	int changed = is_missing(b, group, names);
+
+	for (int i = 0; !changed && i < group->node_count; i++) {
+		PyObject *node = PyList_GetItem(b->nodes, group->first_node + i);
+		if (node_is_function(node))
+			changed = is_function_other(n, group, node);
+		else if (node_is_definition(node))
+			changed = is_class_other(n, group, node);
+		else
+			changed = is_constant_other(n, b, group, node, names);
+	}
+	group->is_changed = changed > 0;
+	return changed < 0 ? -1 : 0;
+}
+
+int selection_infer(struct selection *s)
+{
+	struct inference n = {.s = s, .rebound = PySet_New(NULL)};
+	int status = n.rebound ? find_rebound(&n) : -1;
+
+	for (int i = 0; !status && i < s->body.group_count; i++)
+		status = judge(&n, &s->body.groups[i]);
+	Py_DecRef(n.rebound);
+	job_note(s->job,
+		 &(struct reply_item){.kind = WIRE_RECORD_WARNING,
+				      .action = WIRE_ACTION_NONE,
+				      .text = "the old source is not known: what changed was "
+					      "inferred from what is running"},
+		 s->module);
+	return status;
+}

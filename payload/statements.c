@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The selection of statements.
+ *
+ * What is not selected stays in the syntax tree below `if 0:`. So it is not compiled to
+ * anything, but its imports and `global` declarations still count, on which the code of others
+ * depends; and every line stays where it is.
+ *
+ * The invariant: a statement that did not change does not run, but for imports of modules that
+ * changed too, so that what did change sees their new names.
+ */
+#include "payload/statements.h"
+
+#include "payload/code.h"
+#include "payload/freestanding.h"
+#include "payload/node.h"
+#include "payload/selection.h"
+#include "payload/source.h"
+#include "payload/tree.h"
+
+/* The docstring and `from __future__` must be first, and do no harm. */
+static int is_header(PyObject *none, PyObject *node, int at)
+{
+	if (TREE_IS(node, "ImportFrom")) {
+		_cleanup_py_ PyObject *module = node_field(node, "module");
+		return module && module != none &&
+		       !PyUnicode_CompareWithASCIIString(module, "__future__");
+	}
+	_cleanup_py_ PyObject *value =
+		at == 0 && TREE_IS(node, "Expr") ? node_field(node, "value") : NULL;
+	return value && TREE_IS(value, "Str", "Constant");
+}
+
+/* --- imports of modules that changed too ------------------------------------------------- */
+
+static int has_component(const char *dotted, const char *leaf)
+{
+	size_t length = strlen(leaf);
+
+	for (const char *at = dotted; *at;) {
+		size_t part = 0;
+		while (at[part] && at[part] != '.')
+			part++;
+		if (part == length && !memcmp(at, leaf, length))
+			return 1;
+		at += at[part] ? part + 1 : part;
+	}
+	return 0;
+}
+
+static const char *last_component(const char *dotted)
+{
+	const char *leaf = dotted;
+
+	for (; *dotted; dotted++)
+		if (*dotted == '.')
+			leaf = dotted + 1;
+	return leaf;
+}
+
+static int names_component(PyObject *node, const char *leaf)
+{
+	_cleanup_py_ PyObject *module = node_field(node, "module");
+	_cleanup_py_ PyObject *names = node_field(node, "names");
+	const char *text = module ? PyUnicode_AsUTF8(module) : NULL;
+
+	PyErr_Clear();
+	if (text && has_component(text, leaf))
+		return 1;
+	for (Py_ssize_t i = 0; names && i < PyList_Size(names); i++) {
+		_cleanup_py_ PyObject *name = node_field(PyList_GetItem(names, i), "name");
+		text = name ? PyUnicode_AsUTF8(name) : NULL;
+		if (text && has_component(text, leaf))
+			return 1;
+	}
+	PyErr_Clear();
+	return 0;
+}
+
+static int is_star(PyObject *node)
+{
+	_cleanup_py_ PyObject *names = node_field(node, "names");
+	_cleanup_py_ PyObject *name = names && PyList_Size(names) == 1
+					      ? node_field(PyList_GetItem(names, 0), "name")
+					      : NULL;
+
+	return name && !PyUnicode_CompareWithASCIIString(name, "*");
+}
+
+/* May it import from another module of this reload? Rather once too often. */
+static int imports_changed(const struct selection *s, PyObject *node)
+{
+	const struct modules *all = &s->job->modules;
+
+	if (!TREE_IS(node, "Import", "ImportFrom") || is_star(node))
+		return 0;
+	for (size_t i = 0; i < all->count; i++) {
+		const char *name = PyUnicode_AsUTF8(all->items[i].name);
+		if (&all->items[i] == s->module || !name)
+			continue;
+		if (names_component(node, last_component(name)) ||
+		    node_number(node, "level", 0) > 0)
+			return 1;
+	}
+	PyErr_Clear();
+	return 0;
+}
+
+/* Notes which names an unchanged import binds, and what they are called where they come from.
+ */
+static int note_refreshed(struct selection *s, PyObject *node)
+{
+	_cleanup_py_ PyObject *names = node_field(node, "names");
+
+	for (Py_ssize_t i = 0; names && i < PyList_Size(names); i++) {
+		PyObject *alias = PyList_GetItem(names, i);
+		_cleanup_py_ PyObject *name = node_field(alias, "name");
+		_cleanup_py_ PyObject *as = node_field(alias, "asname");
+		PyObject *bound = as && as != s->job->world.none ? as : name;
+		if (name && PyDict_SetItem(s->module->refreshed, bound, name))
+			return -1;
+	}
+	return 0;
+}
+
+/* --- the choice -------------------------------------------------------------------------- */
+
+static void warn_not_run(const struct selection *s, PyObject *node)
+{
+	int line = node_number(node, "lineno", 0);
+	_cleanup_py_ PyObject *text = PyUnicode_FromFormat(
+		"line %d changed, but was not run: it would start the script again", line);
+
+	job_note(s->job,
+		 &(struct reply_item){.kind = WIRE_RECORD_WARNING,
+				      .action = WIRE_ACTION_SKIPPED,
+				      .line = (uint32_t)line,
+				      .text = text ? PyUnicode_AsUTF8(text) : NULL},
+		 s->module);
+	PyErr_Clear();
+}
+
+/* 1 when the statement shall run. */
+static int choose(struct selection *s, const struct group *group, PyObject *node)
+{
+	int is_changed = group->is_changed;
+
+	if (!is_changed && imports_changed(s, node))
+		return note_refreshed(s, node) ? -1 : 1;
+	if (is_changed && s->module->is_main &&
+	    !source_may_run_again(s->job, s->module, node)) {
+		warn_not_run(s, node);
+		return 0;
+	}
+	if (is_changed && group->node_count == 1 && node_is_definition(node)) {
+		int same = selection_refine(s, group, node);
+		return same < 0 ? -1 : !same;
+	}
+	return is_changed;
+}
+
+/* `if 0:` with the statements in it. */
+static int add_dead(const struct selection *s, PyObject *out, PyObject **dead)
+{
+	if (!PyList_Size(*dead))
+		return 0;
+	_cleanup_py_ PyObject *tree = source_parse(s->job, "if 0: pass");
+	_cleanup_py_ PyObject *body = tree ? PyObject_GetAttrString(tree, "body") : NULL;
+	PyObject *node = body ? PyList_GetItem(body, 0) : NULL;
+
+	if (!node || PyObject_SetAttrString(node, "body", *dead) || PyList_Append(out, node))
+		return -1;
+	Py_DecRef(*dead);
+	*dead = PyList_New(0);
+	return *dead ? 0 : -1;
+}
+
+static int sort_group(struct selection *s, const struct group *group, PyObject *out,
+		      PyObject **dead)
+{
+	for (int i = group->first_node; i < group->first_node + group->node_count; i++) {
+		PyObject *node = PyList_GetItem(s->body.nodes, i);
+		int runs = is_header(s->job->world.none, node, i) ? 1 : choose(s, group, node);
+		if (runs < 0 || (runs && add_dead(s, out, dead)) ||
+		    PyList_Append(runs ? out : *dead, node))
+			return -1;
+	}
+	return 0;
+}
+
+static PyObject *sort(struct selection *s)
+{
+	_cleanup_py_ PyObject *out = PyList_New(0);
+	_cleanup_py_ PyObject *dead = PyList_New(0);
+
+	if (!out || !dead)
+		return NULL;
+	for (int i = 0; i < s->body.group_count; i++)
+		if (sort_group(s, &s->body.groups[i], out, &dead))
+			return NULL;
+	return add_dead(s, out, &dead) ? NULL : py_take(&out);
+}
+
+static int select_statements(struct selection *s)
+{
+	struct module *m = s->module;
+	_cleanup_py_ PyObject *tree = source_tree(s->job, m);
+	_cleanup_py_ PyObject *nodes = tree ? PyObject_GetAttrString(tree, "body") : NULL;
+
+	m->inner = PyDict_New();
+	m->kept = PyDict_New();
+	m->refreshed = PyDict_New();
+	if (!nodes || !m->inner || !m->kept || !m->refreshed ||
+	    body_init(&s->body, &s->tokens, m->old_code, m->code, nodes) ||
+	    (!m->old_code && selection_infer(s)))
+		return -1;
+	_cleanup_py_ PyObject *chosen = sort(s);
+	if (!chosen || PyObject_SetAttrString(tree, "body", chosen))
+		return -1;
+	m->run_code = source_compile_tree(s->job, m, tree);
+	m->is_partial = m->run_code != NULL;
+	return m->run_code ? 0 : -1;
+}
+
+int statements_select(struct job *job, struct module *module)
+{
+	struct selection s = {.job = job, .module = module};
+	int status = tokens_init(&s.tokens, &job->world);
+
+	if (!status)
+		status = select_statements(&s);
+	body_fini(&s.body);
+	tokens_fini(&s.tokens);
+	return status;
+}
+
+/* --- afterwards -------------------------------------------------------------------------- */
+
+/* Without its decorators a function is said to start at `def`; with them, above. */
+static int settle_inner(struct module *m)
+{
+	PyObject *name, *pair;
+	Py_ssize_t at = 0;
+
+	while (PyDict_Next(m->inner, &at, &name, &pair)) {
+		PyObject *donor = PyDict_GetItem(m->fresh, name);
+		if (donor && PyFunction_GetGlobals(donor) == m->fresh &&
+		    PyObject_SetAttrString(donor, "__code__", PyTuple_GetItem(pair, 1)))
+			return -1;
+		PyErr_Clear();
+	}
+	return 0;
+}
+
+/* Is the value what a changed module had under that name before, too? */
+static int is_old_value(const struct job *job, PyObject *name, PyObject *value)
+{
+	for (size_t i = 0; i < job->modules.count; i++) {
+		const struct module *m = &job->modules.items[i];
+		if (m->before && PyDict_GetItem(m->before, name) == value &&
+		    PyDict_GetItem(m->fresh, name) == value)
+			return 1;
+	}
+	return 0;
+}
+
+/* A name that was imported once keeps its value as long as its source does. */
+static int settle_refreshed(const struct job *job, struct module *m)
+{
+	PyObject *name, *origin;
+	Py_ssize_t at = 0;
+
+	while (PyDict_Next(m->refreshed, &at, &name, &origin)) {
+		PyObject *value = PyDict_GetItem(m->fresh, name);
+		PyObject *before = PyDict_GetItem(m->before, name);
+		if (value && before && value != before && is_old_value(job, origin, value) &&
+		    PyDict_SetItem(m->fresh, name, before))
+			return -1;
+	}
+	return 0;
+}
+
+static int is_identical(PyObject *a, PyObject *b)
+{
+	PyObject *key, *value;
+	Py_ssize_t at = 0;
+
+	if (PyDict_Size(a) != PyDict_Size(b))
+		return 0;
+	while (PyDict_Next(a, &at, &key, &value))
+		if (PyDict_GetItem(b, key) != value)
+			return 0;
+	return 1;
+}
+
+static int settle_annotations(const struct world *w, struct module *m)
+{
+	PyObject *before = PyDict_GetItemString(m->before, "__annotations__");
+	PyObject *fresh = PyDict_GetItemString(m->fresh, "__annotations__");
+
+	if (!before || !fresh || !py_is(before, w->dict) || !py_is(fresh, w->dict) ||
+	    !is_identical(before, fresh))
+		return 0;
+	return PyDict_SetItemString(m->fresh, "__annotations__", before);
+}
+
+int statements_settle(struct job *job, struct module *m)
+{
+	if (!m->inner || !m->fresh)
+		return 0;
+	return settle_inner(m) || settle_refreshed(job, m) || settle_annotations(&job->world, m)
+		       ? -1
+		       : 0;
+}
