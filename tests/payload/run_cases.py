@@ -42,6 +42,8 @@ def run(payload, python, cases):
     """(case, wait status, output) of each, as they come; what never came is missing."""
     environment = dict(os.environ, PYTHONHASHSEED='0')
     environment.pop('PYTHONPATH', None)
+    if 'PAYLOAD_PRELOAD' in environment:
+        environment['LD_PRELOAD'] = environment['PAYLOAD_PRELOAD']
     command = [python, '-S', '-E', os.path.join(HERE, 'case_runner.py'), payload] + cases
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           stdin=subprocess.DEVNULL, env=environment, universal_newlines=True)
