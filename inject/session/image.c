@@ -41,6 +41,13 @@ static void *image_at(const struct image *image, uint64_t at, uint64_t len)
 	return image->bytes + at;
 }
 
+/* The same for a table whose entries are used where they lie; a damaged file may place it
+ * anywhere. */
+static void *table_at(const struct image *image, uint64_t at, uint64_t len, size_t alignment)
+{
+	return at % alignment != 0 ? NULL : image_at(image, at, len);
+}
+
 static int header_read(Elf64_Ehdr *ehdr, struct span file, struct hp_err *err)
 {
 	if (file.len < sizeof(*ehdr))
@@ -144,7 +151,7 @@ static int dynamic_read(struct dynamic *d, const struct image *image, const Elf6
 
 		if (phdrs[i].p_type != PT_DYNAMIC)
 			continue;
-		dyn = image_at(image, phdrs[i].p_vaddr, phdrs[i].p_memsz);
+		dyn = table_at(image, phdrs[i].p_vaddr, phdrs[i].p_memsz, _Alignof(Elf64_Dyn));
 		if (!dyn)
 			return damaged(err, "dynamic section");
 		for (size_t n = phdrs[i].p_memsz / sizeof(*dyn); n > 0 && dyn->d_tag;
@@ -170,14 +177,14 @@ static const char *symbol_name(const struct image *image, const struct dynamic *
 static const Elf64_Sym *symbol_at(const struct image *image, const struct dynamic *d,
 				  uint64_t n)
 {
-	return n > IMAGE_MAX
-		       ? NULL
-		       : image_at(image, d->symtab + n * sizeof(Elf64_Sym), sizeof(Elf64_Sym));
+	return n > IMAGE_MAX ? NULL
+			     : table_at(image, d->symtab + n * sizeof(Elf64_Sym),
+					sizeof(Elf64_Sym), _Alignof(Elf64_Sym));
 }
 
 static int find_entry(struct image *image, const struct dynamic *d, struct hp_err *err)
 {
-	const uint32_t *hash = image_at(image, d->hash, 2 * sizeof(*hash));
+	const uint32_t *hash = table_at(image, d->hash, 2 * sizeof(*hash), _Alignof(uint32_t));
 
 	if (!hash)
 		return damaged(err, "hash table");
@@ -249,7 +256,7 @@ static int relocations_read(const struct linker *linker, uint64_t table, uint64_
 {
 	struct image *image = linker->image;
 	size_t count = size / sizeof(Elf64_Rela);
-	const Elf64_Rela *rela = image_at(image, table, size);
+	const Elf64_Rela *rela = table_at(image, table, size, _Alignof(Elf64_Rela));
 	struct image_reloc *grown;
 
 	if (!count)
