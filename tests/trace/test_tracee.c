@@ -22,6 +22,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include "inject/base/cleanup.h"
 #include "inject/proc/procfs.h"
 #include "inject/trace/tracee.h"
 
@@ -158,7 +159,7 @@ static void sleeps_300_ms(void)
 Test(tracee, a_relative_sleep_lasts_as_long_as_it_would_have)
 {
 	pid_t pid = spawn(sleeps_300_ms);
-	struct target target = target_of(pid);
+	_cleanup_(target_fini) struct target target = target_of(pid);
 
 	for (int i = 0; i < 4; i++) {
 		disturb(&target);
@@ -186,7 +187,7 @@ Test(tracee, a_blocked_read_goes_on)
 {
 	cr_assert(eq(int, pipe(pipe_fds), 0));
 	pid_t pid = spawn(reads_a_pipe);
-	struct target target = target_of(pid);
+	_cleanup_(target_fini) struct target target = target_of(pid);
 
 	disturb(&target);
 	disturb(&target);
@@ -210,7 +211,7 @@ Test(tracee, an_endless_epoll_wait_does_not_return_eintr)
 {
 	cr_assert(eq(int, pipe(pipe_fds), 0));
 	pid_t pid = spawn(waits_for_epoll);
-	struct target target = target_of(pid);
+	_cleanup_(target_fini) struct target target = target_of(pid);
 
 	disturb(&target);
 	disturb(&target);
@@ -249,7 +250,7 @@ Test(tracee, a_signal_that_came_meanwhile_is_delivered_and_interrupts_the_call)
 
 	cr_assert(eq(int, pipe(pipe_fds), 0));
 	pid_t pid = spawn(reads_with_a_handler);
-	struct target target = target_of(pid);
+	_cleanup_(target_fini) struct target target = target_of(pid);
 	cr_assert(eq(int, tracee_stop(&tracee, &target, pid, deadline, &err), TRACEE_OK));
 	cr_assert(eq(int, tracee_hijack(&tracee, &err), 0));
 	cr_assert(
@@ -268,7 +269,7 @@ Test(tracee, a_stopped_process_is_refused_and_stays_stopped)
 {
 	cr_assert(eq(int, pipe(pipe_fds), 0));
 	pid_t pid = spawn(reads_a_pipe);
-	struct target target = target_of(pid);
+	_cleanup_(target_fini) struct target target = target_of(pid);
 	struct proc_status status;
 	struct tracee tracee;
 	struct hp_err err;
@@ -296,7 +297,7 @@ Test(tracee, a_call_that_blocks_is_taken_back)
 
 	cr_assert(eq(int, pipe(pipe_fds), 0));
 	pid_t pid = spawn(reads_a_pipe);
-	struct target target = target_of(pid);
+	_cleanup_(target_fini) struct target target = target_of(pid);
 	cr_assert(eq(int,
 		     tracee_stop(&tracee, &target, pid, deadline_after_ns(1000000000), &err),
 		     TRACEE_OK));
@@ -380,7 +381,7 @@ static void end_churning(pid_t pid)
 Test(tracee, registers_vectors_mask_and_alternate_stack_are_as_before)
 {
 	pid_t pid = spawn(churns);
-	struct target target = target_of(pid);
+	_cleanup_(target_fini) struct target target = target_of(pid);
 
 	for (int i = 0; i < 300; i++)
 		disturb(&target);
@@ -398,7 +399,7 @@ static void disturb_for_ever(const struct target *target)
 Test(tracee, the_victim_survives_the_death_of_its_tracer)
 {
 	pid_t pid = spawn(churns);
-	struct target target = target_of(pid);
+	_cleanup_(target_fini) struct target target = target_of(pid);
 
 	srand(7);
 	for (int i = 0; i < 400; i++) {
