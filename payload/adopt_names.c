@@ -107,7 +107,9 @@ static int remove_names(struct plan *p, const struct module *m)
 				 : !is_definition(p, m, name, value))
 			continue;
 		report(p, m, name, value, WIRE_ACTION_REMOVED);
-		if (plan_write(p, WRITE_ITEM, m->live, name, NULL))
+		/* A module without docstring has None for it. */
+		int is_doc = !PyUnicode_CompareWithASCIIString(name, "__doc__");
+		if (plan_write(p, WRITE_ITEM, m->live, name, is_doc ? w->none : NULL))
 			return -1;
 	}
 	return 0;
