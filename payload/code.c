@@ -102,6 +102,16 @@ static int are_constants_same(const struct world *w, PyObject *a, PyObject *b)
 	return 1;
 }
 
+/* 3.11: which instructions a handler covers is in no instruction. */
+static int is_exception_table_same(PyObject *a, PyObject *b)
+{
+	_cleanup_py_ PyObject *x = PyObject_GetAttrString(a, "co_exceptiontable");
+	_cleanup_py_ PyObject *y = x ? PyObject_GetAttrString(b, "co_exceptiontable") : NULL;
+
+	PyErr_Clear();
+	return !x || !y || PyObject_RichCompareBool(x, y, PY_EQ);
+}
+
 int code_is_same(const struct world *w, PyObject *a, PyObject *b)
 {
 	static const char *const attributes[] = {
@@ -116,7 +126,7 @@ int code_is_same(const struct world *w, PyObject *a, PyObject *b)
 		if (equal != 1)
 			return equal;
 	}
-	return are_constants_same(w, a, b);
+	return is_exception_table_same(a, b) ? are_constants_same(w, a, b) : 0;
 }
 
 /* The code objects among the constants of `code`, as a new list. */
