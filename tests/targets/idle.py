@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A target that waits: idle.py MODE SECONDS. Each wait is reported with how long it took."""
 import faulthandler
+import gc
 import os
 import select
 import signal
@@ -40,6 +41,13 @@ def wait_input():
 
 
 def wait_threads():
+    # A target that allocates nothing never collects; what the collector would free is no leak.
+    gc.collect()
+    time.sleep(seconds)
+
+
+def wait_collect():
+    gc.collect()
     time.sleep(seconds)
 
 
