@@ -75,8 +75,14 @@ static enum wire_status judge_interpreter(struct job *job)
 		return WIRE_STATUS_FINALIZING;
 	job->reply.header->python_version = version_hex();
 	if (job->reply.header->python_version < 0x03070000 &&
-	    !(PyEval_ThreadsInitialized && PyEval_ThreadsInitialized()))
+	    !(PyEval_ThreadsInitialized && PyEval_ThreadsInitialized())) {
+		reply_add(&job->reply,
+			  &(struct reply_item){
+				  .kind = WIRE_RECORD_ERROR,
+				  .text = "CPython 3.6 can be served only after it has started "
+					  "a thread: it has no GIL before"});
 		return WIRE_STATUS_UNSUPPORTED;
+	}
 	return WIRE_STATUS_NONE;
 }
 
