@@ -46,15 +46,39 @@ int channel_owner_lives(const struct wire_channel *channel)
 
 #define LEFT_WAIT_NS 60000000000ll
 
-/* The thread that started us may still be in our text, on its way out. When it never leaves,
- * which takes a thread that is stopped for a minute, the image stays mapped: a leak, not a
- * crash. */
+/* Whether somebody else's view of the memfd finds it locked for reading, by us: nobody but the
+ * launching thread takes that lock. Locks of one open file description do not see each other,
+ * so it is opened anew. */
+static int launcher_has_lock(const struct wire_channel *channel)
+{
+	struct flock lock = {.l_type = F_WRLCK};
+	char path[32] = "/proc/self/fd/", *end = path + 14;
+	int fd, digits = 1, rest = channel->memfd, found;
+
+	for (int n = rest; n >= 10; n /= 10)
+		digits++;
+	for (int i = digits; i > 0; rest /= 10)
+		end[--i] = (char)('0' + rest % 10);
+	end[digits] = '\0';
+	fd = (int)sys_open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	found = sys_fcntl(fd, F_OFD_GETLK, (long)&lock) == 0 && lock.l_type == F_RDLCK;
+	sys_close(fd);
+	return found;
+}
+
+/* The thread that started us may still be in our text, on its way out. The program outside says
+ * when it is not; when that was killed, the lock that it held passes to the thread, which waits
+ * for it in libc's text. When neither comes, the image stays mapped: a leak, not a crash. */
 static int launcher_has_left(const struct wire_channel *channel)
 {
 	const struct timespec pause = {.tv_nsec = 100000};
 	int64_t began = sys_now_ns();
 
-	while (!__atomic_load_n(&channel->launcher_left[0], __ATOMIC_ACQUIRE)) {
+	while (!__atomic_load_n(&channel->launcher_left, __ATOMIC_ACQUIRE)) {
+		if (!channel_owner_lives(channel) && launcher_has_lock(channel))
+			return 1;
 		if (sys_now_ns() - began > LEFT_WAIT_NS)
 			return 0;
 		sys_call3(SYS_nanosleep, (long)&pause, 0, 0);
@@ -70,26 +94,10 @@ __attribute__((used)) static int worker_main(struct wire_channel *channel)
 	 */
 	sys_madvise((void *)channel->image_base, channel->image_size, MADV_DONTFORK);
 	payload_serve(channel);
+	int left = launcher_has_left(channel);
 	if (channel->memfd >= 0)
 		sys_close(channel->memfd);
-	return launcher_has_left(channel);
-}
-
-/* Say that it is done, and wait for the lock that the program outside holds. While that lives
- * it stops this thread here, at leisure, and puts it back where it was; when it is killed the
- * kernel gives us the lock, and the thread goes back by itself. Interrupted, the call returns
- * ERESTARTSYS, which leaves the program's own restart data alone, as a wait with a timeout
- * would not. */
-static void wait_to_be_fetched(struct wire_channel *channel, int error)
-{
-	struct flock lock = {.l_type = F_RDLCK};
-
-	__atomic_store_n(&channel->launch_error, error, __ATOMIC_RELEASE);
-	sys_futex_wake((const uint32_t *)&channel->launch_error);
-	if (sys_fcntl(channel->memfd, F_OFD_SETLKW, (long)&lock) == 0) {
-		lock.l_type = F_UNLCK;
-		sys_fcntl(channel->memfd, F_OFD_SETLK, (long)&lock);
-	}
+	return left;
 }
 
 /* Called by payload_launch, below. */
@@ -109,15 +117,21 @@ __attribute__((used)) static void launch_main(struct wire_channel *channel)
 		pthread_attr_destroy(&attr);
 	}
 	*error_number = saved;
-	wait_to_be_fetched(channel, error);
+	*(struct flock *)channel->launcher_lock = (struct flock){.l_type = F_RDLCK};
+	__atomic_store_n(&channel->launch_error, error, __ATOMIC_RELEASE);
+	sys_futex_wake((const uint32_t *)&channel->launch_error);
 }
 
 /* Both ways out end in a tail jump to libc's "syscall; ret": the last thing that we do is done
  * by the kernel, and the return address on the stack is somebody else's. %rdx, not %rcx or
  * %r11, holds the address of it: the syscall instruction destroys those.
  *
- * payload_launch(channel): launch_main(channel), then clock_gettime(CLOCK_REALTIME,
- * &channel->launcher_left): when the worker sees it, this thread executes libc's text.
+ * payload_launch(channel): launch_main(channel), then fcntl(memfd, F_OFD_SETLKW,
+ * &launcher_lock): the thread waits for the lock that the program outside holds. While that
+ * lives it stops the thread here and puts it back where it was; when it is killed the kernel
+ * gives the lock away, and the thread goes back by itself. Interrupted, the call returns
+ * ERESTARTSYS, which leaves the program's own restart data alone, as a wait with a timeout
+ * would not.
  *
  * payload_worker(channel): worker_main(channel), then munmap(image_base, image_size), whose ret
  * leaves the thread by libc's thread exit. */
@@ -128,12 +142,13 @@ __asm__(".text\n"
 	"	pushq %rbx\n"
 	"	movq %rdi, %rbx\n"
 	"	call launch_main\n"
-	"	xorl %edi, %edi\n"     /* CLOCK_REALTIME */
-	"	leaq 96(%rbx), %rsi\n" /* launcher_left */
-	"	movq 56(%rbx), %rdx\n" /* syscall_ret */
+	"	movl 32(%rbx), %edi\n"  /* memfd */
+	"	movl $38, %esi\n"       /* F_OFD_SETLKW */
+	"	leaq 104(%rbx), %rdx\n" /* launcher_lock */
+	"	movq 56(%rbx), %r8\n"   /* syscall_ret */
 	"	popq %rbx\n"
-	"	movl $228, %eax\n" /* SYS_clock_gettime */
-	"	jmp *%rdx\n"
+	"	movl $72, %eax\n" /* SYS_fcntl */
+	"	jmp *%r8\n"
 	".size payload_launch, . - payload_launch\n"
 
 	".hidden payload_worker\n"
@@ -157,5 +172,8 @@ __asm__(".text\n"
 _Static_assert(__builtin_offsetof(struct wire_channel, image_base) == 40, "payload_worker");
 _Static_assert(__builtin_offsetof(struct wire_channel, image_size) == 48, "payload_worker");
 _Static_assert(__builtin_offsetof(struct wire_channel, syscall_ret) == 56, "payload_worker");
-_Static_assert(__builtin_offsetof(struct wire_channel, launcher_left) == 96, "payload_launch");
-_Static_assert(SYS_munmap == 11 && SYS_clock_gettime == 228, "x86-64");
+_Static_assert(__builtin_offsetof(struct wire_channel, memfd) == 32, "payload_launch");
+_Static_assert(__builtin_offsetof(struct wire_channel, launcher_lock) == 104, "payload_launch");
+_Static_assert(sizeof(struct flock) == sizeof(((struct wire_channel *)0)->launcher_lock),
+	       "kernel");
+_Static_assert(SYS_munmap == 11 && SYS_fcntl == 72 && F_OFD_SETLKW == 38, "x86-64");

@@ -68,10 +68,11 @@ struct wire_channel {
 	uint64_t syscall_ret;                  /* a "syscall; ret" in the target's libc */
 	uint64_t request_offset, request_size; /* bytes, from the start of the channel */
 	uint64_t reply_offset, reply_capacity; /* likewise */
-	/* First word nonzero: the hijacked thread executes the image no more. A struct
-	 * timespec, so that the kernel can write it as the very last thing that payload_launch
-	 * has done. */
-	int64_t launcher_left[2];
+	uint32_t launcher_left; /* nonzero: the hijacked thread executes the image no more;
+				   atomic */
+	uint32_t padding2;
+	uint64_t launcher_lock[4]; /* a struct flock: what that thread waits for, outside the
+				      image */
 };
 
 /* The request: this, then module_count NUL-terminated module names, strings_size bytes in all.
@@ -147,7 +148,7 @@ struct wire_record {
 	uint32_t count;
 };
 
-_Static_assert(sizeof(struct wire_channel) == 112, "wire layout");
+_Static_assert(sizeof(struct wire_channel) == 136, "wire layout");
 _Static_assert(sizeof(struct wire_request) == 24, "wire layout");
 _Static_assert(sizeof(struct wire_reply) == 96, "wire layout");
 _Static_assert(sizeof(struct wire_record) == 16, "wire layout");

@@ -180,15 +180,33 @@ static int await_launch(const struct handover *h, const struct step *step, struc
 	return 0;
 }
 
-/* It leaves only when the lock is gone, or the descriptor of it, which a program that closes
- * all that it does not know takes away. Its last step is then told by the kernel itself. */
+/* Fetch the thread from where it waits for our lock, in libc's text: from then on it executes
+ * nothing of ours any more, whatever becomes of us. It waits no longer only when the program
+ * closes descriptors that it does not know: then the frame has restored it already. */
 static int stop_launcher(const struct handover *h, const struct step *step, struct hp_err *err)
 {
-	if (tracee_take_back(step->tracee, err) < 0)
-		return -1;
-	if (!__atomic_load_n(&h->channel->launcher_left[0], __ATOMIC_ACQUIRE))
-		return 0;
-	return tracee_settle_return(step->tracee, err);
+	const struct deadline deadline = step_deadline(step->deadline);
+	enum tracee_place place = TRACEE_IN_CALL;
+
+	for (;;) {
+		if (tracee_take_back(step->tracee, err) < 0)
+			return -1;
+		if (launch_error(h) == LAUNCH_UNKNOWN)
+			return 0; /* in pthread_create: taken back from there */
+		if (tracee_locate(&place, step->tracee, h->base,
+				  addr_add(h->base, h->image->text_size), err) < 0)
+			return -1;
+		if (place != TRACEE_IN_CALL)
+			break;
+		if (deadline_passed(deadline))
+			return hp_err_set(err, HP_TIMEOUT, 0,
+					  "thread %d does not leave its call",
+					  step->tracee->tid);
+		if (tracee_go_on(step->tracee, err) < 0)
+			return -1;
+	}
+	__atomic_store_n(&h->channel->launcher_left, 1, __ATOMIC_RELEASE);
+	return 0;
 }
 
 static int launch(struct handover *h, const struct step *step, struct hp_err *err)
@@ -266,7 +284,7 @@ int handover_run(struct handover *handover, struct tracee *tracee, const struct 
 void handover_released(struct handover *handover)
 {
 	if (handover->channel)
-		__atomic_store_n(&handover->channel->launcher_left[0], 1, __ATOMIC_RELEASE);
+		__atomic_store_n(&handover->channel->launcher_left, 1, __ATOMIC_RELEASE);
 }
 
 void handover_fini(struct handover *handover)

@@ -293,15 +293,28 @@ int tracee_check(struct tracee *tracee, struct hp_err *err)
 	return 0;
 }
 
-int tracee_settle_return(struct tracee *tracee, struct hp_err *err)
+int tracee_go_on(struct tracee *tracee, struct hp_err *err)
+{
+	return resume(tracee, PTRACE_CONT, 0, err);
+}
+
+int tracee_locate(enum tracee_place *out, struct tracee *tracee, remote_addr start,
+		  remote_addr end, struct hp_err *err)
 {
 	const struct libc_info *libc = &tracee->target->libc;
 	struct arch_regs regs;
 
 	if (regs_get(tracee, &regs, err) < 0)
 		return -1;
-	if (!arch_is_returning(&regs, tracee->frame, libc->syscall_ret, libc->restore_rt))
+	if (addr_in(arch_pc(&regs), start, end)) {
+		*out = TRACEE_IN_CALL;
+	} else if (arch_is_returning(&regs, tracee->frame, libc->syscall_ret,
+				     libc->restore_rt)) {
+		*out = TRACEE_RETURNING;
+	} else {
+		*out = TRACEE_RETURNED;
 		tracee->hijacked = false;
+	}
 	return 0;
 }
 

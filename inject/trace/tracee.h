@@ -80,9 +80,14 @@ HP_MUST_CHECK int tracee_check(struct tracee *tracee, struct hp_err *err);
 /* Stop a call, so that others can be made in its stead. */
 HP_MUST_CHECK int tracee_take_back(struct tracee *tracee, struct hp_err *err);
 
-/* After tracee_take_back(), for a call that is known to be at its end: when it has returned,
- * the frame has restored the thread, which must not be done again. */
-HP_MUST_CHECK int tracee_settle_return(struct tracee *tracee, struct hp_err *err);
+/* Let a call that was stopped go on. */
+HP_MUST_CHECK int tracee_go_on(struct tracee *tracee, struct hp_err *err);
+
+/* After tracee_take_back(): where a call stands whose code is [start, end). A call that has
+ * returned was restored by the frame, and is not restored again. */
+enum tracee_place { TRACEE_IN_CALL, TRACEE_RETURNING, TRACEE_RETURNED };
+HP_MUST_CHECK int tracee_locate(enum tracee_place *out, struct tracee *tracee,
+				remote_addr start, remote_addr end, struct hp_err *err);
 
 /* Restore the thread exactly as it was found, also from the middle of a call, and keep it
  * stopped: whatever happens from here on, it executes nothing of ours any more. */
