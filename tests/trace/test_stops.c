@@ -25,6 +25,7 @@
 
 #define PARKED_STOPS 5
 #define ACTIVE_STOPS 150
+#define EXTRA_STOPS  5000
 #define STACK_MAX    (8u << 20)
 
 /* A sanitizer's library provides malloc and wraps read, poll and the rest, all in one text:
@@ -284,6 +285,20 @@ static void figures_print(struct figures *figures, const char *name)
 		figures->reason[0] ? ", unsafe: " : "", figures->reason);
 }
 
+static void stop_and_check(const struct stage *stage, struct stop *stop, const char *name)
+{
+	judge_once(stage, stop, &frames);
+	cr_expect(not(is_forbidden(stage, stop) && stop->judged.verdict == VERDICT_SAFE),
+		  "%s: called safe at libc+%#llx: %s", name,
+		  stop->regs.rip - stage->target.libc.module->start.v, stop->judged.reason);
+	usleep(200 + (unsigned)rand() % 800);
+}
+
+static bool is_about_handlers(const struct body *body)
+{
+	return strstr(body->name, "handler") != NULL;
+}
+
 static void check_active(const struct body *body, struct figures *figures)
 {
 	struct stage stage;
@@ -292,13 +307,14 @@ static void check_active(const struct body *body, struct figures *figures)
 	*figures = (struct figures){0};
 	stage_open(&stage, body);
 	for (size_t i = 0; i < ACTIVE_STOPS; i++) {
-		judge_once(&stage, &stop, &frames);
+		stop_and_check(&stage, &stop, body->name);
 		count_stop(figures, &stop, i);
-		cr_expect(
-			not(is_forbidden(&stage, &stop) && stop.judged.verdict == VERDICT_SAFE),
-			"%s: called safe at libc+%#llx: %s", body->name,
-			stop.regs.rip - stage.target.libc.module->start.v, stop.judged.reason);
-		usleep(200 + (unsigned)rand() % 800);
+	}
+	/* On a loaded machine the handler may not have come over the allocator yet. */
+	for (size_t i = 0; is_about_handlers(body) && !figures->over_libc && i < EXTRA_STOPS;
+	     i++) {
+		stop_and_check(&stage, &stop, body->name);
+		figures->over_libc += stop.over_libc != 0;
 	}
 	cr_expect(stage.victim.shared->rounds > 0, "%s did not get on", body->name);
 	figures_print(figures, body->name);
@@ -314,7 +330,7 @@ Test(stops, nothing_forbidden_is_called_safe)
 		/* A judge that always says no is none. */
 		cr_expect(figures.safe > 0 || WRAPPED, "%s: %s", active_bodies[i].name,
 			  figures.reason);
-		if (strstr(active_bodies[i].name, "handler"))
+		if (is_about_handlers(&active_bodies[i]))
 			cr_expect(figures.over_libc > 0 || WRAPPED,
 				  "%s: the case did not occur", active_bodies[i].name);
 	}
