@@ -17,6 +17,7 @@
 #include "tests/integration/survival.h"
 
 #define KILLS 100
+#define TRIES (3 * KILLS)
 
 static struct pytarget target;
 
@@ -63,7 +64,7 @@ static void kill_at_random(const struct interpreter *python, const char *script,
 	unsigned seed = (unsigned)time(NULL) ^ (unsigned)getpid();
 	struct survival survival;
 	int64_t usual;
-	int killed = 0;
+	int killed = 0, tried = 0;
 
 	if (!python)
 		cr_skip_test("no CPython 3.7 to 3.13 on this machine");
@@ -71,18 +72,19 @@ static void kill_at_random(const struct interpreter *python, const char *script,
 	survival_begin(&survival, &target);
 	usual = usual_ns();
 	srandom(seed);
-	for (int i = 0; i < KILLS; i++) {
+	/* Those that had ended before are not kills: there are some more, within reason. */
+	for (; killed < KILLS && tried < TRIES; tried++) {
 		int64_t after = (int64_t)((double)usual * 1.25 * (double)random() / RAND_MAX);
 
 		pytarget_edit(&target);
 		killed += kill_after(after);
 		survival_check(&survival, "killed after %lld us (seed %u, number %d)",
-			       (long long)after / 1000, seed, i);
+			       (long long)after / 1000, seed, tried);
 	}
 	cr_assert(lt(int, KILLS / 3, killed), "only %d of %d kills came in time", killed,
-		  KILLS);
-	printf("%s: %d attaches killed within %.1f ms, %d of them in time: %d new, %d old\n",
-	       target.label, KILLS, (double)usual * 1.25 / 1e6, killed, survival.was_new,
+		  tried);
+	printf("%s: %d attaches, %d killed, within %.1f ms: %d times it was new, %d times old\n",
+	       target.label, tried, killed, (double)usual * 1.25 / 1e6, survival.was_new,
 	       survival.was_old);
 }
 
