@@ -86,6 +86,17 @@ static int launcher_has_left(const struct wire_channel *channel)
 	return 1;
 }
 
+/* The program may have closed what it did not open (a daemon does) and given the number to a
+ * file of its own: that is not ours to close. */
+static void close_memfd(const struct wire_channel *channel)
+{
+	struct stat st;
+
+	if (channel->memfd >= 0 && sys_fstat(channel->memfd, &st) == 0 &&
+	    st.st_dev == channel->memfd_device && st.st_ino == channel->memfd_inode)
+		sys_close(channel->memfd);
+}
+
 /* Called by payload_worker, below. Returns whether the image may be unmapped. */
 __attribute__((used)) static int worker_main(struct wire_channel *channel)
 {
@@ -95,8 +106,7 @@ __attribute__((used)) static int worker_main(struct wire_channel *channel)
 	sys_madvise((void *)channel->image_base, channel->image_size, MADV_DONTFORK);
 	payload_serve(channel);
 	int left = launcher_has_left(channel);
-	if (channel->memfd >= 0)
-		sys_close(channel->memfd);
+	close_memfd(channel);
 	return left;
 }
 
@@ -123,8 +133,8 @@ __attribute__((used)) static void launch_main(struct wire_channel *channel)
 }
 
 /* Both ways out end in a tail jump to libc's "syscall; ret": the last thing that we do is done
- * by the kernel, and the return address on the stack is somebody else's. %rdx, not %rcx or
- * %r11, holds the address of it: the syscall instruction destroys those.
+ * by the kernel, and the return address on the stack is somebody else's. Neither %rcx nor %r11
+ * holds the address of it: the syscall instruction destroys those.
  *
  * payload_launch(channel): launch_main(channel), then fcntl(memfd, F_OFD_SETLKW,
  * &launcher_lock): the thread waits for the lock that the program outside holds. While that

@@ -79,6 +79,11 @@ static inline long sys_read(int fd, void *to, size_t size)
 	return sys_call3(SYS_read, fd, (long)to, (long)size);
 }
 
+static inline long sys_fstat(int fd, struct stat *out)
+{
+	return sys_call3(SYS_fstat, fd, (long)out, 0);
+}
+
 /* struct stat of the C library is the kernel's on x86-64. */
 static inline long sys_stat(const char *path, struct stat *out)
 {

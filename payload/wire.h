@@ -73,6 +73,8 @@ struct wire_channel {
 	uint32_t padding2;
 	uint64_t launcher_lock[4]; /* a struct flock: what that thread waits for, outside the
 				      image */
+	uint64_t memfd_device, memfd_inode; /* the program may have closed memfd, and the
+					       number may be another file's */
 };
 
 /* The request: this, then module_count NUL-terminated module names, strings_size bytes in all.
@@ -148,7 +150,7 @@ struct wire_record {
 	uint32_t count;
 };
 
-_Static_assert(sizeof(struct wire_channel) == 136, "wire layout");
+_Static_assert(sizeof(struct wire_channel) == 152, "wire layout");
 _Static_assert(sizeof(struct wire_request) == 24, "wire layout");
 _Static_assert(sizeof(struct wire_reply) == 96, "wire layout");
 _Static_assert(sizeof(struct wire_record) == 16, "wire layout");

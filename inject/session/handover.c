@@ -101,6 +101,11 @@ static int open_local(struct handover *h, const struct target *target, struct hp
 	h->local_fd = openat(target->procfd, name, O_RDWR | O_CLOEXEC);
 	if (h->local_fd < 0)
 		return hp_err_set(err, HP_SYSTEM, errno, "open the target's memfd");
+	struct stat st;
+	if (fstat(h->local_fd, &st) < 0)
+		return hp_err_set(err, HP_SYSTEM, errno, "look at the target's memfd");
+	h->device = st.st_dev;
+	h->inode = st.st_ino;
 	const struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	if (fcntl(h->local_fd, F_OFD_SETLK, &lock) < 0)
 		return hp_err_set(err, HP_SYSTEM, errno, "lock the target's memfd");
@@ -146,6 +151,8 @@ static void fill(struct handover *h, const struct target *target, struct span re
 		.deadline_ns = deadline.at_ns,
 		.launch_error = LAUNCH_UNKNOWN,
 		.memfd = h->remote_fd,
+		.memfd_device = h->device,
+		.memfd_inode = h->inode,
 		.image_base = h->base.v,
 		.image_size = h->total_size,
 		.syscall_ret = target->libc.syscall_ret.v,
@@ -183,7 +190,7 @@ static int await_launch(const struct handover *h, const struct step *step, struc
 /* Fetch the thread from where it waits for our lock, in libc's text: from then on it executes
  * nothing of ours any more, whatever becomes of us. It waits no longer only when the program
  * closes descriptors that it does not know: then the frame has restored it already. */
-static int stop_launcher(const struct handover *h, const struct step *step, struct hp_err *err)
+static int stop_launcher(struct handover *h, const struct step *step, struct hp_err *err)
 {
 	const struct deadline deadline = step_deadline(step->deadline);
 	enum tracee_place place = TRACEE_IN_CALL;
@@ -205,6 +212,7 @@ static int stop_launcher(const struct handover *h, const struct step *step, stru
 		if (tracee_go_on(step->tracee, err) < 0)
 			return -1;
 	}
+	h->returned = place == TRACEE_RETURNED;
 	__atomic_store_n(&h->channel->launcher_left, 1, __ATOMIC_RELEASE);
 	return 0;
 }
@@ -233,13 +241,14 @@ static int launch(struct handover *h, const struct step *step, struct hp_err *er
 }
 
 /* The inverse of each step made, backwards. Not for a launched worker: the memory is its own
- * then, and what is left to do is to forbid it to begin. */
+ * then, and what is left to do is to forbid it to begin. Nor on a thread that has gone back to
+ * its own work: its saved registers are stale, and a call would put it back in time. */
 static void undo(struct handover *h, const struct step *step, struct hp_err *err)
 {
 	struct hp_err failed;
 	int64_t result;
 
-	if (h->launched) {
+	if (h->launched || h->returned) {
 		uint32_t pending = WIRE_PENDING;
 
 		__atomic_compare_exchange_n(&h->channel->state, &pending, WIRE_CANCELLED, false,

@@ -31,9 +31,11 @@ struct handover {
 	uint8_t *local; /* our view, total_size bytes; shared with the target */
 	struct wire_channel *channel; /* inside local: volatile in spirit, read with atomics */
 
-	int32_t remote_fd; /* -1 when there is none to close */
-	remote_addr base;  /* null when nothing is mapped */
-	bool launched;     /* the worker runs, or may run: the memory is its own */
+	int32_t remote_fd;      /* -1 when there is none to close */
+	remote_addr base;       /* null when nothing is mapped */
+	uint64_t device, inode; /* of the memfd */
+	bool returned; /* the thread went back by the frame: no call can be made on it */
+	bool launched; /* the worker runs, or may run: the memory is its own */
 };
 
 void handover_init(struct handover *handover, const struct image *image, size_t request_size);

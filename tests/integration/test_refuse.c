@@ -349,3 +349,34 @@ Test(refuse, finalizing, .fini = stop, .timeout = 60)
 	other.pid = 0;
 	cr_assert(eq(int, run.status, 0), "the target ended with %d: %s", run.status, run.err);
 }
+
+/* As a daemon does: it closes every descriptor that it does not know, and ours is among them;
+ * the number then belongs to a file of its own. PyDLL and the switch interval keep the GIL
+ * meanwhile. */
+static const char closing_script[] =
+	"import ctypes, os, sys, time\n"
+	"sys.setswitchinterval(100)\n"
+	"libc = ctypes.PyDLL(None)\n"
+	"libc.usleep(2000000)\n"
+	"for fd in range(3, 64): libc.close(fd)\n"
+	"for i in range(40): libc.open(b'/etc/passwd', 0)\n"
+	"libc.usleep(200000)\n"
+	"time.sleep(2)\n"
+	"missing = [fd for fd in range(3, 43) if not os.path.exists('/proc/self/fd/%d' % fd)]\n"
+	"sys.exit('missing: %r' % missing if missing else 0)\n";
+
+Test(refuse, a_target_that_closes_our_descriptor_keeps_its_own, .fini = stop, .timeout = 60)
+{
+	char number[16];
+
+	if (!interpreters_newest())
+		cr_skip_test("no CPython 3.7 to 3.13 on this machine");
+	start_script(interpreters_newest(), closing_script);
+	sleep_ms(700);
+	snprintf(number, sizeof(number), "%d", other.pid);
+	run_pyhotpatch(&run, (const char *const[]){"attach", number, NULL});
+	cr_assert(eq(int, run.status, hp_err_exit_status(HP_TIMEOUT)), "%s", run.err);
+	run_finish(&run, &other, 15000);
+	other.pid = 0;
+	cr_assert(eq(int, run.status, 0), "the target ended with %d: %s", run.status, run.err);
+}
