@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT
  *
- * The steps of a reload, in order. Nothing before the commit changes the program.
+ * The table of contents: from the request's command to the file that does it.
  */
 #include "payload/job.h"
 
-#include "payload/apply.h"
+#include "payload/attach.h"
 #include "payload/failure.h"
-#include "payload/freestanding.h"
 #include "payload/select.h"
-#include "payload/shadow.h"
-#include "payload/sys.h"
+
+const struct wire_request *job_request(const struct job *job)
+{
+	return (const void *)((const char *)job->channel + job->channel->request_offset);
+}
 
 void job_note(struct job *job, const struct reply_item *item, const struct module *module)
 {
@@ -37,12 +39,26 @@ int job_refuse(struct job *job, enum wire_status status, const struct module *mo
 	return -1;
 }
 
-/* 3.8: an audit hook may veto, by raising. */
+static const char *command_name(uint32_t command)
+{
+	static const char *const names[WIRE_COMMAND_COUNT] = {
+		[WIRE_COMMAND_ATTACH] = "attach",     [WIRE_COMMAND_PLAN] = "plan",
+		[WIRE_COMMAND_ROLLBACK] = "rollback", [WIRE_COMMAND_STATUS] = "status",
+		[WIRE_COMMAND_FORGET] = "forget",
+	};
+
+	return command < WIRE_COMMAND_COUNT && names[command] ? names[command] : "";
+}
+
+/* 3.8: an audit hook may veto, by raising. Every command is one event, with its name. */
 static int announce(struct job *job)
 {
 	PyObject *audit = PySys_GetObject("audit");
 	_cleanup_py_ PyObject *event = PyUnicode_FromString("pyhotpatch.attach");
-	_cleanup_py_ PyObject *result = audit && event ? py_call(audit, event) : NULL;
+	_cleanup_py_ PyObject *name =
+		PyUnicode_FromString(command_name(job_request(job)->command));
+	_cleanup_py_ PyObject *result =
+		audit && event && name ? py_call(audit, event, name) : NULL;
 
 	if (result || !audit)
 		return 0;
@@ -50,79 +66,22 @@ static int announce(struct job *job)
 	return job_refuse(job, WIRE_STATUS_REFUSED, NULL, reason);
 }
 
-static uint64_t lap(int64_t *since)
-{
-	int64_t before = *since;
-
-	*since = sys_now_ns();
-	return (uint64_t)(*since - before);
-}
-
-static int select_modules(struct job *job)
-{
-	int64_t since = sys_now_ns();
-
-	job_phase(job, WIRE_PHASE_SELECT);
-	int status = select_candidates(job);
-	job->reply.header->select_ns = lap(&since);
-	job_phase(job, WIRE_PHASE_COMPILE);
-	if (!status)
-		status = select_changed(job);
-	job->reply.header->compile_ns = lap(&since);
-	return status;
-}
-
-/* What new code raises is an error of the source; an exception from anywhere else is ours. */
-static int run_and_apply(struct job *job)
-{
-	struct migration migration;
-	struct shadow shadow = {0};
-	int64_t since = sys_now_ns();
-	int status = migration_init(&migration, job);
-
-	job_phase(job, WIRE_PHASE_SHADOW);
-	job->world.made_garbage = 1;
-	if (!status && (status = shadow_run(&shadow, job)) != 0) {
-		_cleanup_py_ PyObject *text = failure_text(&job->world);
-		job_refuse(job, WIRE_STATUS_SOURCE_ERROR, NULL, text);
-	}
-	job->reply.header->shadow_ns = lap(&since);
-	if (!status)
-		status = apply(job, &shadow, &migration);
-	shadow_fini(&shadow, &job->world, status);
-	migration_fini(&migration);
-	return status;
-}
-
 static int run(struct job *job)
 {
-	const struct wire_request *request =
-		(const void *)((const char *)job->channel + job->channel->request_offset);
+	const struct wire_request *request = job_request(job);
 
-	job->is_dry_run = (request->flags & WIRE_DRY_RUN) != 0;
 	job->is_rerun = (request->flags & WIRE_RERUN) != 0;
-	if (announce(job) || select_modules(job))
+	if (announce(job))
 		return -1;
-	if (!job->modules.count) {
-		job->status = WIRE_STATUS_NOTHING_TO_DO;
-		return 0;
-	}
-	if (job->is_dry_run) {
-		for (size_t i = 0; i < job->modules.count; i++) {
-			const struct module *m = &job->modules.items[i];
-			job_note(job,
-				 &(struct reply_item){.kind = WIRE_RECORD_MODULE,
-						      .action = WIRE_ACTION_CHANGED,
-						      .text = PyUnicode_AsUTF8(m->file)},
-				 m);
-		}
-		job->status = WIRE_STATUS_APPLIED;
-		return 0;
-	}
-	if (run_and_apply(job))
+	switch (request->command) {
+	case WIRE_COMMAND_ATTACH:
+		return attach_run(job);
+	case WIRE_COMMAND_PLAN:
+		return attach_plan(job);
+	default:
+		PyErr_SetString(job->world.error, "unknown command");
 		return -1;
-	job->status = WIRE_STATUS_APPLIED;
-	return 0;
+	}
 }
 
 void job_run(struct job *job)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * One attach as the payload sees it, from the request to the reply.
+ * One command as the payload sees it, from the request to the reply.
  */
 #ifndef PAYLOAD_JOB_H
 #define PAYLOAD_JOB_H
@@ -51,12 +51,15 @@ struct job {
 	enum wire_status status; /* NONE until decided */
 	struct world world;
 	struct modules modules;
-	int is_dry_run;
+	int is_dry_run; /* nothing runs and nothing is remembered */
 	int is_rerun;   /* whole bodies run, not what changed alone */
 	PyObject *home; /* the dict of the module that stays in the target; NULL until needed */
 };
 
-/* The reload, with the GIL held. Sets job->status. */
+/* What is asked for; borrowed. */
+const struct wire_request *job_request(const struct job *job);
+
+/* The command, with the GIL held. Sets job->status. */
 void job_run(struct job *job);
 
 void job_phase(struct job *job, enum wire_phase phase);

@@ -69,6 +69,7 @@ void reply_add(struct reply *reply, const struct reply_item *item)
 		.size = (uint32_t)padded,
 		.line = item->line,
 		.count = item->count,
+		.value = item->value,
 	};
 	memcpy(at, &record, sizeof(record));
 	char *end = append(at + sizeof(record), module, module_size);

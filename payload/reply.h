@@ -30,6 +30,7 @@ struct reply_item {
 	enum wire_action action;
 	const char *module, *name, *text; /* NULL counts as "" */
 	uint32_t line, count;
+	uint64_t value;
 };
 
 /* A record that does not fit is counted in wire_reply.truncated. */

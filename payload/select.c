@@ -57,8 +57,7 @@ static struct module *modules_add(struct modules *modules)
 
 static int is_wanted(const struct job *job, const char *name)
 {
-	const struct wire_request *request =
-		(const void *)((const char *)job->channel + job->channel->request_offset);
+	const struct wire_request *request = job_request(job);
 	const char *at = (const char *)(request + 1), *end = at + request->strings_size;
 
 	if (!request->module_count)

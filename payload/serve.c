@@ -65,10 +65,31 @@ static uint64_t version_hex(void)
 	return hex << 8;
 }
 
+/* A payload of another version than the program's would misread what it was asked. */
+static int is_understood(const struct job *job)
+{
+	const struct wire_request *request = job_request(job);
+
+	return job->channel->magic == WIRE_MAGIC && job->channel->version == WIRE_VERSION &&
+	       request->magic == WIRE_MAGIC && request->version == WIRE_VERSION &&
+	       request->command && request->command < WIRE_COMMAND_COUNT;
+}
+
+static enum wire_status refuse_unread(struct job *job)
+{
+	reply_add(&job->reply,
+		  &(struct reply_item){.kind = WIRE_RECORD_ERROR,
+				       .text = "pyhotpatch and its payload are of different "
+					       "versions"});
+	return WIRE_STATUS_INTERNAL;
+}
+
 /* What can be said without the GIL. 3.6 and older create the GIL with the first thread; taking
  * it from here before that would make this thread the owner of an interpreter in use. */
-static enum wire_status judge_interpreter(struct job *job)
+static enum wire_status judge(struct job *job)
 {
+	if (!is_understood(job))
+		return refuse_unread(job);
 	if (!Py_IsInitialized())
 		return WIRE_STATUS_UNSUPPORTED;
 	if (is_finalizing())
@@ -126,7 +147,7 @@ void payload_serve(struct wire_channel *channel)
 	if (__atomic_load_n(&channel->state, __ATOMIC_SEQ_CST) != WIRE_PENDING)
 		return;
 	reply_init(&job.reply, channel);
-	job.status = is_dropped(channel) ? WIRE_STATUS_CANCELLED : judge_interpreter(&job);
+	job.status = is_dropped(channel) ? WIRE_STATUS_CANCELLED : judge(&job);
 	if (job.status == WIRE_STATUS_NONE)
 		serve_with_gil(&job);
 	job.reply.header->total_ns = (uint64_t)(sys_now_ns() - start);

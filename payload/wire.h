@@ -27,7 +27,7 @@
 #include <stdint.h>
 
 #define WIRE_MAGIC      0x31504850u /* "PHP1" */
-#define WIRE_VERSION    1u
+#define WIRE_VERSION    2u
 #define WIRE_REPLY_SIZE (4u << 20) /* address space; pages exist only where the reply wrote */
 
 /* channel.state, a futex word. Arrows: PENDING > RUNNING > COMMITTING > DONE; PENDING or
@@ -77,15 +77,25 @@ struct wire_channel {
 					       number may be another file's */
 };
 
+enum wire_command {
+	WIRE_COMMAND_ATTACH = 1, /* apply what changed on disk */
+	WIRE_COMMAND_PLAN,       /* say what attach would do: change nothing, run nothing */
+	WIRE_COMMAND_ROLLBACK,   /* take attaches back, down to `argument` of them */
+	WIRE_COMMAND_STATUS,     /* say what was applied */
+	WIRE_COMMAND_FORGET,     /* remove all that earlier commands left in the target */
+	WIRE_COMMAND_COUNT
+};
+
 /* The request: this, then module_count NUL-terminated module names, strings_size bytes in all.
  */
 enum wire_request_flags {
-	WIRE_RERUN = 1u << 0,   /* run whole module bodies, as the original reload_all does */
-	WIRE_DRY_RUN = 1u << 1, /* select and compile only: change nothing, run nothing */
+	WIRE_RERUN = 1u << 0, /* run whole module bodies, as the original reload_all does */
 };
 struct wire_request {
 	uint32_t magic, version;
-	uint32_t flags; /* enum wire_request_flags */
+	uint32_t command; /* enum wire_command */
+	uint32_t flags;   /* enum wire_request_flags */
+	uint32_t argument;
 	uint32_t module_count;
 	uint32_t strings_size;
 	uint32_t padding;
@@ -148,11 +158,12 @@ struct wire_record {
 	uint32_t size;
 	uint32_t line; /* 0 when none */
 	uint32_t count;
+	uint64_t value; /* what it is, the kind says */
 };
 
 _Static_assert(sizeof(struct wire_channel) == 152, "wire layout");
-_Static_assert(sizeof(struct wire_request) == 24, "wire layout");
+_Static_assert(sizeof(struct wire_request) == 32, "wire layout");
 _Static_assert(sizeof(struct wire_reply) == 96, "wire layout");
-_Static_assert(sizeof(struct wire_record) == 16, "wire layout");
+_Static_assert(sizeof(struct wire_record) == 24, "wire layout");
 
 #endif

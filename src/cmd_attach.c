@@ -43,10 +43,15 @@ static int attach_init(struct attach *out, const struct options *options, struct
 		.err = term_of(stderr, options->color),
 	};
 
+	const struct request request = {
+		.command = WIRE_COMMAND_ATTACH,
+		.flags = options->rerun ? WIRE_RERUN : 0,
+		.modules = options->modules,
+		.module_count = options->module_count,
+	};
+
 	if (payload_path_find(&attach.payload_path, err) < 0 ||
-	    request_encode(&attach.request, &attach.request_len,
-			   options->rerun ? WIRE_RERUN : 0, options->modules,
-			   options->module_count, err) < 0) {
+	    request_encode(&attach.request, &attach.request_len, &request, err) < 0) {
 		attach_fini(&attach);
 		return -1;
 	}

@@ -14,7 +14,7 @@
 #include "inject/report/text.h"
 
 /* A record's fixed part and the NULs of its three strings, rounded up to eight. */
-#define RECORD_MIN_SIZE 24u
+#define RECORD_MIN_SIZE 32u
 
 static int check_header(const struct wire_reply *header, size_t room, struct hp_err *err)
 {
@@ -103,6 +103,7 @@ static int decode_record(struct report_record *out, struct reader *r,
 		.action = wire.action,
 		.line = wire.line,
 		.count = wire.count,
+		.value = wire.value,
 	};
 	record.module = take_string(&body, store, TEXT_ONE_LINE);
 	record.name = take_string(&body, store, TEXT_ONE_LINE);

@@ -19,6 +19,7 @@ struct report_record {
 	/* borrowed from report.strings; never NULL, may be "" */
 	const char *module, *name, *text;
 	uint32_t line, count;
+	uint64_t value;
 };
 
 struct report {
@@ -32,9 +33,17 @@ struct report {
 HP_MUST_CHECK int report_decode(struct report *out, struct span reply, struct hp_err *err);
 void report_fini(struct report *report);
 
+/* What is asked of the payload. */
+struct request {
+	enum wire_command command;
+	uint32_t flags;    /* enum wire_request_flags */
+	uint32_t argument; /* what it is, the command says */
+	const char *const *modules;
+	size_t module_count;
+};
+
 /* Make the request for the payload; owned bytes. */
-HP_MUST_CHECK int request_encode(uint8_t **out, size_t *len_out, uint32_t flags,
-				 const char *const *modules, size_t module_count,
+HP_MUST_CHECK int request_encode(uint8_t **out, size_t *len_out, const struct request *request,
 				 struct hp_err *err);
 
 #endif

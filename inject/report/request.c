@@ -29,15 +29,21 @@ static int strings_size(size_t *out, const char *const *modules, size_t count,
 	return 0;
 }
 
-int request_encode(uint8_t **out, size_t *len_out, uint32_t flags, const char *const *modules,
-		   size_t module_count, struct hp_err *err)
+int request_encode(uint8_t **out, size_t *len_out, const struct request *request,
+		   struct hp_err *err)
 {
 	struct wire_request header = {
-		WIRE_MAGIC, WIRE_VERSION, flags, (uint32_t)module_count, 0, 0};
+		.magic = WIRE_MAGIC,
+		.version = WIRE_VERSION,
+		.command = request->command,
+		.flags = request->flags,
+		.argument = request->argument,
+		.module_count = (uint32_t)request->module_count,
+	};
 	size_t size = 0, at = sizeof(header);
 	uint8_t *bytes;
 
-	if (strings_size(&size, modules, module_count, err) < 0)
+	if (strings_size(&size, request->modules, request->module_count, err) < 0)
 		return -1;
 	header.strings_size = (uint32_t)size;
 	bytes = malloc(sizeof(header) + size);
@@ -45,10 +51,10 @@ int request_encode(uint8_t **out, size_t *len_out, uint32_t flags, const char *c
 		return hp_err_set(err, HP_SYSTEM, 0, "no memory for a request of %zu bytes",
 				  size);
 	memcpy(bytes, &header, sizeof(header));
-	for (size_t i = 0; i < module_count; i++) {
-		size_t len = strlen(modules[i]) + 1;
+	for (size_t i = 0; i < request->module_count; i++) {
+		size_t len = strlen(request->modules[i]) + 1;
 
-		memcpy(bytes + at, modules[i], len);
+		memcpy(bytes + at, request->modules[i], len);
 		at += len;
 	}
 	*out = bytes;

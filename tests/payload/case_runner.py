@@ -8,10 +8,13 @@ A case is a text of sections, done in order:
     ### delete NAME
     ### run              Python; its names stay for the sections below
     ### script NAME      the file runs as this process's __main__
-    ### attach STATUS [rerun] [cancel=pending] [late] [module=NAME]...
+    ### attach STATUS [rerun] [cancelled] [late] [module=NAME]... [argument=N]
+                     [version=N]
                          payload_serve on a thread of its own, as the real worker calls it
+    ### plan STATUS, ### rollback STATUS, ### status STATUS, ### forget STATUS
+                         the other commands, with the same options
 
-After `attach` the names `report` (list of Record), `kinds` (a Counter of
+After a command the names `report` (list of Record), `kinds` (a Counter of
 (kind, action)), `final` (the channel's state) and `header` say what the
 payload answered, and texts(kind) the texts of one kind of record. cancel() cancels the channel
 from inside new module code. A failing assertion or an unexpected status fails the case.
@@ -30,26 +33,31 @@ import traceback
 
 STATUS = ['none', 'applied', 'nothing', 'source-error', 'refused', 'cancelled', 'unsupported',
           'finalizing', 'broken', 'internal']
+COMMANDS = ['', 'attach', 'plan', 'rollback', 'status', 'forget']
 KINDS = [None, 'module', 'function', 'class', 'name', 'instances', 'frame', 'warning', 'error']
 ACTIONS = ['', 'changed', 'added', 'removed', 'kept', 'migrated', 'skipped', 'refused']
 PENDING, RUNNING, COMMITTING, DONE, FAILED, CANCELLED = range(1, 7)
-CHANNEL, REQUEST, REPLY = '<IIIIqiiiIQQQQQQQ', '<IIIIII', '<IIIIQIIQQQQQQQQ'
+CHANNEL, REQUEST, REPLY = '<IIIIqiiiIQQQQQQQ', '<IIIIIIII', '<IIIIQIIQQQQQQQQ'
+RECORD = '<HHIIIQ'
+VERSION = 2
 REPLY_SIZE = 1 << 20
 TIMEOUT = 120
-Record = collections.namedtuple('Record', 'kind action module name text line count')
+Record = collections.namedtuple('Record', 'kind action module name text line count value')
 
 
 class Channel:
     """The memory that the program outside shares with the payload."""
 
-    def __init__(self, modules=(), flags=0, timeout=30.0, state=PENDING):
+    def __init__(self, command, modules=(), flags=0, argument=0, timeout=30.0, state=PENDING,
+                 version=VERSION):
         names = b''.join(name.encode() + b'\0' for name in modules)
-        request = struct.pack(REQUEST, 0x31504850, 1, flags, len(modules), len(names), 0) + names
+        request = struct.pack(REQUEST, 0x31504850, version, COMMANDS.index(command), flags,
+                              argument, len(modules), len(names), 0) + names
         reply_at = 4096 + (len(request) + 7) // 8 * 8
         self.memory = ctypes.create_string_buffer(reply_at + REPLY_SIZE + 16)
         self.address = (ctypes.addressof(self.memory) + 15) // 16 * 16
         deadline = int((time.clock_gettime(time.CLOCK_MONOTONIC) + timeout) * 1e9)
-        channel = struct.pack(CHANNEL, 0x31504850, 1, state, 0, deadline, 0, 0, -1, 0, 0, 0, 0,
+        channel = struct.pack(CHANNEL, 0x31504850, version, state, 0, deadline, 0, 0, -1, 0, 0, 0, 0,
                               4096, len(request), reply_at, REPLY_SIZE)
         ctypes.memmove(self.address, channel, len(channel))
         ctypes.memmove(self.address + 4096, request, len(request))
@@ -72,10 +80,11 @@ class Channel:
         data = ctypes.string_at(self.reply_at + size, header[4])
         records, at = [], 0
         for _ in range(header[3]):
-            kind, action, length, line, count = struct.unpack_from('<HHIII', data, at)
-            texts = data[at + 16:at + length].split(b'\0')
+            kind, action, length, line, count, value = struct.unpack_from(RECORD, data, at)
+            texts = data[at + struct.calcsize(RECORD):at + length].split(b'\0')
             module, name, text = (x.decode() for x in texts[:3])
-            records.append(Record(KINDS[kind], ACTIONS[action], module, name, text, line, count))
+            records.append(Record(KINDS[kind], ACTIONS[action], module, name, text, line, count,
+                                  value))
             at += length
         assert at == len(data), (at, len(data))
         return STATUS[header[2]], records, header
@@ -87,17 +96,20 @@ class Runner:
         self.libc = ctypes.CDLL(None)
         self.channel = None
         self.names = {'__name__': 'case', 'cancel': lambda: self.channel.cancel(),
-                      'texts': self.texts, 'attach': self.attach}
+                      'texts': self.texts,
+                      'attach': lambda words: self.command(['attach'] + words)}
 
     def texts(self, kind):
         return [record.text for record in self.names['report'] if record.kind == kind]
 
-    def attach(self, words):
-        expected, options = words[0], words[1:]
+    def command(self, words):
+        command, expected, options = words[0], words[1], words[2:]
         modules = [word[7:] for word in options if word.startswith('module=')]
-        flags = 2 * ('dry' in options) + ('rerun' in options)
+        numbers = {key: int(value) for key, _, value in (word.partition('=') for word in options)
+                   if key in ('argument', 'version')}
         state = CANCELLED if 'cancelled' in options else PENDING
-        self.channel = Channel(modules, flags, -1 if 'late' in options else 30.0, state)
+        self.channel = Channel(command, modules, 'rerun' in options, state=state,
+                               timeout=-1 if 'late' in options else 30.0, **numbers)
         thread = ctypes.c_ulong()
         argument = ctypes.c_void_p(self.channel.address)
         assert self.libc.pthread_create(ctypes.byref(thread), None, self.serve, argument) == 0
@@ -126,8 +138,8 @@ class Runner:
             exec(compile('\n' * line + text, name, 'exec'), self.names)
         elif words[0] == 'script':
             script(words[1])
-        elif words[0] == 'attach':
-            self.attach(words[1:])
+        elif words[0] in COMMANDS:
+            self.command(words)
         else:
             raise AssertionError('unknown section ' + head)
 
@@ -175,7 +187,7 @@ def run(payload, name):
                     continue
                 before = left_as_found()
                 runner.section(name, head, body, line)
-                if head.startswith('attach'):
+                if head.split()[0] in COMMANDS:
                     after = left_as_found()
                     assert after == before or 'threads' in head, (before, after)
         finally:

@@ -166,7 +166,7 @@ Test(report, bad_records_are_refused)
 	BAD(kind, UINT16_MAX);
 	BAD(action, WIRE_ACTION_COUNT);
 	BAD(size, 0);
-	BAD(size, 16);
+	BAD(size, 24);
 	BAD(size, good.size + 1);
 	BAD(size, good.size + 8);
 	BAD(size, good.size - 8);
@@ -178,7 +178,7 @@ Test(report, bad_records_are_refused)
 Test(report, strings_without_end_and_dirty_padding_are_refused)
 {
 	struct span reply = good_reply();
-	size_t first = sizeof(struct wire_reply), end = first + 40;
+	size_t first = sizeof(struct wire_reply), end = first + 48;
 
 	builder.bytes[end - 1] = 'x';
 	refuse(reply, "dirty padding or missing NUL");
@@ -230,12 +230,22 @@ Test(report, request_holds_flags_and_names)
 	struct hp_err err;
 	size_t len;
 
-	cr_assert(eq(int, request_encode(&bytes, &len, WIRE_RERUN, names, 2, &err), 0));
+	const struct request request = {
+		.command = WIRE_COMMAND_ROLLBACK,
+		.flags = WIRE_RERUN,
+		.argument = 7,
+		.modules = names,
+		.module_count = 2,
+	};
+
+	cr_assert(eq(int, request_encode(&bytes, &len, &request, &err), 0));
 	cr_assert(eq(sz, len, sizeof(header) + 15));
 	memcpy(&header, bytes, sizeof(header));
 	cr_assert(eq(u32, header.magic, WIRE_MAGIC));
 	cr_assert(eq(u32, header.version, WIRE_VERSION));
+	cr_assert(eq(u32, header.command, WIRE_COMMAND_ROLLBACK));
 	cr_assert(eq(u32, header.flags, WIRE_RERUN));
+	cr_assert(eq(u32, header.argument, 7));
 	cr_assert(eq(u32, header.module_count, 2));
 	cr_assert(eq(u32, header.strings_size, 15));
 	cr_assert(eq(int, memcmp(bytes + sizeof(header), "shop\0shop.cart", 15), 0));
@@ -248,7 +258,9 @@ Test(report, request_without_names)
 	struct hp_err err;
 	size_t len;
 
-	cr_assert(eq(int, request_encode(&bytes, &len, 0, NULL, 0, &err), 0));
+	const struct request request = {.command = WIRE_COMMAND_STATUS};
+
+	cr_assert(eq(int, request_encode(&bytes, &len, &request, &err), 0));
 	cr_assert(eq(sz, len, sizeof(struct wire_request)));
 	free(bytes);
 }
@@ -262,9 +274,14 @@ Test(report, request_refuses_empty_and_endless_names)
 	size_t len;
 
 	memset(big, 'x', sizeof(big) - 1);
-	cr_assert(eq(int, request_encode(&bytes, &len, 0, names, 2, &err), -1));
+	struct request request = {
+		.command = WIRE_COMMAND_ATTACH, .modules = names, .module_count = 2};
+
+	cr_assert(eq(int, request_encode(&bytes, &len, &request, &err), -1));
 	cr_assert(eq(int, err.kind, HP_USAGE));
-	cr_assert(eq(int, request_encode(&bytes, &len, 0, endless, 1, &err), -1));
+	request.modules = endless;
+	request.module_count = 1;
+	cr_assert(eq(int, request_encode(&bytes, &len, &request, &err), -1));
 	cr_assert(eq(int, err.kind, HP_USAGE));
 	cr_assert(bytes == NULL);
 }

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The steps of a reload, in order. Nothing before the commit changes the program.
+ */
+#include "payload/attach.h"
+
+#include "payload/apply.h"
+#include "payload/failure.h"
+#include "payload/select.h"
+#include "payload/shadow.h"
+#include "payload/sys.h"
+
+static uint64_t lap(int64_t *since)
+{
+	int64_t before = *since;
+
+	*since = sys_now_ns();
+	return (uint64_t)(*since - before);
+}
+
+static int select_modules(struct job *job)
+{
+	int64_t since = sys_now_ns();
+
+	job_phase(job, WIRE_PHASE_SELECT);
+	int status = select_candidates(job);
+	job->reply.header->select_ns = lap(&since);
+	job_phase(job, WIRE_PHASE_COMPILE);
+	if (!status)
+		status = select_changed(job);
+	job->reply.header->compile_ns = lap(&since);
+	return status;
+}
+
+/* What new code raises is an error of the source; an exception from anywhere else is ours. */
+static int run_and_apply(struct job *job)
+{
+	struct migration migration;
+	struct shadow shadow = {0};
+	int64_t since = sys_now_ns();
+	int status = migration_init(&migration, job);
+
+	job_phase(job, WIRE_PHASE_SHADOW);
+	job->world.made_garbage = 1;
+	if (!status && (status = shadow_run(&shadow, job)) != 0) {
+		_cleanup_py_ PyObject *text = failure_text(&job->world);
+		job_refuse(job, WIRE_STATUS_SOURCE_ERROR, NULL, text);
+	}
+	job->reply.header->shadow_ns = lap(&since);
+	if (!status)
+		status = apply(job, &shadow, &migration);
+	shadow_fini(&shadow, &job->world, status);
+	migration_fini(&migration);
+	return status;
+}
+
+int attach_run(struct job *job)
+{
+	if (select_modules(job) || (job->modules.count && run_and_apply(job)))
+		return -1;
+	job->status = job->modules.count ? WIRE_STATUS_APPLIED : WIRE_STATUS_NOTHING_TO_DO;
+	return 0;
+}
+
+int attach_plan(struct job *job)
+{
+	job->is_dry_run = 1;
+	if (select_modules(job))
+		return -1;
+	for (size_t i = 0; i < job->modules.count; i++) {
+		const struct module *m = &job->modules.items[i];
+		job_note(job,
+			 &(struct reply_item){.kind = WIRE_RECORD_MODULE,
+					      .action = WIRE_ACTION_CHANGED,
+					      .text = PyUnicode_AsUTF8(m->file)},
+			 m);
+	}
+	job->status = job->modules.count ? WIRE_STATUS_APPLIED : WIRE_STATUS_NOTHING_TO_DO;
+	return 0;
+}
