@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: MIT
+"""The tools that are compared, each as a function of a target."""
+import json
+import os
+import subprocess
+
+from measure import wall_ms
+
+
+class Tools:
+    def __init__(self, build):
+        self.program = os.path.join(build, "src", "pyhotpatch")
+        self.payload = os.path.join(build, "payload", "payload.so")
+        self.floor = os.path.join(build, "tests", "bench", "floor")
+
+    def attach_ms(self, target):
+        return wall_ms([self.program, "attach", "-q", str(target.pid)])
+
+    def floor_ms(self, target):
+        return wall_ms([self.floor, str(target.pid)])
+
+    def floor_held_ms(self, target):
+        return int(subprocess.check_output([self.floor, str(target.pid)])) / 1e6
+
+    def attach(self, target):
+        """The report of an attach that applied something or had nothing to do."""
+        done = subprocess.run([self.program, "attach", "--json", str(target.pid)],
+                              stdout=subprocess.PIPE, universal_newlines=True)
+        report = json.loads(done.stdout)
+        if done.returncode:
+            raise RuntimeError("attach: %s" % report["error"])
+        return report
+
+    def gdb_ms(self, target, code):
+        """gdb -p and PyRun_SimpleString, as pyrasite does it."""
+        return wall_ms(gdb_command(target.pid, code))
+
+
+def gdb_command(pid, code):
+    return ["gdb", "-nx", "-batch", "-p", str(pid),
+            "-ex", "set $gil = ((int (*)(void)) PyGILState_Ensure)()",
+            "-ex", 'call ((int (*)(const char *)) PyRun_SimpleString)("%s")' % code,
+            "-ex", "call ((void (*)(int)) PyGILState_Release)($gil)"]
+
+
+# What a person would type to have one module anew: the cheapest of what gdb can be made to do.
+RELOAD = "import sys, importlib; importlib.reload(sys.modules['%s'])"
+NOTHING = "import os, sys; [os.stat(m.__file__) for n, m in list(sys.modules.items()) " \
+          "if n.startswith('bench.m')]"

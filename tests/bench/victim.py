@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: MIT
+"""The process that is measured: victim.py FOLDER MODULES OBJECTS
+
+Imports FOLDER/bench/m0000.py and so on, fills the heap with so many objects that the collector
+knows, and does what it is told, a line of JSON a command: the name of a function below and its
+arguments. Answers with a line of JSON each.
+"""
+import gc
+import importlib
+import json
+import os
+import sys
+import time
+
+folder, modules, objects = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+kept = {}
+
+
+def largest_gap(seconds):
+    """How long this thread was kept from running at the longest, in ms, while it did nothing but
+    look at the clock; told first that it has begun."""
+    print(json.dumps("looking"), flush=True)
+    clock = time.perf_counter_ns
+    before, largest = clock(), 0
+    end = before + int(seconds * 1e9)
+    while before < end:
+        now = clock()
+        if now - before > largest:
+            largest = now - before
+        before = now
+    return largest / 1e6
+
+
+def stat_all():
+    """What os.stat of every module's file costs, in ms."""
+    began = time.perf_counter_ns()
+    for name, module in list(sys.modules.items()):
+        if name.startswith("bench.m"):
+            os.stat(module.__file__)
+    return (time.perf_counter_ns() - began) / 1e6
+
+
+def make_instances(count):
+    moved = sys.modules["bench.moved"] if "bench.moved" in sys.modules else \
+        importlib.import_module("bench.moved")
+    kept["instances"] = [moved.Moved() for _ in range(count)]
+    return count
+
+
+def instances_of(name):
+    return sum(type(o).__name__ == name and o.tag() == "new" for o in kept["instances"])
+
+
+def move_by_referrers(count):
+    """What every reloader written in Python does for its instances, in ms."""
+    class Old:
+        pass
+
+    class New:
+        pass
+
+    made = [Old() for _ in range(count)]
+    began = time.perf_counter_ns()
+    for referrer in gc.get_referrers(Old):
+        if type(referrer) is Old:
+            referrer.__class__ = New
+    took = (time.perf_counter_ns() - began) / 1e6
+    assert all(type(o) is New for o in made)
+    return took
+
+
+def answer_of(name):
+    return sys.modules[name].answer()
+
+
+sys.path.insert(0, folder)
+for number in range(modules):
+    importlib.import_module("bench.m%04d" % number)
+kept["heap"] = [[] for _ in range(objects)]
+print(json.dumps("ready"), flush=True)
+for line in sys.stdin:
+    command = json.loads(line)
+    print(json.dumps(globals()[command[0]](*command[1:])), flush=True)
