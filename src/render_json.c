@@ -36,8 +36,9 @@ static json_t *error_object(const struct hp_err *err)
 {
 	if (err->kind == HP_OK)
 		return json_null();
-	return json_pack("{s:s, s:i, s:o, s:o, s:o}", "kind", hp_err_kind_name(err->kind),
-			 "exit_status", hp_err_exit_status(err->kind), "message",
+	return json_pack("{s:s, s:i, s:o, s:o, s:o, s:o}", "kind", hp_err_kind_name(err->kind),
+			 "exit_status", hp_err_exit_status(err->kind), "obstacle",
+			 text_or_null(hp_obstacle_name(err->obstacle)), "message",
 			 text_or_null(err->text), "hint", text_or_null(hp_err_hint_of(err)),
 			 "not_put_back", text_or_null(err->undo_text));
 }

@@ -18,25 +18,67 @@ static const struct kind {
 #undef X
 };
 
-int hp_err_set_at(struct hp_err *err, enum hp_err_kind kind, int sys_errno, const char *file,
-		  int line, const char *format, ...)
-{
-	va_list args;
+static const struct obstacle {
+	const char *name;
+	enum hp_err_kind kind;
+	const char *hint;
+} obstacles[OBSTACLE_COUNT] = {[OBSTACLE_NONE] = {"", HP_INTERNAL, ""},
+#define X(id, name, kind, hint) [OBSTACLE_##id] = {name, HP_##kind, hint},
+			       HP_OBSTACLES(X)
+#undef X
+};
 
+static void append_errno(struct hp_err *err)
+{
+	size_t used = strlen(err->text);
+
+	if (err->sys_errno)
+		snprintf(err->text + used, sizeof(err->text) - used, ": %s",
+			 strerror(err->sys_errno));
+}
+
+/* All but the text. */
+static void begin(struct hp_err *err, enum hp_err_kind kind, int sys_errno, const char *file,
+		  int line)
+{
 	err->kind = kind;
+	err->obstacle = OBSTACLE_NONE;
 	err->sys_errno = sys_errno;
 	err->file = file;
 	err->line = line;
 	err->hint[0] = '\0';
 	err->undo_text[0] = '\0';
+}
+
+int hp_err_set_at(struct hp_err *err, enum hp_err_kind kind, int sys_errno, const char *file,
+		  int line, const char *format, ...)
+{
+	va_list args;
+
+	begin(err, kind, sys_errno, file, line);
 	va_start(args, format);
 	vsnprintf(err->text, sizeof(err->text), format, args);
 	va_end(args);
-	if (sys_errno) {
-		size_t used = strlen(err->text);
-		snprintf(err->text + used, sizeof(err->text) - used, ": %s",
-			 strerror(sys_errno));
-	}
+	append_errno(err);
+	return -1;
+}
+
+static const struct obstacle *obstacle_of(enum hp_obstacle obstacle)
+{
+	return &obstacles[(unsigned)obstacle < OBSTACLE_COUNT ? obstacle : OBSTACLE_NONE];
+}
+
+int hp_err_obstacle_at(struct hp_err *err, enum hp_obstacle obstacle, int sys_errno,
+		       const char *file, int line, const char *format, ...)
+{
+	va_list args;
+
+	begin(err, obstacle_of(obstacle)->kind, sys_errno, file, line);
+	err->obstacle = obstacle;
+	va_start(args, format);
+	vsnprintf(err->text, sizeof(err->text), format, args);
+	va_end(args);
+	append_errno(err);
 	return -1;
 }
 
@@ -90,7 +132,20 @@ int hp_err_exit_status(enum hp_err_kind kind)
 	return kind_of(kind)->exit_status;
 }
 
+const char *hp_obstacle_name(enum hp_obstacle obstacle)
+{
+	return obstacle_of(obstacle)->name;
+}
+
+enum hp_err_kind hp_obstacle_kind(enum hp_obstacle obstacle)
+{
+	return obstacle_of(obstacle)->kind;
+}
+
 const char *hp_err_hint_of(const struct hp_err *err)
 {
-	return err->hint[0] ? err->hint : kind_of(err->kind)->hint;
+	if (err->hint[0])
+		return err->hint;
+	return err->obstacle != OBSTACLE_NONE ? obstacle_of(err->obstacle)->hint
+					      : kind_of(err->kind)->hint;
 }

@@ -9,6 +9,8 @@
 #ifndef INJECT_BASE_ERR_H
 #define INJECT_BASE_ERR_H
 
+#include "inject/base/obstacles.h"
+
 #define HP_MUST_CHECK __attribute__((warn_unused_result))
 
 /* Kind, exit status, hint. The man page's table is checked against this one by a test. */
@@ -43,8 +45,9 @@ enum hp_err_kind {
 
 struct hp_err {
 	enum hp_err_kind kind;
-	int sys_errno;    /* 0 when no system call is to blame */
-	const char *file; /* where the error was born */
+	enum hp_obstacle obstacle; /* what stands in the way, when it is one of the table */
+	int sys_errno;             /* 0 when no system call is to blame */
+	const char *file;          /* where the error was born */
 	int line;
 	char text[480]; /* "attach to process 4711: seize thread 4713: Operation not permitted"
 			 */
@@ -57,6 +60,13 @@ struct hp_err {
 	hp_err_set_at(err, kind, sys_errno, __FILE__, __LINE__, __VA_ARGS__)
 int hp_err_set_at(struct hp_err *err, enum hp_err_kind kind, int sys_errno, const char *file,
 		  int line, const char *format, ...) __attribute__((format(printf, 6, 7)));
+
+/* The same for an obstacle of the table, which knows the kind. */
+#define hp_err_obstacle(err, obstacle, sys_errno, ...)                                         \
+	hp_err_obstacle_at(err, obstacle, sys_errno, __FILE__, __LINE__, __VA_ARGS__)
+int hp_err_obstacle_at(struct hp_err *err, enum hp_obstacle obstacle, int sys_errno,
+		       const char *file, int line, const char *format, ...)
+	__attribute__((format(printf, 6, 7)));
 
 /* Put "context: " before the text and return -1. */
 int hp_err_wrap(struct hp_err *err, const char *format, ...)
@@ -74,7 +84,10 @@ void hp_err_undo(struct hp_err *err, const char *format, ...)
 /* "PERMISSION", "NO_SAFE_POINT": the name in JSON. Never NULL. */
 const char *hp_err_kind_name(enum hp_err_kind kind);
 int hp_err_exit_status(enum hp_err_kind kind);
-/* The hint of this error: its own, or its kind's. */
+/* "traced", "not-dumpable": the name in JSON and in the manual; "" for none. */
+const char *hp_obstacle_name(enum hp_obstacle obstacle);
+enum hp_err_kind hp_obstacle_kind(enum hp_obstacle obstacle);
+/* The hint of this error: its own, or its obstacle's, or its kind's. */
 const char *hp_err_hint_of(const struct hp_err *err);
 
 #endif

@@ -42,7 +42,7 @@ static int no_process(pid_t pid, struct hp_err *err)
 			   pid);
 		return hp_err_hint(err, "sudo pyhotpatch attach %d", pid);
 	}
-	return hp_err_set(err, HP_NO_PROCESS, 0, "there is no process %d", pid);
+	return hp_err_obstacle(err, OBSTACLE_GONE, 0, "there is no process %d", pid);
 }
 
 int procfs_open(int *procfd_out, pid_t pid, struct hp_err *err)
@@ -51,7 +51,7 @@ int procfs_open(int *procfd_out, pid_t pid, struct hp_err *err)
 	int fd;
 
 	if (pid <= 0)
-		return hp_err_set(err, HP_NO_PROCESS, 0, "%d is not a process id", pid);
+		return hp_err_obstacle(err, OBSTACLE_GONE, 0, "%d is not a process id", pid);
 	snprintf(path, sizeof(path), "%s/%d", procfs_root(), pid);
 	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT)
@@ -66,7 +66,8 @@ static int read_failed(const char *name, int why, struct hp_err *err)
 {
 	/* ENOENT: the process ended between two steps, or the kernel has no such file. */
 	if (why == ESRCH || why == ENOENT)
-		return hp_err_set(err, HP_NO_PROCESS, 0, "the process has gone (%s)", name);
+		return hp_err_obstacle(err, OBSTACLE_GONE, 0, "the process has gone (%s)",
+				       name);
 	if (why == EACCES || why == EPERM)
 		return hp_err_set(err, HP_PERMISSION, why, "read %s", name);
 	return hp_err_set(err, HP_SYSTEM, why, "read %s", name);
@@ -172,7 +173,7 @@ int proc_threads(pid_t **tids_out, size_t *count_out, int procfd, struct hp_err 
 		return -1;
 	if (!count) {
 		free(tids);
-		return hp_err_set(err, HP_NO_PROCESS, 0, "the process has gone (task)");
+		return hp_err_obstacle(err, OBSTACLE_GONE, 0, "the process has gone (task)");
 	}
 	*tids_out = tids;
 	*count_out = count;

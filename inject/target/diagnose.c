@@ -29,8 +29,8 @@ static int check_thread_id(const struct target *target, struct hp_err *err)
 {
 	if (target->status.tgid == target->pid)
 		return 0;
-	hp_err_set(err, HP_NO_PROCESS, 0, "%d is a thread of process %d, not a process",
-		   target->pid, target->status.tgid);
+	hp_err_obstacle(err, OBSTACLE_THREAD, 0, "%d is a thread of process %d, not a process",
+			target->pid, target->status.tgid);
 	return hp_err_hint(err, "pyhotpatch attach %d", target->status.tgid);
 }
 
@@ -41,12 +41,13 @@ static int check_zombie(const struct target *target, struct hp_err *err)
 	if (!is_ended(status->state))
 		return 0;
 	if (status->threads > 1) {
-		hp_err_set(err, HP_ZOMBIE, 0, "the main thread of process %d (%s) has ended",
-			   target->pid, status->name);
-		return hp_err_hint(err, "restart the service: Python needs its main thread");
+		hp_err_obstacle(err, OBSTACLE_MAIN_ENDED, 0,
+				"the main thread of process %d (%s) has ended", target->pid,
+				status->name);
+		return -1;
 	}
-	hp_err_set(err, HP_ZOMBIE, 0, "process %d (%s) has ended and is a zombie", target->pid,
-		   status->name);
+	hp_err_obstacle(err, OBSTACLE_ZOMBIE, 0, "process %d (%s) has ended and is a zombie",
+			target->pid, status->name);
 	return hp_err_hint(err, "it is gone; its parent, process %d, has not collected it yet",
 			   status->ppid);
 }
@@ -55,8 +56,8 @@ static int check_kernel_thread(const struct target *target, struct hp_err *err)
 {
 	if (!target->is_kernel_thread)
 		return 0;
-	return hp_err_set(err, HP_NOT_PYTHON, 0, "process %d (%s) is a kernel thread",
-			  target->pid, target->status.name);
+	return hp_err_obstacle(err, OBSTACLE_KERNEL, 0, "process %d (%s) is a kernel thread",
+			       target->pid, target->status.name);
 }
 
 int target_check_exists(const struct target *target, struct hp_err *err)
@@ -87,11 +88,11 @@ static int check_traced(const struct target *target, struct hp_err *err)
 	if (!tracer && target->status.state != 't')
 		return 0;
 	if (!tracer) /* the tracer lives in a PID namespace outside of ours */
-		return hp_err_set(err, HP_TRACED, 0, "process %d is already traced",
-				  target->pid);
+		return hp_err_obstacle(err, OBSTACLE_TRACED, 0, "process %d is already traced",
+				       target->pid);
 	name_of(name, sizeof(name), tracer);
-	hp_err_set(err, HP_TRACED, 0, "process %d is already traced by %s (pid %d)",
-		   target->pid, name, tracer);
+	hp_err_obstacle(err, OBSTACLE_TRACED, 0, "process %d is already traced by %s (pid %d)",
+			target->pid, name, tracer);
 	return hp_err_hint(err, "end %s (pid %d) or let it detach, then attach again", name,
 			   tracer);
 }
@@ -100,8 +101,8 @@ static int check_stopped(const struct target *target, struct hp_err *err)
 {
 	if (target->status.state != 'T' || target->status.tracer)
 		return 0;
-	hp_err_set(err, HP_STOPPED, 0, "process %d (%s) is stopped", target->pid,
-		   target->status.name);
+	hp_err_obstacle(err, OBSTACLE_STOPPED, 0, "process %d (%s) is stopped", target->pid,
+			target->status.name);
 	return hp_err_hint(err, "kill -CONT %d, then attach again", target->pid);
 }
 
@@ -113,14 +114,13 @@ static int check_seccomp(const struct target *target, struct hp_err *err)
 
 	if (!mode)
 		return 0;
-	hp_err_set(
-		err, HP_UNSUPPORTED, 0,
-		mode == 1
-			? "process %d is in seccomp's strict mode"
-			: "process %d runs under a seccomp filter, which might kill it for a system call of ours",
+	if (mode == 1)
+		return hp_err_obstacle(err, OBSTACLE_SECCOMP_STRICT, 0,
+				       "process %d is in seccomp's strict mode", target->pid);
+	return hp_err_obstacle(
+		err, OBSTACLE_SECCOMP, 0,
+		"process %d runs under a seccomp filter, which might kill it for a system call of ours",
 		target->pid);
-	return hp_err_hint(err,
-			   "only a process without seccomp can be served; restart it without");
 }
 
 /* Opening mem asks the kernel the very question that ptrace would (PTRACE_MODE_ATTACH, Yama
@@ -196,38 +196,39 @@ static int because_other_user(const struct refusal *r, struct hp_err *err)
 	uid_t us = r->self.uid;
 	char name[64];
 
-	if (may_ptrace_all(r) ||
-	    (status->uid == us && status->euid == us && status->suid == us))
+	/* __ptrace_may_access() of kernel/ptrace.c asks for all six to be equal. */
+	if (may_ptrace_all(r) || (status->uid == us && status->euid == us &&
+				  status->suid == us && status->gid == r->self.gid &&
+				  status->egid == r->self.gid && status->sgid == r->self.gid))
 		return 0;
 	user_name(name, sizeof(name), status->uid);
 	if (status->uid == us)
-		hp_err_set(
-			err, HP_PERMISSION, 0,
-			"may not %s: process %d runs with the rights of another user (set-uid)",
+		hp_err_obstacle(
+			err, OBSTACLE_SET_ID, 0,
+			"may not %s: process %d runs with the rights of another user or group (set-uid, set-gid)",
 			r->what, r->target->pid);
 	else
-		hp_err_set(err, HP_PERMISSION, 0, "may not %s: process %d belongs to %s",
-			   r->what, r->target->pid, name);
+		hp_err_obstacle(err, OBSTACLE_OTHER_USER, 0,
+				"may not %s: process %d belongs to %s", r->what, r->target->pid,
+				name);
 	return sudo_hint(err, r);
 }
 
 static int because_yama(const struct refusal *r, struct hp_err *err)
 {
 	if (r->yama == 3) {
-		hp_err_set(
-			err, HP_PERMISSION, 0,
+		hp_err_obstacle(
+			err, OBSTACLE_YAMA_OFF, 0,
 			"may not %s: this machine forbids it for everybody (Yama's ptrace_scope is 3)",
 			r->what);
-		return hp_err_hint(
-			err,
-			"set kernel.yama.ptrace_scope below 3 in /etc/sysctl.d and reboot");
+		return -1;
 	}
 	if (may_ptrace_all(r) || r->yama < 1)
 		return 0;
-	hp_err_set(err, HP_PERMISSION, 0,
-		   "may not %s process %d: Yama's ptrace_scope is %d (%s)", r->what,
-		   r->target->pid, r->yama,
-		   r->yama == 1 ? "only its own parents may" : "only administrators may");
+	hp_err_obstacle(err, OBSTACLE_YAMA, 0,
+			"may not %s process %d: Yama's ptrace_scope is %d (%s)", r->what,
+			r->target->pid, r->yama,
+			r->yama == 1 ? "only its own parents may" : "only administrators may");
 	return sudo_hint(err, r);
 }
 
@@ -235,9 +236,9 @@ static int because_privileged(const struct refusal *r, struct hp_err *err)
 {
 	if (may_ptrace_all(r) || !(r->target->status.cap_prm & ~r->self.cap_prm))
 		return 0;
-	hp_err_set(err, HP_PERMISSION, 0,
-		   "may not %s: process %d has capabilities that you have not", r->what,
-		   r->target->pid);
+	hp_err_obstacle(err, OBSTACLE_CAPABILITIES, 0,
+			"may not %s: process %d has capabilities that you have not", r->what,
+			r->target->pid);
 	return sudo_hint(err, r);
 }
 
@@ -250,8 +251,8 @@ static int because_not_dumpable(const struct refusal *r, struct hp_err *err)
 	if (may_ptrace_all(r) || fstatat(r->target->procfd, "maps", &st, 0) < 0 ||
 	    st.st_uid == r->target->status.euid)
 		return 0;
-	hp_err_set(
-		err, HP_PERMISSION, 0,
+	hp_err_obstacle(
+		err, OBSTACLE_NOT_DUMPABLE, 0,
 		"may not %s: process %d is protected (not dumpable: it changed its user, or its program may not be read)",
 		r->what, r->target->pid);
 	return sudo_hint(err, r);
@@ -265,9 +266,9 @@ static int because_namespace(const struct refusal *r, struct hp_err *err)
 	if (readlinkat(r->target->procfd, "ns/user", theirs, sizeof(theirs) - 1) <= 0 ||
 	    readlink(path, ours, sizeof(ours) - 1) <= 0 || !strcmp(theirs, ours))
 		return 0;
-	hp_err_set(err, HP_PERMISSION, 0,
-		   "may not %s: process %d lives in another user namespace", r->what,
-		   r->target->pid);
+	hp_err_obstacle(err, OBSTACLE_USER_NAMESPACE, 0,
+			"may not %s: process %d lives in another user namespace", r->what,
+			r->target->pid);
 	return hp_err_hint(
 		err,
 		"run pyhotpatch on the host, outside of every container: sudo pyhotpatch attach PID");
@@ -292,14 +293,12 @@ int target_diagnose_eperm(const struct target *target, const char *what, struct 
 	r.self_known = procfs_open(&self, getpid(), &ignored) == 0 &&
 		       proc_status_read(&r.self, self, "status", &ignored) == 0;
 	if (!r.self_known)
-		r.self.uid = getuid();
+		r.self = (struct proc_status){.uid = getuid(), .gid = getgid()};
 	for (size_t i = 0; i < sizeof(causes) / sizeof(*causes); i++) {
 		if (causes[i](&r, err) < 0)
 			return -1;
 	}
-	hp_err_set(err, HP_PERMISSION, 0, "may not %s: the kernel forbids it for process %d",
-		   what, target->pid);
-	return hp_err_hint(
-		err,
-		"a security module (SELinux, AppArmor) or a container's seccomp profile forbids ptrace");
+	return hp_err_obstacle(err, OBSTACLE_SECURITY_MODULE, 0,
+			       "may not %s: the kernel forbids it for process %d", what,
+			       target->pid);
 }

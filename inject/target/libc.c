@@ -106,8 +106,8 @@ static int find_gadgets(struct target *target, struct hp_err *err)
 	}
 	if (found_all(gadgets))
 		return 0;
-	return hp_err_set(
-		err, HP_UNSUPPORTED, 0,
+	return hp_err_obstacle(
+		err, OBSTACLE_LIBC_CODE, 0,
 		"the libc of process %d (%s) lacks the code that signal handlers return through",
 		target->pid, libc->module->path);
 }
@@ -136,15 +136,14 @@ static int no_glibc(struct target *target, struct hp_err *err)
 	if (musl_of(target)) {
 		target->libc.flavour = LIBC_MUSL;
 		target->libc.module = musl_of(target);
-		hp_err_set(err, HP_UNSUPPORTED, 0, "process %d uses musl as its libc",
-			   target->pid);
+		hp_err_obstacle(err, OBSTACLE_MUSL, 0, "process %d uses musl as its libc",
+				target->pid);
 		return hp_err_hint(err,
 				   "pyhotpatch serves Pythons on glibc for now, not Alpine's");
 	}
-	hp_err_set(err, HP_UNSUPPORTED, 0, "process %d has no shared libc (linked statically)",
-		   target->pid);
-	return hp_err_hint(err,
-			   "run the service with a Python that is linked to glibc dynamically");
+	return hp_err_obstacle(err, OBSTACLE_STATIC_LIBC, 0,
+			       "process %d has no shared libc (linked statically)",
+			       target->pid);
 }
 
 int libc_find(struct target *target, struct hp_err *err)

@@ -44,7 +44,8 @@ int target_read(const struct target *target, remote_addr addr, void *out, size_t
 	if (process_vm_readv(target->pid, &here, 1, &there, 1, 0) == (ssize_t)len)
 		return 0;
 	if (errno == ESRCH)
-		return hp_err_set(err, HP_NO_PROCESS, 0, "process %d has gone", target->pid);
+		return hp_err_obstacle(err, OBSTACLE_GONE, 0, "process %d has gone",
+				       target->pid);
 	if (addr.v <= INT64_MAX && read_mem_file(target, addr.v, out, len) == 0)
 		return 0;
 	if (errno == EPERM || errno == EACCES)

@@ -300,10 +300,10 @@ int python_find(struct target *target, struct hp_err *err)
 	return 0;
 }
 
-static int refuse(struct hp_err *err, pid_t pid, const char *what)
+static int refuse(struct hp_err *err, enum hp_obstacle obstacle, const struct target *target,
+		  const char *what)
 {
-	hp_err_set(err, HP_UNSUPPORTED, 0, "process %d runs %s", pid, what);
-	return -1;
+	return hp_err_obstacle(err, obstacle, 0, "process %d runs %s", target->pid, what);
 }
 
 static int check_machine(const struct target *target, struct hp_err *err)
@@ -313,12 +313,12 @@ static int check_machine(const struct target *target, struct hp_err *err)
 	if (!image)
 		return 0;
 	if (image->elf_class == 1) /* ELFCLASS32 */
-		return refuse(err, target->pid, "a 32-bit program");
+		return refuse(err, OBSTACLE_WORD_SIZE, target, "a 32-bit program");
 	if (image->machine != 62) { /* EM_X86_64 */
-		hp_err_set(err, HP_UNSUPPORTED, 0,
-			   "process %d runs a program for another machine (ELF machine %u)",
-			   target->pid, image->machine);
-		return -1;
+		return hp_err_obstacle(
+			err, OBSTACLE_MACHINE, 0,
+			"process %d runs a program for another machine (ELF machine %u)",
+			target->pid, image->machine);
 	}
 	return 0;
 }
@@ -330,12 +330,13 @@ static int check_version(const struct target *target, struct hp_err *err)
 
 	snprintf(what, sizeof(what), "CPython %s", python->version);
 	if (python->major == 3 && python->minor >= 14) {
-		refuse(err, target->pid, what);
+		refuse(err, OBSTACLE_NEW_PYTHON, target, what);
 		return hp_err_hint(
 			err, "this pyhotpatch serves CPython up to 3.13; look for a newer one");
 	}
 	if (python->major != 3 || python->minor < 6) {
-		refuse(err, target->pid, python->major ? what : "a CPython of unknown version");
+		refuse(err, OBSTACLE_OLD_PYTHON, target,
+		       python->major ? what : "a CPython of unknown version");
 		return hp_err_hint(err, "pyhotpatch serves CPython 3.7 to 3.13");
 	}
 	return 0;
@@ -346,14 +347,13 @@ static int check_state(const struct target *target, struct hp_err *err)
 	const struct python_info *python = &target->python;
 
 	if (python->finalizing)
-		return hp_err_set(err, HP_FINALIZING, 0,
-				  "the Python %s of process %d is shutting down",
-				  python->version, target->pid);
+		return hp_err_obstacle(err, OBSTACLE_FINALIZING, 0,
+				       "the Python %s of process %d is shutting down",
+				       python->version, target->pid);
 	if (!python->initialized) {
-		hp_err_set(err, HP_NOT_PYTHON, 0,
-			   "the Python %s of process %d has not started yet", python->version,
-			   target->pid);
-		return hp_err_hint(err, "try again when the service is up");
+		return hp_err_obstacle(err, OBSTACLE_NOT_STARTED, 0,
+				       "the Python %s of process %d has not started yet",
+				       python->version, target->pid);
 	}
 	return 0;
 }
@@ -365,12 +365,9 @@ static int check_named(const struct target *target, struct hp_err *err)
 
 	if (strncmp(path_base(path), "python", 6) != 0)
 		return 0;
-	hp_err_set(err, HP_UNSUPPORTED, 0,
-		   "process %d runs %s, which exports no functions of CPython", target->pid,
-		   path);
-	return hp_err_hint(
-		err,
-		"use a Python that was linked with --export-dynamic, as distributions' are");
+	return hp_err_obstacle(err, OBSTACLE_NO_SYMBOLS, 0,
+			       "process %d runs %s, which exports no functions of CPython",
+			       target->pid, path);
 }
 
 int python_check(const struct target *target, struct hp_err *err)
@@ -381,18 +378,18 @@ int python_check(const struct target *target, struct hp_err *err)
 	case PYTHON_NONE:
 		return check_named(target, err) < 0
 			       ? -1
-			       : hp_err_set(err, HP_NOT_PYTHON, 0,
-					    "process %d (%s) is not a Python process",
-					    target->pid, target->status.name);
+			       : hp_err_obstacle(err, OBSTACLE_NOT_PYTHON, 0,
+						 "process %d (%s) is not a Python process",
+						 target->pid, target->status.name);
 	case PYTHON_PYPY:
-		refuse(err, target->pid, "PyPy");
+		refuse(err, OBSTACLE_PYPY, target, "PyPy");
 		return hp_err_hint(err, "pyhotpatch serves CPython 3.7 to 3.13, not PyPy");
 	case PYTHON_GRAALPY:
-		refuse(err, target->pid, "GraalPy");
+		refuse(err, OBSTACLE_GRAALPY, target, "GraalPy");
 		return hp_err_hint(err, "pyhotpatch serves CPython 3.7 to 3.13, not GraalPy");
 	case PYTHON_CPYTHON2:
-		hp_err_set(err, HP_UNSUPPORTED, 0, "process %d runs Python 2 (%s)", target->pid,
-			   target->python.version);
+		hp_err_obstacle(err, OBSTACLE_PYTHON_2, 0, "process %d runs Python 2 (%s)",
+				target->pid, target->python.version);
 		return hp_err_hint(err, "pyhotpatch serves CPython 3.7 to 3.13, not Python 2");
 	case PYTHON_CPYTHON:
 		break;

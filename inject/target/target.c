@@ -128,7 +128,8 @@ static int describe(struct target *target, pid_t pid, enum target_depth depth,
 			return -1;
 	}
 	if (!target_alive(target))
-		return hp_err_set(err, HP_NO_PROCESS, 0, "process %d ended meanwhile", pid);
+		return hp_err_obstacle(err, OBSTACLE_GONE, 0, "process %d ended meanwhile",
+				       pid);
 	return 0;
 }
 

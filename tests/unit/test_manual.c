@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * The manual against the program: exit statuses and options cannot drift apart.
+ * The manual against the program: exit statuses, obstacles and options cannot drift apart.
  */
 #include <ctype.h>
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +43,79 @@ Test(manual, no_line_is_about_a_kind_that_is_not, .init = load_manual)
 	for (const char *at = manual; (at = strstr(at, "\n*")); at++)
 		lines += isdigit((unsigned char)at[2]) && at[3] != '.';
 	cr_assert(eq(int, lines, HP_ERR_KIND_COUNT), "0 and every kind");
+}
+
+/* From OBSTACLES to the next heading. */
+static char *obstacles_section(void)
+{
+	static char section[sizeof(manual)];
+	const char *at = strstr(manual, "\n# OBSTACLES\n");
+
+	cr_assert(ne(ptr, at, NULL));
+	strcpy(section, at + 1);
+	char *end = strstr(section, "\n# ");
+	cr_assert(ne(ptr, end, NULL));
+	*end = '\0';
+	return section;
+}
+
+Test(manual, every_obstacle_has_its_line_and_no_other_has, .init = load_manual)
+{
+	const char *section = obstacles_section();
+	int lines = 0;
+
+	for (int i = OBSTACLE_NONE + 1; i < OBSTACLE_COUNT; i++) {
+		char line[64];
+
+		snprintf(line, sizeof(line), "\n*%s* (%s)\n\t", hp_obstacle_name(i),
+			 hp_err_kind_name(hp_obstacle_kind(i)));
+		cr_assert(ne(ptr, strstr(section, line), NULL), "not in the manual: %s", line);
+	}
+	for (const char *at = section; (at = strstr(at, "\n*")); at++)
+		lines++;
+	cr_assert(eq(int, lines, OBSTACLE_COUNT - 1));
+}
+
+static const char *const obstacle_ids[] = {
+#define X(id, name, kind, hint) "OBSTACLE_" #id,
+	HP_OBSTACLES(X)
+#undef X
+};
+
+/* Whether the text of a file has that whole word. */
+static bool has_word(const char *path, const char *word)
+{
+	static char text[1 << 18];
+	FILE *from = fopen(path, "re");
+	size_t len = strlen(word);
+
+	cr_assert(ne(ptr, from, NULL), "%s", path);
+	text[fread(text, 1, sizeof(text) - 1, from)] = '\0';
+	fclose(from);
+	for (const char *at = text; (at = strstr(at, word)); at += len)
+		if (!isalnum((unsigned char)at[len]) && at[len] != '_')
+			return true;
+	return false;
+}
+
+Test(manual, every_obstacle_has_a_test)
+{
+	static const char *const patterns[] = {
+		HP_SOURCE_ROOT "/tests/unit/test_*.c",
+		HP_SOURCE_ROOT "/tests/integration/test_*.c",
+	};
+	glob_t files = {0};
+
+	for (size_t i = 0; i < 2; i++)
+		cr_assert(eq(int, glob(patterns[i], i ? GLOB_APPEND : 0, NULL, &files), 0));
+	for (size_t i = 0; i < sizeof(obstacle_ids) / sizeof(*obstacle_ids); i++) {
+		bool found = false;
+
+		for (size_t f = 0; f < files.gl_pathc && !found; f++)
+			found = has_word(files.gl_pathv[f], obstacle_ids[i]);
+		cr_assert(found, "no test is about %s", obstacle_ids[i]);
+	}
+	globfree(&files);
 }
 
 /* Each "--option" of a help text. */

@@ -38,7 +38,7 @@ Test(which_python, python_2_is_refused_by_name)
 
 	victim_read_line(&victim, line, sizeof(line));
 	cr_assert(eq(int, describe(&target, &victim, &err), -1));
-	cr_assert(eq(int, err.kind, HP_UNSUPPORTED));
+	cr_assert(eq(int, err.obstacle, OBSTACLE_PYTHON_2));
 	cr_assert(ne(ptr, strstr(err.text, "Python 2 (2.7"), NULL), "%s", err.text);
 	cr_assert(eq(int, target_describe(&target, victim.pid, TARGET_IDENTIFY, &err), 0));
 	cr_assert(eq(int, target.python.kind, PYTHON_CPYTHON2));
@@ -144,7 +144,7 @@ Test(which_python, a_python_that_has_not_started_is_refused)
 	two_libraries(first, second);
 	struct victim victim = spawn_embedding(first, second, first);
 	cr_assert(eq(int, describe(&target, &victim, &err), -1));
-	cr_assert(eq(int, err.kind, HP_NOT_PYTHON));
+	cr_assert(eq(int, err.obstacle, OBSTACLE_NOT_STARTED));
 	cr_assert(ne(ptr, strstr(err.text, "has not started yet"), NULL), "%s", err.text);
 	victim_end(&victim);
 }
@@ -172,7 +172,8 @@ Test(which_python, a_python_that_shuts_down_is_refused, .timeout = 120)
 		struct victim victim = victim_python(all[i].path, never_finish);
 		victim_read_line(&victim, line, sizeof(line));
 		cr_assert(eq(int, describe(&target, &victim, &err), -1), "%s", all[i].path);
-		cr_assert(eq(int, err.kind, HP_FINALIZING), "%s: %s", all[i].path, err.text);
+		cr_assert(eq(int, err.obstacle, OBSTACLE_FINALIZING), "%s: %s", all[i].path,
+			  err.text);
 		victim_end(&victim);
 		tried++;
 	}
@@ -219,7 +220,7 @@ Test(which_python, a_program_that_is_only_called_python_is_told_so)
 	struct victim victim = victim_spawn(argv, NULL);
 	victim_await_state(&victim, "S");
 	cr_assert(eq(int, describe(&target, &victim, &err), -1));
-	cr_assert(eq(int, err.kind, HP_UNSUPPORTED));
+	cr_assert(eq(int, err.obstacle, OBSTACLE_NO_SYMBOLS));
 	cr_assert(ne(ptr, strstr(err.text, "exports no functions"), NULL), "%s", err.text);
 	victim_end(&victim);
 	unlink(path);
@@ -266,17 +267,24 @@ Test(which_python, each_unsupported_one_has_its_own_sentence)
 		uint8_t major, minor;
 		uint16_t machine;
 		uint8_t elf_class;
+		enum hp_obstacle obstacle;
 		const char *says;
 	} cases[] = {
-		{PYTHON_PYPY, 0, 0, EM_X86_64, ELFCLASS64, "runs PyPy"},
-		{PYTHON_GRAALPY, 0, 0, EM_X86_64, ELFCLASS64, "runs GraalPy"},
-		{PYTHON_CPYTHON2, 2, 7, EM_X86_64, ELFCLASS64, "runs Python 2"},
-		{PYTHON_CPYTHON, 3, 14, EM_X86_64, ELFCLASS64, "runs CPython 3.14"},
-		{PYTHON_CPYTHON, 3, 5, EM_X86_64, ELFCLASS64, "runs CPython 3.5"},
-		{PYTHON_CPYTHON, 0, 0, EM_X86_64, ELFCLASS64, "unknown version"},
-		{PYTHON_CPYTHON, 3, 12, EM_386, ELFCLASS32, "a 32-bit program"},
-		{PYTHON_NONE, 0, 0, EM_386, ELFCLASS32, "a 32-bit program"},
-		{PYTHON_NONE, 0, 0, EM_AARCH64, ELFCLASS64, "another machine"},
+		{PYTHON_PYPY, 0, 0, EM_X86_64, ELFCLASS64, OBSTACLE_PYPY, "runs PyPy"},
+		{PYTHON_GRAALPY, 0, 0, EM_X86_64, ELFCLASS64, OBSTACLE_GRAALPY, "runs GraalPy"},
+		{PYTHON_CPYTHON2, 2, 7, EM_X86_64, ELFCLASS64, OBSTACLE_PYTHON_2,
+		 "runs Python 2"},
+		{PYTHON_CPYTHON, 3, 14, EM_X86_64, ELFCLASS64, OBSTACLE_NEW_PYTHON,
+		 "runs CPython 3.14"},
+		{PYTHON_CPYTHON, 3, 5, EM_X86_64, ELFCLASS64, OBSTACLE_OLD_PYTHON,
+		 "runs CPython 3.5"},
+		{PYTHON_CPYTHON, 0, 0, EM_X86_64, ELFCLASS64, OBSTACLE_OLD_PYTHON,
+		 "unknown version"},
+		{PYTHON_CPYTHON, 3, 12, EM_386, ELFCLASS32, OBSTACLE_WORD_SIZE,
+		 "a 32-bit program"},
+		{PYTHON_NONE, 0, 0, EM_386, ELFCLASS32, OBSTACLE_WORD_SIZE, "a 32-bit program"},
+		{PYTHON_NONE, 0, 0, EM_AARCH64, ELFCLASS64, OBSTACLE_MACHINE,
+		 "another machine"},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
@@ -289,7 +297,7 @@ Test(which_python, each_unsupported_one_has_its_own_sentence)
 		snprintf(python.version, sizeof(python.version), "%u.%u", cases[i].major,
 			 cases[i].minor);
 		struct hp_err err = judge(&python, "/x", cases[i].machine, cases[i].elf_class);
-		cr_assert(eq(int, err.kind, HP_UNSUPPORTED), "%s", cases[i].says);
+		cr_assert(eq(int, err.obstacle, cases[i].obstacle), "%s", cases[i].says);
 		cr_assert(ne(ptr, strstr(err.text, cases[i].says), NULL), "%s", err.text);
 	}
 }
@@ -305,4 +313,43 @@ Test(which_python, each_supported_version_passes)
 		cr_assert(eq(int, judge(&python, "/x", EM_X86_64, ELFCLASS64).kind, HP_OK),
 			  "3.%u", minor);
 	}
+}
+
+static enum hp_obstacle judge_libc(struct module *modules, size_t count)
+{
+	struct target target = {.pid = 4711, .modules = modules, .module_count = count};
+	struct hp_err err = {0};
+
+	cr_assert(eq(int, libc_find(&target, &err), -1));
+	return err.obstacle;
+}
+
+Test(which_python, a_libc_that_is_not_served_is_told)
+{
+	struct module musl = {.path = "/lib/ld-musl-x86_64.so.1"};
+	struct module none = {.path = "/srv/static-python"};
+
+	cr_assert(eq(int, judge_libc(&musl, 1), OBSTACLE_MUSL));
+	cr_assert(eq(int, judge_libc(&none, 1), OBSTACLE_STATIC_LIBC));
+}
+
+/* A library of that name, and lower in memory than the real one, since loaded later. */
+Test(which_python, a_libc_without_the_code_that_we_return_through_is_told)
+{
+	char folder[] = "/tmp/test_target_XXXXXX", path[64], code[256], line[16];
+	struct target target;
+	struct hp_err err = {0};
+
+	cr_assert(ne(ptr, mkdtemp(folder), NULL));
+	snprintf(path, sizeof(path), "%s/libc.so.6", folder);
+	copy_file(OWN_MALLOC, path);
+	snprintf(code, sizeof(code), "import ctypes\nctypes.CDLL('%s')\n%s", path, say_up);
+	struct victim victim = victim_python(interpreter_any().path, code);
+	victim_read_line(&victim, line, sizeof(line));
+	cr_assert(eq(str, line, "up"));
+	cr_assert(eq(int, describe(&target, &victim, &err), -1));
+	cr_assert(eq(int, err.obstacle, OBSTACLE_LIBC_CODE), "%s", err.text);
+	victim_end(&victim);
+	unlink(path);
+	rmdir(folder);
 }
