@@ -8,6 +8,7 @@
 #ifndef INJECT_ELF_ELF_IMAGE_H
 #define INJECT_ELF_ELF_IMAGE_H
 
+#include <search.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -37,12 +38,12 @@ struct elf_segment {
 };
 
 struct elf_image {
-	uint16_t machine;  /* EM_X86_64 ... */
-	uint8_t elf_class; /* ELFCLASS32 / ELFCLASS64 */
-	bool is_pie;       /* ET_DYN */
-	struct elf_symbol
-		*symbols; /* defined ones only, sorted by name; hidden ones after the default */
+	uint16_t machine;           /* EM_X86_64 ... */
+	uint8_t elf_class;          /* ELFCLASS32 / ELFCLASS64 */
+	bool is_pie;                /* ET_DYN */
+	struct elf_symbol *symbols; /* defined ones only, in the file's order */
 	size_t symbol_count;
+	struct hsearch_data by_name;  /* name -> the symbol of its default version */
 	struct elf_symbol **by_value; /* the same, sorted by value; functions first */
 	struct elf_import *imports;   /* in the order of the relocations */
 	size_t import_count;

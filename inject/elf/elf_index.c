@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Putting an image's symbols in order, and finding them by name and by address.
+ * Indexing an image's symbols, and finding them by name and by address.
  *
  * The invariant: a symbol found by address holds that address by its own size.
  */
@@ -11,16 +11,37 @@
 
 #define PAGE 4096u
 
-static int compare_names(const void *left, const void *right)
+/* Whether `a` is what its name stands for rather than `b`: the default version, then the lowest
+ * address. */
+static bool is_better(const struct elf_symbol *a, const struct elf_symbol *b)
 {
-	const struct elf_symbol *a = left, *b = right;
-	int order = strcmp(a->name, b->name);
-
-	if (order)
-		return order;
 	if (a->is_hidden != b->is_hidden)
-		return a->is_hidden ? 1 : -1;
-	return a->value < b->value ? -1 : a->value > b->value;
+		return !a->is_hidden;
+	return a->value < b->value;
+}
+
+/* hsearch_r() only reads what a key points to, though its type does not say so. */
+static ENTRY entry_of(const char *name, struct elf_symbol *symbol)
+{
+	return (ENTRY){.key = (char *)(uintptr_t)name, .data = symbol};
+}
+
+/* A hash table: sorting the 5000 names of a libc and a libpython took a quarter of what the
+ * whole program does in user mode. */
+static int index_names(struct elf_image *image)
+{
+	if (!hcreate_r(2 * image->symbol_count + 1, &image->by_name))
+		return -1;
+	for (size_t i = 0; i < image->symbol_count; i++) {
+		struct elf_symbol *symbol = &image->symbols[i];
+		ENTRY *found;
+
+		if (!hsearch_r(entry_of(symbol->name, symbol), ENTER, &found, &image->by_name))
+			return -1;
+		if (is_better(symbol, found->data))
+			found->data = symbol;
+	}
+	return 0;
 }
 
 static int compare_values(const void *left, const void *right)
@@ -46,10 +67,9 @@ int elf_image_index(struct elf_image *image, struct hp_err *err)
 {
 	uint64_t reach = 0;
 
-	qsort(image->symbols, image->symbol_count, sizeof(*image->symbols), compare_names);
 	image->by_value = calloc(image->symbol_count + 1, sizeof(struct elf_symbol *));
 	image->reach = calloc(image->symbol_count + 1, sizeof(*image->reach));
-	if (!image->by_value || !image->reach)
+	if (!image->by_value || !image->reach || index_names(image))
 		return hp_err_set(err, HP_SYSTEM, 0,
 				  "no memory for the symbols of an ELF file");
 	for (size_t i = 0; i < image->symbol_count; i++)
@@ -79,6 +99,8 @@ uint64_t elf_image_bias(const struct elf_image *image, uint64_t base)
 
 void elf_image_fini(struct elf_image *image)
 {
+	if (image->by_name.table)
+		hdestroy_r(&image->by_name);
 	free(image->symbols);
 	free(image->by_value);
 	free(image->imports);
@@ -90,19 +112,12 @@ void elf_image_fini(struct elf_image *image)
 
 const struct elf_symbol *elf_image_find(const struct elf_image *image, const char *name)
 {
-	size_t low = 0, high = image->symbol_count;
+	struct hsearch_data by_name = image->by_name; /* FIND changes nothing of it */
+	ENTRY *found;
 
-	while (low < high) { /* the first of several of that name: the default version */
-		size_t middle = low + (high - low) / 2;
-
-		if (strcmp(image->symbols[middle].name, name) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (low == image->symbol_count || strcmp(image->symbols[low].name, name) != 0)
+	if (!by_name.table || !hsearch_r(entry_of(name, NULL), FIND, &found, &by_name))
 		return NULL;
-	return &image->symbols[low];
+	return found->data;
 }
 
 const struct elf_import *elf_image_import(const struct elf_image *image, const char *name,

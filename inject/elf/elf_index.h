@@ -8,7 +8,7 @@
 #include "inject/base/err.h"
 #include "inject/elf/elf_image.h"
 
-/* Sort symbols, and fill by_value and reach. */
+/* Fill by_name, by_value and reach. */
 HP_MUST_CHECK int elf_image_index(struct elf_image *image, struct hp_err *err);
 
 #endif

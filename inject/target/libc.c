@@ -39,11 +39,12 @@ static struct module *musl_of(const struct target *target)
 	return NULL;
 }
 
-enum { GADGETS = 2, CHUNK = 128 << 10, OVERLAP = 16 };
+enum { GADGETS = 2, CHUNK = 128 << 10, OVERLAP = 16, NEAR = 1024 };
 
 struct gadget {
 	const uint8_t *bytes;
 	size_t len;
+	const char *near; /* a function whose own code, or its object file's, has it */
 	remote_addr *found;
 };
 
@@ -52,9 +53,10 @@ static bool found_all(const struct gadget *gadgets)
 	return !addr_is_null(*gadgets[0].found) && !addr_is_null(*gadgets[1].found);
 }
 
-static void find_in(const struct gadget *gadgets, const uint8_t *text, size_t len, uint64_t at)
+static void find_in(const struct gadget *gadgets, size_t count, const uint8_t *text, size_t len,
+		    uint64_t at)
 {
-	for (size_t i = 0; i < GADGETS; i++) {
+	for (size_t i = 0; i < count; i++) {
 		const uint8_t *hit;
 
 		if (!addr_is_null(*gadgets[i].found))
@@ -63,6 +65,21 @@ static void find_in(const struct gadget *gadgets, const uint8_t *text, size_t le
 		if (hit)
 			*gadgets[i].found = addr_of(at + (uint64_t)(hit - text));
 	}
+}
+
+/* Where both are in glibc; to search the whole text takes a millisecond. */
+static void find_near(const struct target *target, const struct gadget *gadget)
+{
+	const struct elf_symbol *symbol =
+		elf_image_find(&target->libc.module->image, gadget->near);
+	uint8_t text[NEAR];
+	struct hp_err ignored;
+
+	if (!symbol || symbol->value < NEAR / 4)
+		return;
+	uint64_t at = target->libc.module->bias + symbol->value - NEAR / 4;
+	if (target_read(target, addr_of(at), text, NEAR, &ignored) == 0)
+		find_in(gadget, 1, text, NEAR, at);
 }
 
 static int find_in_segment(const struct target *target, const struct gadget *gadgets,
@@ -76,12 +93,12 @@ static int find_in_segment(const struct target *target, const struct gadget *gad
 
 		if (target_read(target, addr_of(start + done), text, len, err) < 0)
 			return -1;
-		find_in(gadgets, text, len, start + done);
+		find_in(gadgets, GADGETS, text, len, start + done);
 	}
 	return 0;
 }
 
-/* Search libc's text as it is in memory; both are usually in its first quarter. */
+/* Search libc's text as it is in memory. */
 static int find_gadgets(struct target *target, struct hp_err *err)
 {
 	/* mov $__NR_rt_sigreturn,%rax; syscall: the exact bytes that unwinders know a signal
@@ -91,14 +108,16 @@ static int find_gadgets(struct target *target, struct hp_err *err)
 	static const uint8_t syscall_ret[] = {0x0f, 0x05, 0xc3};
 	struct libc_info *libc = &target->libc;
 	const struct gadget gadgets[GADGETS] = {
-		{restore_rt, sizeof(restore_rt), &libc->restore_rt},
-		{syscall_ret, sizeof(syscall_ret), &libc->syscall_ret},
+		{restore_rt, sizeof(restore_rt), "sigaction", &libc->restore_rt},
+		{syscall_ret, sizeof(syscall_ret), "getpid", &libc->syscall_ret},
 	};
 	_cleanup_free_ uint8_t *text = malloc(CHUNK);
 
 	if (!text)
 		return hp_err_set(err, HP_SYSTEM, 0, "no memory for libc's code");
-	for (size_t i = 0; i < libc->module->image.segment_count; i++) {
+	for (size_t i = 0; i < GADGETS; i++)
+		find_near(target, &gadgets[i]);
+	for (size_t i = 0; i < libc->module->image.segment_count && !found_all(gadgets); i++) {
 		const struct elf_segment *s = &libc->module->image.segments[i];
 
 		if (s->exec && find_in_segment(target, gadgets, s, text, err) < 0)

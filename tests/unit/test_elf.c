@@ -98,17 +98,24 @@ Test(elf, libc_functions_are_where_the_loader_put_them)
 	elf_image_fini(&image);
 }
 
-Test(elf, names_and_values_are_sorted)
+Test(elf, values_are_sorted)
 {
 	struct elf_image image;
 
 	read_path(&image, find_loaded("/libc.so.6").path);
 	cr_assert(lt(sz, 1000, image.symbol_count));
-	for (size_t i = 1; i < image.symbol_count; i++) {
-		cr_assert(le(int, strcmp(image.symbols[i - 1].name, image.symbols[i].name), 0));
+	for (size_t i = 1; i < image.symbol_count; i++)
 		cr_assert(le(u64, image.by_value[i - 1]->value, image.by_value[i]->value));
-	}
 	elf_image_fini(&image);
+}
+
+static size_t count_named(const struct elf_image *image, const char *name)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < image->symbol_count; i++)
+		count += !strcmp(image->symbols[i].name, name);
+	return count;
 }
 
 Test(elf, the_default_version_of_a_name_is_found)
@@ -123,8 +130,7 @@ Test(elf, the_default_version_of_a_name_is_found)
 		const struct elf_symbol *symbol = elf_image_find(&image, names[i]);
 
 		cr_assert(not(symbol->is_hidden));
-		cr_assert(eq(str, symbol[1].name, names[i]));
-		cr_assert(symbol[1].is_hidden);
+		cr_assert(lt(sz, 1, count_named(&image, names[i])));
 		cr_assert(eq(u64, libc.bias + symbol->value, address_of(names[i])));
 	}
 	elf_image_fini(&image);
