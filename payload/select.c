@@ -9,6 +9,7 @@
 
 #include "payload/failure.h"
 #include "payload/file.h"
+#include "payload/filter.h"
 #include "payload/freestanding.h"
 #include "payload/home.h"
 #include "payload/pointer_map.h"
@@ -55,21 +56,6 @@ static struct module *modules_add(struct modules *modules)
 	return module;
 }
 
-static int is_wanted(const struct job *job, const char *name)
-{
-	const struct wire_request *request = job_request(job);
-	const char *at = (const char *)(request + 1), *end = at + request->strings_size;
-
-	if (!request->module_count)
-		return 1;
-	for (uint32_t i = 0; i < request->module_count && at < end; i++) {
-		if (text_equal(at, name))
-			return 1;
-		at += strlen(at) + 1;
-	}
-	return 0;
-}
-
 /* The .py file of a module, borrowed; NULL for extension modules, packages without __init__,
  * frozen and sourceless modules, and whatever else is in sys.modules. */
 static PyObject *file_of(const struct job *job, PyObject *object)
@@ -86,17 +72,18 @@ static PyObject *file_of(const struct job *job, PyObject *object)
 										   : NULL;
 }
 
-/* 1 when the file may hold other content than what was imported. */
-static int may_differ(struct job *job, struct module *module, int64_t start_ns)
-{
-	_cleanup_py_ PyObject *encoded = PyUnicode_EncodeFSDefault(module->file);
-	struct file_stamp before;
-	char *path;
+/* Going through the modules. */
+struct search {
+	struct job *job;
+	struct filter filter;
+	int64_t start_ns;
+};
 
-	if (!encoded || PyBytes_AsStringAndSize(encoded, &path, NULL)) {
-		PyErr_Clear();
-		return 0;
-	}
+/* 1 when the file at `path` may hold other content than what was imported. */
+static int may_differ(const struct search *search, struct module *module, const char *path)
+{
+	struct job *job = search->job;
+	struct file_stamp before;
 	long result = file_stamp_get(&module->stamp, path);
 	if (result) {
 		job_note(job,
@@ -111,17 +98,23 @@ static int may_differ(struct job *job, struct module *module, int64_t start_ns)
 	_cleanup_py_ PyObject *baseline = home_baseline(job, module, &before);
 	if (baseline)
 		return !file_stamp_equal(&before, &module->stamp);
-	return module->stamp.mtime_ns >= start_ns || module->stamp.ctime_ns >= start_ns;
+	return module->stamp.mtime_ns >= search->start_ns ||
+	       module->stamp.ctime_ns >= search->start_ns;
 }
 
-static int consider(struct job *job, PyObject *name, PyObject *object, int64_t start_ns)
+static int consider(const struct search *search, PyObject *name, PyObject *object)
 {
+	struct job *job = search->job;
 	PyObject *file = file_of(job, object);
 	const char *text = file && py_is(name, job->world.str) ? PyUnicode_AsUTF8(name) : NULL;
+	_cleanup_py_ PyObject *encoded = text ? PyUnicode_EncodeFSDefault(file) : NULL;
+	char *path;
 
-	PyErr_Clear();
-	if (!text || !is_wanted(job, text))
+	if (!encoded || PyBytes_AsStringAndSize(encoded, &path, NULL) ||
+	    !filter_wants(&search->filter, text, path)) {
+		PyErr_Clear();
 		return 0;
+	}
 	struct module *module = modules_add(&job->modules);
 	if (!module)
 		return -1;
@@ -131,7 +124,7 @@ static int consider(struct job *job, PyObject *name, PyObject *object, int64_t s
 	module->file = py_ref(file);
 	module->is_main = text_equal(text, "__main__") != 0;
 	job->reply.header->modules_looked++;
-	if (!may_differ(job, module, start_ns)) {
+	if (!may_differ(search, module, path)) {
 		module_fini(module);
 		job->modules.count--;
 	}
@@ -141,18 +134,20 @@ static int consider(struct job *job, PyObject *name, PyObject *object, int64_t s
 int select_candidates(struct job *job)
 {
 	_cleanup_py_ PyObject *all = PyDict_Copy(job->world.modules);
-	int64_t start_ns = file_process_start_ns() - START_MARGIN_NS;
+	struct search search = {.job = job,
+				.start_ns = file_process_start_ns() - START_MARGIN_NS};
 	struct pointer_map seen = {0};
 	PyObject *name, *object;
 	Py_ssize_t at = 0;
-	int status = all ? 0 : -1;
+	int status = all ? filter_init(&search.filter, job_request(job)) : -1;
 
 	while (!status && PyDict_Next(all, &at, &name, &object)) {
 		if (pointer_map_get(&seen, object))
 			continue;
 		status = pointer_map_set(&seen, object, object) ||
-			 consider(job, name, object, start_ns);
+			 consider(&search, name, object);
 	}
+	filter_fini(&search.filter);
 	pointer_map_fini(&seen);
 	return status;
 }

@@ -27,7 +27,7 @@
 #include <stdint.h>
 
 #define WIRE_MAGIC      0x31504850u /* "PHP1" */
-#define WIRE_VERSION    2u
+#define WIRE_VERSION    3u
 #define WIRE_REPLY_SIZE (4u << 20) /* address space; pages exist only where the reply wrote */
 
 /* channel.state, a futex word. Arrows: PENDING > RUNNING > COMMITTING > DONE; PENDING or
@@ -86,8 +86,9 @@ enum wire_command {
 	WIRE_COMMAND_COUNT
 };
 
-/* The request: this, then module_count NUL-terminated module names, strings_size bytes in all.
- */
+/* The request: this, then module_count NUL-terminated module names and path_count such paths,
+ * strings_size bytes in all. With neither, every module is meant; otherwise those that one of
+ * them names: a path means the files at it and below. */
 enum wire_request_flags {
 	WIRE_RERUN = 1u << 0, /* run whole module bodies, as the original reload_all does */
 };
@@ -98,7 +99,7 @@ struct wire_request {
 	uint32_t argument;
 	uint32_t module_count;
 	uint32_t strings_size;
-	uint32_t padding;
+	uint32_t path_count;
 };
 
 enum wire_status {

@@ -48,6 +48,8 @@ static int attach_init(struct attach *out, const struct options *options, struct
 		.flags = options->rerun ? WIRE_RERUN : 0,
 		.modules = options->modules,
 		.module_count = options->module_count,
+		.paths = (const char *const *)options->paths,
+		.path_count = options->path_count,
 	};
 
 	if (payload_path_find(&attach.payload_path, err) < 0 ||
@@ -95,7 +97,7 @@ static int run_session(const struct attach *attach, const struct target *target,
 	if (r < 0)
 		return -1;
 	outcome_take_report(outcome, &report);
-	outcome_check_modules(outcome, options->module_count);
+	outcome_check_filters(outcome, options->module_count, options->path_count);
 	if (lingers && !outcome->note[0])
 		snprintf(outcome->note, sizeof(outcome->note),
 			 "the thread that did the work had not ended yet when pyhotpatch left");

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "inject/base/cleanup.h"
 #include "inject/base/deadline.h"
 
 #define TIMEOUT_DEFAULT_NS (30 * (int64_t)1000000000)
@@ -23,6 +24,7 @@ enum option_key {
 	KEY_QUIET = 'q',
 	KEY_VERBOSE = 'v',
 	KEY_MODULE = 'm',
+	KEY_PATH = 'p',
 	KEY_TIMEOUT = 't',
 	KEY_JSON = 'j',
 	KEY_RERUN = 0x100,
@@ -52,6 +54,7 @@ static const struct argp_option common_options[] = {COMMON_OPTIONS, {0}};
 
 static const struct argp_option attach_options[] = {
 	{"module", KEY_MODULE, "NAME", 0, "Consider only the module NAME (may be repeated)", 1},
+	{"path", KEY_PATH, "PREFIX", 0, "Consider only modules whose file is PREFIX or below it (may be repeated)", 1},
 	{"timeout", KEY_TIMEOUT, "SECONDS", 0, "Give up, with nothing changed, after so long (default 30; fractions allowed)", 1},
 	{"rerun", KEY_RERUN, NULL, 0, "Run the whole body of each changed module again", 1},
 	COMMON_OPTIONS, {0}};
@@ -209,6 +212,23 @@ static error_t add_module(struct parse *parse, const char *arg)
 	return 0;
 }
 
+/* The process may run elsewhere, so the path is made absolute here. It is not resolved: below
+ * another root, or through a link that is about to be switched, it means what is there. */
+static error_t add_path(struct parse *parse, const char *arg)
+{
+	_cleanup_free_ char *folder = arg[0] == '/' ? strdup("") : getcwd(NULL, 0);
+	char *path;
+
+	if (!arg[0])
+		return FAIL(parse, "--path needs a file or folder");
+	while (!strncmp(arg, "./", 2))
+		arg += 2;
+	if (!folder || asprintf(&path, "%s%s%s", folder, arg[0] == '/' ? "" : "/", arg) < 0)
+		return FAIL(parse, "'%s' cannot be made an absolute path", arg);
+	parse->options->paths[parse->options->path_count++] = path;
+	return 0;
+}
+
 /* argp says only that something was wrong with the option before argv[next]; find out what. */
 static error_t explain_bad_option(struct parse *parse, const struct argp_state *state)
 {
@@ -289,6 +309,8 @@ static error_t parse_command_key(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case KEY_MODULE:
 		return add_module(parse, arg);
+	case KEY_PATH:
+		return add_path(parse, arg);
 	case KEY_TIMEOUT:
 		return set_timeout(parse, arg);
 	case KEY_RERUN:
@@ -350,7 +372,8 @@ int options_parse(struct options *out, int argc, char **argv, FILE *help_to, str
 
 	options.pids = calloc((size_t)argc + 1, sizeof(*options.pids));
 	options.modules = calloc((size_t)argc + 1, sizeof(*options.modules));
-	if (!options.pids || !options.modules) {
+	options.paths = calloc((size_t)argc + 1, sizeof(*options.paths));
+	if (!options.pids || !options.modules || !options.paths) {
 		options_fini(&options);
 		return hp_err_set(err, HP_SYSTEM, ENOMEM, "read the command line");
 	}
@@ -373,5 +396,8 @@ void options_fini(struct options *options)
 {
 	free(options->pids);
 	free(options->modules);
+	for (size_t i = 0; i < options->path_count; i++)
+		free(options->paths[i]);
+	free(options->paths);
 	*options = (struct options){0};
 }

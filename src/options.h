@@ -32,6 +32,8 @@ struct options {
 	size_t pid_count;
 	const char **modules; /* owned array of names borrowed from argv, each once */
 	size_t module_count;
+	char **paths; /* owned array of owned absolute paths */
+	size_t path_count;
 	int64_t timeout_ns;
 	bool rerun, json, quiet, verbose;
 	enum color_mode color;

@@ -97,20 +97,23 @@ void outcome_take_report(struct outcome *outcome, struct report *report)
 	judge(&outcome->err, &outcome->report);
 }
 
-void outcome_check_modules(struct outcome *outcome, size_t asked)
+void outcome_check_filters(struct outcome *outcome, size_t modules, size_t paths)
 {
 	uint32_t looked = outcome->report.header.modules_looked;
 
-	if (outcome->err.kind != HP_OK || looked >= asked)
+	if (outcome->err.kind != HP_OK || looked >= modules + (paths > 0))
 		return;
-	if (looked)
+	if (looked && !paths)
 		snprintf(
 			outcome->note, sizeof(outcome->note),
 			"only %u of the %zu modules named by --module are imported from a source file",
-			looked, asked);
-	else
+			looked, modules);
+	else if (!looked)
 		snprintf(outcome->note, sizeof(outcome->note),
-			 "no module named by --module is imported from a source file");
+			 "no module named by %s is imported from a source file",
+			 !paths    ? "--module"
+			 : modules ? "--module or --path"
+				   : "--path");
 }
 
 void outcome_fini(struct outcome *outcome)

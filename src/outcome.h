@@ -31,9 +31,9 @@ struct outcome {
 void outcome_take_report(struct outcome *outcome, struct report *report);
 void outcome_fini(struct outcome *outcome);
 
-/* After outcome_take_report(): note when some of the modules that were asked for by name were
- * not found, which is most likely a slip of the pen. */
-void outcome_check_modules(struct outcome *outcome, size_t asked);
+/* After outcome_take_report(): note when what was asked for by --module and --path was not
+ * found, which is most likely a slip of the pen. */
+void outcome_check_filters(struct outcome *outcome, size_t modules, size_t paths);
 
 /* "applied", "nothing-to-do", "error" */
 const char *outcome_status(const struct outcome *outcome);

@@ -40,6 +40,8 @@ struct request {
 	uint32_t argument; /* what it is, the command says */
 	const char *const *modules;
 	size_t module_count;
+	const char *const *paths;
+	size_t path_count;
 };
 
 /* Make the request for the payload; owned bytes. */

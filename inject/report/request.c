@@ -1,32 +1,40 @@
 /* SPDX-License-Identifier: MIT
  *
- * What is asked of the payload, as bytes: a wire_request and the module names behind it. The
- * payload checks it as strictly as its answer is checked here.
+ * What is asked of the payload, as bytes: a wire_request, the module names and the paths behind
+ * it.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "inject/report/report.h"
 
-/* More names than this are a mistake, and the request shares a few pages with the channel. */
+/* More than this are a mistake, and the request shares a few pages with the channel. */
 #define REQUEST_STRINGS_MAX (256u << 10)
 
-static int strings_size(size_t *out, const char *const *modules, size_t count,
-			struct hp_err *err)
+static int add_size(size_t *size, const char *const *strings, size_t count, struct hp_err *err)
 {
-	size_t size = 0;
-
 	for (size_t i = 0; i < count; i++) {
-		size_t len = strlen(modules[i]);
+		size_t len = strlen(strings[i]);
 
 		if (!len)
-			return hp_err_set(err, HP_USAGE, 0, "a module name is empty");
-		if (len >= REQUEST_STRINGS_MAX - size)
-			return hp_err_set(err, HP_USAGE, 0, "too many module names");
-		size += len + 1;
+			return hp_err_set(err, HP_USAGE, 0,
+					  "the name of a module or path is empty");
+		if (len >= REQUEST_STRINGS_MAX - *size)
+			return hp_err_set(err, HP_USAGE, 0, "too many modules and paths");
+		*size += len + 1;
 	}
-	*out = size;
 	return 0;
+}
+
+static uint8_t *put(uint8_t *at, const char *const *strings, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		size_t len = strlen(strings[i]) + 1;
+
+		memcpy(at, strings[i], len);
+		at += len;
+	}
+	return at;
 }
 
 int request_encode(uint8_t **out, size_t *len_out, const struct request *request,
@@ -39,11 +47,13 @@ int request_encode(uint8_t **out, size_t *len_out, const struct request *request
 		.flags = request->flags,
 		.argument = request->argument,
 		.module_count = (uint32_t)request->module_count,
+		.path_count = (uint32_t)request->path_count,
 	};
-	size_t size = 0, at = sizeof(header);
-	uint8_t *bytes;
+	size_t size = 0;
+	uint8_t *bytes, *at;
 
-	if (strings_size(&size, request->modules, request->module_count, err) < 0)
+	if (add_size(&size, request->modules, request->module_count, err) < 0 ||
+	    add_size(&size, request->paths, request->path_count, err) < 0)
 		return -1;
 	header.strings_size = (uint32_t)size;
 	bytes = malloc(sizeof(header) + size);
@@ -51,13 +61,9 @@ int request_encode(uint8_t **out, size_t *len_out, const struct request *request
 		return hp_err_set(err, HP_SYSTEM, 0, "no memory for a request of %zu bytes",
 				  size);
 	memcpy(bytes, &header, sizeof(header));
-	for (size_t i = 0; i < request->module_count; i++) {
-		size_t len = strlen(request->modules[i]) + 1;
-
-		memcpy(bytes + at, request->modules[i], len);
-		at += len;
-	}
+	at = put(bytes + sizeof(header), request->modules, request->module_count);
+	at = put(at, request->paths, request->path_count);
 	*out = bytes;
-	*len_out = at;
+	*len_out = (size_t)(at - bytes);
 	return 0;
 }

@@ -8,8 +8,8 @@ A case is a text of sections, done in order:
     ### delete NAME
     ### run              Python; its names stay for the sections below
     ### script NAME      the file runs as this process's __main__
-    ### attach STATUS [rerun] [cancelled] [late] [module=NAME]... [argument=N]
-                     [version=N]
+    ### attach STATUS [rerun] [cancelled] [late] [module=NAME]... [path=PREFIX]...
+                     [argument=N] [version=N]
                          payload_serve on a thread of its own, as the real worker calls it
     ### plan STATUS, ### rollback STATUS, ### status STATUS, ### forget STATUS
                          the other commands, with the same options
@@ -39,7 +39,7 @@ ACTIONS = ['', 'changed', 'added', 'removed', 'kept', 'migrated', 'skipped', 're
 PENDING, RUNNING, COMMITTING, DONE, FAILED, CANCELLED = range(1, 7)
 CHANNEL, REQUEST, REPLY = '<IIIIqiiiIQQQQQQQ', '<IIIIIIII', '<IIIIQIIQQQQQQQQ'
 RECORD = '<HHIIIQ'
-VERSION = 2
+VERSION = 3
 REPLY_SIZE = 1 << 20
 TIMEOUT = 120
 Record = collections.namedtuple('Record', 'kind action module name text line count value')
@@ -48,11 +48,11 @@ Record = collections.namedtuple('Record', 'kind action module name text line cou
 class Channel:
     """The memory that the program outside shares with the payload."""
 
-    def __init__(self, command, modules=(), flags=0, argument=0, timeout=30.0, state=PENDING,
+    def __init__(self, command, modules=(), paths=(), flags=0, argument=0, timeout=30.0, state=PENDING,
                  version=VERSION):
-        names = b''.join(name.encode() + b'\0' for name in modules)
+        names = b''.join(name.encode() + b'\0' for name in modules + paths)
         request = struct.pack(REQUEST, 0x31504850, version, COMMANDS.index(command), flags,
-                              argument, len(modules), len(names), 0) + names
+                              argument, len(modules), len(names), len(paths)) + names
         reply_at = 4096 + (len(request) + 7) // 8 * 8
         self.memory = ctypes.create_string_buffer(reply_at + REPLY_SIZE + 16)
         self.address = (ctypes.addressof(self.memory) + 15) // 16 * 16
@@ -105,10 +105,11 @@ class Runner:
     def command(self, words):
         command, expected, options = words[0], words[1], words[2:]
         modules = [word[7:] for word in options if word.startswith('module=')]
+        paths = [word[5:] for word in options if word.startswith('path=')]
         numbers = {key: int(value) for key, _, value in (word.partition('=') for word in options)
                    if key in ('argument', 'version')}
         state = CANCELLED if 'cancelled' in options else PENDING
-        self.channel = Channel(command, modules, 'rerun' in options, state=state,
+        self.channel = Channel(command, modules, paths, 'rerun' in options, state=state,
                                timeout=-1 if 'late' in options else 30.0, **numbers)
         thread = ctypes.c_ulong()
         argument = ctypes.c_void_p(self.channel.address)

@@ -107,7 +107,7 @@ static inline struct outcome nothing(void)
 	    "the source file is gone");
 	struct outcome outcome = end_reply();
 	outcome.report.header.modules_looked = 1;
-	outcome_check_modules(&outcome, 3);
+	outcome_check_filters(&outcome, 3, 0);
 	return outcome;
 }
 

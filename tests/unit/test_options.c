@@ -71,6 +71,21 @@ Test(options, a_module_named_twice_counts_once)
 	options_fini(&o);
 }
 
+Test(options, paths_are_made_absolute)
+{
+	struct options o = parse_good("attach -p /srv/shop --path=./a/b.py -p x 12");
+	char expected[4200], here[4096];
+
+	cr_assert(ne(ptr, getcwd(here, sizeof(here)), NULL));
+	cr_assert(eq(sz, o.path_count, 3));
+	cr_assert(eq(str, o.paths[0], "/srv/shop"));
+	snprintf(expected, sizeof(expected), "%s/a/b.py", here);
+	cr_assert(eq(str, o.paths[1], expected));
+	snprintf(expected, sizeof(expected), "%s/x", here);
+	cr_assert(eq(str, o.paths[2], expected));
+	options_fini(&o);
+}
+
 Test(options, defaults)
 {
 	struct options o = parse_good("attach 12");
@@ -134,6 +149,7 @@ static const struct {
 	{"--module shop attach 12", "unknown option '--module'"},
 	{"attach", "attach needs the id of a process"},
 	{"attach --json", "attach needs the id of a process"},
+	{"attach --path '' 12", "--path needs a file or folder"},
 	{"attach ''", "'' is not a process id"},
 	{"attach 0", "'0' is not a process id"},
 	{"attach 012", "'012' is not a process id"},

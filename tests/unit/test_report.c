@@ -224,7 +224,7 @@ Test(report, garbage_never_harms)
 
 Test(report, request_holds_flags_and_names)
 {
-	const char *names[] = {"shop", "shop.cart"};
+	const char *names[] = {"shop", "shop.cart"}, *paths[] = {"/srv"};
 	struct wire_request header;
 	uint8_t *bytes;
 	struct hp_err err;
@@ -236,10 +236,12 @@ Test(report, request_holds_flags_and_names)
 		.argument = 7,
 		.modules = names,
 		.module_count = 2,
+		.paths = paths,
+		.path_count = 1,
 	};
 
 	cr_assert(eq(int, request_encode(&bytes, &len, &request, &err), 0));
-	cr_assert(eq(sz, len, sizeof(header) + 15));
+	cr_assert(eq(sz, len, sizeof(header) + 20));
 	memcpy(&header, bytes, sizeof(header));
 	cr_assert(eq(u32, header.magic, WIRE_MAGIC));
 	cr_assert(eq(u32, header.version, WIRE_VERSION));
@@ -247,8 +249,9 @@ Test(report, request_holds_flags_and_names)
 	cr_assert(eq(u32, header.flags, WIRE_RERUN));
 	cr_assert(eq(u32, header.argument, 7));
 	cr_assert(eq(u32, header.module_count, 2));
-	cr_assert(eq(u32, header.strings_size, 15));
-	cr_assert(eq(int, memcmp(bytes + sizeof(header), "shop\0shop.cart", 15), 0));
+	cr_assert(eq(u32, header.path_count, 1));
+	cr_assert(eq(u32, header.strings_size, 20));
+	cr_assert(eq(int, memcmp(bytes + sizeof(header), "shop\0shop.cart\0/srv", 20), 0));
 	free(bytes);
 }
 
