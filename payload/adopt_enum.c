@@ -69,7 +69,7 @@ static int take_members(struct plan *p, const struct class_pair *pair,
 		}
 		_cleanup_py_ PyObject *dict = world_own_dict(w, member);
 		_cleanup_py_ PyObject *name = PyUnicode_FromString("__objclass__");
-		if (dict && name && plan_write(p, WRITE_ITEM, dict, name, pair->old))
+		if (dict && name && !writes_add(&p->writes, WRITE_ITEM, dict, name, pair->old))
 			return -1;
 	}
 	return 0;

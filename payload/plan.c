@@ -24,6 +24,15 @@ const struct module *plan_module_of(const struct plan *plan, PyObject *dict)
 	return NULL;
 }
 
+static int is_new_class(const struct plan *plan, PyObject *o)
+{
+	for (size_t i = 0; i < plan->job->modules.count; i++)
+		if (merge_is_new_class(plan, &plan->job->modules.items[i], o))
+			return 1;
+	return 0;
+}
+
+/* What the run made needs no way back, and its old value is a donor. */
 int plan_write(struct plan *plan, enum write_kind kind, PyObject *object, PyObject *key,
 	       PyObject *value)
 {
@@ -31,7 +40,7 @@ int plan_write(struct plan *plan, enum write_kind kind, PyObject *object, PyObje
 
 	if (!write)
 		return -1;
-	write->is_kept = 1;
+	write->is_kept = !is_new_class(plan, object);
 	return 0;
 }
 

@@ -81,7 +81,7 @@ int adopt_names(struct plan *plan);
 int adopt_importers(struct plan *plan, const struct replaced_name *replaced);
 int rebind_references(struct plan *plan);
 
-/* Adds a write that the rollback record keeps. */
+/* Adds a write that the rollback record keeps, unless the object is a new class. */
 int plan_write(struct plan *plan, enum write_kind kind, PyObject *object, PyObject *key,
 	       PyObject *value);
 

@@ -10,7 +10,8 @@ A case is a text of sections, done in order:
     ### script NAME      the file runs as this process's __main__
     ### attach STATUS [rerun] [cancelled] [late] [module=NAME]... [path=PREFIX]...
                      [argument=N] [version=N]
-                         payload_serve on a thread of its own, as the real worker calls it
+                         payload_serve on a thread of its own, as the real worker calls it;
+                         no donor may survive it
     ### plan STATUS, ### rollback STATUS, ### status STATUS, ### forget STATUS
                          the other commands, with the same options
 
@@ -30,6 +31,8 @@ import sys
 import tempfile
 import time
 import traceback
+
+from survivors import identities, survivors
 
 STATUS = ['none', 'applied', 'nothing', 'source-error', 'refused', 'cancelled', 'unsupported',
           'finalizing', 'broken', 'internal']
@@ -186,11 +189,15 @@ def run(payload, name):
                 versions = [word for word in head.split() if word.startswith('since=')]
                 if versions and sys.version_info < tuple(map(int, versions[0][6:].split('.'))):
                     continue
-                before = left_as_found()
+                if head.split()[0] not in COMMANDS:
+                    runner.section(name, head, body, line)
+                    continue
+                before, there = left_as_found(), identities()
                 runner.section(name, head, body, line)
-                if head.split()[0] in COMMANDS:
-                    after = left_as_found()
-                    assert after == before or 'threads' in head, (before, after)
+                after = left_as_found()
+                assert after == before or 'threads' in head, (before, after)
+                left = survivors(there, runner.names['report'])
+                assert not left, left
         finally:
             os.chdir('/')
 
