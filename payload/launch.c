@@ -3,7 +3,8 @@
  * The way in and the way out inside the target. payload_launch() runs on a thread of the
  * program that was hijacked at a safe point: it makes one call that matters, pthread_create,
  * and changes nothing that the program could see (errno is put back). The worker serves, and
- * its last act is to unmap us.
+ * its last act is to unmap us. payload_lend() runs on another hijacked thread, or the same, in
+ * place of a worker that waits for the GIL in vain.
  *
  * The invariant: no thread executes our text when it is unmapped. Nothing outside of this file
  * knows that we are mapped rather than loaded.
@@ -13,6 +14,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 
+#include "payload/holder.h"
 #include "payload/serve.h"
 #include "payload/sys.h"
 
@@ -45,11 +47,12 @@ int channel_owner_lives(const struct wire_channel *channel)
 }
 
 #define LEFT_WAIT_NS 60000000000ll
+#define SENT_WAIT_NS 1000000000ll
 
-/* Whether somebody else's view of the memfd finds it locked for reading, by us: nobody but the
- * launching thread takes that lock. Locks of one open file description do not see each other,
+/* Whether somebody else's view of the memfd finds it locked for reading, by us: nobody but a
+ * hijacked thread takes that lock. Locks of one open file description do not see each other,
  * so it is opened anew. */
-static int launcher_has_lock(const struct wire_channel *channel)
+static int guest_has_lock(const struct wire_channel *channel)
 {
 	struct flock lock = {.l_type = F_WRLCK};
 	char path[32] = "/proc/self/fd/", *end = path + 14;
@@ -68,22 +71,30 @@ static int launcher_has_lock(const struct wire_channel *channel)
 	return found;
 }
 
-/* The thread that started us may still be in our text, on its way out. The program outside says
- * when it is not; when that was killed, the lock that it held passes to the thread, which waits
- * for it in libc's text. When neither comes, the image stays mapped: a leak, not a crash. */
-static int launcher_has_left(const struct wire_channel *channel)
+/* A hijacked thread may still be in our text, on its way out. The program outside says when it
+ * is not; when that was killed, the lock that it held passes to the thread, which waits for it
+ * in libc's text. When neither comes, the image stays mapped: a leak, not a crash. So it does
+ * when the program was killed between saying that it sends a thread in and doing so. */
+static int shut_out_guests(struct wire_channel *channel)
 {
 	const struct timespec pause = {.tv_nsec = 100000};
 	int64_t began = sys_now_ns();
 
-	while (!__atomic_load_n(&channel->launcher_left, __ATOMIC_ACQUIRE)) {
-		if (!channel_owner_lives(channel) && launcher_has_lock(channel))
+	for (;;) {
+		uint32_t guest = WIRE_GUEST_LEFT;
+
+		if (__atomic_compare_exchange_n(&channel->guest, &guest, WIRE_GUEST_SHUT, 0,
+						__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 			return 1;
-		if (sys_now_ns() - began > LEFT_WAIT_NS)
+		int is_orphan = !channel_owner_lives(channel);
+		if (is_orphan && guest_has_lock(channel))
+			return 1;
+		int64_t waited = sys_now_ns() - began;
+		if (waited > LEFT_WAIT_NS ||
+		    (is_orphan && guest == WIRE_GUEST_SENT && waited > SENT_WAIT_NS))
 			return 0;
 		sys_call3(SYS_nanosleep, (long)&pause, 0, 0);
 	}
-	return 1;
 }
 
 /* The program may have closed what it did not open (a daemon does) and given the number to a
@@ -105,43 +116,52 @@ __attribute__((used)) static int worker_main(struct wire_channel *channel)
 	 */
 	sys_madvise((void *)channel->image_base, channel->image_size, MADV_DONTFORK);
 	payload_serve(channel);
-	int left = launcher_has_left(channel);
+	__atomic_store_n(&channel->worker_served, 1, __ATOMIC_RELEASE);
+	int is_ours = shut_out_guests(channel);
 	close_memfd(channel);
-	return left;
+	return is_ours;
 }
 
-/* Called by payload_launch, below. */
-__attribute__((used)) static void launch_main(struct wire_channel *channel)
+__attribute__((used)) static int start_worker(struct wire_channel *channel)
+{
+	unsigned long thread;
+	struct attr attr;
+	int error = pthread_attr_init(&attr);
+
+	if (error)
+		return error;
+	pthread_attr_setdetachstate(&attr, DETACHED);
+	pthread_attr_setstacksize(&attr, STACK_SIZE);
+	error = pthread_create(&thread, &attr, payload_worker, channel);
+	pthread_attr_destroy(&attr);
+	return error;
+}
+
+/* Called by payload_launch and payload_lend, below: `act` is what they are for. */
+__attribute__((used)) static void guest_main(struct wire_channel *channel,
+					     int (*act)(struct wire_channel *))
 {
 	int *error_number = __errno_location();
 	int saved = *error_number;
-	unsigned long thread;
-	struct attr attr;
-	int error;
 
-	error = pthread_attr_init(&attr);
-	if (error == 0) {
-		pthread_attr_setdetachstate(&attr, DETACHED);
-		pthread_attr_setstacksize(&attr, STACK_SIZE);
-		error = pthread_create(&thread, &attr, payload_worker, channel);
-		pthread_attr_destroy(&attr);
-	}
+	__atomic_store_n(&channel->guest, WIRE_GUEST_INSIDE, __ATOMIC_RELEASE);
+	int result = act(channel);
 	*error_number = saved;
-	*(struct flock *)channel->launcher_lock = (struct flock){.l_type = F_RDLCK};
-	__atomic_store_n(&channel->launch_error, error, __ATOMIC_RELEASE);
-	sys_futex_wake((const uint32_t *)&channel->launch_error);
+	*(struct flock *)channel->guest_lock = (struct flock){.l_type = F_RDLCK};
+	__atomic_store_n(&channel->entry_result, result, __ATOMIC_RELEASE);
+	sys_futex_wake((const uint32_t *)&channel->entry_result);
 }
 
-/* Both ways out end in a tail jump to libc's "syscall; ret": the last thing that we do is done
+/* All ways out end in a tail jump to libc's "syscall; ret": the last thing that we do is done
  * by the kernel, and the return address on the stack is somebody else's. Neither %rcx nor %r11
  * holds the address of it: the syscall instruction destroys those.
  *
- * payload_launch(channel): launch_main(channel), then fcntl(memfd, F_OFD_SETLKW,
- * &launcher_lock): the thread waits for the lock that the program outside holds. While that
- * lives it stops the thread here and puts it back where it was; when it is killed the kernel
- * gives the lock away, and the thread goes back by itself. Interrupted, the call returns
- * ERESTARTSYS, which leaves the program's own restart data alone, as a wait with a timeout
- * would not.
+ * payload_launch(channel), payload_lend(channel): guest_main(channel, start_worker or
+ * holder_serve), then fcntl(memfd, F_OFD_SETLKW, &guest_lock): the thread waits for the lock
+ * that the program outside holds. While that lives it stops the thread here and puts it back
+ * where it was; when it is killed the kernel gives the lock away, and the thread goes back by
+ * itself. Interrupted, the call returns ERESTARTSYS, which leaves the program's own restart
+ * data alone, as a wait with a timeout would not.
  *
  * payload_worker(channel): worker_main(channel), then munmap(image_base, image_size), whose ret
  * leaves the thread by libc's thread exit. */
@@ -149,17 +169,28 @@ __asm__(".text\n"
 	".globl payload_launch\n"
 	".type payload_launch, @function\n"
 	"payload_launch:\n"
+	"	leaq start_worker(%rip), %rsi\n"
+	"	jmp guest\n"
+	".size payload_launch, . - payload_launch\n"
+
+	".globl payload_lend\n"
+	".type payload_lend, @function\n"
+	"payload_lend:\n"
+	"	leaq holder_serve(%rip), %rsi\n"
+	"	jmp guest\n"
+	".size payload_lend, . - payload_lend\n"
+
+	"guest:\n"
 	"	pushq %rbx\n"
 	"	movq %rdi, %rbx\n"
-	"	call launch_main\n"
+	"	call guest_main\n"
 	"	movl 32(%rbx), %edi\n"  /* memfd */
 	"	movl $38, %esi\n"       /* F_OFD_SETLKW */
-	"	leaq 104(%rbx), %rdx\n" /* launcher_lock */
+	"	leaq 104(%rbx), %rdx\n" /* guest_lock */
 	"	movq 56(%rbx), %r8\n"   /* syscall_ret */
 	"	popq %rbx\n"
 	"	movl $72, %eax\n" /* SYS_fcntl */
 	"	jmp *%r8\n"
-	".size payload_launch, . - payload_launch\n"
 
 	".hidden payload_worker\n"
 	".globl payload_worker\n"
@@ -182,8 +213,8 @@ __asm__(".text\n"
 _Static_assert(__builtin_offsetof(struct wire_channel, image_base) == 40, "payload_worker");
 _Static_assert(__builtin_offsetof(struct wire_channel, image_size) == 48, "payload_worker");
 _Static_assert(__builtin_offsetof(struct wire_channel, syscall_ret) == 56, "payload_worker");
-_Static_assert(__builtin_offsetof(struct wire_channel, memfd) == 32, "payload_launch");
-_Static_assert(__builtin_offsetof(struct wire_channel, launcher_lock) == 104, "payload_launch");
-_Static_assert(sizeof(struct flock) == sizeof(((struct wire_channel *)0)->launcher_lock),
+_Static_assert(__builtin_offsetof(struct wire_channel, memfd) == 32, "guest");
+_Static_assert(__builtin_offsetof(struct wire_channel, guest_lock) == 104, "guest");
+_Static_assert(sizeof(struct flock) == sizeof(((struct wire_channel *)0)->guest_lock),
 	       "kernel");
 _Static_assert(SYS_munmap == 11 && SYS_fcntl == 72 && F_OFD_SETLKW == 38, "x86-64");

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT
  *
- * The exported entry, and what serving needs to know of how it was started.
+ * The exported entries, and what serving needs to know of how it was started.
  */
 #ifndef PAYLOAD_LAUNCH_H
 #define PAYLOAD_LAUNCH_H
 
 #include "payload/wire.h"
 
-/* Start the worker thread; the result goes to channel->launch_error. */
+/* Start the worker thread; the result goes to channel->entry_result. */
 __attribute__((visibility("default"))) void payload_launch(struct wire_channel *channel);
+
+/* Serve on this very thread, if it holds the GIL; the result goes to channel->entry_result. */
+__attribute__((visibility("default"))) void payload_lend(struct wire_channel *channel);
 
 /* Whether the program that sent us still runs: it holds a lock on the memfd as long as it does.
  * To be asked before the work begins and before the commit. 1 when it cannot be known. */

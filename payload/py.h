@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 typedef struct _object PyObject;
+typedef struct _ts PyThreadState;
 typedef ptrdiff_t Py_ssize_t;
 #define PY_WEAK __attribute__((weak))
 
@@ -24,6 +25,11 @@ PY_WEAK int PyEval_ThreadsInitialized(void); /* gone in 3.13 */
 int PyGILState_Ensure(void);
 void PyGILState_Release(int state);
 unsigned long PyThread_get_thread_ident(void);
+PyThreadState *PyGILState_GetThisThreadState(void);
+PY_WEAK PyThreadState *_PyThreadState_UncheckedGet(void); /* to 3.12 */
+PY_WEAK PyThreadState *PyThreadState_GetUnchecked(void);  /* 3.13 */
+PyThreadState *PyEval_SaveThread(void);
+void PyEval_RestoreThread(PyThreadState *state);
 
 /* memory and references; both count functions accept NULL */
 void Py_IncRef(PyObject *o);

@@ -107,18 +107,26 @@ static enum wire_status judge(struct job *job)
 	return WIRE_STATUS_NONE;
 }
 
-static void serve_with_gil(struct job *job)
+/* -1: decided while we waited for the GIL, by the program outside, or by its holder, who serves
+ * in our stead then. The reply is not ours to touch. */
+static int serve_with_gil(struct job *job)
 {
+	struct wire_channel *channel = job->channel;
+
 	job_phase(job, WIRE_PHASE_GIL);
 	int64_t before = sys_now_ns();
 	int gil = PyGILState_Ensure();
-	job->reply.header->gil_wait_ns = (uint64_t)(sys_now_ns() - before);
-	if (is_dropped(job->channel) || swap_state(job->channel, WIRE_PENDING, WIRE_RUNNING))
-		job->status = WIRE_STATUS_CANCELLED;
-	else
-		job_run(job);
-	job_phase(job, WIRE_PHASE_LEAVING);
+	int is_ours = __atomic_load_n(&channel->state, __ATOMIC_SEQ_CST) == WIRE_PENDING;
+	if (is_ours) {
+		job->reply.header->gil_wait_ns = (uint64_t)(sys_now_ns() - before);
+		if (is_dropped(channel) || swap_state(channel, WIRE_PENDING, WIRE_RUNNING))
+			job->status = WIRE_STATUS_CANCELLED;
+		else
+			job_run(job);
+		job_phase(job, WIRE_PHASE_LEAVING);
+	}
 	PyGILState_Release(gil);
+	return is_ours ? 0 : -1;
 }
 
 /* From whatever state the worker left it in; fails when the program outside cancelled, which is
@@ -148,8 +156,8 @@ void payload_serve(struct wire_channel *channel)
 		return;
 	reply_init(&job.reply, channel);
 	job.status = is_dropped(channel) ? WIRE_STATUS_CANCELLED : judge(&job);
-	if (job.status == WIRE_STATUS_NONE)
-		serve_with_gil(&job);
+	if (job.status == WIRE_STATUS_NONE && serve_with_gil(&job))
+		return;
 	job.reply.header->total_ns = (uint64_t)(sys_now_ns() - start);
 	publish(&job);
 }

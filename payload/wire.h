@@ -55,24 +55,33 @@ enum wire_phase {
 	WIRE_PHASE_LEAVING,
 };
 
+/* channel.guest: whether a hijacked thread may execute the image. The program may send one in
+ * (LEFT > SENT) as long as the worker has not begun to unmap it (LEFT > SHUT). */
+enum wire_guest {
+	WIRE_GUEST_SENT = 0,
+	WIRE_GUEST_INSIDE = 1, /* by itself: it has arrived */
+	WIRE_GUEST_LEFT = 2,
+	WIRE_GUEST_SHUT = 3,
+};
+
 struct wire_channel {
 	uint32_t magic, version;
 	uint32_t state;       /* enum wire_state; atomic, futex word */
 	uint32_t phase;       /* enum wire_phase; atomic */
 	int64_t deadline_ns;  /* CLOCK_MONOTONIC as the target reads it */
 	int32_t worker_tid;   /* as the target sees it; 0 until the worker runs; atomic */
-	int32_t launch_error; /* -1 until known, then 0 or the errno value of pthread_create */
+	int32_t entry_result; /* of the call made on a hijacked thread: -1 until known, then 0
+				 or an errno value (EBUSY: it does not hold the GIL); atomic */
 	int32_t memfd;        /* the target's descriptor of this memory; the worker closes it */
 	uint32_t padding;
 	uint64_t image_base, image_size;       /* what the worker unmaps as its last act */
 	uint64_t syscall_ret;                  /* a "syscall; ret" in the target's libc */
 	uint64_t request_offset, request_size; /* bytes, from the start of the channel */
 	uint64_t reply_offset, reply_capacity; /* likewise */
-	uint32_t launcher_left; /* nonzero: the hijacked thread executes the image no more;
-				   atomic */
-	uint32_t padding2;
-	uint64_t launcher_lock[4]; /* a struct flock: what that thread waits for, outside the
-				      image */
+	uint32_t guest;                        /* enum wire_guest; atomic */
+	uint32_t worker_served; /* nonzero: the worker needs the GIL no more; atomic */
+	uint64_t guest_lock[4]; /* a struct flock: what the hijacked thread waits for, outside
+				   the image */
 	uint64_t memfd_device, memfd_inode; /* the program may have closed memfd, and the
 					       number may be another file's */
 };

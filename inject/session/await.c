@@ -134,40 +134,58 @@ static void futex_wait(const struct handover *h, uint32_t state)
 	syscall(SYS_futex, &h->channel->state, FUTEX_WAIT, state, &ts, NULL, 0);
 }
 
-static void report_progress(const struct handover *h, const struct session_options *options,
-			    int64_t began_ns, int64_t *last_ns)
+static void report_progress(struct await *await)
+{
+	const struct session_options *options = await->options;
+	int64_t now = clock_now_ns();
+
+	if (!options->progress || now - await->progress_ns < PROGRESS_NS)
+		return;
+	await->progress_ns = now;
+	options->progress(options->progress_context,
+			  __atomic_load_n(&await->handover->channel->phase, __ATOMIC_RELAXED),
+			  now - await->began_ns);
+}
+
+struct await await_of(const struct handover *handover, const struct target *target,
+		      const struct session_options *options)
 {
 	int64_t now = clock_now_ns();
 
-	if (!options->progress || now - *last_ns < PROGRESS_NS)
-		return;
-	*last_ns = now;
-	options->progress(options->progress_context,
-			  __atomic_load_n(&h->channel->phase, __ATOMIC_RELAXED),
-			  now - began_ns);
+	return (struct await){handover, target, options, .began_ns = now, .progress_ns = now};
 }
 
-int await_reply(const struct handover *handover, const struct target *target,
-		const struct session_options *options, struct hp_err *err)
+bool await_is_for_gil(const struct await *await)
 {
-	int64_t began = clock_now_ns(), last_progress = began;
-	bool late;
+	const struct wire_channel *channel = await->handover->channel;
+
+	return state_of(await->handover) == WIRE_PENDING &&
+	       __atomic_load_n(&channel->phase, __ATOMIC_RELAXED) == WIRE_PHASE_GIL;
+}
+
+int await_reply(struct await *await, struct deadline until, struct hp_err *err)
+{
+	const struct handover *handover = await->handover;
+	const struct session_options *options = await->options;
 
 	for (;;) {
 		uint32_t state = state_of(handover);
+		bool late = deadline_passed(options->deadline);
 
 		if (state_is_final(state))
-			return 0;
-		late = deadline_passed(options->deadline);
+			return AWAIT_REPLIED;
 		if ((late || (options->interrupted && *options->interrupted)) &&
 		    cancel(handover))
 			return give_up(handover, options, err);
 		if (late && deadline_left_ns(options->deadline) < -COMMIT_NS)
 			return hp_err_set(err, HP_NOT_RESTORED, 0, "the commit does not end");
-		if (clock_now_ns() - began > LOOK_NS && worker_is_lost(handover, target))
+		if (clock_now_ns() - await->began_ns > LOOK_NS &&
+		    worker_is_lost(handover, await->target))
 			return hp_err_set(err, HP_TARGET_DIED, 0,
 					  "the process ended, or replaced itself by exec");
-		report_progress(handover, options, began, &last_progress);
+		if (deadline_passed(until))
+			return AWAIT_NOT_YET;
+		report_progress(await);
 		futex_wait(handover, state);
 	}
 }

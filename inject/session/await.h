@@ -13,12 +13,25 @@
 #include "inject/session/session.h"
 #include "inject/target/target.h"
 
-/* Returns 0 when the channel is DONE or FAILED. At the deadline, or when interrupted, the
- * channel is swapped to CANCELLED first, so that -1 (HP_TIMEOUT, HP_INTERRUPTED) means: never
- * patched, not later either. HP_TARGET_DIED when the process ended or replaced itself by exec.
- */
-HP_MUST_CHECK int await_reply(const struct handover *handover, const struct target *target,
-			      const struct session_options *options, struct hp_err *err);
+struct await {
+	const struct handover *handover; /* these three are borrowed */
+	const struct target *target;
+	const struct session_options *options;
+	int64_t began_ns, progress_ns;
+};
+struct await await_of(const struct handover *handover, const struct target *target,
+		      const struct session_options *options);
+
+enum await_outcome { AWAIT_REPLIED = 0, AWAIT_NOT_YET = 1 };
+
+/* Returns AWAIT_REPLIED when the channel is DONE or FAILED, AWAIT_NOT_YET at `until`. At the
+ * deadline of the options, or when interrupted, the channel is swapped to CANCELLED first, so
+ * that -1 (HP_TIMEOUT, HP_INTERRUPTED) means: never patched, not later either. HP_TARGET_DIED
+ * when the process ended or replaced itself by exec. */
+HP_MUST_CHECK int await_reply(struct await *await, struct deadline until, struct hp_err *err);
+
+/* Whether the worker waits for the GIL. */
+bool await_is_for_gil(const struct await *await);
 
 /* Wait until the worker's thread has left; false when it has not in a few seconds. */
 HP_MUST_CHECK bool await_worker_end(const struct handover *handover,

@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/futex.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -16,6 +15,8 @@
 #include <unistd.h>
 
 #include "inject/base/cleanup.h"
+#include "inject/proc/procfs.h"
+#include "inject/session/guest.h"
 
 #define PAGE 4096u
 
@@ -26,9 +27,6 @@
 /* How long one step on the hijacked thread may take before it is taken back: far more than a
  * loaded machine's scheduling, far less than a person's patience. */
 #define STEP_NS 500000000ll
-#define LOOK_NS 1000000 /* how often to look whether the launching thread still runs */
-
-#define LAUNCH_UNKNOWN (-1)
 
 static size_t page_up(size_t v)
 {
@@ -149,7 +147,7 @@ static void fill(struct handover *h, const struct target *target, struct span re
 		.version = WIRE_VERSION,
 		.state = WIRE_PENDING,
 		.deadline_ns = deadline.at_ns,
-		.launch_error = LAUNCH_UNKNOWN,
+		.entry_result = GUEST_UNKNOWN,
 		.memfd = h->remote_fd,
 		.memfd_device = h->device,
 		.memfd_inode = h->inode,
@@ -163,80 +161,66 @@ static void fill(struct handover *h, const struct target *target, struct span re
 	};
 }
 
-static int32_t launch_error(const struct handover *h)
+static int64_t boot_ticks(void)
 {
-	return __atomic_load_n(&h->channel->launch_error, __ATOMIC_ACQUIRE);
+	struct timespec ts;
+
+	clock_gettime(CLOCK_BOOTTIME, &ts);
+	return (int64_t)ts.tv_sec * sysconf(_SC_CLK_TCK) +
+	       ts.tv_nsec / (1000000000 / sysconf(_SC_CLK_TCK));
 }
 
-/* The thread runs free until it has launched: then it waits for the lock that we hold. */
-static int await_launch(const struct handover *h, const struct step *step, struct hp_err *err)
+/* Whether the target has a thread that is not older than that. */
+static bool has_young_thread(const struct target *target, int64_t since_ticks)
 {
-	const struct timespec ts = {.tv_nsec = LOOK_NS};
-	const struct deadline deadline = step_deadline(step->deadline);
+	_cleanup_free_ pid_t *tids = NULL;
+	struct hp_err ignored;
+	size_t count;
 
-	while (launch_error(h) == LAUNCH_UNKNOWN) {
-		if (tracee_check(step->tracee, err) < 0)
-			return -1;
-		if (deadline_passed(deadline))
-			return hp_err_set(err, HP_TIMEOUT, 0,
-					  "thread %d did not start a thread in time",
-					  step->tracee->tid);
-		syscall(SYS_futex, &h->channel->launch_error, FUTEX_WAIT, LAUNCH_UNKNOWN, &ts,
-			NULL, 0);
+	if (proc_threads(&tids, &count, target->procfd, &ignored) < 0)
+		return true;
+	for (size_t i = 0; i < count; i++) {
+		char name[32];
+		struct proc_stat stat;
+
+		snprintf(name, sizeof(name), "task/%d", tids[i]);
+		_cleanup_fd_ int fd =
+			openat(target->procfd, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (fd >= 0 && proc_stat_read(&stat, fd, &ignored) == 0 &&
+		    (int64_t)stat.start_time >= since_ticks)
+			return true;
 	}
-	return 0;
+	return false;
 }
 
-/* Fetch the thread from where it waits for our lock, in libc's text: from then on it executes
- * nothing of ours any more, whatever becomes of us. It waits no longer only when the program
- * closes descriptors that it does not know: then the frame has restored it already. */
-static int stop_launcher(struct handover *h, const struct step *step, struct hp_err *err)
+/* The call is cut short. Unless a thread was started meanwhile, it was before pthread_create()
+ * had made the worker. */
+static int launch_cut_short(struct handover *h, const struct step *step, int64_t began_ticks,
+			    struct hp_err *err)
 {
-	const struct deadline deadline = step_deadline(step->deadline);
-	enum tracee_place place = TRACEE_IN_CALL;
+	struct hp_err stop_err;
 
-	for (;;) {
-		if (tracee_take_back(step->tracee, err) < 0)
-			return -1;
-		if (launch_error(h) == LAUNCH_UNKNOWN)
-			return 0; /* in pthread_create: taken back from there */
-		if (tracee_locate(&place, step->tracee, h->base,
-				  addr_add(h->base, h->image->text_size), err) < 0)
-			return -1;
-		if (place != TRACEE_IN_CALL)
-			break;
-		if (deadline_passed(deadline))
-			return hp_err_set(err, HP_TIMEOUT, 0,
-					  "thread %d does not leave its call",
-					  step->tracee->tid);
-		if (tracee_go_on(step->tracee, err) < 0)
-			return -1;
-	}
-	h->returned = place == TRACEE_RETURNED;
-	__atomic_store_n(&h->channel->launcher_left, 1, __ATOMIC_RELEASE);
-	return 0;
+	if (tracee_take_back(step->tracee, &stop_err) < 0)
+		*err = stop_err;
+	else if (guest_result(h) == GUEST_UNKNOWN)
+		h->launched = has_young_thread(step->target, began_ticks - 1);
+	return hp_err_wrap(err, "start the worker thread");
 }
 
 static int launch(struct handover *h, const struct step *step, struct hp_err *err)
 {
-	struct hp_err stop_err;
-	int r;
+	const int64_t began_ticks = boot_ticks();
 
 	h->launched = true; /* from here on it may run, until the opposite is known */
-	r = tracee_call(step->tracee, addr_add(h->base, h->image->entry),
-			h->base.v + h->channel_offset, err);
-	if (r == 0)
-		r = await_launch(h, step, err);
-	if (stop_launcher(h, step, &stop_err) < 0 && r == 0) {
-		*err = stop_err;
-		r = -1;
-	}
-	if (r < 0)
+	if (guest_enter(h, step->tracee, h->image->launch, err) < 0 ||
+	    guest_await(h, step->tracee, step_deadline(step->deadline), err) < 0)
+		return launch_cut_short(h, step, began_ticks, err);
+	if (guest_fetch(h, step->tracee, step_deadline(step->deadline), err) < 0)
 		return hp_err_wrap(err, "start the worker thread");
-	if (launch_error(h) == 0)
+	if (guest_result(h) == 0)
 		return 0;
 	h->launched = false;
-	return hp_err_set(err, HP_SYSTEM, launch_error(h) > 0 ? launch_error(h) : 0,
+	return hp_err_set(err, HP_SYSTEM, guest_result(h) > 0 ? guest_result(h) : 0,
 			  "pthread_create in the target");
 }
 
@@ -290,10 +274,20 @@ int handover_run(struct handover *handover, struct tracee *tracee, const struct 
 	return -1;
 }
 
+bool handover_admit(struct handover *handover)
+{
+	uint32_t left = WIRE_GUEST_LEFT;
+
+	return __atomic_compare_exchange_n(&handover->channel->guest, &left, WIRE_GUEST_SENT,
+					   false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+}
+
 void handover_released(struct handover *handover)
 {
-	if (handover->channel)
-		__atomic_store_n(&handover->channel->launcher_left, 1, __ATOMIC_RELEASE);
+	/* The worker changes it from LEFT alone. */
+	if (handover->channel &&
+	    __atomic_load_n(&handover->channel->guest, __ATOMIC_ACQUIRE) != WIRE_GUEST_SHUT)
+		__atomic_store_n(&handover->channel->guest, WIRE_GUEST_LEFT, __ATOMIC_RELEASE);
 }
 
 void handover_fini(struct handover *handover)

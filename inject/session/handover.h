@@ -46,8 +46,11 @@ HP_MUST_CHECK int handover_run(struct handover *handover, struct tracee *tracee,
 			       const struct target *target, struct span request,
 			       struct deadline deadline, struct hp_err *err);
 
-/* After handover_run(), whatever it returned, and once the thread was restored: it executes
- * nothing of ours any more, which a worker that may have been started waits to hear. */
+/* May another thread be sent into the image? Not when the worker is about to unmap it. */
+HP_MUST_CHECK bool handover_admit(struct handover *handover);
+
+/* After handover_run() or handover_admit(), and once the thread was restored: it executes
+ * nothing of ours any more, which the worker waits to hear. */
 void handover_released(struct handover *handover);
 
 /* Give the local view back and drop the lock. */

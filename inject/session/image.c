@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * A dynamic linker for one kind of file: our own payload, made with two segments (R-X, RW), one
- * exported entry, SysV hash table and the plain x86-64 relocations. Bounds are checked all the
- * same: an installed file can be damaged.
+ * A dynamic linker for one kind of file: our own payload, made with two segments (R-X, RW), two
+ * exported entries, SysV hash table and the plain x86-64 relocations. Bounds are checked all
+ * the same: an installed file can be damaged.
  */
 #include "inject/session/image.h"
 
@@ -15,9 +15,8 @@
 
 #include "inject/base/cleanup.h"
 
-#define PAGE       4096u
-#define IMAGE_MAX  (16u << 20)
-#define ENTRY_NAME "payload_launch"
+#define PAGE      4096u
+#define IMAGE_MAX (16u << 20)
 
 struct dynamic {
 	uint64_t symtab, strtab, strsz, hash, rela, relasz, jmprel, pltrelsz;
@@ -182,9 +181,19 @@ static const Elf64_Sym *symbol_at(const struct image *image, const struct dynami
 					sizeof(Elf64_Sym), _Alignof(Elf64_Sym));
 }
 
-static int find_entry(struct image *image, const struct dynamic *d, struct hp_err *err)
+static int entry_take(uint64_t *out, const struct image *image, const Elf64_Sym *sym,
+		      struct hp_err *err)
+{
+	*out = sym->st_value;
+	return *out < image->text_size ? 0 : damaged(err, "entry");
+}
+
+static int find_entries(struct image *image, const struct dynamic *d, struct hp_err *err)
 {
 	const uint32_t *hash = table_at(image, d->hash, 2 * sizeof(*hash), _Alignof(uint32_t));
+	uint64_t *const entries[] = {&image->launch, &image->lend};
+	static const char *const names[] = {"payload_launch", "payload_lend"};
+	size_t found = 0;
 
 	if (!hash)
 		return damaged(err, "hash table");
@@ -194,12 +203,15 @@ static int find_entry(struct image *image, const struct dynamic *d, struct hp_er
 
 		if (!name)
 			return damaged(err, "symbols");
-		if (sym->st_shndx != SHN_UNDEF && strcmp(name, ENTRY_NAME) == 0) {
-			image->entry = sym->st_value;
-			return image->entry < image->text_size ? 0 : damaged(err, "entry");
+		for (size_t i = 0; i < 2 && sym->st_shndx != SHN_UNDEF; i++) {
+			if (strcmp(name, names[i]) != 0)
+				continue;
+			if (entry_take(entries[i], image, sym, err) < 0)
+				return -1;
+			found |= 1u << i;
 		}
 	}
-	return damaged(err, "no " ENTRY_NAME);
+	return found == 3 ? 0 : damaged(err, "no payload_launch or payload_lend");
 }
 
 struct linker {
@@ -291,7 +303,7 @@ static int parse(struct image *image, struct span file, image_lookup lookup,
 	memcpy(phdrs, file.data + ehdr.e_phoff, ehdr.e_phnum * sizeof(*phdrs));
 	if (load(image, file, phdrs, ehdr.e_phnum, err) < 0 ||
 	    dynamic_read(&dynamic, image, phdrs, ehdr.e_phnum, err) < 0 ||
-	    find_entry(image, &dynamic, err) < 0 ||
+	    find_entries(image, &dynamic, err) < 0 ||
 	    relocations_read(&linker, dynamic.rela, dynamic.relasz, err) < 0)
 		return -1;
 	return relocations_read(&linker, dynamic.jmprel, dynamic.pltrelsz, err);

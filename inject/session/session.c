@@ -8,79 +8,30 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/uio.h>
 #include <time.h>
 
 #include "inject/base/cleanup.h"
 #include "inject/session/await.h"
 #include "inject/session/handover.h"
+#include "inject/session/holder.h"
 #include "inject/session/image.h"
+#include "inject/session/judge.h"
 #include "inject/session/threads.h"
 #include "inject/trace/tracee.h"
-#include "inject/unwind/frames.h"
-#include "inject/unwind/safepoint.h"
 
-#define STACK_SCAN_MAX (8u << 20)
+/* How long to wait for the GIL before looking who holds it; then twice as long, and so on. A
+ * busy program gives it up within milliseconds, but may be in a longer call. */
+#define GIL_PATIENCE_NS 300000000ll
 
 struct session {
 	const struct target *target; /* borrowed */
 	const struct session_options *options;
-	struct safepoint_map map;
-	struct unwinder *unwinder; /* owned */
+	struct judge judge;
 	struct image image;
 	struct handover handover;
 	struct session_result result;
 	char last_reason[200]; /* where the last unsafe thread was */
-	uint8_t *stack; /* owned scratch for the scan, STACK_SCAN_MAX bytes, lazily touched */
 };
-
-/* ---- may this thread be used? ---- */
-
-/* The stack from sp to the end of its mapping, or nothing: a part of it would prove nothing.
- * What cannot be read is left to the unwinder. */
-static size_t stack_snapshot(struct session *session, remote_addr sp)
-{
-	const struct map *map = maps_find(&session->target->maps, sp);
-	size_t len;
-
-	if (!map)
-		return 0;
-	len = (size_t)(map->end.v - sp.v);
-	if (len > STACK_SCAN_MAX)
-		return 0;
-	struct iovec to = {session->stack, len};
-	struct iovec from = {(void *)(uintptr_t)sp.v, len}; /* NOLINT */
-	ssize_t n = process_vm_readv(session->target->pid, &to, 1, &from, 1, 0);
-	return n == (ssize_t)len ? len : 0;
-}
-
-static int judge(struct safepoint *out, struct session *session, const struct tracee *tracee,
-		 struct hp_err *err)
-{
-	struct safepoint_stop stop = {
-		.pc = arch_pc(&tracee->regs),
-		.sp = arch_sp(&tracee->regs),
-		.rseq_cs = tracee_rseq_cs(tracee),
-	};
-	struct frame_list frames;
-	struct frame_start start;
-	size_t len;
-
-	stop.syscall_nr = arch_syscall(&tracee->regs, stop.syscall_args);
-	len = stack_snapshot(session, stop.sp);
-	*out = (struct safepoint){.verdict = VERDICT_UNKNOWN};
-	if (len)
-		safepoint_judge_stack(out, &session->map, &stop,
-				      (struct span){session->stack, len});
-	if (out->verdict != VERDICT_UNKNOWN)
-		return 0;
-	arch_frame_start(&start, &tracee->regs);
-	start.until = out->until;
-	if (unwinder_collect(&frames, session->unwinder, &start, err) < 0)
-		return -1;
-	safepoint_judge_frames(out, &session->map, &stop, &frames);
-	return 0;
-}
 
 /* ---- one thread ---- */
 
@@ -91,7 +42,7 @@ static enum attempt use_thread(struct session *session, struct tracee *tracee,
 {
 	struct safepoint safepoint;
 
-	if (judge(&safepoint, session, tracee, err) < 0)
+	if (judge_thread(&safepoint, &session->judge, tracee, err) < 0)
 		return ATTEMPT_FAILED;
 	if (safepoint.verdict != VERDICT_SAFE) {
 		session->result.unsafe++;
@@ -187,7 +138,7 @@ static int hand_over(struct session *session, struct span request, struct hp_err
 			if (check_time(session, err) < 0)
 				return -1;
 			if (!addr_is_null(threads[i].sp))
-				unwinder_rehearse(session->unwinder, threads[i].pc,
+				unwinder_rehearse(session->judge.unwinder, threads[i].pc,
 						  threads[i].sp);
 			switch (try_thread(session, threads[i].tid, request, err)) {
 			case ATTEMPT_DONE:
@@ -223,20 +174,34 @@ static int take_reply(struct session *session, struct hp_err *err)
 	return 0;
 }
 
+/* When the GIL does not come, its holder may be had instead. */
+static int await_served(struct session *session, struct hp_err *err)
+{
+	struct await await = await_of(&session->handover, session->target, session->options);
+	int64_t patience_ns = GIL_PATIENCE_NS;
+
+	for (;; patience_ns *= 2) {
+		int r = await_reply(&await, deadline_after_ns(patience_ns), err);
+
+		if (r != AWAIT_NOT_YET)
+			return r;
+		if (await_is_for_gil(&await) &&
+		    holder_serve(&session->handover, &session->judge, session->options,
+				 &session->result, err) < 0)
+			return -1;
+	}
+}
+
 static int attach(struct session *session, struct span request, struct hp_err *err)
 {
 	int r;
 
-	session->stack = malloc(STACK_SCAN_MAX);
-	if (!session->stack)
-		return hp_err_set(err, HP_SYSTEM, ENOMEM, "prepare the stack scan");
 	if (image_link(&session->image, session->options->payload_path, session->target, err) <
 		    0 ||
-	    safepoint_map_init(&session->map, session->target, err) < 0 ||
-	    unwinder_new(&session->unwinder, session->target, err) < 0 ||
+	    judge_init(&session->judge, session->target, err) < 0 ||
 	    hand_over(session, request, err) < 0)
 		return -1;
-	r = await_reply(&session->handover, session->target, session->options, err);
+	r = await_served(session, err);
 	if (r == 0) {
 		session->result.worker_left =
 			await_worker_end(&session->handover, session->target);
@@ -253,10 +218,8 @@ int session_run(struct session_result *out, const struct target *target, struct 
 	int64_t began = clock_now_ns();
 	int r = attach(&session, request, err);
 
-	unwinder_free(session.unwinder);
-	safepoint_map_fini(&session.map);
+	judge_fini(&session.judge);
 	image_fini(&session.image);
-	free(session.stack);
 	if (r < 0) {
 		session_result_fini(&session.result);
 		return -1;

@@ -409,6 +409,20 @@ int tracee_release(struct tracee *tracee, struct hp_err *err)
 	return r;
 }
 
+void tracee_abandon(struct tracee *tracee)
+{
+	struct hp_err ignored;
+
+	/* What cannot be stopped now is let go by the kernel when we end. */
+	if (tracee_take_back(tracee, &ignored) == 0 && is_stopped(tracee)) {
+		int signal = tracee->state == TRACEE_SIGNAL_STOP ? tracee->signal : 0;
+
+		ptrace(PTRACE_DETACH, tracee->tid, NULL, (void *)(intptr_t)signal);
+	}
+	tracee->state = TRACEE_DETACHED;
+	tracee_fini(tracee);
+}
+
 /* ---- restartable sequences ---- */
 
 uint64_t tracee_rseq_cs(const struct tracee *tracee)

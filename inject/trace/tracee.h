@@ -98,6 +98,10 @@ HP_MUST_CHECK int tracee_restore(struct tracee *tracee, struct hp_err *err);
  * frame. */
 HP_MUST_CHECK int tracee_release(struct tracee *tracee, struct hp_err *err);
 
+/* Let it go in the middle of a call that must not be cut short: it returns by the frame, as it
+ * would were we killed. Frees what tracee owns. */
+void tracee_abandon(struct tracee *tracee);
+
 /* The address of the thread's rseq_cs field's content: nonzero when it is inside a restartable
  * sequence, 0 otherwise or when the kernel cannot tell (before 5.13). */
 uint64_t tracee_rseq_cs(const struct tracee *tracee);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "inject/base/cleanup.h"
 #include "tests/integration/run.h"
@@ -51,6 +52,23 @@ static bool is_known(const struct stat *st)
 	return false;
 }
 
+/* Where its own build would have put its library; whether it was built with one or not. */
+static void find_library(struct interpreter *out)
+{
+	const char *bin = strstr(out->path, "/bin/python");
+	const char *abi = out->major == 3 && out->minor < 8 ? "m" : "";
+	static const char *const folders[] = {"lib", "lib/x86_64-linux-gnu"};
+
+	for (size_t i = 0; bin && i < sizeof(folders) / sizeof(*folders); i++) {
+		snprintf(out->library, sizeof(out->library),
+			 "%.*s/%s/libpython%d.%d%s%s.so.1.0", (int)(bin - out->path), out->path,
+			 folders[i], out->major, out->minor, out->debug ? "d" : "", abi);
+		if (access(out->library, R_OK) == 0)
+			return;
+	}
+	out->library[0] = '\0';
+}
+
 /* Ask it what it is. */
 static bool describe(struct interpreter *out, const char *path)
 {
@@ -78,6 +96,7 @@ static bool describe(struct interpreter *out, const char *path)
 	out->shared = shared;
 	snprintf(out->label, sizeof(out->label), "CPython %d.%d.%d %s%s", out->major,
 		 out->minor, micro, shared ? "shared" : "static", debug ? " debug" : "");
+	find_library(out);
 	return true;
 }
 
@@ -161,6 +180,17 @@ const struct interpreter *interpreters_find(int major, int minor)
 	return NULL;
 }
 
+const struct interpreter *interpreters_embeddable(void)
+{
+	size_t count;
+	const struct interpreter *all = interpreters_all(&count);
+
+	for (size_t i = count; i-- > 0;)
+		if (interpreter_is_served(&all[i]) && all[i].library[0])
+			return &all[i];
+	return NULL;
+}
+
 const struct interpreter *interpreters_newest(void)
 {
 	size_t count;
@@ -191,7 +221,7 @@ static void params_free(struct criterion_test_params *params)
 	cr_free(params->params);
 }
 
-struct criterion_test_params interpreters_params(const char *const *modes)
+static struct criterion_test_params params_of(const char *const *modes, bool has_library)
 {
 	size_t count, mode_count = 0, used = 0;
 	const struct interpreter *all = interpreters_all(&count);
@@ -201,7 +231,7 @@ struct criterion_test_params interpreters_params(const char *const *modes)
 		mode_count++;
 	params = cr_malloc((count * mode_count + 1) * sizeof(*params));
 	for (size_t i = 0; i < count; i++) {
-		if (!interpreter_is_served(&all[i]))
+		if (!interpreter_is_served(&all[i]) || (has_library && !all[i].library[0]))
 			continue;
 		for (size_t m = 0; m < mode_count; m++) {
 			params[used].interpreter = all[i];
@@ -209,4 +239,14 @@ struct criterion_test_params interpreters_params(const char *const *modes)
 		}
 	}
 	return cr_make_param_array(struct case_param, params, used, params_free);
+}
+
+struct criterion_test_params interpreters_params(const char *const *modes)
+{
+	return params_of(modes, false);
+}
+
+struct criterion_test_params interpreters_library_params(const char *const *modes)
+{
+	return params_of(modes, true);
 }

@@ -18,6 +18,7 @@ struct interpreter {
 	char label[80]; /* "CPython 3.11.2 static debug" */
 	int major, minor;
 	bool debug, shared;
+	char library[512]; /* libpythonX.Y.so.1.0 of the same build; "" when there is none */
 };
 
 /* All of them, by version; *count is set. Owned by this file, found once in a process. */
@@ -33,6 +34,8 @@ const struct interpreter *interpreters_find(int major, int minor);
  * second is as different from it as can be had: statically linked, else the oldest. */
 const struct interpreter *interpreters_newest(void);
 const struct interpreter *interpreters_other(void);
+/* The newest that has a library to embed. */
+const struct interpreter *interpreters_embeddable(void);
 
 /* Criterion parameters: `modes` is NULL-terminated; each served interpreter with each mode. */
 struct case_param {
@@ -40,5 +43,7 @@ struct case_param {
 	char mode[16];
 };
 struct criterion_test_params interpreters_params(const char *const *modes);
+/* The same for those that have a library to embed. */
+struct criterion_test_params interpreters_library_params(const char *const *modes);
 
 #endif

@@ -149,22 +149,29 @@ static void note_that_it_ran(const char *label)
 		dprintf(fd, "%s\n", label);
 }
 
-void pytarget_start(struct pytarget *out, const struct interpreter *interpreter,
-		    const char *script, const char *mode, const char *seconds)
+void pytarget_install(struct pytarget *target, const char *name)
+{
+	install_source(target, name, target->version);
+}
+
+void pytarget_make(struct pytarget *out, const char *label)
 {
 	static const char *const sources[] = {"state.py", "edited.py", "second.py"};
-	const char *argv[] = {interpreter->path, script, mode, seconds, NULL};
 	const char *tmp = getenv("TMPDIR");
-	int in_pipe[2], out_pipe[2];
 
 	memset(out, 0, sizeof(*out));
-	snprintf(out->label, sizeof(out->label), "%s (%s %s)", interpreter->label, script,
-		 mode);
+	snprintf(out->label, sizeof(out->label), "%s", label);
 	snprintf(out->dir, sizeof(out->dir), "%s/pyhotpatch-test-XXXXXX", tmp ? tmp : "/tmp");
 	cr_assert(mkdtemp(out->dir) != NULL, "cannot make %s", out->dir);
 	for (size_t i = 0; i < sizeof(sources) / sizeof(*sources); i++)
 		install_source(out, sources[i], 0);
-	install_source(out, script, 0);
+}
+
+static void start(struct pytarget *out, const struct interpreter *interpreter,
+		  const char *const *argv)
+{
+	int in_pipe[2], out_pipe[2];
+
 	cr_assert(pipe2(in_pipe, O_CLOEXEC) == 0 && pipe2(out_pipe, O_CLOEXEC) == 0);
 	out->pid = fork();
 	if (out->pid == 0)
@@ -175,6 +182,34 @@ void pytarget_start(struct pytarget *out, const struct interpreter *interpreter,
 	out->out = out_pipe[0];
 	note_that_it_ran(interpreter->label);
 	pytarget_await(out, "round 0 ");
+}
+
+void pytarget_start(struct pytarget *out, const struct interpreter *interpreter,
+		    const char *script, const char *mode, const char *seconds)
+{
+	const char *argv[] = {interpreter->path, script, mode, seconds, NULL};
+
+	char label[120];
+
+	snprintf(label, sizeof(label), "%s (%s %s)", interpreter->label, script, mode);
+	pytarget_make(out, label);
+	install_source(out, script, 0);
+	start(out, interpreter, argv);
+}
+
+void pytarget_start_host(struct pytarget *out, const struct interpreter *interpreter,
+			 const char *mode)
+{
+	const char *host = getenv("PYHOTPATCH_HOST");
+	const char *argv[] = {host, interpreter->library, mode, NULL};
+
+	char label[120];
+
+	cr_assert(host != NULL, "run by meson or scripts/run-suite");
+	snprintf(label, sizeof(label), "%s (host %s)", interpreter->label, mode);
+	pytarget_make(out, label);
+	start(out, interpreter, argv);
+	out->on_demand = true;
 }
 
 static void remove_folder(const char *dir)
@@ -267,6 +302,8 @@ void pytarget_next(struct pytarget *target, struct round *out)
 {
 	int v[5];
 
+	if (target->on_demand)
+		cr_assert(eq(int, (int)write(target->in, "x", 1), 1));
 	do
 		take_line(target, out->text, sizeof(out->text));
 	while (sscanf(out->text, "round %ld elapsed %lf answers v%d v%d v%d v%d v%d",

@@ -19,6 +19,7 @@ struct pytarget {
 	pid_t pid;
 	int in, out;     /* owned: its standard input and output */
 	int version;     /* what its sources say: v<version> */
+	bool on_demand;  /* it makes a round for each byte of its input */
 	char dir[256];   /* its private folder */
 	char label[120]; /* the interpreter's */
 	char buffer[65536];
@@ -39,6 +40,13 @@ extern bool pytarget_writes_bytecode;
 /* Start `python SCRIPT MODE SECONDS` and wait for its first line. Failing ends the test. */
 void pytarget_start(struct pytarget *out, const struct interpreter *interpreter,
 		    const char *script, const char *mode, const char *seconds);
+/* Start tests/targets/host.c with the interpreter's library; its rounds are made on demand. */
+void pytarget_start_host(struct pytarget *out, const struct interpreter *interpreter,
+			 const char *mode);
+/* The folder alone, for a process of another kind; pytarget_stop() is due. */
+void pytarget_make(struct pytarget *out, const char *label);
+/* A private copy of one of tests/targets/ in it. */
+void pytarget_install(struct pytarget *target, const char *name);
 /* Kill it and remove its folder. Accepts a zeroed one. */
 void pytarget_stop(struct pytarget *target);
 

@@ -60,6 +60,8 @@ void survival_check(struct survival *survival, const char *format, ...)
 	va_end(args);
 	if (!pytarget_alive(target))
 		pytarget_fail(target, "%s: the target is dead", when);
+	if (target->on_demand) /* with this it gives up the GIL, which the worker waits for */
+		pytarget_next(target, &round);
 	await_worker_gone(survival, when);
 	expect_untraced(survival, when);
 	pytarget_fresh(target, &round);

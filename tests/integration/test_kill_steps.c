@@ -16,12 +16,16 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include "inject/base/deadline.h"
+#include "tests/integration/campaign.h"
 #include "tests/integration/pytarget.h"
 #include "tests/integration/survival.h"
 
 #define STEPS_MAX 3000
 
 static struct pytarget target;
+/* The steps that count are those from this PTRACE_SEIZE on. */
+static int first_seize = 1;
 
 static void stop(void)
 {
@@ -44,28 +48,27 @@ static pid_t start_traced(pid_t pid)
 	return child;
 }
 
-/* Whether this stop is the PTRACE_SEIZE that begins the steps; what[] says where it stands. */
-static bool look(pid_t child, bool begun, char *what, size_t size)
+/* Counts the PTRACE_SEIZE that the child begins; what[] says where it stands. */
+static int look(pid_t child, int seizes, char *what, size_t size)
 {
 	struct __ptrace_syscall_info info = {0};
 
 	ptrace(PTRACE_GET_SYSCALL_INFO, child, sizeof(info), &info);
 	if (info.op != PTRACE_SYSCALL_INFO_ENTRY) {
-		if (begun)
+		if (seizes > 0)
 			snprintf(what + strlen(what), size - strlen(what), ", done");
-		return begun;
+		return seizes;
 	}
 	snprintf(what, size, "system call %llu (%llx, ...)", (unsigned long long)info.entry.nr,
 		 (unsigned long long)info.entry.args[0]);
-	return begun || (info.entry.nr == SYS_ptrace && info.entry.args[0] == PTRACE_SEIZE);
+	return seizes + (info.entry.nr == SYS_ptrace && info.entry.args[0] == PTRACE_SEIZE);
 }
 
 /* Run the program and kill it at its stop number `step`; false when it got through before. */
 static bool kill_at(int step, char *what, size_t size)
 {
 	pid_t child = start_traced(target.pid);
-	int status, count = 0, signal = 0;
-	bool begun = false;
+	int status, count = 0, signal = 0, seizes = 0;
 
 	waitpid(child, &status, 0);
 	ptrace(PTRACE_SETOPTIONS, child, 0, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL);
@@ -74,14 +77,15 @@ static bool kill_at(int step, char *what, size_t size)
 		if (WIFEXITED(status) || WIFSIGNALED(status)) {
 			cr_assert(eq(int, status, 0), "it ended with wait status %x at step %d",
 				  status, step);
-			cr_assert(begun, "no PTRACE_SEIZE was seen");
+			cr_assert(le(int, first_seize, seizes), "%d PTRACE_SEIZE were seen",
+				  seizes);
 			return false;
 		}
 		signal = WSTOPSIG(status) == (SIGTRAP | 0x80) ? 0 : WSTOPSIG(status);
 		if (signal != 0)
 			continue;
-		begun = look(child, begun, what, size);
-		if (begun && ++count == step) {
+		seizes = look(child, seizes, what, size);
+		if (seizes >= first_seize && ++count == step) {
 			kill(child, SIGKILL);
 			waitpid(child, &status, 0);
 			return true;
@@ -92,43 +96,55 @@ static bool kill_at(int step, char *what, size_t size)
 }
 
 static void kill_at_each_step(const struct interpreter *python, const char *script,
-			      const char *mode)
+			      const char *mode, int stride)
 {
 	struct survival survival;
 	char what[128] = "";
-	int step = 1;
+	int step = 1 + (int)(clock_now_ns() / 1000 % stride), killed = 0;
 
 	if (!python)
-		cr_skip_test("no CPython 3.7 to 3.13 on this machine");
-	pytarget_start(&target, python, script, mode, "0.03");
+		cr_skip_test("no such CPython 3.7 to 3.13 on this machine");
+	if (script)
+		pytarget_start(&target, python, script, mode, "0.03");
+	else
+		pytarget_start_host(&target, python, mode);
 	survival_begin(&survival, &target);
-	for (; step < STEPS_MAX; step++) {
+	for (; step < STEPS_MAX; step += stride, killed++) {
 		pytarget_edit(&target);
 		if (!kill_at(step, what, sizeof(what)))
 			break;
 		survival_check(&survival, "killed at step %d, %s", step, what);
 	}
 	cr_assert(lt(int, 20, step), "only %d steps were seen", step);
-	printf("%s: killed at each of %d steps: %d times it was new, %d times old\n",
-	       target.label, step - 1, survival.was_new, survival.was_old);
+	printf("%s: killed at %d of %d steps: %d times it was new, %d times old\n",
+	       target.label, killed, step - 1, survival.was_new, survival.was_old);
 }
 
 Test(kill_steps, idle, .fini = stop, .timeout = 280)
 {
-	kill_at_each_step(interpreters_newest(), "idle.py", "sleep");
+	kill_at_each_step(interpreters_newest(), "idle.py", "sleep", 1);
 }
 
 Test(kill_steps, idle_other_interpreter, .fini = stop, .timeout = 280)
 {
-	kill_at_each_step(interpreters_other(), "idle.py", "epoll");
+	kill_at_each_step(interpreters_other(), "idle.py", "epoll", 1);
 }
 
 Test(kill_steps, busy, .fini = stop, .timeout = 280)
 {
-	kill_at_each_step(interpreters_other(), "busy.py", "python");
+	kill_at_each_step(interpreters_other(), "busy.py", "python", 1);
 }
 
 Test(kill_steps, threads, .fini = stop, .timeout = 280)
 {
-	kill_at_each_step(interpreters_newest(), "idle.py", "threads");
+	kill_at_each_step(interpreters_newest(), "idle.py", "threads", 1);
+}
+
+/* The second thread that is stopped is the one that serves. Each attach takes long here. */
+Test(kill_steps, holder_of_the_gil, .fini = stop, .timeout = 280)
+{
+	const struct interpreter *python = interpreters_embeddable();
+
+	first_seize = 2;
+	kill_at_each_step(python, NULL, "main", campaign_size(1, 6));
 }

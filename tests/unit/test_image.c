@@ -55,7 +55,9 @@ Test(image, links_the_payload)
 		  "%s", err.text);
 	cr_assert(lt(sz, 10, image.reloc_count));
 	cr_assert(eq(sz, image.text_size % 4096, 0));
-	cr_assert(lt(u64, image.entry, image.text_size));
+	cr_assert(lt(u64, image.launch, image.text_size));
+	cr_assert(lt(u64, image.lend, image.text_size));
+	cr_assert(ne(u64, image.lend, image.launch));
 	uint8_t *copy = malloc(image.size);
 	memcpy(copy, image.bytes, image.size);
 	image_relocate(&image, copy, addr_of(0x7f0000000000));

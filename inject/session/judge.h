@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * May this stopped thread be used? What the judgement needs of the target (unwind/safepoint.h)
+ * is prepared once, before anything is stopped.
+ */
+#ifndef INJECT_SESSION_JUDGE_H
+#define INJECT_SESSION_JUDGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "inject/base/err.h"
+#include "inject/target/target.h"
+#include "inject/trace/tracee.h"
+#include "inject/unwind/frames.h"
+#include "inject/unwind/safepoint.h"
+
+struct judge {
+	const struct target *target; /* borrowed */
+	struct safepoint_map map;
+	struct unwinder *unwinder; /* owned */
+	uint8_t *stack; /* owned scratch for the scan, lazily touched: most of it costs nothing
+			 */
+};
+
+/* judge_fini() is due whatever comes of it. */
+HP_MUST_CHECK int judge_init(struct judge *out, const struct target *target,
+			     struct hp_err *err);
+void judge_fini(struct judge *judge);
+
+/* Whether pthread_create() may be called on it. Never VERDICT_UNKNOWN. */
+HP_MUST_CHECK int judge_thread(struct safepoint *out, struct judge *judge,
+			       const struct tracee *tracee, struct hp_err *err);
+
+/* Whether it waits in a system call that was made by a program around Python, not by Python: no
+ * frame of the interpreter is on its stack. */
+HP_MUST_CHECK int judge_waits_outside(bool *out, struct judge *judge,
+				      const struct tracee *tracee, struct hp_err *err);
+
+/* The same guess about a thread that is not stopped: false when Python is on its stack. */
+bool judge_may_wait_outside(struct judge *judge, remote_addr pc, remote_addr sp);
+
+#endif

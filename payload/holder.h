@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Serving on a thread of the program that holds the GIL and does not give it up: a host that
+ * waits in C, as uwsgi does without --enable-threads.
+ */
+#ifndef PAYLOAD_HOLDER_H
+#define PAYLOAD_HOLDER_H
+
+#include "payload/wire.h"
+
+/* 0: served, and the worker, which waited for the GIL, was let through. EBUSY: this thread does
+ * not hold the GIL; nothing was done. */
+int holder_serve(struct wire_channel *channel);
+
+#endif

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Programs around Python that keep the GIL while they wait in C: they are served on the thread
+ * that holds it, are left as found, and survive the death of pyhotpatch.
+ */
+#include <arpa/inet.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include "inject/base/cleanup.h"
+#include "tests/integration/pytarget.h"
+#include "tests/integration/snapshot.h"
+
+static struct pytarget target;
+static struct snapshot before, after;
+
+static void stop(void)
+{
+	pytarget_stop(&target);
+}
+
+static const char *const modes[] = {"main", "thread", NULL};
+
+ParameterizedTestParameters(holder, is_served)
+{
+	return interpreters_library_params(modes);
+}
+
+ParameterizedTest(struct case_param *param, holder, is_served, .fini = stop, .timeout = 60)
+{
+	struct round round;
+	struct run run;
+	char text[8192];
+
+	pytarget_start_host(&target, &param->interpreter, param->mode);
+	sleep_ms(100);
+	snapshot_take(&before, target.pid);
+	for (int i = 1; i <= 2; i++) {
+		pytarget_edit(&target);
+		run_attach(&run, target.pid);
+		expect_status(&target, &run, 0);
+		snapshot_take(&after, target.pid);
+		snapshot_compare(text, sizeof(text), &before, &after);
+		if (text[0] != '\0')
+			pytarget_fail(&target, "not left as found:\n%s", text);
+		pytarget_next(&target, &round);
+		expect_version(&target, &round, i);
+		cr_assert(eq(int, (int)round.number, i), "its wait ended early: %s",
+			  round.text);
+	}
+}
+
+/* ---- uwsgi, as it comes: several workers, no threads ---- */
+
+#define WORKERS 2
+
+static struct running uwsgi;
+
+static void stop_uwsgi(void)
+{
+	static struct run run;
+
+	if (uwsgi.pid > 0) {
+		kill(uwsgi.pid, SIGKILL); /* its workers see that and end */
+		run_finish(&run, &uwsgi, 5000);
+	}
+	pytarget_stop(&target);
+}
+
+/* What it says when it is up: the port, and its workers. */
+static int read_log(pid_t workers[WORKERS])
+{
+	char path[320], line[512];
+	int port = 0, number, pid, seen = 0;
+
+	snprintf(path, sizeof(path), "%s/uwsgi.log", target.dir);
+	_cleanup_file_ FILE *log = fopen(path, "re");
+	while (log && fgets(line, sizeof(line), log)) {
+		sscanf(line, "uwsgi socket 0 bound to TCP address 127.0.0.1:%d", &port);
+		if (sscanf(line, "spawned uWSGI worker %d (pid: %d", &number, &pid) == 2 &&
+		    number <= WORKERS) {
+			workers[number - 1] = pid;
+			seen++;
+		}
+	}
+	return seen == WORKERS ? port : 0;
+}
+
+static int start_uwsgi(pid_t workers[WORKERS])
+{
+	const char *argv[] = {"sh", "-c",
+			      "cd \"$0\" && exec uwsgi --plugin python3 --http-socket "
+			      "127.0.0.1:0 --wsgi-file wsgi_app.py --processes 2 --master "
+			      "--no-orphans --logto uwsgi.log",
+			      target.dir, NULL};
+	int port = 0;
+
+	run_start(&uwsgi, argv);
+	for (int i = 0; i < 200 && port == 0; i++) {
+		sleep_ms(50);
+		port = read_log(workers);
+	}
+	cr_assert(ne(int, port, 0), "uwsgi did not start");
+	sleep_ms(300); /* into their waits */
+	return port;
+}
+
+/* The body of one answer, its last line. */
+static void get(char *out, size_t size, int port)
+{
+	static const char request[] = "GET / HTTP/1.0\r\n\r\n";
+	const struct sockaddr_in address = {.sin_family = AF_INET,
+					    .sin_port = htons((uint16_t)port),
+					    .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	_cleanup_fd_ int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char text[4096];
+	size_t used = 0;
+	ssize_t got;
+
+	cr_assert(eq(int, connect(fd, (const struct sockaddr *)&address, sizeof(address)), 0));
+	cr_assert(eq(int, (int)write(fd, request, sizeof(request) - 1),
+		     (int)sizeof(request) - 1));
+	while (used < sizeof(text) - 1 &&
+	       (got = read(fd, text + used, sizeof(text) - 1 - used)) > 0)
+		used += (size_t)got;
+	text[used] = '\0';
+	cr_assert(ne(ptr, strstr(text, "\r\n\r\n"), NULL), "%s", text);
+	snprintf(out, size, "%s", strstr(text, "\r\n\r\n") + 4);
+}
+
+/* Ask until each worker has answered; each must say v<version> and count on. */
+static void expect_answers(int port, const pid_t workers[WORKERS], int version,
+			   int counts[WORKERS])
+{
+	bool heard[WORKERS] = {false};
+	char text[256];
+
+	for (int i = 0; i < 500 && !(heard[0] && heard[1]); i++) {
+		int a, b, pid, count;
+
+		get(text, sizeof(text), port);
+		cr_assert(eq(int, sscanf(text, "v%d v%d %d %d", &a, &b, &pid, &count), 4), "%s",
+			  text);
+		cr_assert(a == version && b == version, "v%d expected: %s", version, text);
+		for (int w = 0; w < WORKERS; w++) {
+			if (workers[w] != pid)
+				continue;
+			cr_assert(eq(int, count, counts[w] + 1), "state was lost: %s", text);
+			counts[w] = count;
+			heard[w] = true;
+		}
+	}
+	cr_assert(heard[0] && heard[1], "a worker does not answer");
+}
+
+Test(holder, uwsgi_without_threads, .fini = stop_uwsgi, .timeout = 120)
+{
+	pid_t workers[WORKERS] = {0};
+	int counts[WORKERS] = {0}, port;
+	struct run run;
+
+	if (access("/usr/lib/uwsgi/plugins/python3_plugin.so", R_OK) < 0)
+		cr_skip_test("no uwsgi with its plug-in for Python 3 on this machine");
+	pytarget_make(&target, "uwsgi");
+	pytarget_install(&target, "wsgi_app.py");
+	port = start_uwsgi(workers);
+	for (int version = 1; version <= 3; version++) {
+		pytarget_edit(&target);
+		for (int w = 0; w < WORKERS; w++) {
+			run_attach(&run, workers[w]);
+			cr_assert(eq(int, run.status, 0), "%s", run.err);
+		}
+		expect_answers(port, workers, version, counts);
+	}
+}
