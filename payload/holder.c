@@ -30,13 +30,12 @@ static int holds_gil(void)
  * nobody can rely on keeping it. */
 static void let_worker_go(const struct wire_channel *channel)
 {
-	const struct timespec pause = {.tv_nsec = 50000};
 	int64_t began = sys_now_ns();
 	PyThreadState *state = PyEval_SaveThread();
 
 	while (!__atomic_load_n(&channel->worker_served, __ATOMIC_ACQUIRE) &&
 	       sys_now_ns() - began < LET_GO_NS)
-		sys_call3(SYS_nanosleep, (long)&pause, 0, 0);
+		sys_pause(50000);
 	PyEval_RestoreThread(state);
 }
 

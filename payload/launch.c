@@ -77,7 +77,6 @@ static int guest_has_lock(const struct wire_channel *channel)
  * when the program was killed between saying that it sends a thread in and doing so. */
 static int shut_out_guests(struct wire_channel *channel)
 {
-	const struct timespec pause = {.tv_nsec = 100000};
 	int64_t began = sys_now_ns();
 
 	for (;;) {
@@ -93,7 +92,7 @@ static int shut_out_guests(struct wire_channel *channel)
 		if (waited > LEFT_WAIT_NS ||
 		    (is_orphan && guest == WIRE_GUEST_SENT && waited > SENT_WAIT_NS))
 			return 0;
-		sys_call3(SYS_nanosleep, (long)&pause, 0, 0);
+		sys_pause(100000);
 	}
 }
 

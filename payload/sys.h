@@ -2,11 +2,12 @@
  *
  * Raw system calls for code that runs inside the target. The invariant: no libc, so no errno of
  * the program is touched and no lock of its libc is taken. Each returns the kernel's value:
- * negative errno on failure.
+ * negative errno on failure. inject/target/seccomp.c has the list of all calls.
  */
 #ifndef PAYLOAD_SYS_H
 #define PAYLOAD_SYS_H
 
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -21,6 +22,18 @@ static inline long sys_call3(long nr, long a, long b, long c)
 	__asm__ volatile("syscall"
 			 : "=a"(result)
 			 : "a"(nr), "D"(a), "S"(b), "d"(c)
+			 : "rcx", "r11", "memory");
+	return result;
+}
+
+static inline long sys_call4(long nr, long a, long b, long c, long d)
+{
+	register long r10 __asm__("r10") = d;
+	long result;
+
+	__asm__ volatile("syscall"
+			 : "=a"(result)
+			 : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10)
 			 : "rcx", "r11", "memory");
 	return result;
 }
@@ -69,9 +82,11 @@ static inline long sys_fcntl(int fd, int command, long argument)
 	return sys_call3(SYS_fcntl, fd, command, argument);
 }
 
+/* The *at calls are those that libc itself makes, so that a seccomp filter which lets the
+ * program open and look at files lets us, too. */
 static inline long sys_open(const char *path, int flags)
 {
-	return sys_call3(SYS_open, (long)path, flags, 0);
+	return sys_call3(SYS_openat, AT_FDCWD, (long)path, flags);
 }
 
 static inline long sys_read(int fd, void *to, size_t size)
@@ -79,15 +94,22 @@ static inline long sys_read(int fd, void *to, size_t size)
 	return sys_call3(SYS_read, fd, (long)to, (long)size);
 }
 
-static inline long sys_fstat(int fd, struct stat *out)
-{
-	return sys_call3(SYS_fstat, fd, (long)out, 0);
-}
-
 /* struct stat of the C library is the kernel's on x86-64. */
 static inline long sys_stat(const char *path, struct stat *out)
 {
-	return sys_call3(SYS_stat, (long)path, (long)out, 0);
+	return sys_call4(SYS_newfstatat, AT_FDCWD, (long)path, (long)out, 0);
+}
+
+static inline long sys_fstat(int fd, struct stat *out)
+{
+	return sys_call4(SYS_newfstatat, fd, (long)"", (long)out, 0x1000 /* AT_EMPTY_PATH */);
+}
+
+static inline void sys_pause(int64_t ns)
+{
+	const struct timespec ts = {ns / 1000000000, ns % 1000000000};
+
+	sys_call4(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, (long)&ts, 0);
 }
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * pyhotpatch doctor [PID...]: every obstacle with its remedy. Touches nothing.
+ * pyhotpatch doctor [PID...]: every obstacle with its remedy. Changes nothing; a process under
+ * a seccomp filter has one thread stopped for a moment, so that the filter can be read.
  */
 #include "src/commands.h"
 #include "src/outcome.h"
@@ -30,6 +31,7 @@ int cmd_doctor(const struct options *options)
 		struct process_info info;
 
 		process_info_get(&info, options->pids[i]);
+		process_info_check_filters(&info);
 		process_info_check_payload(&info);
 		if (options->json)
 			render_json_doctor(stdout, &info);

@@ -14,6 +14,7 @@
 
 #include "inject/base/cleanup.h"
 #include "inject/proc/procfs.h"
+#include "inject/session/session.h"
 #include "inject/target/target.h"
 #include "src/payload_path.h"
 
@@ -89,6 +90,18 @@ void process_info_get(struct process_info *out, pid_t pid)
 	out->obstacle_count = target_obstacles(pid, out->obstacles, OBSTACLES_MAX);
 	if (!out->obstacle_count && err.kind != HP_OK)
 		out->obstacles[out->obstacle_count++] = err;
+}
+
+void process_info_check_filters(struct process_info *info)
+{
+	struct target target;
+	struct hp_err err;
+
+	if (info->obstacle_count || target_describe(&target, info->pid, TARGET_FULL, &err) < 0)
+		return; /* it cannot be attached to anyway, or has ended by now */
+	if (session_check_filters(&target, &err) < 0)
+		info->obstacles[info->obstacle_count++] = err;
+	target_fini(&target);
 }
 
 void process_info_check_payload(struct process_info *info)

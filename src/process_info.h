@@ -26,6 +26,10 @@ struct process_info {
 /* Cannot fail: what cannot be found out is an obstacle, or stays unknown. */
 void process_info_get(struct process_info *out, pid_t pid);
 
+/* What an attach would meet in seccomp filters, which takes the stop of one thread: for doctor
+ * alone. */
+void process_info_check_filters(struct process_info *info);
+
 /* Without a payload no process can be attached to: add that obstacle, if it is one. */
 void process_info_check_payload(struct process_info *info);
 

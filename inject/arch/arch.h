@@ -42,6 +42,11 @@ long arch_syscall(const struct arch_regs *regs, uint64_t args[6]);
  * whether regs were changed. */
 bool arch_restart_endless_wait(struct arch_regs *regs);
 
+/* Whether the thread's wait would be resumed by restart_syscall; with it, `regs` are changed so
+ * that the wait is issued anew instead, with its whole time. For a thread whose seccomp filter
+ * forbids restart_syscall. */
+bool arch_reissue_wait(struct arch_regs *regs);
+
 /* The context that the thread resumes with when nobody restores it exactly: interrupted system
  * calls are wound back, here and only here. A call that only restart_syscall can resume returns
  * EINTR instead. */

@@ -122,6 +122,17 @@ bool arch_restart_endless_wait(struct arch_regs *regs)
 	return endless;
 }
 
+bool arch_reissue_wait(struct arch_regs *regs)
+{
+	if ((long)regs->gp.orig_rax < 0 ||
+	    (int64_t)regs->gp.rax != -KERNEL_ERESTART_RESTARTBLOCK)
+		return false;
+	/* Issued again by the kernel, unless a handler runs: then it is EINTR, as it would have
+	 * been. */
+	regs->gp.rax = (uint64_t)-KERNEL_ERESTARTNOHAND;
+	return true;
+}
+
 void arch_resume_context(struct arch_regs *out, const struct arch_regs *stopped)
 {
 	*out = *stopped;

@@ -23,7 +23,10 @@
 	  "continue the process (kill -CONT PID), then attach again")                          \
 	X(SECCOMP_STRICT, "seccomp-strict", UNSUPPORTED,                                       \
 	  "restart the service without seccomp's strict mode")                                 \
-	X(SECCOMP, "seccomp", UNSUPPORTED, "restart the service without the seccomp filter")   \
+	X(SECCOMP, "seccomp", UNSUPPORTED,                                                     \
+	  "allow the call in the service's seccomp profile and restart it")                    \
+	X(SECCOMP_UNREADABLE, "seccomp-unreadable", PERMISSION,                                \
+	  "run pyhotpatch as root on the host, outside of every container")                    \
 	/* --- may we? --- */                                                                  \
 	X(OTHER_USER, "other-user", PERMISSION, "run as the target's user or as root")         \
 	X(SET_ID, "set-id", PERMISSION, "run as root")                                         \

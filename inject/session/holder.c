@@ -14,6 +14,7 @@
 
 #include "inject/base/cleanup.h"
 #include "inject/session/await.h"
+#include "inject/session/filters.h"
 #include "inject/session/guest.h"
 #include "inject/session/threads.h"
 #include "inject/trace/tracee.h"
@@ -27,6 +28,7 @@ struct search {
 	struct judge *judge;
 	const struct session_options *options;
 	struct session_result *result;
+	struct seccomp_libc libc;
 	struct tracee tracee; /* the thread that is asked */
 	bool inside;          /* it executes Python for us */
 };
@@ -88,6 +90,8 @@ static int ask_stopped(struct search *search, struct hp_err *err)
 		search->result->unsafe++;
 		return HOLDER_NOT_FOUND;
 	}
+	if (outside && filters_check(&search->tracee, &search->libc, err) < 0)
+		return -1;
 	if (!outside || tracee_hijack(&search->tracee, err) < 0)
 		return HOLDER_NOT_FOUND;
 	return ask(search, err);

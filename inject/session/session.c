@@ -12,6 +12,7 @@
 
 #include "inject/base/cleanup.h"
 #include "inject/session/await.h"
+#include "inject/session/filters.h"
 #include "inject/session/handover.h"
 #include "inject/session/holder.h"
 #include "inject/session/image.h"
@@ -28,6 +29,7 @@ struct session {
 	const struct session_options *options;
 	struct judge judge;
 	struct image image;
+	struct seccomp_libc libc;
 	struct handover handover;
 	struct session_result result;
 	char last_reason[200]; /* where the last unsafe thread was */
@@ -50,6 +52,8 @@ static enum attempt use_thread(struct session *session, struct tracee *tracee,
 			 tracee->tid, safepoint.reason);
 		return ATTEMPT_RETRY;
 	}
+	if (filters_check(tracee, &session->libc, err) < 0)
+		return ATTEMPT_FAILED;
 	if (tracee_hijack(tracee, err) == 0 &&
 	    handover_run(&session->handover, tracee, session->target, request,
 			 session->options->deadline, err) == 0)
@@ -196,6 +200,8 @@ static int attach(struct session *session, struct span request, struct hp_err *e
 {
 	int r;
 
+	if (session->target->status.seccomp_mode) /* it takes a millisecond */
+		seccomp_learn_libc(&session->libc, session->target);
 	if (image_link(&session->image, session->options->payload_path, session->target, err) <
 		    0 ||
 	    judge_init(&session->judge, session->target, err) < 0 ||

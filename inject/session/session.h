@@ -43,6 +43,9 @@ struct session_result {
 HP_MUST_CHECK int session_run(struct session_result *out, const struct target *target,
 			      struct span request, const struct session_options *options,
 			      struct hp_err *err);
+/* What an attach would find of seccomp filters, for doctor: one thread is stopped for a moment,
+ * since the kernel shows them in no other way. Nothing is changed. */
+HP_MUST_CHECK int session_check_filters(const struct target *target, struct hp_err *err);
 void session_result_fini(struct session_result *result);
 
 #endif

@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/seccomp.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +19,9 @@
 #include "inject/proc/scan.h"
 #include "inject/target/parts.h"
 
-#define CAP_BIT_SYS_PTRACE 19 /* include/uapi/linux/capability.h */
+/* include/uapi/linux/capability.h */
+#define CAP_BIT_SYS_PTRACE 19
+#define CAP_BIT_SYS_ADMIN  21
 
 static bool is_ended(char state)
 {
@@ -106,21 +109,61 @@ static int check_stopped(const struct target *target, struct hp_err *err)
 	return hp_err_hint(err, "kill -CONT %d, then attach again", target->pid);
 }
 
-/* A filter may kill the whole process for one call that it does not know, and what it says is
- * only known by running it (include/uapi/linux/seccomp.h, SECCOMP_RET_KILL_PROCESS). */
+/* Whether our capabilities are those of the machine: then our user namespace is the initial
+ * one, where every id is mapped to itself. */
+static bool rights_are_real(int self)
+{
+	_cleanup_free_ char *text = NULL;
+	struct hp_err ignored;
+	uint64_t inside = 1, outside = 1, count = 0;
+	size_t len;
+
+	if (procfs_read(&text, &len, self, "uid_map", &ignored) < 0)
+		return true; /* a kernel without user namespaces */
+	struct scan scan = scan_of(text, len);
+	scan_blanks(&scan);
+	(void)scan_number(&scan, 10, &inside);
+	scan_blanks(&scan);
+	(void)scan_number(&scan, 10, &outside);
+	scan_blanks(&scan);
+	(void)scan_number(&scan, 10, &count);
+	return inside == 0 && outside == 0 && count == UINT32_MAX;
+}
+
+/* The kernel shows filters to CAP_SYS_ADMIN alone, and to nobody who is under one himself
+ * (kernel/seccomp.c, seccomp_get_filter). */
+static bool may_read_filters(void)
+{
+	struct proc_status self;
+	struct hp_err ignored;
+	_cleanup_fd_ int fd = -1;
+
+	return procfs_open(&fd, getpid(), &ignored) == 0 &&
+	       proc_status_read(&self, fd, "status", &ignored) == 0 && !self.seccomp_mode &&
+	       (self.cap_eff >> CAP_BIT_SYS_ADMIN & 1) && rights_are_real(fd);
+}
+
+/* What a filter says is judged when a thread is held (seccomp.h); that it cannot be read is
+ * known before. */
 static int check_seccomp(const struct target *target, struct hp_err *err)
 {
-	unsigned mode = target->status.seccomp_mode;
-
-	if (!mode)
-		return 0;
-	if (mode == 1)
+	if (target->status.seccomp_mode == SECCOMP_MODE_STRICT)
 		return hp_err_obstacle(err, OBSTACLE_SECCOMP_STRICT, 0,
 				       "process %d is in seccomp's strict mode", target->pid);
-	return hp_err_obstacle(
-		err, OBSTACLE_SECCOMP, 0,
-		"process %d runs under a seccomp filter, which might kill it for a system call of ours",
+	if (!target->status.seccomp_mode || may_read_filters())
+		return 0;
+	return target_filters_unreadable(target, err);
+}
+
+int target_filters_unreadable(const struct target *target, struct hp_err *err)
+{
+	hp_err_obstacle(
+		err, OBSTACLE_SECCOMP_UNREADABLE, 0,
+		"process %d runs under a seccomp filter, which the kernel shows to the machine's root alone: it might kill the process for a call of ours",
 		target->pid);
+	if (geteuid() != 0)
+		return hp_err_hint(err, "sudo pyhotpatch attach %d", target->pid);
+	return -1;
 }
 
 /* Opening mem asks the kernel the very question that ptrace would (PTRACE_MODE_ATTACH, Yama
@@ -137,8 +180,8 @@ static int check_access(const struct target *target, struct hp_err *err)
 const state_check state_checks[] = {
 	check_traced,
 	check_stopped,
-	check_seccomp,
 	check_access,
+	check_seccomp,
 };
 const size_t state_check_count = sizeof(state_checks) / sizeof(*state_checks);
 

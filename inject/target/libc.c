@@ -131,6 +131,35 @@ static int find_gadgets(struct target *target, struct hp_err *err)
 		target->pid, libc->module->path);
 }
 
+/* mov $nr,%eax */
+static void encode_call(uint8_t out[5], uint32_t nr)
+{
+	out[0] = 0xb8;
+	memcpy(out + 1, &nr, sizeof(nr));
+}
+
+void target_libc_calls(bool out[2], const struct target *target, const uint32_t nrs[2])
+{
+	uint8_t code[GADGETS][5];
+	remote_addr found[GADGETS] = {{0}};
+	struct gadget gadgets[GADGETS];
+	_cleanup_free_ uint8_t *text = malloc(CHUNK);
+	const struct elf_image *image = &target->libc.module->image;
+	struct hp_err ignored;
+	bool searched = text != NULL;
+
+	for (size_t i = 0; i < GADGETS; i++) {
+		encode_call(code[i], nrs[i]);
+		gadgets[i] = (struct gadget){code[i], sizeof(code[i]), NULL, &found[i]};
+	}
+	for (size_t i = 0; searched && i < image->segment_count; i++)
+		searched = !image->segments[i].exec ||
+			   find_in_segment(target, gadgets, &image->segments[i], text,
+					   &ignored) == 0;
+	for (size_t i = 0; i < GADGETS; i++)
+		out[i] = !searched || !addr_is_null(found[i]);
+}
+
 /* Whose malloc it is can be preloaded, or linked into the executable: what the slots are bound
  * to decides. Python's is asked first, since that is the one which is called. */
 static int find_malloc(struct target *target, struct hp_err *err)

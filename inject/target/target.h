@@ -103,6 +103,9 @@ size_t target_obstacles(pid_t pid, struct hp_err *obstacles, size_t capacity);
  * -1. */
 int target_diagnose_eperm(const struct target *target, const char *what, struct hp_err *err);
 
+/* A seccomp filter that we may not read: fills *err, returns -1. */
+int target_filters_unreadable(const struct target *target, struct hp_err *err);
+
 /* Whether the process is still the one described, alive, and has not replaced itself by exec().
  */
 bool target_alive(const struct target *target);
@@ -115,6 +118,11 @@ const struct module *target_module_at(const struct target *target, remote_addr a
  * libpthread, loader, vDSO, the provider of malloc. 0 when none of these defines it. IFUNCs are
  * not returned. Files other than these are not loaded and not searched. */
 remote_addr target_symbol(const struct target *target, const char *name);
+
+/* Whether libc's text has the instructions that load the numbers of these system calls: when
+ * not, libc never makes them. True when it cannot be told. Reads all of the text: about 1 ms.
+ */
+void target_libc_calls(bool out[2], const struct target *target, const uint32_t nrs[2]);
 
 /* All running processes in which a Python is mapped; for list. Owned array of pids. */
 HP_MUST_CHECK int target_find_pythons(pid_t **pids_out, size_t *count_out, struct hp_err *err);

@@ -18,6 +18,7 @@
 #include "inject/arch/arch.h"
 #include "inject/base/deadline.h"
 #include "inject/base/err.h"
+#include "inject/target/seccomp.h"
 #include "inject/target/target.h"
 
 enum tracee_state {
@@ -57,6 +58,15 @@ enum tracee_outcome {
  * harmless. */
 HP_MUST_CHECK int tracee_stop(struct tracee *out, const struct target *target, pid_t tid,
 			      struct deadline deadline, struct hp_err *err);
+
+/* The seccomp filters of the stopped thread; none is no error. OBSTACLE_SECCOMP_UNREADABLE when
+ * there are some that the kernel does not show us. */
+HP_MUST_CHECK int tracee_filters(struct seccomp_filters *out, struct tracee *tracee,
+				 struct hp_err *err);
+
+/* Make a stopped thread that is not hijacked issue its interrupted wait anew, with its whole
+ * time, rather than through restart_syscall. */
+HP_MUST_CHECK int tracee_reissue_wait(struct tracee *tracee, struct hp_err *err);
 
 /* Put the signal frame on the stack of the stopped thread, so that calls can be made on it.
  * Fails when the stack has no room (HP_NO_SAFE_POINT). */

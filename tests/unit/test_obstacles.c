@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
 #include <signal.h>
@@ -171,16 +170,6 @@ static void enter_strict_seccomp(void *argument)
 		syscall(SYS_exit, 0);
 }
 
-static void enter_seccomp_filter(void *argument)
-{
-	struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-	struct sock_fprog program = {1, &allow};
-
-	(void)argument;
-	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
-}
-
 static bool await_in_status(pid_t pid, const char *wanted)
 {
 	char path[64], text[4096] = "";
@@ -197,31 +186,18 @@ static bool await_in_status(pid_t pid, const char *wanted)
 	return strstr(text, wanted) != NULL;
 }
 
-static void assert_seccomp_refused(void (*enter)(void *), const char *in_status,
-				   enum hp_obstacle obstacle, const char *says)
+Test(obstacles, strict_seccomp)
 {
 	int pipefd[2];
 
 	cr_assert(eq(int, pipe(pipefd), 0));
-	struct victim victim = victim_fork(enter, &pipefd[0]);
-	if (!await_in_status(victim.pid, in_status)) {
+	struct victim victim = victim_fork(enter_strict_seccomp, &pipefd[0]);
+	if (!await_in_status(victim.pid, "Seccomp:\t1")) {
 		victim_end(&victim);
-		cr_skip("this kernel has no such seccomp mode");
+		cr_skip("this kernel has no strict mode");
 	}
-	assert_refused(victim.pid, obstacle, says, "without");
+	assert_refused(victim.pid, OBSTACLE_SECCOMP_STRICT, "seccomp's strict mode", "without");
 	victim_end(&victim);
-}
-
-Test(obstacles, strict_seccomp)
-{
-	assert_seccomp_refused(enter_strict_seccomp, "Seccomp:\t1", OBSTACLE_SECCOMP_STRICT,
-			       "seccomp's strict mode");
-}
-
-Test(obstacles, a_seccomp_filter)
-{
-	assert_seccomp_refused(enter_seccomp_filter, "Seccomp:\t2", OBSTACLE_SECCOMP,
-			       "under a seccomp filter");
 }
 
 Test(obstacles, a_kernel_thread)

@@ -3,6 +3,8 @@
  * Why the kernel said no: each reason told apart from the others. Real processes where one can
  * be made, a folder that looks like /proc where the machine cannot be changed.
  */
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -105,6 +107,28 @@ static void assert_same_user_refused(void (*become)(void *), enum hp_obstacle ob
 	cr_assert(ne(ptr, strstr(err.text, says), NULL), "%s", err.text);
 	cr_assert(ne(ptr, strstr(hp_err_hint_of(&err), "sudo pyhotpatch attach"), NULL));
 	victim_end(&victim);
+}
+
+/* As a service of the same user that confined itself. */
+static void become_confined(void *argument)
+{
+	struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	struct sock_fprog program = {1, &allow};
+
+	if (geteuid() == 0 && (setresgid(SOMEBODY, SOMEBODY, SOMEBODY) < 0 ||
+			       setresuid(SOMEBODY, SOMEBODY, SOMEBODY) < 0))
+		_exit(1);
+	prctl(PR_SET_DUMPABLE, 1); /* changing the user has cleared it */
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
+		_exit(1);
+	close(*(int *)argument);
+}
+
+Test(permission, a_filter_that_only_root_may_read)
+{
+	assert_same_user_refused(become_confined, OBSTACLE_SECCOMP_UNREADABLE,
+				 "might kill the process");
 }
 
 Test(permission, a_protected_process_of_the_same_user)

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Targets under seccomp filters: served where the filters let us, else refused with the name of
+ * the call, before it could be made.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include "inject/base/err.h"
+#include "tests/integration/pytarget.h"
+#include "tests/integration/snapshot.h"
+
+static struct pytarget target;
+static struct snapshot before, after;
+static struct run run;
+
+static void stop(void)
+{
+	pytarget_stop(&target);
+}
+
+static void start(const struct interpreter *python, const char *mode)
+{
+	pytarget_start(&target, python, "confined.py", mode, "0.3");
+	pytarget_await(&target, "confined");
+	sleep_ms(100);
+	snapshot_take(&before, target.pid);
+	pytarget_edit(&target);
+}
+
+static void expect_left_as_found(int version)
+{
+	struct round round;
+	char text[8192];
+
+	pytarget_fresh(&target, &round);
+	expect_version(&target, &round, version);
+	snapshot_take(&after, target.pid);
+	snapshot_compare(text, sizeof(text), &before, &after);
+	if (text[0] != '\0')
+		pytarget_fail(&target, "not left as found:\n%s", text);
+}
+
+static const char *const served_modes[] = {"docker", "needed", NULL};
+
+ParameterizedTestParameters(seccomp, served)
+{
+	return interpreters_params(served_modes);
+}
+
+ParameterizedTest(struct case_param *param, seccomp, served, .fini = stop, .timeout = 60)
+{
+	if (geteuid() != 0)
+		cr_skip_test("the kernel shows filters to root alone");
+	start(&param->interpreter, param->mode);
+	run_attach(&run, target.pid);
+	expect_status(&target, &run, 0);
+	expect_left_as_found(1);
+}
+
+/* attach and doctor must both name the call, and neither may harm the target. */
+static void expect_refused(const char *mode, const char *says)
+{
+	const struct interpreter *python = interpreters_newest();
+	char number[16];
+
+	if (geteuid() != 0)
+		cr_skip_test("the kernel shows filters to root alone");
+	if (!python)
+		cr_skip_test("no CPython 3.7 to 3.13 on this machine");
+	start(python, mode);
+	snprintf(number, sizeof(number), "%d", target.pid);
+	run_pyhotpatch(&run, (const char *const[]){"attach", "--json", number, NULL});
+	expect_status(&target, &run, hp_err_exit_status(hp_obstacle_kind(OBSTACLE_SECCOMP)));
+	expect_text(&run, run.out, "\"obstacle\":\"seccomp\"");
+	expect_text(&run, run.out, says);
+	run_pyhotpatch(&run, (const char *const[]){"doctor", number, NULL});
+	expect_status(&target, &run, hp_err_exit_status(hp_obstacle_kind(OBSTACLE_SECCOMP)));
+	expect_text(&run, run.out, says);
+	expect_left_as_found(0);
+	stop();
+	target = (struct pytarget){0};
+}
+
+Test(seccomp, a_call_that_would_kill_is_named, .fini = stop, .timeout = 120)
+{
+	expect_refused("kill:clone3", "would kill it for clone3");
+	expect_refused("kill:mprotect", "would kill it for mprotect");
+	expect_refused("kill:exit", "would kill it for exit");
+	expect_refused("kill:mremap", "would kill it for mremap");
+}
+
+Test(seccomp, a_call_that_is_denied_or_trapped_is_named, .fini = stop, .timeout = 60)
+{
+	expect_refused("trap:gettid", "sends SIGSYS for gettid");
+	expect_refused("deny:clone3", "denies clone3");
+}
+
+/* Interrupted in poll(), the thread would be killed for restart_syscall as soon as it is let
+ * go. */
+Test(seccomp, a_wait_that_must_not_be_restarted_is_issued_anew, .fini = stop, .timeout = 60)
+{
+	const struct interpreter *python = interpreters_newest();
+
+	if (geteuid() != 0 || !python)
+		cr_skip_test("needs root and a CPython 3.7 to 3.13");
+	start(python, "kill:restart_syscall");
+	for (int i = 0; i < 5; i++) {
+		if (i)
+			pytarget_edit(&target);
+		run_attach(&run, target.pid);
+		expect_status(&target, &run, 0);
+		expect_left_as_found(target.version);
+	}
+}

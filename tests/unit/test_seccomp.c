@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Which filters let an attach pass, and which call is named when one does not.
+ */
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include "inject/target/seccomp.h"
+
+#define SYS_clone3_ 435
+#define ERRNO(e)    (SECCOMP_RET_ERRNO | (e))
+
+/* A filter that gives one answer to one call when all bits of `mask` are set in its third
+ * argument, and lets everything else pass. */
+struct rule {
+	uint32_t nr, mask, answer;
+};
+
+static struct seccomp_filter filter_of(const struct rule *rule)
+{
+	const struct sock_filter program[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, rule->nr, 0, 4),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[2])),
+		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, rule->mask),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, rule->mask, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, rule->answer),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct seccomp_filter filter = {malloc(sizeof(program)), 7};
+
+	memcpy(filter.program, program, sizeof(program));
+	return filter;
+}
+
+/* "" when the rules let an attach pass; else what is said. */
+static const char *judge(const struct rule *rules, size_t count, struct seccomp_libc libc)
+{
+	static struct hp_err err;
+	struct target target = {.pid = 4711};
+	struct seccomp_filters filters = {calloc(count + 1, sizeof(struct seccomp_filter)),
+					  count};
+
+	for (size_t i = 0; i < count; i++)
+		filters.items[i] = filter_of(&rules[i]);
+	err = (struct hp_err){0};
+	if (seccomp_judge(&target, &filters, &libc, &err) == 0)
+		cr_assert(eq(str, err.text, ""));
+	else
+		cr_assert(eq(int, err.obstacle, OBSTACLE_SECCOMP));
+	seccomp_filters_fini(&filters);
+	return err.text;
+}
+
+#define judge_one(nr, mask, answer)                                                            \
+	judge(&(struct rule){nr, mask, answer}, 1, (struct seccomp_libc){true, true, true})
+
+static void assert_says(const char *text, const char *what)
+{
+	cr_assert(ne(ptr, strstr(text, what), NULL), "\"%s\" does not say \"%s\"", text, what);
+}
+
+Test(seccomp, no_filter_and_one_for_other_calls_pass)
+{
+	cr_assert(eq(str, judge(NULL, 0, (struct seccomp_libc){true, true, true}), ""));
+	cr_assert(eq(str, judge_one(SYS_mount, 0, SECCOMP_RET_KILL_PROCESS), ""));
+	cr_assert(eq(str, judge_one(SYS_munmap, 0, SECCOMP_RET_LOG), ""));
+}
+
+Test(seccomp, each_answer_has_its_word)
+{
+	assert_says(judge_one(SYS_munmap, 0, SECCOMP_RET_KILL_PROCESS),
+		    "would kill it for munmap");
+	assert_says(judge_one(SYS_munmap, 0, SECCOMP_RET_KILL_THREAD),
+		    "would kill it for munmap");
+	assert_says(judge_one(SYS_munmap, 0, SECCOMP_RET_TRAP), "sends SIGSYS for munmap");
+	assert_says(judge_one(SYS_munmap, 0, SECCOMP_RET_USER_NOTIF),
+		    "asks a supervisor about munmap");
+	assert_says(judge_one(SYS_munmap, 0, ERRNO(EPERM)), "denies munmap");
+	assert_says(judge_one(SYS_munmap, 0, ERRNO(EPERM)), "Operation not permitted");
+	assert_says(judge_one(SYS_munmap, 0, SECCOMP_RET_TRACE), "denies munmap");
+}
+
+/* Executable memory alone is denied by many; data may be mapped. */
+Test(seccomp, arguments_count)
+{
+	assert_says(judge_one(SYS_mmap, PROT_EXEC, SECCOMP_RET_KILL_PROCESS),
+		    "mmap (executable)");
+	cr_assert(eq(str, judge_one(SYS_mmap, PROT_EXEC | PROT_WRITE, SECCOMP_RET_KILL_PROCESS),
+		     ""));
+	assert_says(judge_one(SYS_mprotect, PROT_READ | PROT_WRITE, SECCOMP_RET_KILL_PROCESS),
+		    "mprotect");
+	cr_assert(eq(str, judge_one(SYS_mprotect, PROT_EXEC, SECCOMP_RET_KILL_PROCESS), ""));
+}
+
+Test(seccomp, what_may_fail_may_be_denied_but_not_kill)
+{
+	cr_assert(eq(str, judge_one(SYS_madvise, 0, ERRNO(EPERM)), ""));
+	assert_says(judge_one(SYS_madvise, 0, SECCOMP_RET_KILL_THREAD), "kill it for madvise");
+	cr_assert(eq(str, judge_one(SYS_rseq, 0, ERRNO(ENOSYS)), ""));
+	assert_says(judge_one(SYS_rseq, 0, SECCOMP_RET_KILL_THREAD), "kill it for rseq");
+}
+
+Test(seccomp, clone3_may_be_missing_as_docker_has_it)
+{
+	const struct rule missing = {SYS_clone3_, 0, ERRNO(ENOSYS)};
+	const struct rule both[] = {missing, {SYS_clone, 0, ERRNO(EPERM)}};
+	const struct rule kill_clone3 = {SYS_clone3_, 0, SECCOMP_RET_KILL_PROCESS};
+	const struct rule kill_clone = {SYS_clone, 0, SECCOMP_RET_KILL_PROCESS};
+	const struct seccomp_libc old = {true, false, false}, new = {true, true, true};
+
+	cr_assert(eq(str, judge(&missing, 1, new), ""));
+	assert_says(judge(both, 2, new), "denies clone,");
+	assert_says(judge_one(SYS_clone3_, 0, ERRNO(EPERM)), "denies clone3");
+	assert_says(judge(&kill_clone3, 1, new), "kill it for clone3");
+	/* A libc that never calls it does not care. */
+	cr_assert(eq(str, judge(&kill_clone3, 1, old), ""));
+	cr_assert(eq(str, judge(&kill_clone, 1, new), ""));
+	assert_says(judge(&kill_clone, 1, old), "kill it for clone,");
+}
+
+Test(seccomp, of_several_filters_the_most_severe_answer_counts)
+{
+	const struct rule rules[] = {
+		{SYS_madvise, 0, ERRNO(EPERM)},
+		{SYS_madvise, 0, SECCOMP_RET_KILL_PROCESS},
+		{SYS_madvise, 0, SECCOMP_RET_ALLOW},
+	};
+
+	assert_says(judge(rules, 3, (struct seccomp_libc){true, true, true}),
+		    "kill it for madvise");
+}
+
+Test(seccomp, whether_a_wait_may_be_restarted)
+{
+	struct seccomp_filter one =
+		filter_of(&(struct rule){SYS_restart_syscall, 0, SECCOMP_RET_KILL_PROCESS});
+	struct seccomp_filters filters = {&one, 1}, none = {0};
+
+	cr_assert(not(seccomp_lets_restart(&filters)));
+	cr_assert(seccomp_lets_restart(&none));
+	free(one.program);
+}
