@@ -317,7 +317,8 @@ static int pair_by_name(const struct world *w, PyObject *olds, PyObject *news, P
 }
 
 /* STORE_NAME has its own number in each version (90 up to 3.12). It is read off a body that
- * binds eight names in a row; likewise EXTENDED_ARG off one that binds 300. */
+ * binds eight names in a row; likewise STORE_GLOBAL, which binds the names that some function
+ * in the module declares global, and EXTENDED_ARG off a body that binds 300. */
 static int find_opcode(const unsigned char *bytes, Py_ssize_t size, int wanted)
 {
 	for (int op = 1; op < 256; op++) {
@@ -364,49 +365,72 @@ static PyObject *probe_code(int names)
 	return Py_CompileString(text, "<pyhotpatch>", PY_FILE_INPUT);
 }
 
-static int find_store_opcodes(int *store, int *extended)
+static const char global_probe[] =
+	"a=b=c=d=e=f=g=h=0\ndef function():\n\tglobal a, b, c, d, e, f, g, h\n";
+
+struct store_opcodes {
+	int name, global, extended;
+};
+
+/* The opcode that binds the first eight names of `probe`; 0 when it is not recognised. */
+static int find_store(PyObject *probe)
 {
 	struct bytecode code = {0};
-	_cleanup_py_ PyObject *few = probe_code(8);
-	_cleanup_py_ PyObject *many = probe_code(300);
+	int found = probe && !bytecode_init(&code, probe)
+			    ? find_opcode(code.bytes, code.size, 8)
+			    : 0;
 
-	if (!few || !many || bytecode_init(&code, few))
-		goto failed;
-	*store = find_opcode(code.bytes, code.size, 8);
 	Py_DecRef(code.owner);
-	code.owner = NULL;
-	if (bytecode_init(&code, many))
-		goto failed;
-	/* From the end: COPY 1 before the store of a000 looks the same. */
-	*extended = 0;
-	for (Py_ssize_t i = (code.size & ~1) - 2; i >= 2 && !*extended; i -= 2)
-		if (code.bytes[i] == *store && code.bytes[i + 1] == 0 && code.bytes[i - 1] == 1)
-			*extended = code.bytes[i - 2];
+	return found;
+}
+
+/* From the end: COPY 1 before the store of a000 looks the same. */
+static int find_extended(PyObject *probe, int store)
+{
+	struct bytecode code = {0};
+	int found = 0;
+
+	if (probe && !bytecode_init(&code, probe))
+		for (Py_ssize_t i = (code.size & ~1) - 2; i >= 2 && !found; i -= 2)
+			if (code.bytes[i] == store && code.bytes[i + 1] == 0 &&
+			    code.bytes[i - 1] == 1)
+				found = code.bytes[i - 2];
 	Py_DecRef(code.owner);
-	return *store && *extended ? 0 : -1;
-failed:
-	Py_DecRef(code.owner);
-	return -1;
+	return found;
+}
+
+static int find_store_opcodes(struct store_opcodes *out)
+{
+	_cleanup_py_ PyObject *few = probe_code(8), *many = probe_code(300);
+	_cleanup_py_ PyObject *global =
+		Py_CompileString(global_probe, "<pyhotpatch>", PY_FILE_INPUT);
+
+	out->name = find_store(few);
+	out->global = find_store(global);
+	out->extended = find_extended(many, out->name);
+	return out->name && out->global && out->extended ? 0 : -1;
 }
 
 int code_stored_names(const struct world *w, PyObject *code, PyObject *out)
 {
 	struct bytecode body = {0};
-	int store = 0, extended = 0, argument = 0, status = -1;
+	struct store_opcodes store = {0};
+	int argument = 0, status = -1;
 	_cleanup_py_ PyObject *names = code_attribute(code, "co_names");
 
 	if (!names || bytecode_init(&body, code))
 		goto done;
-	if (find_store_opcodes(&store, &extended)) {
+	if (find_store_opcodes(&store)) {
 		PyErr_SetString(w->error, "STORE_NAME not recognised");
 		goto done;
 	}
 	for (Py_ssize_t i = 0; i + 1 < body.size; i += 2) {
 		argument = argument << 8 | body.bytes[i + 1];
-		if (body.bytes[i] == store && argument < PyTuple_Size(names) &&
+		int is_store = body.bytes[i] == store.name || body.bytes[i] == store.global;
+		if (is_store && argument < PyTuple_Size(names) &&
 		    PySet_Add(out, PyTuple_GetItem(names, argument)))
 			goto done;
-		if (body.bytes[i] != extended)
+		if (body.bytes[i] != store.extended)
 			argument = 0;
 	}
 	status = 0;
