@@ -27,6 +27,9 @@
 	  "allow the call in the service's seccomp profile and restart it")                    \
 	X(SECCOMP_UNREADABLE, "seccomp-unreadable", PERMISSION,                                \
 	  "run pyhotpatch as root on the host, outside of every container")                    \
+	X(NO_EXECUTABLE, "no-executable", UNSUPPORTED,                                         \
+	  "allow it: systemd's MemoryDenyWriteExecute=no, SELinux's execmem, and restart the service") \
+	X(NO_MEMFD, "no-memfd", PERMISSION, "run pyhotpatch as root on the host")              \
 	/* --- may we? --- */                                                                  \
 	X(OTHER_USER, "other-user", PERMISSION, "run as the target's user or as root")         \
 	X(SET_ID, "set-id", PERMISSION, "run as root")                                         \

@@ -84,8 +84,8 @@ static bool image_is_mapped(const struct handover *h, const struct target *targe
 
 	if (maps_read(&maps, target->procfd, &ignored) < 0)
 		return false;
-	map = maps_find(&maps, h->base);
-	mapped = map && strncmp(map->path, "/memfd:", 7) == 0;
+	map = maps_find(&maps, addr_add(h->base, h->channel_offset));
+	mapped = map && map->inode == h->inode;
 	maps_fini(&maps);
 	return mapped;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * See handover.h. The layout of the memfd is drawn in payload/wire.h.
+ * See handover.h. The layout of the memory is drawn in payload/wire.h.
  */
 #include "inject/session/handover.h"
 
@@ -17,16 +17,10 @@
 #include "inject/base/cleanup.h"
 #include "inject/proc/procfs.h"
 #include "inject/session/guest.h"
+#include "inject/session/memory.h"
+#include "inject/session/step.h"
 
 #define PAGE 4096u
-
-#ifndef MFD_NOEXEC_SEAL
-#define MFD_NOEXEC_SEAL 0x0008U /* Linux 6.3 */
-#endif
-
-/* How long one step on the hijacked thread may take before it is taken back: far more than a
- * loaded machine's scheduling, far less than a person's patience. */
-#define STEP_NS 500000000ll
 
 static size_t page_up(size_t v)
 {
@@ -40,101 +34,6 @@ void handover_init(struct handover *handover, const struct image *image, size_t 
 	handover->request_offset = handover->channel_offset + PAGE;
 	handover->reply_offset = handover->request_offset + page_up(request_size);
 	handover->total_size = handover->reply_offset + WIRE_REPLY_SIZE;
-}
-
-static struct deadline step_deadline(struct deadline whole)
-{
-	struct deadline step = deadline_after_ns(STEP_NS);
-
-	return step.at_ns < whole.at_ns ? step : whole;
-}
-
-struct step {
-	struct tracee *tracee;
-	const struct target *target;
-	struct deadline deadline;
-};
-
-/* A system call on the held thread whose failure is the target's: its errno, never ours. */
-static int remote_syscall(const struct step *step, int64_t *result, const char *what, long nr,
-			  const uint64_t args[6], struct hp_err *err)
-{
-	if (tracee_syscall(result, step->tracee, nr, args, step_deadline(step->deadline), err) <
-	    0)
-		return hp_err_wrap(err, "%s in the target", what);
-	if (*result < 0 && *result >= -4095)
-		return hp_err_set(err, HP_SYSTEM, (int)-*result, "%s in the target", what);
-	return 0;
-}
-
-static int make_memfd(struct handover *h, const struct step *step, struct hp_err *err)
-{
-	const uint64_t note = arch_frame_note(step->tracee->frame).v;
-	const uint64_t flags[] = {MFD_CLOEXEC | MFD_NOEXEC_SEAL, MFD_CLOEXEC};
-	int64_t fd = -1;
-
-	for (size_t i = 0; i < 2; i++) {
-		const uint64_t args[6] = {note, flags[i]};
-
-		if (remote_syscall(step, &fd, "memfd_create", SYS_memfd_create, args, err) ==
-		    0) {
-			h->remote_fd = (int32_t)fd;
-			return 0;
-		}
-		if (err->sys_errno != EINVAL) /* a kernel before 6.3 does not know the first */
-			break;
-	}
-	return -1;
-}
-
-/* Our own open file description of it, so that a lock on it is ours alone. */
-static int open_local(struct handover *h, const struct target *target, struct hp_err *err)
-{
-	char name[32], link[64] = "";
-
-	snprintf(name, sizeof(name), "fd/%d", h->remote_fd);
-	if (readlinkat(target->procfd, name, link, sizeof(link) - 1) < 0 ||
-	    strncmp(link, "/memfd:" ARCH_FRAME_NOTE, strlen("/memfd:" ARCH_FRAME_NOTE)) != 0)
-		return hp_err_set(err, HP_SYSTEM, 0, "the target closed our descriptor");
-	h->local_fd = openat(target->procfd, name, O_RDWR | O_CLOEXEC);
-	if (h->local_fd < 0)
-		return hp_err_set(err, HP_SYSTEM, errno, "open the target's memfd");
-	struct stat st;
-	if (fstat(h->local_fd, &st) < 0)
-		return hp_err_set(err, HP_SYSTEM, errno, "look at the target's memfd");
-	h->device = st.st_dev;
-	h->inode = st.st_ino;
-	const struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-	if (fcntl(h->local_fd, F_OFD_SETLK, &lock) < 0)
-		return hp_err_set(err, HP_SYSTEM, errno, "lock the target's memfd");
-	if (ftruncate(h->local_fd, (off_t)h->total_size) < 0)
-		return hp_err_set(err, HP_SYSTEM, errno, "size the target's memfd");
-	void *local =
-		mmap(NULL, h->total_size, PROT_READ | PROT_WRITE, MAP_SHARED, h->local_fd, 0);
-	if (local == MAP_FAILED)
-		return hp_err_set(err, HP_SYSTEM, errno, "map the target's memfd");
-	h->local = local;
-	h->channel = (struct wire_channel *)(h->local + h->channel_offset);
-	return 0;
-}
-
-static int map_remote(struct handover *h, const struct step *step, struct hp_err *err)
-{
-	const uint64_t fd = (uint64_t)h->remote_fd, text = h->image->text_size;
-	const uint64_t whole[6] = {0, h->total_size, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0};
-	int64_t result = 0;
-
-	if (remote_syscall(step, &result, "mmap of the payload's text", SYS_mmap, whole, err) <
-	    0)
-		return -1;
-	h->base = addr_of((uint64_t)result);
-	const uint64_t data[6] = {h->base.v + text,
-				  h->total_size - text,
-				  PROT_READ | PROT_WRITE,
-				  MAP_SHARED | MAP_FIXED,
-				  fd,
-				  text};
-	return remote_syscall(step, &result, "mmap of the payload's data", SYS_mmap, data, err);
 }
 
 static void fill(struct handover *h, const struct target *target, struct span request,
@@ -230,7 +129,6 @@ static int launch(struct handover *h, const struct step *step, struct hp_err *er
 static void undo(struct handover *h, const struct step *step, struct hp_err *err)
 {
 	struct hp_err failed;
-	int64_t result;
 
 	if (h->launched || h->returned) {
 		uint32_t pending = WIRE_PENDING;
@@ -243,18 +141,7 @@ static void undo(struct handover *h, const struct step *step, struct hp_err *err
 	}
 	if (tracee_take_back(step->tracee, &failed) < 0 || step->tracee->state == TRACEE_GONE)
 		return; /* releasing it says so */
-	if (!addr_is_null(h->base)) {
-		const uint64_t args[6] = {h->base.v, h->total_size};
-
-		if (remote_syscall(step, &result, "munmap", SYS_munmap, args, &failed) < 0)
-			hp_err_undo(err, "%.150s", failed.text);
-	}
-	if (h->remote_fd >= 0) {
-		const uint64_t args[6] = {(uint64_t)h->remote_fd};
-
-		if (remote_syscall(step, &result, "close", SYS_close, args, &failed) < 0)
-			hp_err_undo(err, "%.150s", failed.text);
-	}
+	memory_give_back(h, step, err);
 }
 
 int handover_run(struct handover *handover, struct tracee *tracee, const struct target *target,
@@ -262,13 +149,10 @@ int handover_run(struct handover *handover, struct tracee *tracee, const struct 
 {
 	const struct step step = {tracee, target, deadline};
 
-	if (make_memfd(handover, &step, err) == 0 && open_local(handover, target, err) == 0) {
-		memcpy(handover->local, handover->image->bytes, handover->image->size);
-		if (map_remote(handover, &step, err) == 0) {
-			fill(handover, target, request, deadline);
-			if (launch(handover, &step, err) == 0)
-				return 0;
-		}
+	if (memory_make(handover, &step, err) == 0 && memory_map(handover, &step, err) == 0) {
+		fill(handover, target, request, deadline);
+		if (launch(handover, &step, err) == 0)
+			return 0;
 	}
 	undo(handover, &step, err);
 	return -1;

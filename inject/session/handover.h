@@ -33,7 +33,8 @@ struct handover {
 
 	int32_t remote_fd;      /* -1 when there is none to close */
 	remote_addr base;       /* null when nothing is mapped */
-	uint64_t device, inode; /* of the memfd */
+	uint64_t device, inode; /* of the shared memory */
+	bool text_is_private;   /* it must be written apart: see memory.c */
 	bool returned; /* the thread went back by the frame: no call can be made on it */
 	bool launched; /* the worker runs, or may run: the memory is its own */
 };

@@ -40,26 +40,27 @@ struct call {
 	struct bpf_call call;
 };
 
-#define ARG(n)    (1u << (n))
-#define ANONYMOUS (MAP_PRIVATE | MAP_ANONYMOUS)
-#define RW        (PROT_READ | PROT_WRITE)
+#define ARG(n)           (1u << (n))
+#define ANONYMOUS        (MAP_PRIVATE | MAP_ANONYMOUS)
+#define SHARED_ANONYMOUS (MAP_SHARED | MAP_ANONYMOUS)
+#define NO_FD            ((uint64_t)-1)
+#define RW               (PROT_READ | PROT_WRITE)
+#define RX               (PROT_READ | PROT_EXEC)
+#define WHOLE            (ARG(0) | ARG(2) | ARG(3) | ARG(5))
 #define PTHREAD_CLONE                                                                          \
 	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SYSVSEM | CLONE_SIGHAND | CLONE_THREAD |    \
 	 CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID)
 
 /* clang-format off */
 static const struct call calls[] = {
-	/* --- the hijacked thread, handover.c --- */
-	{"mmap (executable)", NEEDED, {SYS_mmap, {0, 0, PROT_READ | PROT_EXEC, MAP_SHARED, 0, 0},
-				       ARG(2) | ARG(3) | ARG(5)}},
-	{"mmap", NEEDED, {SYS_mmap, {0, 0, RW, MAP_SHARED | MAP_FIXED}, ARG(2) | ARG(3)}},
+	/* --- the hijacked thread, memory.c, guest.c --- */
 	{"munmap", NEEDED, {SYS_munmap, {0}, 0}},
 	{"close", NEEDED, {SYS_close, {0}, 0}},
 	{"rt_sigreturn", NEEDED, {SYS_rt_sigreturn, {0}, 0}},
 	/* A thread whose wait for this fails goes back by the frame at once. */
 	{"fcntl", EXPECTED, {SYS_fcntl, {0, F_OFD_SETLKW}, ARG(1)}},
 	/* --- pthread_create: nptl/allocatestack.c, nptl/pthread_create.c --- */
-	{"mmap", NEEDED, {SYS_mmap, {0, 0, PROT_NONE, ANONYMOUS | MAP_STACK, (uint64_t)-1, 0},
+	{"mmap", NEEDED, {SYS_mmap, {0, 0, PROT_NONE, ANONYMOUS | MAP_STACK, NO_FD, 0},
 			  ARG(0) | ARG(2) | ARG(3) | ARG(5)}},
 	{"rt_sigaction", EXPECTED, {SYS_rt_sigaction, {33 /* SIGSETXID */, 0, 0, 8},
 				    ARG(0) | ARG(3)}}, /* at the first thread */
@@ -87,17 +88,31 @@ static const struct call calls[] = {
 	{"futex", NEEDED, {SYS_futex, {0, FUTEX_WAIT_PRIVATE}, ARG(1)}},
 	{"futex", NEEDED, {SYS_futex, {0, FUTEX_WAIT_BITSET_PRIVATE}, ARG(1)}},
 	{"futex", NEEDED, {SYS_futex, {0, FUTEX_WAIT_BITSET_PRIVATE | FUTEX_CLOCK_REALTIME}, ARG(1)}},
-	{"mmap", NEEDED, {SYS_mmap, {0, 0, RW, ANONYMOUS, (uint64_t)-1, 0},
+	{"mmap", NEEDED, {SYS_mmap, {0, 0, RW, ANONYMOUS, NO_FD, 0},
 			  ARG(0) | ARG(2) | ARG(3) | ARG(5)}},
-	{"mmap", EXPECTED, {SYS_mmap, {0, 0, PROT_NONE, ANONYMOUS | MAP_NORESERVE, (uint64_t)-1, 0},
+	{"mmap", EXPECTED, {SYS_mmap, {0, 0, PROT_NONE, ANONYMOUS | MAP_NORESERVE, NO_FD, 0},
 			    ARG(0) | ARG(2) | ARG(3) | ARG(5)}},
 	{"mremap", EXPECTED, {SYS_mremap, {0, 0, 0, MREMAP_MAYMOVE}, ARG(3)}},
 	{"brk", EXPECTED, {SYS_brk, {0}, 0}},
 };
 
+/* The backing: the second only when the first fails with EINVAL (before 6.3). */
 static const struct call memfd[] = {
 	{"memfd_create", NEEDED, {SYS_memfd_create, {0, MFD_CLOEXEC | MFD_NOEXEC_SEAL}, ARG(1)}},
-	{"memfd_create", NEEDED, {SYS_memfd_create, {0, MFD_CLOEXEC}, ARG(1)}}, /* before 6.3 */
+	{"memfd_create", NEEDED, {SYS_memfd_create, {0, MFD_CLOEXEC}, ARG(1)}},
+};
+/* The whole, with the memfd or without; executable, or in two steps. */
+static const struct call whole_rx[] = {
+	{"mmap (executable)", NEEDED, {SYS_mmap, {0, 0, RX, MAP_SHARED, 0, 0}, WHOLE}},
+	{"mmap (executable)", NEEDED, {SYS_mmap, {0, 0, RX, SHARED_ANONYMOUS, NO_FD, 0}, WHOLE}},
+};
+static const struct call whole_rw[] = {
+	{"mmap", NEEDED, {SYS_mmap, {0, 0, RW, MAP_SHARED, 0, 0}, WHOLE}},
+	{"mmap", NEEDED, {SYS_mmap, {0, 0, RW, SHARED_ANONYMOUS, NO_FD, 0}, WHOLE}},
+};
+static const struct call private_text[] = {
+	{"mmap", NEEDED, {SYS_mmap, {0, 0, RW, ANONYMOUS | MAP_FIXED, NO_FD, 0}, ARG(2) | ARG(3)}},
+	{"mprotect (executable)", NEEDED, {SYS_mprotect, {0, 0, RX}, ARG(2)}},
 };
 static const struct call clone3 = {"clone3", NEEDED, {SYS_clone3, {0}, 0}};
 static const struct call clone = {"clone", NEEDED, {SYS_clone, {PTHREAD_CLONE}, ARG(0)}};
@@ -192,13 +207,28 @@ static int judge_clone(const struct target *target, const struct seccomp_filters
 	return passes(answer) ? 0 : refuse(target, &clone3, answer, err);
 }
 
-/* The second is only made when the first fails with EINVAL. */
-static int judge_memfd(const struct target *target, const struct seccomp_filters *filters,
-		       struct hp_err *err)
+/* memory.c in terms of what the filters answer: a denial leads to another way. */
+static int judge_memory(const struct target *target, const struct seccomp_filters *filters,
+			struct hp_err *err)
 {
-	if (errno_of(ask(filters, &memfd[0])) == EINVAL)
-		return judge_one(target, filters, &memfd[1], err);
-	return judge_one(target, filters, &memfd[0], err);
+	uint32_t answer = ask(filters, &memfd[0]);
+	size_t way;
+
+	if (errno_of(answer) == EINVAL)
+		answer = ask(filters, &memfd[1]);
+	if (!passes(answer) && errno_of(answer) < 0)
+		return refuse(target, &memfd[0], answer, err);
+	way = passes(answer) ? 0 : 1;
+
+	answer = ask(filters, &whole_rx[way]);
+	if (passes(answer))
+		return 0;
+	if (errno_of(answer) != EACCES && errno_of(answer) != EPERM)
+		return refuse(target, &whole_rx[way], answer, err);
+	if (judge_one(target, filters, &whole_rw[way], err) < 0 ||
+	    judge_one(target, filters, &private_text[0], err) < 0)
+		return -1;
+	return judge_one(target, filters, &private_text[1], err);
 }
 
 void seccomp_learn_libc(struct seccomp_libc *libc, const struct target *target)
@@ -213,7 +243,7 @@ void seccomp_learn_libc(struct seccomp_libc *libc, const struct target *target)
 int seccomp_judge(const struct target *target, const struct seccomp_filters *filters,
 		  const struct seccomp_libc *libc, struct hp_err *err)
 {
-	if (judge_memfd(target, filters, err) < 0 ||
+	if (judge_memory(target, filters, err) < 0 ||
 	    judge_clone(target, filters, libc, err) < 0 ||
 	    (libc->rseq && judge_one(target, filters, &rseq, err) < 0))
 		return -1;

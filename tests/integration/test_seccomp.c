@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Targets under seccomp filters: served where the filters let us, else refused with the name of
- * the call, before it could be made.
+ * Targets under seccomp filters and the like: served where these let us, else refused with the
+ * name of the call, before it could be made.
  */
 #include <stdio.h>
 #include <string.h>
@@ -62,6 +62,29 @@ ParameterizedTest(struct case_param *param, seccomp, served, .fini = stop, .time
 	expect_left_as_found(1);
 }
 
+/* That it is served and gone again shows that the other way was found. */
+static void expect_other_way(const struct interpreter *python, const char *mode)
+{
+	start(python, mode);
+	run_attach(&run, target.pid);
+	expect_status(&target, &run, 0);
+	expect_left_as_found(1);
+	stop();
+	target = (struct pytarget){0};
+}
+
+Test(seccomp, memory_is_had_in_another_way, .fini = stop, .timeout = 120)
+{
+	static const char *const modes[] = {"no-memfd", "no-memfd-exec", "no-exec", "mdwe"};
+
+	if (geteuid() != 0 || !interpreters_newest() || !interpreters_other())
+		cr_skip_test("needs root and a CPython 3.7 to 3.13");
+	for (size_t i = 0; i < sizeof(modes) / sizeof(*modes); i++) {
+		expect_other_way(interpreters_newest(), modes[i]);
+		expect_other_way(interpreters_other(), modes[i]);
+	}
+}
+
 /* attach and doctor must both name the call, and neither may harm the target. */
 static void expect_refused(const char *mode, const char *says)
 {
@@ -98,6 +121,24 @@ Test(seccomp, a_call_that_is_denied_or_trapped_is_named, .fini = stop, .timeout 
 {
 	expect_refused("trap:gettid", "sends SIGSYS for gettid");
 	expect_refused("deny:clone3", "denies clone3");
+	expect_refused("no-exec-at-all", "denies mprotect (executable)");
+}
+
+/* A rule that is no filter, as SELinux's execmem would be: seen only when it is tried. */
+Test(seccomp, memory_that_may_not_be_executed_is_told, .fini = stop, .timeout = 60)
+{
+	const struct interpreter *python = interpreters_newest();
+	char number[16];
+
+	if (geteuid() != 0 || !python)
+		cr_skip_test("needs root and a CPython 3.7 to 3.13");
+	start(python, "no-exec-mdwe");
+	snprintf(number, sizeof(number), "%d", target.pid);
+	run_pyhotpatch(&run, (const char *const[]){"attach", "--json", number, NULL});
+	expect_status(&target, &run,
+		      hp_err_exit_status(hp_obstacle_kind(OBSTACLE_NO_EXECUTABLE)));
+	expect_text(&run, run.out, "\"obstacle\":\"no-executable\"");
+	expect_left_as_found(0);
 }
 
 /* Interrupted in poll(), the thread would be killed for restart_syscall as soon as it is let

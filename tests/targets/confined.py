@@ -1,10 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""A target under a seccomp filter: confined.py MODE SECONDS.
+"""A target under a seccomp filter, or another rule: confined.py MODE SECONDS.
 
     docker           what Docker's default profile does to a container without capabilities
     needed           kills for every call but this program's and those of an attach
     kill:CALL        lets everything pass, but kills for CALL; likewise trap:CALL
     deny:CALL        CALL fails with EPERM
+    no-memfd         memfd_create fails with EPERM
+    no-memfd-exec    that and no-exec
+    no-exec          nothing new can be mapped executable, but made so (mprotect)
+    no-exec-at-all   nor made so
+    mdwe             PR_SET_MDWE: what was writable never becomes executable
+    no-exec-mdwe     both
     none
 """
 import ctypes
@@ -15,7 +21,7 @@ import time
 import state
 
 KILL_PROCESS, KILL, TRAP, ALLOW = 0x80000000, 0, 0x30000, 0x7FFF0000
-EPERM, ENOSYS = 1, 38
+EPERM, EACCES, ENOSYS = 1, 13, 38
 MASKED_EQUAL = 7  # enum scmp_compare
 
 # docs.docker.com, "Seccomp security profiles for Docker": what the default profile blocks for a
@@ -97,6 +103,24 @@ def one_call(mode):
     it.load()
 
 
+def no_exec(*calls):
+    it = Filter(ALLOW)
+    for call in calls:
+        it.rule(errno_action(EACCES), it.number(call), Comparison(2, MASKED_EQUAL, 4, 4))
+    it.load()
+
+
+def mdwe():
+    """PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN: Linux 6.3."""
+    if ctypes.CDLL(None).prctl(65, 1, 0, 0, 0) != 0:
+        state.say("unconfined")
+
+
+def no_exec_mdwe():
+    mdwe()
+    no_exec("mmap")
+
+
 def wait_poll():
     poller.poll(seconds * 1000)
 
@@ -104,7 +128,13 @@ def wait_poll():
 mode, seconds = state.arguments()
 poller = select.poll()
 state.report(0.0)
-{"docker": docker, "needed": needed, "none": int}.get(mode, lambda: one_call(mode))()
+MODES = {
+    "docker": docker, "needed": needed, "none": int, "mdwe": mdwe, "no-exec-mdwe": no_exec_mdwe,
+    "no-memfd": lambda: one_call("deny:memfd_create"),
+    "no-memfd-exec": lambda: (one_call("deny:memfd_create"), no_exec("mmap")),
+    "no-exec": lambda: no_exec("mmap"), "no-exec-at-all": lambda: no_exec("mmap", "mprotect"),
+}
+MODES.get(mode, lambda: one_call(mode))()
 state.say("confined")
 while True:
     state.timed(wait_poll if mode == "kill:restart_syscall" else lambda: time.sleep(seconds))

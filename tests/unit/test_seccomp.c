@@ -42,6 +42,8 @@ static struct seccomp_filter filter_of(const struct rule *rule)
 	return filter;
 }
 
+static const struct seccomp_libc all_calls = {true, true, true};
+
 /* "" when the rules let an attach pass; else what is said. */
 static const char *judge(const struct rule *rules, size_t count, struct seccomp_libc libc)
 {
@@ -61,8 +63,7 @@ static const char *judge(const struct rule *rules, size_t count, struct seccomp_
 	return err.text;
 }
 
-#define judge_one(nr, mask, answer)                                                            \
-	judge(&(struct rule){nr, mask, answer}, 1, (struct seccomp_libc){true, true, true})
+#define judge_one(nr, mask, answer) judge(&(struct rule){nr, mask, answer}, 1, all_calls)
 
 static void assert_says(const char *text, const char *what)
 {
@@ -71,7 +72,7 @@ static void assert_says(const char *text, const char *what)
 
 Test(seccomp, no_filter_and_one_for_other_calls_pass)
 {
-	cr_assert(eq(str, judge(NULL, 0, (struct seccomp_libc){true, true, true}), ""));
+	cr_assert(eq(str, judge(NULL, 0, all_calls), ""));
 	cr_assert(eq(str, judge_one(SYS_mount, 0, SECCOMP_RET_KILL_PROCESS), ""));
 	cr_assert(eq(str, judge_one(SYS_munmap, 0, SECCOMP_RET_LOG), ""));
 }
@@ -90,16 +91,34 @@ Test(seccomp, each_answer_has_its_word)
 	assert_says(judge_one(SYS_munmap, 0, SECCOMP_RET_TRACE), "denies munmap");
 }
 
-/* Executable memory alone is denied by many; data may be mapped. */
+/* Executable memory alone is forbidden by many; data may be mapped. */
 Test(seccomp, arguments_count)
 {
 	assert_says(judge_one(SYS_mmap, PROT_EXEC, SECCOMP_RET_KILL_PROCESS),
-		    "mmap (executable)");
+		    "kill it for mmap (executable)");
 	cr_assert(eq(str, judge_one(SYS_mmap, PROT_EXEC | PROT_WRITE, SECCOMP_RET_KILL_PROCESS),
 		     ""));
 	assert_says(judge_one(SYS_mprotect, PROT_READ | PROT_WRITE, SECCOMP_RET_KILL_PROCESS),
 		    "mprotect");
 	cr_assert(eq(str, judge_one(SYS_mprotect, PROT_EXEC, SECCOMP_RET_KILL_PROCESS), ""));
+}
+
+Test(seccomp, what_is_denied_for_the_memory_has_another_way)
+{
+	const struct rule no_memfd = {SYS_memfd_create, 0, ERRNO(EPERM)};
+	const struct rule no_exec = {SYS_mmap, PROT_EXEC, ERRNO(EACCES)};
+	const struct rule no_exec_at_all[] = {no_exec,
+					      {SYS_mprotect, PROT_EXEC, ERRNO(EACCES)}};
+	const struct rule neither[] = {no_memfd, no_exec};
+
+	cr_assert(eq(str, judge(&no_memfd, 1, all_calls), ""));
+	cr_assert(eq(str, judge(&no_exec, 1, all_calls), ""));
+	cr_assert(eq(str, judge(neither, 2, all_calls), ""));
+	assert_says(judge(no_exec_at_all, 2, all_calls), "denies mprotect (executable)");
+	assert_says(judge_one(SYS_memfd_create, 0, SECCOMP_RET_KILL_PROCESS),
+		    "kill it for memfd_create");
+	/* For want of memory there is no other way. */
+	assert_says(judge_one(SYS_mmap, PROT_EXEC, ERRNO(ENOMEM)), "denies mmap (executable)");
 }
 
 Test(seccomp, what_may_fail_may_be_denied_but_not_kill)
@@ -116,15 +135,15 @@ Test(seccomp, clone3_may_be_missing_as_docker_has_it)
 	const struct rule both[] = {missing, {SYS_clone, 0, ERRNO(EPERM)}};
 	const struct rule kill_clone3 = {SYS_clone3_, 0, SECCOMP_RET_KILL_PROCESS};
 	const struct rule kill_clone = {SYS_clone, 0, SECCOMP_RET_KILL_PROCESS};
-	const struct seccomp_libc old = {true, false, false}, new = {true, true, true};
+	const struct seccomp_libc old = {true, false, false};
 
-	cr_assert(eq(str, judge(&missing, 1, new), ""));
-	assert_says(judge(both, 2, new), "denies clone,");
+	cr_assert(eq(str, judge(&missing, 1, all_calls), ""));
+	assert_says(judge(both, 2, all_calls), "denies clone,");
 	assert_says(judge_one(SYS_clone3_, 0, ERRNO(EPERM)), "denies clone3");
-	assert_says(judge(&kill_clone3, 1, new), "kill it for clone3");
+	assert_says(judge(&kill_clone3, 1, all_calls), "kill it for clone3");
 	/* A libc that never calls it does not care. */
 	cr_assert(eq(str, judge(&kill_clone3, 1, old), ""));
-	cr_assert(eq(str, judge(&kill_clone, 1, new), ""));
+	cr_assert(eq(str, judge(&kill_clone, 1, all_calls), ""));
 	assert_says(judge(&kill_clone, 1, old), "kill it for clone,");
 }
 
@@ -136,8 +155,7 @@ Test(seccomp, of_several_filters_the_most_severe_answer_counts)
 		{SYS_madvise, 0, SECCOMP_RET_ALLOW},
 	};
 
-	assert_says(judge(rules, 3, (struct seccomp_libc){true, true, true}),
-		    "kill it for madvise");
+	assert_says(judge(rules, 3, all_calls), "kill it for madvise");
 }
 
 Test(seccomp, whether_a_wait_may_be_restarted)

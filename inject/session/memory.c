@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * See memory.h.
+ */
+#include "inject/session/memory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U /* Linux 6.3 */
+#endif
+
+#define RX (PROT_READ | PROT_EXEC)
+#define RW (PROT_READ | PROT_WRITE)
+
+/* Executable memory is forbidden by policy, not for want of something: SELinux (EACCES), a
+ * seccomp filter, PR_SET_MDWE. */
+static bool is_forbidden(const struct hp_err *err)
+{
+	return err->sys_errno == EACCES || err->sys_errno == EPERM;
+}
+
+/* ---- the backing ---- */
+
+/* vm.memfd_noexec=2 refuses memfds without the seal, which hinders no mapping. */
+static int make_memfd(struct handover *h, const struct step *step, struct hp_err *err)
+{
+	const uint64_t note = arch_frame_note(step->tracee->frame).v;
+	const uint64_t flags[] = {MFD_CLOEXEC | MFD_NOEXEC_SEAL, MFD_CLOEXEC};
+	int64_t fd = -1;
+
+	for (size_t i = 0; i < 2; i++) {
+		const uint64_t args[6] = {note, flags[i]};
+
+		if (step_syscall(step, &fd, "memfd_create", SYS_memfd_create, args, err) == 0) {
+			h->remote_fd = (int32_t)fd;
+			return 0;
+		}
+		if (err->sys_errno != EINVAL) /* a kernel before 6.3 does not know the first */
+			break;
+	}
+	return -1;
+}
+
+/* Our view of the backing, which is open at local_fd. */
+static int map_local(struct handover *h, struct hp_err *err)
+{
+	struct stat st;
+	void *local;
+
+	if (fstat(h->local_fd, &st) < 0)
+		return hp_err_set(err, HP_SYSTEM, errno, "look at the target's memory");
+	h->device = st.st_dev;
+	h->inode = st.st_ino;
+	local = mmap(NULL, h->total_size, RW, MAP_SHARED, h->local_fd, 0);
+	if (local == MAP_FAILED)
+		return hp_err_set(err, HP_SYSTEM, errno, "map the target's memory");
+	h->local = local;
+	h->channel = (struct wire_channel *)(h->local + h->channel_offset);
+	memcpy(h->local, h->image->bytes, h->image->size);
+	return 0;
+}
+
+/* Our own open file description of it, so that a lock on it is ours alone. */
+static int open_memfd(struct handover *h, const struct target *target, struct hp_err *err)
+{
+	const struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	char name[32], link[64] = "";
+
+	snprintf(name, sizeof(name), "fd/%d", h->remote_fd);
+	if (readlinkat(target->procfd, name, link, sizeof(link) - 1) < 0 ||
+	    strncmp(link, "/memfd:" ARCH_FRAME_NOTE, strlen("/memfd:" ARCH_FRAME_NOTE)) != 0)
+		return hp_err_set(err, HP_SYSTEM, 0, "the target closed our descriptor");
+	h->local_fd = openat(target->procfd, name, O_RDWR | O_CLOEXEC);
+	if (h->local_fd < 0)
+		return hp_err_set(err, HP_SYSTEM, errno, "open the target's memfd");
+	if (fcntl(h->local_fd, F_OFD_SETLK, &lock) < 0)
+		return hp_err_set(err, HP_SYSTEM, errno, "lock the target's memfd");
+	if (ftruncate(h->local_fd, (off_t)h->total_size) < 0)
+		return hp_err_set(err, HP_SYSTEM, errno, "size the target's memfd");
+	return map_local(h, err);
+}
+
+static int map_whole(struct handover *h, const struct step *step, uint64_t prot,
+		     struct hp_err *err)
+{
+	const uint64_t flags = MAP_SHARED | (h->remote_fd < 0 ? MAP_ANONYMOUS : 0);
+	const uint64_t args[6] = {0, h->total_size, prot, flags, (uint64_t)h->remote_fd, 0};
+	int64_t result = 0;
+
+	if (step_syscall(step, &result, "mmap of the payload", SYS_mmap, args, err) < 0)
+		return -1;
+	h->base = addr_of((uint64_t)result);
+	return 0;
+}
+
+static int map_executable(struct handover *h, const struct step *step, struct hp_err *err)
+{
+	if (map_whole(h, step, RX, err) == 0)
+		return 0;
+	if (!is_forbidden(err))
+		return -1;
+	h->text_is_private = true;
+	return map_whole(h, step, RW, err);
+}
+
+/* `refusal` is why there is no memfd. */
+static int open_anonymous(struct handover *h, const struct target *target,
+			  const struct hp_err *refusal, struct hp_err *err)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "map_files/%llx-%llx", (unsigned long long)h->base.v,
+		 (unsigned long long)h->base.v + h->total_size);
+	h->local_fd = openat(target->procfd, name, O_RDWR | O_CLOEXEC);
+	if (h->local_fd >= 0)
+		return map_local(h, err);
+	hp_err_obstacle(
+		err, OBSTACLE_NO_MEMFD, refusal->sys_errno,
+		"process %d cannot make a memfd, and only the machine's root can do without",
+		target->pid);
+	return geteuid() ? hp_err_hint(err, "sudo pyhotpatch attach %d", target->pid) : -1;
+}
+
+int memory_make(struct handover *h, const struct step *step, struct hp_err *err)
+{
+	struct hp_err refusal;
+
+	if (make_memfd(h, step, &refusal) == 0)
+		return open_memfd(h, step->target, err);
+	if (!refusal.sys_errno) {
+		*err = refusal;
+		return -1;
+	}
+	/* Denied, or no descriptor is left. Without one the worker cannot tell whether we
+	 * live, and the hijacked thread not wait for us: it goes back by the frame. */
+	if (map_executable(h, step, err) < 0)
+		return -1;
+	return open_anonymous(h, step->target, &refusal, err);
+}
+
+/* ---- its place in the target ---- */
+
+static int protect(const struct step *step, remote_addr start, size_t size, uint64_t prot,
+		   struct hp_err *err)
+{
+	const uint64_t args[6] = {start.v, size, prot};
+	int64_t result;
+
+	return step_syscall(step, &result, "mprotect of the payload", SYS_mprotect, args, err);
+}
+
+static int write_text(const struct handover *h, const struct step *step, struct hp_err *err)
+{
+	struct iovec from = {h->local, h->image->text_size};
+	struct iovec to = {(void *)(uintptr_t)h->base.v, h->image->text_size}; /* NOLINT */
+	ssize_t n = process_vm_writev(step->target->pid, &from, 1, &to, 1, 0);
+
+	if (n == (ssize_t)h->image->text_size)
+		return 0;
+	return hp_err_set(err, HP_SYSTEM, n < 0 ? errno : 0, "write the payload's text");
+}
+
+static int map_private_text(const struct handover *h, const struct step *step,
+			    struct hp_err *err)
+{
+	const uint64_t args[6] = {h->base.v,    h->image->text_size,
+				  RW,           MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+				  (uint64_t)-1, 0};
+	int64_t result;
+
+	if (step_syscall(step, &result, "mmap of the payload's text", SYS_mmap, args, err) <
+		    0 ||
+	    write_text(h, step, err) < 0)
+		return -1;
+	if (protect(step, h->base, h->image->text_size, RX, err) == 0)
+		return 0;
+	if (!is_forbidden(err))
+		return -1;
+	return hp_err_obstacle(err, OBSTACLE_NO_EXECUTABLE, err->sys_errno,
+			       "process %d may not have new executable memory",
+			       step->target->pid);
+}
+
+int memory_map(struct handover *h, const struct step *step, struct hp_err *err)
+{
+	const size_t text = h->image->text_size;
+
+	if (addr_is_null(h->base) && map_executable(h, step, err) < 0)
+		return -1;
+	if (h->text_is_private)
+		return map_private_text(h, step, err);
+	return protect(step, addr_add(h->base, text), h->total_size - text, RW, err);
+}
+
+void memory_give_back(const struct handover *h, const struct step *step, struct hp_err *err)
+{
+	struct hp_err failed;
+	int64_t result;
+
+	if (!addr_is_null(h->base)) {
+		const uint64_t args[6] = {h->base.v, h->total_size};
+
+		if (step_syscall(step, &result, "munmap", SYS_munmap, args, &failed) < 0)
+			hp_err_undo(err, "%.150s", failed.text);
+	}
+	if (h->remote_fd >= 0) {
+		const uint64_t args[6] = {(uint64_t)h->remote_fd};
+
+		if (step_syscall(step, &result, "close", SYS_close, args, &failed) < 0)
+			hp_err_undo(err, "%.150s", failed.text);
+	}
+}

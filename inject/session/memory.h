@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The memory that the target and we share, and its executable part.
+ *
+ *   backing   a memfd of the target's; where that is refused, anonymous shared memory, which we
+ *             open through /proc/PID/map_files (as root)
+ *   text      the backing, mapped R-X; where that is refused, private memory, written while it
+ *             is RW and then made R-X
+ *
+ * The invariant: no page is writable and executable at once, and whatever was made so far,
+ * memory_give_back() takes away.
+ */
+#ifndef INJECT_SESSION_MEMORY_H
+#define INJECT_SESSION_MEMORY_H
+
+#include "inject/base/err.h"
+#include "inject/session/handover.h"
+#include "inject/session/step.h"
+
+/* Make it: handover->local and channel are ours to write afterwards. */
+HP_MUST_CHECK int memory_make(struct handover *handover, const struct step *step,
+			      struct hp_err *err);
+/* Give it its place in the target, handover->base, with the payload's text in it. */
+HP_MUST_CHECK int memory_map(struct handover *handover, const struct step *step,
+			     struct hp_err *err);
+/* What could not be taken away is noted in err->undo_text. */
+void memory_give_back(const struct handover *handover, const struct step *step,
+		      struct hp_err *err);
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * One system call on the held thread, made for the target's own good: what it returned is the
+ * target's, errno included.
+ */
+#ifndef INJECT_SESSION_STEP_H
+#define INJECT_SESSION_STEP_H
+
+#include <stdint.h>
+
+#include "inject/base/deadline.h"
+#include "inject/base/err.h"
+#include "inject/trace/tracee.h"
+
+struct step {
+	struct tracee *tracee; /* hijacked */
+	const struct target *target;
+	struct deadline deadline; /* of the whole attach */
+};
+
+/* How long one step may take before the thread is taken back. */
+struct deadline step_deadline(struct deadline whole);
+
+/* err->sys_errno is set when the call itself failed, and 0 when it could not be made. */
+HP_MUST_CHECK int step_syscall(const struct step *step, int64_t *result, const char *what,
+			       long nr, const uint64_t args[6], struct hp_err *err);
+
+#endif
