@@ -14,6 +14,11 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "inject/base/cleanup.h"
+
+#ifndef SYS_pidfd_getfd
+#define SYS_pidfd_getfd 438
+#endif
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x0008U /* Linux 6.3 */
 #endif
@@ -69,19 +74,45 @@ static int map_local(struct handover *h, struct hp_err *err)
 	return 0;
 }
 
-/* Our own open file description of it, so that a lock on it is ours alone. */
+/* Open the file that a link in a folder of descriptors leads to, if it is our memfd: an open
+ * file description of our own, so that a lock on it is ours alone. */
+static int open_link(int dirfd, const char *name, struct hp_err *err)
+{
+	char link[64] = "";
+	int fd;
+
+	if (readlinkat(dirfd, name, link, sizeof(link) - 1) < 0)
+		return hp_err_set(err, HP_SYSTEM, errno, "find the target's memfd");
+	if (strncmp(link, "/memfd:" ARCH_FRAME_NOTE, strlen("/memfd:" ARCH_FRAME_NOTE)) != 0)
+		return hp_err_set(err, HP_SYSTEM, 0, "the target closed our descriptor");
+	fd = openat(dirfd, name, O_RDWR | O_CLOEXEC);
+	return fd < 0 ? hp_err_set(err, HP_SYSTEM, errno, "open the target's memfd") : fd;
+}
+
+/* The folder is its owner's alone; CAP_SYS_PTRACE by itself gets a duplicate (Linux 5.6). */
+static int open_duplicate(const struct handover *h, const struct target *target,
+			  struct hp_err *err)
+{
+	_cleanup_fd_ int fd = (int)syscall(SYS_pidfd_getfd, target->pidfd, h->remote_fd, 0);
+	char name[48];
+
+	if (fd < 0)
+		return hp_err_set(err, HP_SYSTEM, errno, "fetch the target's memfd");
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	return open_link(AT_FDCWD, name, err);
+}
+
 static int open_memfd(struct handover *h, const struct target *target, struct hp_err *err)
 {
 	const struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-	char name[32], link[64] = "";
+	char name[32];
 
 	snprintf(name, sizeof(name), "fd/%d", h->remote_fd);
-	if (readlinkat(target->procfd, name, link, sizeof(link) - 1) < 0 ||
-	    strncmp(link, "/memfd:" ARCH_FRAME_NOTE, strlen("/memfd:" ARCH_FRAME_NOTE)) != 0)
-		return hp_err_set(err, HP_SYSTEM, 0, "the target closed our descriptor");
-	h->local_fd = openat(target->procfd, name, O_RDWR | O_CLOEXEC);
+	h->local_fd = open_link(target->procfd, name, err);
+	if (h->local_fd < 0 && err->sys_errno == EACCES)
+		h->local_fd = open_duplicate(h, target, err);
 	if (h->local_fd < 0)
-		return hp_err_set(err, HP_SYSTEM, errno, "open the target's memfd");
+		return -1;
 	if (fcntl(h->local_fd, F_OFD_SETLK, &lock) < 0)
 		return hp_err_set(err, HP_SYSTEM, errno, "lock the target's memfd");
 	if (ftruncate(h->local_fd, (off_t)h->total_size) < 0)

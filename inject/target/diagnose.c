@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "inject/base/cleanup.h"
@@ -167,14 +168,23 @@ int target_filters_unreadable(const struct target *target, struct hp_err *err)
 }
 
 /* Opening mem asks the kernel the very question that ptrace would (PTRACE_MODE_ATTACH, Yama
- * included; fs/proc/base.c, proc_mem_open), without touching the process. */
-static int check_access(const struct target *target, struct hp_err *err)
+ * included; fs/proc/base.c, proc_mem_open), without touching the process. The file is its
+ * owner's alone, though; who has CAP_SYS_PTRACE and nothing else asks by a read, which fails
+ * differently when it is allowed (mm/process_vm_access.c). */
+static bool has_access(const struct target *target)
 {
 	_cleanup_fd_ int fd = openat(target->procfd, "mem", O_RDONLY | O_CLOEXEC);
+	char byte;
+	struct iovec here = {&byte, 1}, nowhere = {NULL, 1};
 
 	if (fd >= 0 || (errno != EACCES && errno != EPERM))
-		return 0;
-	return target_diagnose_eperm(target, "attach", err);
+		return true;
+	return process_vm_readv(target->pid, &here, 1, &nowhere, 1, 0) >= 0 || errno == EFAULT;
+}
+
+static int check_access(const struct target *target, struct hp_err *err)
+{
+	return has_access(target) ? 0 : target_diagnose_eperm(target, "attach", err);
 }
 
 const state_check state_checks[] = {

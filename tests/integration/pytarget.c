@@ -25,6 +25,8 @@
 #define LINE_TIMEOUT_NS (60 * INT64_C(1000000000))
 
 bool pytarget_writes_bytecode = true;
+bool pytarget_public;
+const char *const *pytarget_wrapper;
 
 static void read_text(char *out, size_t size, const char *dir, const char *name)
 {
@@ -134,7 +136,7 @@ static void become_python(const struct pytarget *target, const int *in, const in
 	else
 		setenv("PYTHONDONTWRITEBYTECODE", "1", 1);
 	closefrom(3);
-	execv(argv[0], (char **)(uintptr_t)argv);
+	execvp(argv[0], (char **)(uintptr_t)argv);
 	_exit(127);
 }
 
@@ -147,6 +149,29 @@ static void note_that_it_ran(const char *label)
 
 	if (fd >= 0)
 		dprintf(fd, "%s\n", label);
+}
+
+/* Laid out as in the build folder, where it finds its payload. */
+void pytarget_copy_program(const struct pytarget *target, char *path, size_t size)
+{
+	char payload[600], copied[600];
+	const char *program = pyhotpatch_path();
+	struct run run;
+
+	snprintf(path, size, "%s/src/pyhotpatch", target->dir);
+	snprintf(payload, sizeof(payload), "%.*s/../payload/payload.so",
+		 (int)(strrchr(program, '/') - program), program);
+	snprintf(copied, sizeof(copied), "%s/payload/payload.so", target->dir);
+	if (!pytarget_public)
+		cr_assert(chmod(target->dir, 0711) == 0);
+	run_command(&run,
+		    (const char *const[]){"install", "-D", "-m", "755", program, path, NULL},
+		    5000);
+	cr_assert(run.status == 0, "%s", run.err);
+	run_command(&run,
+		    (const char *const[]){"install", "-D", "-m", "644", payload, copied, NULL},
+		    5000);
+	cr_assert(run.status == 0, "%s", run.err);
 }
 
 void pytarget_install(struct pytarget *target, const char *name)
@@ -163,17 +188,42 @@ void pytarget_make(struct pytarget *out, const char *label)
 	snprintf(out->label, sizeof(out->label), "%s", label);
 	snprintf(out->dir, sizeof(out->dir), "%s/pyhotpatch-test-XXXXXX", tmp ? tmp : "/tmp");
 	cr_assert(mkdtemp(out->dir) != NULL, "cannot make %s", out->dir);
+	if (pytarget_public)
+		cr_assert(chmod(out->dir, 0755) == 0);
 	for (size_t i = 0; i < sizeof(sources) / sizeof(*sources); i++)
 		install_source(out, sources[i], 0);
 }
 
-static void start(struct pytarget *out, const struct interpreter *interpreter,
-		  const char *const *argv)
+/* The last of its line: what the words before the interpreter have started. */
+static pid_t last_descendant(pid_t pid)
 {
+	char path[64], text[64] = "";
+
+	for (int depth = 0; depth < 8; depth++) {
+		snprintf(path, sizeof(path), "/proc/%d/task/%d", pid, pid);
+		read_text(text, sizeof(text), path, "children");
+		if (text[0] == '\0')
+			break;
+		pid = (pid_t)strtol(text, NULL, 10);
+	}
+	return pid;
+}
+
+static void start(struct pytarget *out, const struct interpreter *interpreter,
+		  const char *const *arguments)
+{
+	const char *argv[32];
+	size_t count = 0;
 	int in_pipe[2], out_pipe[2];
 
+	for (const char *const *w = pytarget_wrapper; w && *w && count < 24; w++)
+		argv[count++] = *w;
+	for (; *arguments && count < 31; arguments++)
+		argv[count++] = *arguments;
+	argv[count] = NULL;
+
 	cr_assert(pipe2(in_pipe, O_CLOEXEC) == 0 && pipe2(out_pipe, O_CLOEXEC) == 0);
-	out->pid = fork();
+	out->pid = out->child = fork();
 	if (out->pid == 0)
 		become_python(out, in_pipe, out_pipe, argv);
 	close(in_pipe[0]);
@@ -182,6 +232,8 @@ static void start(struct pytarget *out, const struct interpreter *interpreter,
 	out->out = out_pipe[0];
 	note_that_it_ran(interpreter->label);
 	pytarget_await(out, "round 0 ");
+	if (pytarget_wrapper)
+		out->pid = last_descendant(out->child);
 }
 
 void pytarget_start(struct pytarget *out, const struct interpreter *interpreter,
@@ -224,7 +276,8 @@ void pytarget_stop(struct pytarget *target)
 {
 	if (target->pid > 0) {
 		kill(target->pid, SIGKILL);
-		waitpid(target->pid, NULL, 0);
+		kill(target->child, SIGKILL);
+		waitpid(target->child, NULL, 0);
 		close(target->in);
 		close(target->out);
 	}
@@ -237,7 +290,7 @@ bool pytarget_alive(const struct pytarget *target)
 {
 	siginfo_t info = {0};
 
-	return waitid(P_PID, (id_t)target->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+	return waitid(P_PID, (id_t)target->child, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
 	       info.si_pid == 0;
 }
 

@@ -17,6 +17,7 @@
 
 struct pytarget {
 	pid_t pid;
+	pid_t child;     /* what the test started: pid, or what it was started by */
 	int in, out;     /* owned: its standard input and output */
 	int version;     /* what its sources say: v<version> */
 	bool on_demand;  /* it makes a round for each byte of its input */
@@ -36,6 +37,14 @@ struct round {
 
 /* Whether the targets started from now on compile to __pycache__, as most do (the default). */
 extern bool pytarget_writes_bytecode;
+
+/* Whether everybody may read the sources of the targets made from now on (default: no). */
+extern bool pytarget_public;
+
+/* Words that go before the interpreter, NULL-terminated, such as "unshare", "--pid", "--fork",
+ * to start it in another place; NULL (the default): none. pid is that of the last descendant.
+ */
+extern const char *const *pytarget_wrapper;
 
 /* Start `python SCRIPT MODE SECONDS` and wait for its first line. Failing ends the test. */
 void pytarget_start(struct pytarget *out, const struct interpreter *interpreter,
@@ -61,6 +70,8 @@ void pytarget_await(struct pytarget *target, const char *prefix);
 
 /* Write the next version of both edited modules. */
 void pytarget_edit(struct pytarget *target);
+/* A copy of the program under test in its folder that everybody may run; `path` is where. */
+void pytarget_copy_program(const struct pytarget *target, char *path, size_t size);
 /* Replace one file of its folder. */
 void pytarget_write(struct pytarget *target, const char *name, const char *text);
 /* Put the version that is meant to run back on disk. */

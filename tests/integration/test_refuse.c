@@ -3,7 +3,6 @@
  * What cannot be served: one clear sentence, its own exit status, and nothing happens to
  * anyone.
  */
-#include <libgen.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -129,22 +128,12 @@ Test(refuse, python_3_6_without_a_gil, .fini = stop)
 
 Test(refuse, another_users_process, .fini = stop)
 {
-	char command[2000], copy[512], number[16];
-	_cleanup_free_ char *path = strdup(pyhotpatch_path());
-	const char *folder = dirname(path);
+	char copy[512], number[16];
 
 	if (geteuid() != 0)
 		cr_skip_test("only root can become somebody else");
 	start_idle();
-	/* A copy that nobody may reach, laid out as in the build folder. */
-	chmod(target.dir, 0711);
-	snprintf(copy, sizeof(copy), "%s/src/pyhotpatch", target.dir);
-	snprintf(command, sizeof(command),
-		 "install -D -m 755 '%s' '%s' && install -D -m 644 '%s/../payload/payload.so' "
-		 "'%s/payload/payload.so'",
-		 pyhotpatch_path(), copy, folder, target.dir);
-	run_command(&run, (const char *const[]){"sh", "-c", command, NULL}, 5000);
-	cr_assert(eq(int, run.status, 0), "%s", run.err);
+	pytarget_copy_program(&target, copy, sizeof(copy));
 	pytarget_edit(&target);
 	snprintf(number, sizeof(number), "%d", target.pid);
 	run_command(&run,

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What a caller may do without being root: serve its own processes, serve others with
+ * CAP_SYS_PTRACE alone, and hear why not.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include "inject/base/err.h"
+#include "tests/integration/pytarget.h"
+#include "tests/integration/snapshot.h"
+
+static const char *const as_nobody[] = {"setpriv", "--reuid",        "65534", "--regid",
+					"65534",   "--clear-groups", NULL};
+
+static struct pytarget target;
+static struct snapshot before, after;
+static struct run run;
+static char program[512];
+
+static void stop(void)
+{
+	pytarget_stop(&target);
+}
+
+/* An interpreter that everybody may run: not one below root's home. */
+static const struct interpreter *public_interpreter(void)
+{
+	const struct interpreter *python = interpreters_other();
+
+	if (geteuid() != 0)
+		cr_skip_test("only root can become somebody else");
+	if (!python || strncmp(python->path, "/usr/", 5) != 0)
+		cr_skip_test("no CPython 3.7 to 3.13 that everybody may run");
+	return python;
+}
+
+static void start(const char *script, const char *const *wrapper)
+{
+	const struct interpreter *python = public_interpreter();
+
+	pytarget_wrapper = wrapper;
+	pytarget_writes_bytecode = false; /* nobody may not */
+	pytarget_public = true;
+	pytarget_start(&target, python, script, "sleep", "0.3");
+	pytarget_copy_program(&target, program, sizeof(program));
+	sleep_ms(100);
+	snapshot_take(&before, target.pid);
+	pytarget_edit(&target);
+}
+
+/* Run the copy by `words` and setpriv's further options. */
+static void attach_by(const char *const *words)
+{
+	const char *argv[24], *tail[] = {program, "attach", "--json", NULL, NULL};
+	char number[16];
+	size_t count = 0;
+
+	snprintf(number, sizeof(number), "%d", target.pid);
+	tail[3] = number;
+	while (*words)
+		argv[count++] = *words++;
+	for (size_t i = 0; i < 4; i++)
+		argv[count++] = tail[i];
+	argv[count] = NULL;
+	run_command(&run, argv, 20000);
+}
+
+static void expect_left_as_found(int version)
+{
+	struct round round;
+	char text[8192];
+
+	pytarget_fresh(&target, &round);
+	expect_version(&target, &round, version);
+	snapshot_take(&after, target.pid);
+	snapshot_compare(text, sizeof(text), &before, &after);
+	if (text[0] != '\0')
+		pytarget_fail(&target, "not left as found:\n%s", text);
+}
+
+Test(privilege, a_user_serves_its_own_process, .fini = stop, .timeout = 60)
+{
+	start("idle.py", as_nobody);
+	attach_by(as_nobody);
+	expect_status(&target, &run, 0);
+	expect_left_as_found(1);
+}
+
+Test(privilege, cap_sys_ptrace_alone_serves_another_users, .fini = stop, .timeout = 60)
+{
+	static const char *const with_capability[] = {
+		"setpriv",        "--reuid",          "65534",      "--regid",
+		"65534",          "--clear-groups",   "--inh-caps", "-all,+sys_ptrace",
+		"--ambient-caps", "-all,+sys_ptrace", NULL};
+
+	start("idle.py", NULL);
+	attach_by(with_capability);
+	expect_status(&target, &run, 0);
+	expect_left_as_found(1);
+}
+
+/* Without descriptors it takes the machine's root to share memory. */
+Test(privilege, without_a_memfd_root_is_needed, .fini = stop, .timeout = 60)
+{
+	start("crowded.py", as_nobody);
+	pytarget_await(&target, "crowded");
+	sleep_ms(100);
+	snapshot_take(&before, target.pid);
+	attach_by(as_nobody);
+	expect_status(&target, &run, hp_err_exit_status(hp_obstacle_kind(OBSTACLE_NO_MEMFD)));
+	expect_text(&run, run.out, "\"obstacle\":\"no-memfd\"");
+	expect_text(&run, run.out, "Too many open files");
+	expect_left_as_found(0);
+}
