@@ -108,16 +108,39 @@ static int has_import(PyObject *body, const struct module *importer,
 	return 0;
 }
 
-/* Most sources do not even mention the module: those need not be parsed. */
-static int mentions(PyObject *source, PyObject *module_name)
+static int is_of_name(char c)
 {
-	const char *text = PyUnicode_AsUTF8(module_name), *leaf = text;
+	return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+	       (c >= 'A' && c <= 'Z') || (unsigned char)c >= 0x80;
+}
 
-	for (; text && *text; text++)
-		if (*text == '.')
-			leaf = text + 1;
-	_cleanup_py_ PyObject *needle = leaf ? PyBytes_FromString(leaf) : NULL;
-	return needle && PySequence_Contains(source, needle) == 1;
+/* Behind `from leaf`: blanks or a continued line, then `import`. */
+static int is_import_behind(const char *at, const char *end)
+{
+	while (at < end && (*at == ' ' || *at == '\t' || *at == '\f'))
+		at++;
+	return at < end && (*at == '\\' || (end - at > 6 && !memcmp(at, "import", 6)));
+}
+
+/* Most sources say nowhere `leaf import`: those need not be parsed, which takes long. */
+static int may_import_from(PyObject *source, PyObject *module_name)
+{
+	const char *name = PyUnicode_AsUTF8(module_name), *leaf = name;
+	Py_ssize_t size;
+	char *text;
+
+	for (; name && *name; name++)
+		if (*name == '.')
+			leaf = name + 1;
+	if (!leaf || !*leaf || PyBytes_AsStringAndSize(source, &text, &size))
+		return 0;
+	size_t length = strlen(leaf);
+	const char *end = text + size;
+	for (const char *at = text + 1; at + length < end; at++)
+		if (*at == *leaf && !memcmp(at, leaf, length) && !is_of_name(at[-1]) &&
+		    is_import_behind(at + length, end))
+			return 1;
+	return 0;
 }
 
 static int source_imports(struct plan *p, struct module *importer,
@@ -131,7 +154,8 @@ static int source_imports(struct plan *p, struct module *importer,
 		return 0;
 	importer->file = file;
 	quiet = source_quiet(p->job);
-	if (!source_read(p->job, importer) && mentions(importer->source, r->module->name)) {
+	if (!source_read(p->job, importer) &&
+	    may_import_from(importer->source, r->module->name)) {
 		_cleanup_py_ PyObject *tree = source_tree(p->job, importer);
 		_cleanup_py_ PyObject *body =
 			tree ? PyObject_GetAttrString(tree, "body") : NULL;
