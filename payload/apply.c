@@ -60,13 +60,22 @@ static const struct class_pair *pair_of(const struct plan *p, PyObject *class)
 	return NULL;
 }
 
+/* Says no for good: a veto or want of memory would say it to the donor, too. */
+static int is_type_error(const struct world *w)
+{
+	PyObject *kind = PyDict_GetItemString(w->builtins, "TypeError");
+
+	return kind && PyErr_ExceptionMatches(kind);
+}
+
 /* Bases that the setter refused: 1, the class is to migrate and the plan to be made anew. */
 static int judge_failure(struct plan *p, struct migration *migration)
 {
 	const struct write *failed = p->writes.failed;
 	const struct class_pair *pair = failed ? pair_of(p, failed->object) : NULL;
 
-	if (failed && failed->kind == WRITE_BASES && pair && !pair->is_migrating) {
+	if (failed && failed->kind == WRITE_BASES && pair && !pair->is_migrating &&
+	    is_type_error(&p->job->world)) {
 		PyErr_Clear();
 		return pointer_map_set(&migration->must_move, pair->old, pair->old) ? -1 : 1;
 	}

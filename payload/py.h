@@ -69,6 +69,8 @@ int PyDict_DelItem(PyObject *dict, PyObject *key);
 int PyDict_DelItemString(PyObject *dict, const char *key);
 int PyDict_Update(PyObject *dict, PyObject *other);
 void PyDict_Clear(PyObject *dict);
+int PyODict_SetItem(PyObject *ordered, PyObject *key, PyObject *value);
+int PyODict_DelItem(PyObject *ordered, PyObject *key);
 int PyDict_Next(PyObject *dict, Py_ssize_t *at, PyObject **key, PyObject **value);
 Py_ssize_t PyDict_Size(PyObject *dict);
 PyObject *PyDict_Keys(PyObject *dict);
@@ -142,6 +144,7 @@ PyObject *PyWeakref_NewRef(PyObject *o, PyObject *callback);
 
 /* errors */
 PyObject *PyErr_Occurred(void); /* borrowed */
+int PyErr_ExceptionMatches(PyObject *kind);
 void PyErr_Clear(void);
 void PyErr_SetString(PyObject *kind, const char *text);
 PyObject *PyErr_Format(PyObject *kind, const char *format, ...);

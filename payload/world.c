@@ -98,9 +98,10 @@ static void find_optional_types(struct world *w)
 	static const char *const names[][2] = {{"functools", "partial"},
 					       {"functools", "_lru_cache_wrapper"},
 					       {"functools", "cached_property"},
-					       {"enum", "EnumMeta"}};
+					       {"enum", "EnumMeta"},
+					       {"collections", "OrderedDict"}};
 	PyObject **const slots[] = {&w->partial, &w->lru_cache, &w->cached_property,
-				    &w->enum_type};
+				    &w->enum_type, &w->ordered_dict};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
 		PyObject *found = attribute_of_loaded(w, names[i][0], names[i][1]);
@@ -205,6 +206,19 @@ PyObject *world_type_dict(const struct world *w, PyObject *type)
 	if (!proxy || !copy || PyDict_Update(copy, proxy))
 		return NULL;
 	return py_take(&copy);
+}
+
+/* A mappingproxy refers to nothing but the dict (Objects/descrobject.c, all versions). */
+PyObject *world_class_namespace(const struct world *w, PyObject *type)
+{
+	_cleanup_py_ PyObject *proxy = py_call(w->dict_of_type, type);
+	_cleanup_py_ PyObject *inside = proxy ? py_call(w->get_referents, proxy) : NULL;
+
+	if (inside && PyList_Size(inside) == 1 && py_is(PyList_GetItem(inside, 0), w->dict))
+		return py_ref(PyList_GetItem(inside, 0));
+	if (!PyErr_Occurred())
+		PyErr_SetString(w->error, "a class with an unknown kind of namespace");
+	return NULL;
 }
 
 PyObject *world_own_dict(const struct world *w, PyObject *o)

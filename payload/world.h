@@ -14,12 +14,12 @@ struct world {
 	PyObject *modules;  /* sys.modules */
 	PyObject *none;
 	PyObject *error; /* builtins.Exception */
-	/* types; those of functools are NULL when it is not loaded */
+	/* types; those of functools and collections are NULL when not loaded */
 	PyObject *object, *type, *function, *code, *module, *dict, *list, *tuple, *set,
 		*frozenset;
 	PyObject *cell, *method, *property, *staticmethod, *classmethod, *str, *bytes, *integer;
 	PyObject *real, *boolean, *complex, *member_descriptor, *getset_descriptor;
-	PyObject *partial, *lru_cache, *cached_property, *enum_type;
+	PyObject *partial, *lru_cache, *cached_property, *enum_type, *ordered_dict;
 	/* functions */
 	PyObject *get_objects, *get_referrers, *get_referents; /* gc */
 	PyObject *getrefcount;                                 /* sys */
@@ -40,6 +40,10 @@ void world_leave(struct world *world);
 
 /* A class's namespace as a new dict of its own: writing into it changes nothing. */
 PyObject *world_type_dict(const struct world *world, PyObject *type);
+
+/* The dict itself that is a class's namespace: whoever writes into it calls PyType_Modified,
+ * and does not write what has a slot in the type. New reference; NULL with an exception. */
+PyObject *world_class_namespace(const struct world *world, PyObject *type);
 
 /* An instance's own dict, or NULL without exception when it has none. A new reference. */
 PyObject *world_own_dict(const struct world *world, PyObject *o);

@@ -51,6 +51,17 @@ struct write *writes_add(struct writes *writes, enum write_kind kind, PyObject *
  * *undo_failed tells whether even that failed. Runs no bytecode, except that of audit hooks. */
 int writes_commit(struct writes *writes, const struct world *world, int *undo_failed);
 
+/* --- write_one.c --- */
+
+/* Brings `value` into place; with `is_undo`, what was there before. */
+int write_put(const struct world *world, const struct write *write, PyObject *value,
+	      int is_undo);
+
+/* What is there now. New reference; NULL without an exception for "nothing". */
+PyObject *write_current(const struct world *world, const struct write *write);
+
+/* --- */
+
 /* The rollback record: a list of (kind, object, key, old), without `old` where nothing was. New
  * reference. */
 PyObject *writes_record(const struct writes *writes, const struct world *world);

@@ -32,6 +32,7 @@ import tempfile
 import time
 import traceback
 
+import snapshot
 from survivors import identities, survivors
 
 STATUS = ['none', 'applied', 'nothing', 'source-error', 'refused', 'cancelled', 'unsupported',
@@ -95,28 +96,37 @@ class Channel:
 
 class Runner:
     def __init__(self, payload):
+        self.payload = payload
         self.serve = ctypes.CDLL(payload).payload_serve
         self.libc = ctypes.CDLL(None)
         self.channel = None
         self.names = {'__name__': 'case', 'cancel': lambda: self.channel.cancel(),
-                      'texts': self.texts,
+                      'texts': self.texts, 'Snapshot': snapshot.Snapshot,
                       'attach': lambda words: self.command(['attach'] + words)}
 
     def texts(self, kind):
         return [record.text for record in self.names['report'] if record.kind == kind]
+
+    def faulty(self, index):
+        """The payload whose write at `index` fails."""
+        folder = os.path.dirname(os.path.dirname(self.payload))
+        library = ctypes.CDLL(os.path.join(folder, 'tests', 'payload', 'payload-faulty.so'))
+        library.payload_fail_write(index)
+        return library.payload_serve
 
     def command(self, words):
         command, expected, options = words[0], words[1], words[2:]
         modules = [word[7:] for word in options if word.startswith('module=')]
         paths = [word[5:] for word in options if word.startswith('path=')]
         numbers = {key: int(value) for key, _, value in (word.partition('=') for word in options)
-                   if key in ('argument', 'version')}
+                   if key in ('argument', 'version', 'fail')}
+        serve = self.faulty(numbers.pop('fail')) if 'fail' in numbers else self.serve
         state = CANCELLED if 'cancelled' in options else PENDING
         self.channel = Channel(command, modules, paths, 'rerun' in options, state=state,
                                timeout=-1 if 'late' in options else 30.0, **numbers)
         thread = ctypes.c_ulong()
         argument = ctypes.c_void_p(self.channel.address)
-        assert self.libc.pthread_create(ctypes.byref(thread), None, self.serve, argument) == 0
+        assert self.libc.pthread_create(ctypes.byref(thread), None, serve, argument) == 0
         assert self.libc.pthread_join(thread, None) == 0
         status, report, header = self.channel.reply()
         final = self.channel.state

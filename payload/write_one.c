@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * One write: bringing a value into place, and finding what is there. The invariant: neither
+ * runs bytecode, except that of audit hooks.
+ */
+#include "payload/freestanding.h"
+#include "payload/writes.h"
+
+static int done(PyObject *result)
+{
+	Py_DecRef(result);
+	return result ? 0 : -1;
+}
+
+/* The setter of __code__ wants as many cells as the code has free variables: closure first
+ * (PyFunction_SetClosure does not check). Objects/funcobject.c, func_set_code. */
+static int set_code(PyObject *function, PyObject *code_and_closure)
+{
+	PyObject *closure = PyTuple_GetItem(code_and_closure, 1);
+	_cleanup_py_ PyObject *old = py_ref(PyFunction_GetClosure(function));
+
+	if (PyFunction_SetClosure(function, closure))
+		return -1;
+	if (!PyObject_SetAttrString(function, "__code__", PyTuple_GetItem(code_and_closure, 0)))
+		return 0;
+	if (old) {
+		PyFunction_SetClosure(function, old);
+	} else {
+		_cleanup_py_ PyObject *none = Py_BuildValue("");
+		PyFunction_SetClosure(function, none);
+	}
+	return -1;
+}
+
+/* An OrderedDict keeps a list of its keys beside the dict that it is; functions for dicts pass
+ * it by (Objects/odictobject.c). Enums had them for maps up to 3.7. */
+static int set_ordered_content(PyObject *dict, PyObject *content)
+{
+	_cleanup_py_ PyObject *keys = PyDict_Keys(dict);
+	PyObject *key, *value;
+	Py_ssize_t at = 0;
+
+	for (Py_ssize_t i = 0; keys && i < PyList_Size(keys); i++)
+		if (PyODict_DelItem(dict, PyList_GetItem(keys, i)))
+			return -1;
+	while (keys && PyDict_Next(content, &at, &key, &value))
+		if (PyODict_SetItem(dict, key, value))
+			return -1;
+	return keys ? 0 : -1;
+}
+
+static int set_content(const struct world *w, PyObject *dict, PyObject *content)
+{
+	if (py_is_a(dict, w->ordered_dict))
+		return set_ordered_content(dict, content);
+	PyDict_Clear(dict);
+	return PyDict_Update(dict, content);
+}
+
+/* What may fail for want of memory comes first: a write is done whole or not at all. */
+static int swap_element(PyObject *set, PyObject *gone, PyObject *come)
+{
+	return (come && PySet_Add(set, come)) || (gone && PySet_Discard(set, gone) < 0) ? -1
+											: 0;
+}
+
+static int swap_key(PyObject *dict, PyObject *gone, PyObject *come)
+{
+	_cleanup_py_ PyObject *value = py_ref(PyDict_GetItem(dict, gone));
+
+	if (!value || PyDict_SetItem(dict, come, value))
+		return -1;
+	return PyDict_DelItem(dict, gone);
+}
+
+/* The planner has proved that the word is a counted reference to the old object. */
+static int set_word(PyObject *object, size_t offset, PyObject *old, PyObject *value)
+{
+	char *at = (char *)object + offset;
+	PyObject *found;
+
+	memcpy(&found, at, sizeof(found));
+	if (found != old)
+		return -1;
+	Py_IncRef(value);
+	memcpy(at, &value, sizeof(value));
+	Py_DecRef(old);
+	return 0;
+}
+
+static int set_or_delete_type(const struct world *w, const struct write *write, PyObject *value)
+{
+	if (value)
+		return done(py_call(w->type_setattr, write->object, write->key, value));
+	return done(py_call(w->type_delattr, write->object, write->key));
+}
+
+static int set_or_delete_item(const struct write *write, PyObject *value)
+{
+	if (value)
+		return PyDict_SetItem(write->object, write->key, value);
+	return PyDict_DelItem(write->object, write->key);
+}
+
+int write_put(const struct world *w, const struct write *write, PyObject *value, int is_undo)
+{
+	PyObject *value_or_none = value ? value : w->none;
+	_cleanup_py_ PyObject *name = NULL;
+
+	switch (write->kind) {
+	case WRITE_ITEM:
+		return set_or_delete_item(write, value);
+	case WRITE_CONTENT:
+		return set_content(w, write->object, value);
+	case WRITE_TYPE:
+		return set_or_delete_type(w, write, value);
+	case WRITE_BASES:
+		name = PyUnicode_FromString("__bases__");
+		return name ? done(py_call(w->type_setattr, write->object, name, value)) : -1;
+	case WRITE_CODE:
+		return set_code(write->object, value);
+	case WRITE_DEFAULTS:
+		return PyFunction_SetDefaults(write->object, value_or_none);
+	case WRITE_KWDEFAULTS:
+		return PyFunction_SetKwDefaults(write->object, value_or_none);
+	case WRITE_ANNOTATIONS:
+		return PyFunction_SetAnnotations(write->object, value_or_none);
+	case WRITE_ATTRIBUTE:
+		return PyObject_SetAttr(write->object, write->key, value_or_none);
+	case WRITE_CELL:
+		return PyCell_Set(write->object, value);
+	case WRITE_CLASS:
+		return done(py_call(w->set_class, write->object, value));
+	case WRITE_LIST:
+		return PyList_SetSlice(write->object, 0, PyList_Size(write->object), value);
+	case WRITE_ELEMENT:
+		return is_undo ? swap_element(write->object, write->value, write->key)
+			       : swap_element(write->object, write->key, write->value);
+	case WRITE_KEY:
+		return is_undo ? swap_key(write->object, write->value, write->key)
+			       : swap_key(write->object, write->key, write->value);
+	case WRITE_WORD:
+		return is_undo ? set_word(write->object, write->offset, write->value,
+					  write->key)
+			       : set_word(write->object, write->offset, write->key,
+					  write->value);
+	}
+	return -1;
+}
+
+PyObject *write_current(const struct world *w, const struct write *write)
+{
+	PyObject *o = write->object;
+	PyObject *closure;
+
+	switch (write->kind) {
+	case WRITE_ITEM:
+		return py_ref(PyDict_GetItem(o, write->key));
+	case WRITE_CONTENT:
+		return PyDict_Copy(o);
+	case WRITE_TYPE: {
+		_cleanup_py_ PyObject *dict = world_type_dict(w, o);
+		return dict ? py_ref(PyDict_GetItem(dict, write->key)) : NULL;
+	}
+	case WRITE_BASES:
+		return PyObject_GetAttrString(o, "__bases__");
+	case WRITE_CODE:
+		closure = PyFunction_GetClosure(o);
+		return PyTuple_Pack(2, PyFunction_GetCode(o), closure ? closure : w->none);
+	case WRITE_DEFAULTS:
+		return py_ref(PyFunction_GetDefaults(o));
+	case WRITE_KWDEFAULTS:
+		return py_ref(PyFunction_GetKwDefaults(o));
+	case WRITE_ANNOTATIONS:
+		return py_ref(PyFunction_GetAnnotations(o));
+	case WRITE_ATTRIBUTE:
+		return PyObject_GetAttr(o, write->key);
+	case WRITE_CELL:
+		return PyCell_Get(o);
+	case WRITE_CLASS:
+		return PyObject_Type(o);
+	case WRITE_LIST:
+		return PySequence_List(o);
+	case WRITE_ELEMENT:
+	case WRITE_KEY:
+	case WRITE_WORD:
+		return NULL;
+	}
+	return NULL;
+}
