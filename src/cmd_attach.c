@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "inject/base/cleanup.h"
+#include "inject/proc/procfs.h"
 #include "inject/report/report.h"
 #include "inject/session/session.h"
 #include "inject/target/target.h"
@@ -17,6 +18,7 @@
 #include "src/diag.h"
 #include "src/outcome.h"
 #include "src/payload_path.h"
+#include "src/process_name.h"
 #include "src/render.h"
 #include "src/signals.h"
 #include "src/term.h"
@@ -104,6 +106,14 @@ static int run_session(const struct attach *attach, const struct target *target,
 	return outcome->err.kind == HP_OK ? 0 : -1;
 }
 
+static void wrap(struct outcome *outcome)
+{
+	char name[PROCESS_NAME_MAX];
+
+	hp_err_wrap(&outcome->err, "attach to %s",
+		    process_name(name, outcome->pid, outcome->inner_pid));
+}
+
 static void attach_one(const struct attach *attach, struct outcome *outcome)
 {
 	struct target target;
@@ -111,9 +121,10 @@ static void attach_one(const struct attach *attach, struct outcome *outcome)
 
 	if (*signals_flag()) {
 		hp_err_set(&outcome->err, HP_INTERRUPTED, 0, "interrupted before it began");
-		hp_err_wrap(&outcome->err, "attach to process %d", (int)outcome->pid);
+		wrap(outcome);
 		return;
 	}
+	outcome->inner_pid = proc_inner_pid(outcome->pid);
 	r = target_describe(&target, outcome->pid, TARGET_FULL, &outcome->err);
 	if (r == 0) {
 		snprintf(outcome->python, sizeof(outcome->python), "%s", target.python.version);
@@ -122,7 +133,7 @@ static void attach_one(const struct attach *attach, struct outcome *outcome)
 		target_fini(&target);
 	}
 	if (r < 0)
-		hp_err_wrap(&outcome->err, "attach to process %d", (int)outcome->pid);
+		wrap(outcome);
 }
 
 static void show(const struct attach *attach, const struct outcome *outcome)

@@ -17,6 +17,7 @@
 
 struct outcome {
 	pid_t pid;
+	pid_t inner_pid;   /* as proc_inner_pid() has it */
 	char python[32];   /* "3.12.1"; "" when it was not found out */
 	char command[256]; /* the target's command line; "" likewise */
 	bool has_report;

@@ -80,7 +80,8 @@ void process_info_get(struct process_info *out, pid_t pid)
 	struct target target;
 	struct hp_err err = {0};
 
-	*out = (struct process_info){.pid = pid, .uptime_s = -1};
+	*out = (struct process_info){
+		.pid = pid, .inner_pid = proc_inner_pid(pid), .uptime_s = -1};
 	get_public_facts(out);
 	if (target_describe(&target, pid, TARGET_IDENTIFY, &err) == 0) {
 		snprintf(out->python, sizeof(out->python), "%s", target.python.version);

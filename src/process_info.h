@@ -15,6 +15,7 @@
 
 struct process_info {
 	pid_t pid;
+	pid_t inner_pid; /* as proc_inner_pid() has it */
 	char python[32]; /* "" when unknown, here and below */
 	char user[64];
 	char command[256];

@@ -27,6 +27,11 @@ static json_t *text_or_null(const char *text)
 	return json;
 }
 
+static json_t *pid_or_null(pid_t pid)
+{
+	return pid ? json_integer(pid) : json_null();
+}
+
 static json_t *milliseconds(uint64_t ns)
 {
 	return json_real((double)ns / 1e6);
@@ -165,6 +170,7 @@ void render_json_outcome(FILE *to, const struct outcome *outcome)
 
 	json_object_set_new(root, "version", json_integer(REPORT_VERSION));
 	json_object_set_new(root, "pid", json_integer(outcome->pid));
+	json_object_set_new(root, "inner_pid", pid_or_null(outcome->inner_pid));
 	json_object_set_new(root, "status", json_string(outcome_status(outcome)));
 	json_object_set_new(root, "exit_status", json_integer(outcome_exit_status(outcome)));
 	json_object_set_new(root, "error", error_object(&outcome->err));
@@ -187,10 +193,10 @@ void render_json_outcome(FILE *to, const struct outcome *outcome)
 
 static json_t *process_object(const struct process_info *info)
 {
-	return json_pack("{s:i, s:i, s:o, s:o, s:o, s:o, s:b}", "version", REPORT_VERSION,
-			 "pid", (int)info->pid, "python", text_or_null(info->python), "user",
-			 text_or_null(info->user), "command", text_or_null(info->command),
-			 "uptime_s",
+	return json_pack("{s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:b}", "version", REPORT_VERSION,
+			 "pid", (int)info->pid, "inner_pid", pid_or_null(info->inner_pid),
+			 "python", text_or_null(info->python), "user", text_or_null(info->user),
+			 "command", text_or_null(info->command), "uptime_s",
 			 info->uptime_s < 0 ? json_null() : json_integer(info->uptime_s),
 			 "attachable", info->obstacle_count == 0);
 }

@@ -8,6 +8,7 @@
 
 #include "inject/report/text.h"
 #include "src/changes.h"
+#include "src/process_name.h"
 #include "src/render.h"
 
 #define LIST_INDENT  24 /* "    functions migrated  " */
@@ -212,14 +213,14 @@ static void put_headline(const struct page *page, const struct outcome *outcome,
 			 const struct changes *changes)
 {
 	const struct wire_reply *reply = &outcome->report.header;
-	char elapsed[32], held[32];
+	char elapsed[32], held[32], name[PROCESS_NAME_MAX];
 	size_t applied = 0;
 
 	for (size_t i = 0; i < changes->count; i++)
 		applied += !is_skipped(&changes->modules[i]);
 	term_duration(elapsed, sizeof(elapsed), outcome->elapsed_ns);
 	term_duration(held, sizeof(held), outcome->held_ns);
-	fprintf(page->to, "process %d: ", (int)outcome->pid);
+	fprintf(page->to, "%s: ", process_name(name, outcome->pid, outcome->inner_pid));
 	if (reply->status == WIRE_STATUS_NOTHING_TO_DO)
 		fprintf(page->to, "nothing to do: %u module%s looked at in %s, held for %s\n",
 			reply->modules_looked, reply->modules_looked == 1 ? "" : "s", elapsed,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "inject/report/text.h"
+#include "src/process_name.h"
 #include "src/render.h"
 
 #define CELL_MAX (TEXT_GROWTH * sizeof(((struct process_info *)0)->command) + 1)
@@ -139,9 +140,9 @@ static void put_obstacles(FILE *to, const struct term *term, const struct hp_err
 
 void render_text_doctor(FILE *to, const struct term *term, const struct process_info *info)
 {
-	char command[CELL_MAX];
+	char command[CELL_MAX], name[PROCESS_NAME_MAX];
 
-	fprintf(to, "process %d: %s%s%s\n", (int)info->pid,
+	fprintf(to, "%s: %s%s%s\n", process_name(name, info->pid, info->inner_pid),
 		term_style(term, info->obstacle_count ? STYLE_BAD : STYLE_GOOD),
 		info->obstacle_count ? "cannot be attached to" : "nothing stands in the way",
 		term_style(term, STYLE_PLAIN));

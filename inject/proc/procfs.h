@@ -44,6 +44,10 @@ HP_MUST_CHECK int proc_status_parse(struct proc_status *out, const char *text, s
 HP_MUST_CHECK int proc_status_read(struct proc_status *out, int dirfd, const char *name,
 				   struct hp_err *err);
 
+/* The pid that a process has in its own pid namespace; 0 when that is the same one, or cannot
+ * be known. */
+pid_t proc_inner_pid(pid_t pid);
+
 /* What /proc/PID/stat alone says. */
 struct proc_stat {
 	char state;

@@ -76,3 +76,23 @@ int target_find_pythons(pid_t **pids_out, size_t *count_out, struct hp_err *err)
 	*count_out = kept;
 	return 0;
 }
+
+pid_t target_find_contained(pid_t inner_pid)
+{
+	_cleanup_fd_ int root = open(procfs_root(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_free_ pid_t *pids = NULL;
+	struct hp_err ignored;
+	size_t count;
+	pid_t found = 0;
+
+	if (root < 0 || proc_list_pids(&pids, &count, root, ".", &ignored) < 0)
+		return 0;
+	for (size_t i = 0; i < count; i++) {
+		if (proc_inner_pid(pids[i]) != inner_pid)
+			continue;
+		if (found)
+			return 0;
+		found = pids[i];
+	}
+	return found;
+}

@@ -54,6 +54,19 @@ static size_t read_auxv(const struct target *target, uint8_t *out, size_t capaci
 	return len > 0 ? (size_t)len : 0;
 }
 
+/* A number out of a container's logs is likely. */
+static int explain_gone(pid_t pid, struct hp_err *err)
+{
+	pid_t contained = err->obstacle == OBSTACLE_GONE ? target_find_contained(pid) : 0;
+
+	if (!contained)
+		return -1;
+	return hp_err_hint(
+		err,
+		"in its container that is process %d as seen from here: pyhotpatch attach %d",
+		contained, contained);
+}
+
 /* The order makes the descriptors name one process: the folder in /proc is bound to it, and a
  * pidfd opened while that folder still answers is of the same one. */
 static int open_process(struct target *target, pid_t pid, struct hp_err *err)
@@ -62,7 +75,7 @@ static int open_process(struct target *target, pid_t pid, struct hp_err *err)
 
 	target->pid = pid;
 	if (procfs_open(&target->procfd, pid, err) < 0)
-		return -1;
+		return explain_gone(pid, err);
 	/* Fails for a thread's id, which target_check_exists() reports, and on kernels
 	 * before 5.3. */
 	target->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);

@@ -127,6 +127,10 @@ void target_libc_calls(bool out[2], const struct target *target, const uint32_t 
 /* All running processes in which a Python is mapped; for list. Owned array of pids. */
 HP_MUST_CHECK int target_find_pythons(pid_t **pids_out, size_t *count_out, struct hp_err *err);
 
+/* The process that has this pid in a container, seen from here; 0 when there is none, or more
+ * than one. */
+pid_t target_find_contained(pid_t inner_pid);
+
 /* Copy len bytes at addr of the target; short reads are errors. Uses process_vm_readv and falls
  * back to /proc/PID/mem. */
 HP_MUST_CHECK int target_read(const struct target *target, remote_addr addr, void *out,

@@ -280,3 +280,25 @@ Test(permission, another_user_namespace_is_told)
 	assert_diagnosed(&(struct fake_case){NULL, all_caps, no_caps, "user:[2]"},
 			 OBSTACLE_USER_NAMESPACE, "another user namespace");
 }
+
+Test(permission, a_pid_out_of_a_container_is_explained)
+{
+	struct fake_proc fake = {"/tmp/test_proc_XXXXXX"};
+	struct hp_err err[1] = {0};
+
+	cr_assert(ne(ptr, mkdtemp(fake.root), NULL));
+	setenv("HP_PROC_ROOT", fake.root, 1);
+	put_status(&fake, 4194305, no_caps);
+	cr_assert(eq(sz, target_obstacles(4711, err, 1), 1));
+	cr_assert(eq(int, err[0].obstacle, OBSTACLE_GONE));
+	cr_assert(eq(ptr, strstr(hp_err_hint_of(&err[0]), "container"), NULL));
+	put(&fake, "4194305/status",
+	    "Name:\tfake\nState:\tS (sleeping)\nTgid:\t4194305\nNSpid:\t4194305\t4711\n"
+	    "PPid:\t1\nTracerPid:\t0\nUid:\t7\t7\t7\t7\nGid:\t7\t7\t7\t7\nThreads:\t1\n"
+	    "SigBlk:\t0\nCapPrm:\t0\nCapEff:\t0\n");
+	cr_assert(eq(sz, target_obstacles(4711, err, 1), 1));
+	cr_assert(eq(int, err[0].obstacle, OBSTACLE_GONE));
+	cr_assert(ne(ptr, strstr(hp_err_hint_of(&err[0]), "pyhotpatch attach 4194305"), NULL),
+		  "%s", hp_err_hint_of(&err[0]));
+	remove_fake(&fake);
+}

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Targets in other places: containers (own mount, pid, user, network, ipc and uts namespaces),
+ * another root, no /proc, a read-only root, files that were replaced under them.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include "inject/base/err.h"
+#include "tests/integration/pytarget.h"
+#include "tests/integration/snapshot.h"
+
+static struct pytarget target;
+static struct snapshot before, after;
+static struct run run;
+
+static void stop(void)
+{
+	pytarget_stop(&target);
+}
+
+/* What `words` make must be possible here at all. */
+static void need(const char *const *words)
+{
+	const char *argv[32];
+	size_t count = 0;
+
+	while (*words && count < 30)
+		argv[count++] = *words++;
+	argv[count++] = "true";
+	argv[count] = NULL;
+	run_command(&run, argv, 5000);
+	if (run.status != 0)
+		cr_skip_test("no such place can be made here: %s", run.err);
+}
+
+static void start(const struct interpreter *python, const char *const *wrapper)
+{
+	if (!python)
+		cr_skip_test("no CPython 3.7 to 3.13 on this machine");
+	pytarget_wrapper = wrapper;
+	pytarget_start(&target, python, "idle.py", "sleep", "0.3");
+	sleep_ms(100);
+	snapshot_take(&before, target.pid);
+	pytarget_edit(&target);
+}
+
+static void expect_left_as_found(int version)
+{
+	struct round round;
+	char text[8192];
+
+	pytarget_fresh(&target, &round);
+	expect_version(&target, &round, version);
+	snapshot_take(&after, target.pid);
+	snapshot_compare(text, sizeof(text), &before, &after);
+	if (text[0] != '\0')
+		pytarget_fail(&target, "not left as found:\n%s", text);
+}
+
+static void expect_served(void)
+{
+	run_attach(&run, target.pid);
+	expect_status(&target, &run, 0);
+	expect_left_as_found(1);
+}
+
+static void serve_both(const char *const *wrapper)
+{
+	start(interpreters_newest(), wrapper);
+	expect_served();
+	stop();
+	start(interpreters_other(), wrapper);
+	expect_served();
+}
+
+static void both_served(const char *const *wrapper)
+{
+	need(wrapper);
+	serve_both(wrapper);
+}
+
+static const char *const container[] = {"unshare",      "--mount", "--pid",           "--fork",
+					"--mount-proc", "--net",   "--ipc",           "--uts",
+					"--cgroup",     "--user",  "--map-root-user", NULL};
+
+Test(places, a_container, .fini = stop, .timeout = 60)
+{
+	both_served(container);
+}
+
+/* Its own pid there is 1: messages name both. */
+Test(places, a_container_has_a_pid_of_its_own, .fini = stop, .timeout = 60)
+{
+	char number[16];
+
+	need(container);
+	start(interpreters_newest(), container);
+	snprintf(number, sizeof(number), "%d", target.pid);
+	run_pyhotpatch(&run, (const char *const[]){"doctor", number, NULL});
+	expect_status(&target, &run, 0);
+	expect_text(&run, run.out, "(pid 1 in its container): nothing stands in the way");
+	run_pyhotpatch(&run, (const char *const[]){"attach", number, NULL});
+	expect_status(&target, &run, 0);
+	expect_text(&run, run.out, "(pid 1 in its container): applied");
+	pytarget_write(&target, "edited.py", "def answer(:\n");
+	run_pyhotpatch(&run, (const char *const[]){"attach", number, NULL});
+	expect_status(&target, &run, hp_err_exit_status(HP_SOURCE));
+	expect_text(&run, run.err, "(pid 1 in its container): ");
+}
+
+Test(places, no_proc_in_the_target, .fini = stop, .timeout = 60)
+{
+	static const char *const wrapper[] = {
+		"unshare", "--mount", "sh", "-c", "umount -l /proc && exec \"$@\"", "sh", NULL};
+
+	both_served(wrapper);
+}
+
+Test(places, a_read_only_root, .fini = stop, .timeout = 60)
+{
+	static const char *const wrapper[] = {
+		"unshare", "--mount", "sh", "-c", "mount -o remount,bind,ro / && exec \"$@\"",
+		"sh",      NULL};
+
+	pytarget_writes_bytecode = false;
+	both_served(wrapper);
+}
+
+/* Its interpreter and libraries are other files of the same names. */
+Test(places, another_root, .fini = stop, .timeout = 60)
+{
+	static char script[512];
+	static const char *const wrapper[] = {"unshare", "--mount", script, NULL};
+	static const char *const mounts[] = {"unshare", "--mount", NULL};
+
+	snprintf(script, sizeof(script), "%s/other_root.sh", getenv("PYHOTPATCH_TARGETS"));
+	need(mounts);
+	serve_both(wrapper);
+}
