@@ -8,8 +8,9 @@
 
 #include "payload/wire.h"
 
-/* 0: served, and the worker, which waited for the GIL, was let through. EBUSY: this thread does
- * not hold the GIL; nothing was done. */
+/* 0: served, unless the worker had begun before, and that, which waited for the GIL, was let
+ * through for as long as it needs, within reason. EBUSY: this thread does not hold the GIL;
+ * nothing was done. */
 int holder_serve(struct wire_channel *channel);
 
 #endif

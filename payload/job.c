@@ -7,6 +7,7 @@
 #include "payload/attach.h"
 #include "payload/failure.h"
 #include "payload/select.h"
+#include "payload/turn.h"
 
 const struct wire_request *job_request(const struct job *job)
 {
@@ -86,6 +87,8 @@ static int run(struct job *job)
 
 void job_run(struct job *job)
 {
+	if (turn_take(job))
+		return;
 	int status = world_enter(&job->world);
 
 	if (!status)
@@ -96,5 +99,6 @@ void job_run(struct job *job)
 	}
 	modules_fini(&job->modules);
 	world_leave(&job->world);
+	turn_give();
 	PyErr_Clear();
 }

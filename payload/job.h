@@ -64,6 +64,9 @@ void job_run(struct job *job);
 
 void job_phase(struct job *job, enum wire_phase phase);
 
+/* Whether somebody still waits for the answer. */
+int job_is_wanted(const struct job *job);
+
 /* Swaps RUNNING for COMMITTING. -1: cancelled or too late; nothing may be written. */
 int job_begin_commit(struct job *job);
 

@@ -65,6 +65,7 @@ PyObject *PyDict_GetItem(PyObject *dict, PyObject *key); /* borrowed; hides erro
 PyObject *PyDict_GetItemString(PyObject *dict, const char *key);
 int PyDict_SetItem(PyObject *dict, PyObject *key, PyObject *value);
 int PyDict_SetItemString(PyObject *dict, const char *key, PyObject *value);
+PyObject *PyDict_SetDefault(PyObject *dict, PyObject *key, PyObject *value); /* borrowed */
 int PyDict_DelItem(PyObject *dict, PyObject *key);
 int PyDict_DelItemString(PyObject *dict, const char *key);
 int PyDict_Update(PyObject *dict, PyObject *other);

@@ -11,6 +11,8 @@
 #include "payload/py.h"
 #include "payload/sys.h"
 
+#define CANCEL_NS 1000000000ll
+
 static int swap_state(struct wire_channel *channel, uint32_t from, uint32_t to)
 {
 	if (!__atomic_compare_exchange_n(&channel->state, &from, to, 0, __ATOMIC_SEQ_CST,
@@ -24,6 +26,15 @@ static int swap_state(struct wire_channel *channel, uint32_t from, uint32_t to)
 static int is_dropped(const struct wire_channel *channel)
 {
 	return sys_now_ns() >= channel->deadline_ns || !channel_owner_lives(channel);
+}
+
+int job_is_wanted(const struct job *job)
+{
+	const struct wire_channel *channel = job->channel;
+
+	/* Who lives cancels at the deadline; who cannot be asked has until a little later. */
+	return __atomic_load_n(&channel->state, __ATOMIC_SEQ_CST) == WIRE_RUNNING &&
+	       channel_owner_lives(channel) && sys_now_ns() < channel->deadline_ns + CANCEL_NS;
 }
 
 int job_begin_commit(struct job *job)

@@ -46,6 +46,7 @@ enum wire_state {
 enum wire_phase {
 	WIRE_PHASE_NONE = 0,
 	WIRE_PHASE_GIL,     /* waits for the GIL */
+	WIRE_PHASE_TURN,    /* waits for another attach to end */
 	WIRE_PHASE_SELECT,  /* looks for changed modules */
 	WIRE_PHASE_COMPILE, /* reads and compiles sources */
 	WIRE_PHASE_SHADOW,  /* runs new module code */

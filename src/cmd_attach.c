@@ -8,10 +8,12 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "inject/base/cleanup.h"
 #include "inject/proc/procfs.h"
 #include "inject/report/report.h"
+#include "inject/session/rival.h"
 #include "inject/session/session.h"
 #include "inject/target/target.h"
 #include "src/commands.h"
@@ -114,6 +116,23 @@ static void wrap(struct outcome *outcome)
 		    process_name(name, outcome->pid, outcome->inner_pid));
 }
 
+/* Another pyhotpatch has a thread for some milliseconds. */
+static int describe(struct target *out, const struct attach *attach, struct outcome *outcome)
+{
+	const struct deadline deadline = deadline_after_ns(attach->options->timeout_ns);
+	const struct timespec pause = {.tv_nsec = 2000000};
+
+	for (;;) {
+		int r = target_describe(out, outcome->pid, TARGET_FULL, &outcome->err);
+
+		if (r == 0 || outcome->err.kind != HP_TRACED || *signals_flag() ||
+		    deadline_passed(deadline) || !rival_has(outcome->pid, outcome->pid))
+			return r;
+		outcome->err = (struct hp_err){0};
+		nanosleep(&pause, NULL);
+	}
+}
+
 static void attach_one(const struct attach *attach, struct outcome *outcome)
 {
 	struct target target;
@@ -125,7 +144,7 @@ static void attach_one(const struct attach *attach, struct outcome *outcome)
 		return;
 	}
 	outcome->inner_pid = proc_inner_pid(outcome->pid);
-	r = target_describe(&target, outcome->pid, TARGET_FULL, &outcome->err);
+	r = describe(&target, attach, outcome);
 	if (r == 0) {
 		snprintf(outcome->python, sizeof(outcome->python), "%s", target.python.version);
 		snprintf(outcome->command, sizeof(outcome->command), "%s", target.command);

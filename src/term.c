@@ -87,6 +87,7 @@ void progress_update(void *context, unsigned phase, int64_t waited_ns)
 	static const char *const texts[] = {
 		[WIRE_PHASE_NONE] = "waiting for a moment at which it can be entered",
 		[WIRE_PHASE_GIL] = "waiting for the GIL",
+		[WIRE_PHASE_TURN] = "waiting for another attach to end",
 		[WIRE_PHASE_SELECT] = "looking for changed modules",
 		[WIRE_PHASE_COMPILE] = "compiling",
 		[WIRE_PHASE_SHADOW] = "running new module code",

@@ -106,6 +106,7 @@ static const char *phase_text(uint32_t phase)
 	static const char *const texts[] = {
 		[WIRE_PHASE_NONE] = "its worker thread did not get to run",
 		[WIRE_PHASE_GIL] = "no thread of the program released the GIL",
+		[WIRE_PHASE_TURN] = "another attach is at work in it",
 		[WIRE_PHASE_SELECT] = "it was still looking for changed modules",
 		[WIRE_PHASE_COMPILE] = "it was still compiling the new source",
 		[WIRE_PHASE_SHADOW] = "the new module code had not ended",
@@ -155,12 +156,14 @@ struct await await_of(const struct handover *handover, const struct target *targ
 	return (struct await){handover, target, options, .began_ns = now, .progress_ns = now};
 }
 
-bool await_is_for_gil(const struct await *await)
+bool await_may_want_gil(const struct await *await)
 {
 	const struct wire_channel *channel = await->handover->channel;
+	const uint32_t state = state_of(await->handover);
 
-	return state_of(await->handover) == WIRE_PENDING &&
-	       __atomic_load_n(&channel->phase, __ATOMIC_RELAXED) == WIRE_PHASE_GIL;
+	return state == WIRE_RUNNING ||
+	       (state == WIRE_PENDING &&
+		__atomic_load_n(&channel->phase, __ATOMIC_RELAXED) == WIRE_PHASE_GIL);
 }
 
 int await_reply(struct await *await, struct deadline until, struct hp_err *err)

@@ -30,8 +30,9 @@ enum await_outcome { AWAIT_REPLIED = 0, AWAIT_NOT_YET = 1 };
  * when the process ended or replaced itself by exec. */
 HP_MUST_CHECK int await_reply(struct await *await, struct deadline until, struct hp_err *err);
 
-/* Whether the worker waits for the GIL. */
-bool await_is_for_gil(const struct await *await);
+/* Whether the worker may be waiting for the GIL: to begin, or because it had to give it up in
+ * the middle. */
+bool await_may_want_gil(const struct await *await);
 
 /* Wait until the worker's thread has left; false when it has not in a few seconds. */
 HP_MUST_CHECK bool await_worker_end(const struct handover *handover,

@@ -125,8 +125,9 @@ static int ask_thread(struct search *search, pid_t tid, struct hp_err *err)
 	int r = tracee_stop(&search->tracee, search->judge->target, tid,
 			    search->options->deadline, err);
 
-	if (r == TRACEE_VANISHED)
-		return HOLDER_NOT_FOUND;
+	if (r == TRACEE_VANISHED ||
+	    (r < 0 && (err->kind == HP_TRACED || err->kind == HP_PERMISSION)))
+		return HOLDER_NOT_FOUND; /* another pyhotpatch has it just now */
 	if (r < 0)
 		return -1;
 	began = clock_now_ns();

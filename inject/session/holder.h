@@ -14,8 +14,9 @@
 
 enum holder_outcome { HOLDER_SERVED = 0, HOLDER_NOT_FOUND = 1 };
 
-/* While the worker waits for the GIL. HOLDER_SERVED: the reply is there. -1: as of
- * await_reply(); nothing was changed. Adds to result's stops and held_ns. */
+/* While the worker waits for the GIL. HOLDER_SERVED: the holder has served, or, where the
+ * worker had begun, let it go on for a while. -1: as of await_reply(); nothing was changed.
+ * Adds to result's stops and held_ns. */
 HP_MUST_CHECK int holder_serve(struct handover *handover, struct judge *judge,
 			       const struct session_options *options,
 			       struct session_result *result, struct hp_err *err);

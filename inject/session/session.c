@@ -17,12 +17,16 @@
 #include "inject/session/holder.h"
 #include "inject/session/image.h"
 #include "inject/session/judge.h"
+#include "inject/session/rival.h"
 #include "inject/session/threads.h"
 #include "inject/trace/tracee.h"
 
-/* How long to wait for the GIL before looking who holds it; then twice as long, and so on. A
- * busy program gives it up within milliseconds, but may be in a longer call. */
-#define GIL_PATIENCE_NS 300000000ll
+/* How long to wait for the GIL before looking who holds it; then twice as long, up to the
+ * latter. A busy program gives it up within milliseconds, but may be in a longer call. */
+#define GIL_PATIENCE_NS     300000000ll
+#define GIL_PATIENCE_MAX_NS 2400000000ll
+
+#define REFUSALS_MAX 50
 
 struct session {
 	const struct target *target; /* borrowed */
@@ -32,6 +36,7 @@ struct session {
 	struct seccomp_libc libc;
 	struct handover handover;
 	struct session_result result;
+	unsigned refusals;
 	char last_reason[200]; /* where the last unsafe thread was */
 };
 
@@ -66,6 +71,16 @@ static enum attempt use_thread(struct session *session, struct tracee *tracee,
 	return ATTEMPT_FAILED;
 }
 
+/* Between the refusal and its diagnosis the rival may have let go: then a permission seems to
+ * be missing, which was there when the process was described. */
+static bool rival_may_have(struct session *session, pid_t tid, const struct hp_err *err)
+{
+	if (err->kind == HP_PERMISSION && ++session->refusals > REFUSALS_MAX)
+		return false;
+	return (err->kind == HP_TRACED || err->kind == HP_PERMISSION) &&
+	       rival_has(session->target->pid, tid);
+}
+
 static enum attempt try_thread(struct session *session, pid_t tid, struct span request,
 			       struct hp_err *err)
 {
@@ -77,6 +92,11 @@ static enum attempt try_thread(struct session *session, pid_t tid, struct span r
 
 	if (r == TRACEE_VANISHED)
 		return ATTEMPT_RETRY;
+	if (r < 0 && rival_may_have(session, tid, err)) {
+		snprintf(session->last_reason, sizeof(session->last_reason),
+			 "thread %d is held by another pyhotpatch", tid);
+		return ATTEMPT_RETRY;
+	}
 	if (r < 0)
 		return ATTEMPT_FAILED;
 	began = clock_now_ns();
@@ -184,15 +204,17 @@ static int await_served(struct session *session, struct hp_err *err)
 	struct await await = await_of(&session->handover, session->target, session->options);
 	int64_t patience_ns = GIL_PATIENCE_NS;
 
-	for (;; patience_ns *= 2) {
+	for (;;) {
 		int r = await_reply(&await, deadline_after_ns(patience_ns), err);
 
 		if (r != AWAIT_NOT_YET)
 			return r;
-		if (await_is_for_gil(&await) &&
+		if (await_may_want_gil(&await) &&
 		    holder_serve(&session->handover, &session->judge, session->options,
 				 &session->result, err) < 0)
 			return -1;
+		if (patience_ns < GIL_PATIENCE_MAX_NS)
+			patience_ns *= 2;
 	}
 }
 

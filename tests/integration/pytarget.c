@@ -230,6 +230,7 @@ static void start(struct pytarget *out, const struct interpreter *interpreter,
 	close(out_pipe[1]);
 	out->in = in_pipe[1];
 	out->out = out_pipe[0];
+	snprintf(out->number, sizeof(out->number), "%d", out->pid);
 	note_that_it_ran(interpreter->label);
 	pytarget_await(out, "round 0 ");
 	if (pytarget_wrapper)

@@ -23,6 +23,7 @@ struct pytarget {
 	bool on_demand;  /* it makes a round for each byte of its input */
 	char dir[256];   /* its private folder */
 	char label[120]; /* the interpreter's */
+	char number[16]; /* pid, as an argument */
 	char buffer[65536];
 	size_t buffered;
 };
