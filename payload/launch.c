@@ -111,9 +111,6 @@ static void close_memfd(const struct wire_channel *channel)
 __attribute__((used)) static int worker_main(struct wire_channel *channel)
 {
 	__atomic_store_n(&channel->worker_tid, sys_gettid(), __ATOMIC_RELEASE);
-	/* A child that is forked meanwhile has no thread of ours and must not have our memory.
-	 */
-	sys_madvise((void *)channel->image_base, channel->image_size, MADV_DONTFORK);
 	payload_serve(channel);
 	__atomic_store_n(&channel->worker_served, 1, __ATOMIC_RELEASE);
 	int is_ours = shut_out_guests(channel);
@@ -125,8 +122,12 @@ __attribute__((used)) static int start_worker(struct wire_channel *channel)
 {
 	unsigned long thread;
 	struct attr attr;
-	int error = pthread_attr_init(&attr);
+	int error;
 
+	/* A child that is forked meanwhile has no thread of ours and must not have our memory.
+	 */
+	sys_madvise((void *)channel->image_base, channel->image_size, MADV_DONTFORK);
+	error = pthread_attr_init(&attr);
 	if (error)
 		return error;
 	pthread_attr_setdetachstate(&attr, DETACHED);

@@ -47,10 +47,9 @@ static int try_take(PyObject *dict)
 
 static void wait_a_little(void)
 {
-	const struct timespec pause = {.tv_nsec = 1000000};
 	PyThreadState *state = PyEval_SaveThread();
 
-	sys_call3(SYS_nanosleep, (long)&pause, 0, 0);
+	sys_pause(1000000);
 	PyEval_RestoreThread(state);
 }
 

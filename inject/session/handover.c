@@ -119,8 +119,7 @@ static int launch(struct handover *h, const struct step *step, struct hp_err *er
 	if (guest_result(h) == 0)
 		return 0;
 	h->launched = false;
-	return hp_err_set(err, HP_SYSTEM, guest_result(h) > 0 ? guest_result(h) : 0,
-			  "pthread_create in the target");
+	return step_failed(step, "pthread_create", guest_result(h), err);
 }
 
 /* The inverse of each step made, backwards. Not for a launched worker: the memory is its own

@@ -167,11 +167,12 @@ int memory_make(struct handover *h, const struct step *step, struct hp_err *err)
 
 	if (make_memfd(h, step, &refusal) == 0)
 		return open_memfd(h, step->target, err);
-	if (!refusal.sys_errno) {
+	/* Without a descriptor left the worker could not read a source file either. */
+	if (!refusal.sys_errno || refusal.sys_errno == EMFILE || refusal.sys_errno == ENFILE) {
 		*err = refusal;
 		return -1;
 	}
-	/* Denied, or no descriptor is left. Without one the worker cannot tell whether we
+	/* Denied. Without a memfd the worker cannot tell whether we
 	 * live, and the hijacked thread not wait for us: it goes back by the frame. */
 	if (map_executable(h, step, err) < 0)
 		return -1;

@@ -4,6 +4,8 @@
  */
 #include "inject/session/step.h"
 
+#include <errno.h>
+
 /* Far more than a loaded machine's scheduling, far less than a person's patience. */
 #define STEP_NS 500000000ll
 
@@ -12,6 +14,28 @@ struct deadline step_deadline(struct deadline whole)
 	struct deadline step = deadline_after_ns(STEP_NS);
 
 	return step.at_ns < whole.at_ns ? step : whole;
+}
+
+int step_failed(const struct step *step, const char *what, int error, struct hp_err *err)
+{
+	const struct limit {
+		int error;
+		const char *option, *noun;
+	} limits[] = {
+		{EMFILE, "nofile", "open files"},
+		{ENOMEM, "as", "address space, or of what is left of it"},
+		{EAGAIN, "nproc", "threads of its user, or of its control group"},
+	};
+
+	hp_err_set(err, HP_SYSTEM, error, "%s in the target", what);
+	for (size_t i = 0; i < sizeof(limits) / sizeof(*limits); i++)
+		if (limits[i].error == error)
+			return hp_err_hint(
+				err,
+				"it is at its limit of %s; raise that: prlimit --pid "
+				"%d --%s=NUMBER",
+				limits[i].noun, step->target->pid, limits[i].option);
+	return -1;
 }
 
 int step_syscall(const struct step *step, int64_t *result, const char *what, long nr,
@@ -23,6 +47,6 @@ int step_syscall(const struct step *step, int64_t *result, const char *what, lon
 		return hp_err_wrap(err, "%s in the target", what);
 	}
 	if (*result < 0 && *result >= -4095)
-		return hp_err_set(err, HP_SYSTEM, (int)-*result, "%s in the target", what);
+		return step_failed(step, what, (int)-*result, err);
 	return 0;
 }

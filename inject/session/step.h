@@ -21,6 +21,10 @@ struct step {
 /* How long one step may take before the thread is taken back. */
 struct deadline step_deadline(struct deadline whole);
 
+/* What the target could not do, for want of what its limits allow perhaps: with the remedy
+ * then. Returns -1. */
+int step_failed(const struct step *step, const char *what, int error, struct hp_err *err);
+
 /* err->sys_errno is set when the call itself failed, and 0 when it could not be made. */
 HP_MUST_CHECK int step_syscall(const struct step *step, int64_t *result, const char *what,
 			       long nr, const uint64_t args[6], struct hp_err *err);

@@ -5,7 +5,6 @@
  * libc.
  */
 #include <errno.h>
-#include <immintrin.h>
 #include <link.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,6 +14,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -25,6 +25,7 @@
 #include "inject/base/cleanup.h"
 #include "inject/proc/procfs.h"
 #include "inject/trace/tracee.h"
+#include "tests/trace/churn.h"
 
 /* What a victim reports, in memory shared with the test. */
 struct shared {
@@ -315,30 +316,6 @@ Test(tracee, a_call_that_blocks_is_taken_back)
 
 /* ---- registers, vectors, mask, alternate stack ---- */
 
-/* Runs rounds of arithmetic whose state lives in general and vector registers only, and
- * compares two copies that were computed apart. A lost register makes them differ. */
-__attribute__((target("avx2"), noinline)) static uint64_t churn(uint64_t seed)
-{
-	__m256i v = _mm256_set1_epi64x((long long)seed);
-	const __m256i step = _mm256_set_epi64x(3, 5, 7, 11);
-	__m256d d = _mm256_set1_pd(1.0);
-	uint64_t a = seed, b = ~seed;
-
-	for (int i = 0; i < 2000; i++) {
-		v = _mm256_add_epi64(_mm256_xor_si256(v, step), _mm256_slli_epi64(v, 1));
-		d = _mm256_add_pd(d, _mm256_set1_pd(0.25));
-		a = a * 6364136223846793005ull + 1442695040888963407ull;
-		b ^= a >> 7;
-		__asm__ volatile("" : "+x"(v), "+x"(d), "+r"(a), "+r"(b));
-	}
-	uint64_t lanes[4];
-	double sums[4];
-	_mm256_storeu_si256((__m256i *)lanes, v);
-	_mm256_storeu_pd(sums, d);
-	return lanes[0] ^ lanes[1] ^ lanes[2] ^ lanes[3] ^ a ^ b ^
-	       (uint64_t)(sums[0] + sums[3]);
-}
-
 static char alternate[65536];
 
 static void churns(void)
@@ -386,6 +363,40 @@ Test(tracee, registers_vectors_mask_and_alternate_stack_are_as_before)
 	for (int i = 0; i < 300; i++)
 		disturb(&target);
 	end_churning(pid);
+}
+
+static volatile sig_atomic_t ticks;
+
+static void on_tick(int signal)
+{
+	char here;
+
+	(void)signal;
+	ticks += &here > alternate && &here < alternate + sizeof(alternate);
+}
+
+/* The same with a handler 2000 times a second, on the alternate stack. */
+static void churns_under_signals(void)
+{
+	const struct sigaction action = {.sa_handler = on_tick,
+					 .sa_flags = SA_ONSTACK | SA_RESTART};
+	const struct itimerval often = {{0, 500}, {0, 500}};
+
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &often, NULL);
+	churns();
+	shared->result = ticks;
+}
+
+Test(tracee, signals_at_2_khz_find_the_alternate_stack)
+{
+	pid_t pid = spawn(churns_under_signals);
+	_cleanup_(target_fini) struct target target = target_of(pid);
+
+	for (int i = 0; i < 300; i++)
+		disturb(&target);
+	end_churning(pid);
+	cr_assert(lt(long, 20, shared->result), "%ld signals were handled", shared->result);
 }
 
 static void disturb_for_ever(const struct target *target)
