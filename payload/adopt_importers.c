@@ -6,7 +6,9 @@
  * importer's source must have the import.
  */
 #include "payload/freestanding.h"
+#include "payload/origin.h"
 #include "payload/plan.h"
+#include "payload/select.h"
 #include "payload/source.h"
 #include "payload/walk.h"
 
@@ -123,7 +125,7 @@ static int is_import_behind(const char *at, const char *end)
 }
 
 /* Most sources say nowhere `leaf import`: those need not be parsed, which takes long. */
-static int may_import_from(PyObject *source, PyObject *module_name)
+static int may_import_from(const struct world *w, PyObject *source, PyObject *module_name)
 {
 	const char *name = PyUnicode_AsUTF8(module_name), *leaf = name;
 	Py_ssize_t size;
@@ -132,6 +134,8 @@ static int may_import_from(PyObject *source, PyObject *module_name)
 	for (; name && *name; name++)
 		if (*name == '.')
 			leaf = name + 1;
+	if (!py_is(source, w->bytes)) /* a loader that has text */
+		return 1;
 	if (!leaf || !*leaf || PyBytes_AsStringAndSize(source, &text, &size))
 		return 0;
 	size_t length = strlen(leaf);
@@ -146,16 +150,11 @@ static int may_import_from(PyObject *source, PyObject *module_name)
 static int source_imports(struct plan *p, struct module *importer,
 			  const struct replaced_name *r, PyObject *bound)
 {
-	PyObject *file = PyDict_GetItemString(importer->live, "__file__");
-	PyObject *quiet;
+	PyObject *quiet = source_quiet(p->job);
 	int found = 0;
 
-	if (!file || !py_is(file, p->job->world.str))
-		return 0;
-	importer->file = file;
-	quiet = source_quiet(p->job);
 	if (!source_read(p->job, importer) &&
-	    may_import_from(importer->source, r->module->name)) {
+	    may_import_from(&p->job->world, importer->source, r->module->name)) {
 		_cleanup_py_ PyObject *tree = source_tree(p->job, importer);
 		_cleanup_py_ PyObject *body =
 			tree ? PyObject_GetAttrString(tree, "body") : NULL;
@@ -175,25 +174,34 @@ static int is_changed_module(const struct plan *p, PyObject *live)
 	return 0;
 }
 
-static int adopt_importer(struct plan *p, const struct replaced_name *r, PyObject *object)
+static int adopt_into(struct plan *p, const struct replaced_name *r, struct module *importer)
 {
-	struct module importer = {.object = object, .live = PyModule_GetDict(object)};
-	int is_own = is_own_definition(&p->job->world, r);
+	int is_own = is_own_definition(&p->job->world, r), has_source = -1, status = 0;
+	_cleanup_py_ PyObject *names = PyDict_Copy(importer->live);
 	PyObject *name, *value;
 	Py_ssize_t at = 0;
 
-	if (is_changed_module(p, importer.live))
-		return 0;
-	_cleanup_py_ PyObject *names = PyDict_Copy(importer.live);
-	while (names && PyDict_Next(names, &at, &name, &value)) {
+	while (names && !status && PyDict_Next(names, &at, &name, &value)) {
 		if (value != r->old || !py_is(name, p->job->world.str))
 			continue;
-		if (!is_own && !source_imports(p, &importer, r, name))
-			continue;
-		if (plan_write(p, WRITE_ITEM, importer.live, name, r->value))
-			return -1;
+		if (!is_own && has_source < 0)
+			has_source = !origin_find(p->job, importer);
+		if (is_own || (has_source && source_imports(p, importer, r, name)))
+			status = plan_write(p, WRITE_ITEM, importer->live, name, r->value);
 	}
-	return names ? 0 : -1;
+	return names ? status : -1;
+}
+
+static int adopt_importer(struct plan *p, const struct replaced_name *r, PyObject *object)
+{
+	struct module importer = {
+		.object = py_ref(object),
+		.live = py_ref(PyModule_GetDict(object)),
+	};
+	int status = is_changed_module(p, importer.live) ? 0 : adopt_into(p, r, &importer);
+
+	module_fini(&importer);
+	return status;
 }
 
 int adopt_importers(struct plan *p, const struct replaced_name *replaced)

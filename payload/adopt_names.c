@@ -143,7 +143,7 @@ static int settle_loaded(struct plan *p)
 	}
 	for (Py_ssize_t i = 0; builtins && i < PyList_Size(p->shadow->shadows); i++) {
 		PyObject *pair = PyList_GetItem(p->shadow->shadows, i);
-		PyObject *live = PyModule_GetDict(PyTuple_GetItem(pair, 1)), *name, *value;
+		PyObject *live = shadow_live_dict(w, pair), *name, *value;
 		Py_ssize_t at = 0;
 		while (PyDict_Next(PyModule_GetDict(PyTuple_GetItem(pair, 0)), &at, &name,
 				   &value))

@@ -5,6 +5,7 @@
 #include "payload/attach.h"
 
 #include "payload/apply.h"
+#include "payload/candidates.h"
 #include "payload/failure.h"
 #include "payload/select.h"
 #include "payload/shadow.h"
@@ -23,7 +24,7 @@ static int select_modules(struct job *job)
 	int64_t since = sys_now_ns();
 
 	job_phase(job, WIRE_PHASE_SELECT);
-	int status = select_candidates(job);
+	int status = candidates_find(job);
 	job->reply.header->select_ns = lap(&since);
 	job_phase(job, WIRE_PHASE_COMPILE);
 	if (!status)

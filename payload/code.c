@@ -173,7 +173,7 @@ int code_collect(const struct world *w, PyObject *code, PyObject *out)
 {
 	_cleanup_py_ PyObject *inner = inner_codes(w, code);
 
-	if (!inner || PyDict_SetItem(out, code, w->none))
+	if (!inner || PyDict_SetItem(out, code, code))
 		return -1;
 	for (Py_ssize_t i = 0; i < PyList_Size(inner); i++)
 		if (code_collect(w, PyList_GetItem(inner, i), out))

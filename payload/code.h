@@ -18,7 +18,8 @@ int code_is_same(const struct world *world, PyObject *a, PyObject *b);
 /* 1 when even the lines are the same; for two codes that code_is_same. */
 int code_is_unmoved(const struct world *world, PyObject *a, PyObject *b);
 
-/* Adds every code object inside `code`, itself included, to the dict `out` as a key. */
+/* Adds every code object inside `code`, itself included, to the dict `out` as a key
+ * and its value. */
 int code_collect(const struct world *world, PyObject *code, PyObject *out);
 
 /* The body of `qualname` ("Outer.Inner.method") inside a module's code. New reference, or NULL

@@ -23,7 +23,8 @@ static void append(PyObject **text, PyObject *part)
 /* Line `number` of a file, without indentation and line end; NULL when there is none. */
 static PyObject *source_line(PyObject *file, long number)
 {
-	_cleanup_py_ PyObject *bytes = file_read(file);
+	_cleanup_py_ PyObject *encoded = PyUnicode_EncodeFSDefault(file);
+	_cleanup_py_ PyObject *bytes = encoded ? file_read(encoded) : NULL;
 	Py_ssize_t size, start = 0;
 	char *text;
 

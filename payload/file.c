@@ -9,9 +9,8 @@
 #include "payload/freestanding.h"
 #include "payload/sys.h"
 
-#define NS_PER_S    1000000000LL
-#define NS_PER_TICK (NS_PER_S / 100) /* USER_HZ is 100 on every Linux that we serve */
-#define FILE_MAX    (64 << 20)
+#define NS_PER_S 1000000000LL
+#define FILE_MAX (64 << 20)
 
 long file_stamp_get(struct file_stamp *out, const char *path)
 {
@@ -35,39 +34,6 @@ int file_stamp_equal(const struct file_stamp *a, const struct file_stamp *b)
 	return memcmp(a, b, sizeof(*a)) == 0;
 }
 
-/* Field 22 of /proc/self/stat: ticks of CLOCK_BOOTTIME. Field 2 may hold blanks and brackets.
- */
-static int64_t start_ticks(const char *text, long size)
-{
-	int64_t ticks = 0;
-	int field = 2;
-	long at = size;
-
-	while (at > 0 && text[at - 1] != ')')
-		at--;
-	for (; at < size && field < 22; at++)
-		if (text[at] == ' ')
-			field++;
-	for (; at < size && text[at] >= '0' && text[at] <= '9'; at++)
-		ticks = ticks * 10 + (text[at] - '0');
-	return field == 22 ? ticks : 0;
-}
-
-int64_t file_process_start_ns(void)
-{
-	char text[1024];
-	long fd = sys_open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
-	long size = fd < 0 ? fd : sys_read((int)fd, text, sizeof(text));
-
-	if (fd >= 0)
-		sys_close((int)fd);
-	int64_t ticks = size > 0 ? start_ticks(text, size) : 0;
-	if (!ticks)
-		return 0;
-	int64_t age = sys_clock_ns(CLOCK_BOOTTIME) - ticks * NS_PER_TICK;
-	return sys_clock_ns(CLOCK_REALTIME) - age;
-}
-
 static PyObject *read_all(int fd, size_t size)
 {
 	char *buffer = size < FILE_MAX ? PyMem_Malloc(size + 1) : NULL;
@@ -84,12 +50,10 @@ static PyObject *read_all(int fd, size_t size)
 
 PyObject *file_read(PyObject *path)
 {
-	_cleanup_py_ PyObject *encoded = PyUnicode_EncodeFSDefault(path);
 	struct file_stamp stamp;
 	char *name;
 
-	if (!encoded || PyBytes_AsStringAndSize(encoded, &name, NULL) ||
-	    file_stamp_get(&stamp, name)) {
+	if (PyBytes_AsStringAndSize(path, &name, NULL) || file_stamp_get(&stamp, name)) {
 		PyErr_Clear();
 		return NULL;
 	}

@@ -11,10 +11,7 @@
 long file_stamp_get(struct file_stamp *out, const char *path);
 int file_stamp_equal(const struct file_stamp *a, const struct file_stamp *b);
 
-/* When this process started, CLOCK_REALTIME; 0 when it cannot be told. */
-int64_t file_process_start_ns(void);
-
-/* The whole file as bytes; NULL without exception when it cannot be read. */
+/* The whole file at `path`, bytes, as bytes; NULL without exception when it cannot be read. */
 PyObject *file_read(PyObject *path);
 
 #endif

@@ -35,18 +35,25 @@ static PyObject *baselines(struct job *job, int is_needed)
 	return made && !PyDict_SetItemString(home, "baselines", made) ? made : NULL;
 }
 
+/* The module itself, or any function of its namespace: which one is met first changes. */
+static int is_of(const struct job *job, const struct module *module, PyObject *target)
+{
+	return target == module->object || (py_is(target, job->world.function) &&
+					    PyFunction_GetGlobals(target) == module->live);
+}
+
 PyObject *home_baseline(struct job *job, const struct module *module,
 			struct file_stamp *stamp_out)
 {
 	PyObject *all = baselines(job, 0);
-	PyObject *entry = all ? PyDict_GetItem(all, module->name) : NULL;
+	PyObject *entry = all ? PyDict_GetItem(all, module->key) : NULL;
 	Py_ssize_t size;
 	char *stamp;
 
 	if (!entry)
 		return NULL;
 	_cleanup_py_ PyObject *target = py_call(PyTuple_GetItem(entry, 0));
-	if (target != module->object ||
+	if (!target || !is_of(job, module, target) ||
 	    PyBytes_AsStringAndSize(PyTuple_GetItem(entry, 1), &stamp, &size) ||
 	    size != sizeof(*stamp_out)) {
 		PyErr_Clear();
@@ -59,13 +66,13 @@ PyObject *home_baseline(struct job *job, const struct module *module,
 int home_remember(struct job *job, const struct module *module)
 {
 	PyObject *all = baselines(job, 1);
-	_cleanup_py_ PyObject *weak = all ? PyWeakref_NewRef(module->object, NULL) : NULL;
+	_cleanup_py_ PyObject *weak = all ? PyWeakref_NewRef(module->anchor, NULL) : NULL;
 	_cleanup_py_ PyObject *stamp =
 		PyBytes_FromStringAndSize((const char *)&module->stamp, sizeof(module->stamp));
 	_cleanup_py_ PyObject *entry =
 		weak && stamp ? PyTuple_Pack(3, weak, stamp, module->code) : NULL;
 
-	return entry ? PyDict_SetItem(all, module->name, entry) : -1;
+	return entry ? PyDict_SetItem(all, module->key, entry) : -1;
 }
 
 int home_keep_record(struct job *job, PyObject *record)

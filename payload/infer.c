@@ -228,8 +228,11 @@ int infer_change(struct job *job, struct module *module, int functions_agree)
 	_cleanup_py_ PyObject *tree = source_tree(job, module);
 	_cleanup_py_ PyObject *body = tree ? PyObject_GetAttrString(tree, "body") : NULL;
 	const struct names names = {job, tree, module->live, 0};
-	if (!body)
-		return -1;
+	if (!body) { /* a loader's own language */
+		PyErr_Clear();
+		module->is_changed = 0;
+		return 0;
+	}
 	module->is_changed = is_any_missing(&names, body) != 0;
 	return 0;
 }

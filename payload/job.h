@@ -15,15 +15,25 @@ struct file_stamp {
 	int64_t mtime_ns, ctime_ns;
 };
 
+enum module_kind {
+	MODULE_PLAIN = 0,  /* a file, read as the import system reads it */
+	MODULE_IN_ARCHIVE, /* zipimport */
+	MODULE_OTHER,      /* what its loader says */
+};
+
 /* A module whose source changed, or may have. All references are owned; those that a step has
  * not made yet are NULL. */
 struct module {
-	PyObject *name;     /* str: its key in sys.modules */
-	PyObject *object;   /* the module */
-	PyObject *live;     /* its namespace */
-	PyObject *file;     /* str */
-	PyObject *source;   /* bytes */
-	PyObject *code;     /* the new source, compiled */
+	PyObject *name;   /* str: its key in sys.modules, or what it calls itself */
+	PyObject *key;    /* str: no other module's; the name if sys.modules leads to it */
+	PyObject *object; /* the module; NULL when it is gone and its functions are not */
+	PyObject *anchor; /* lives as long as the namespace: the module, or a function of it */
+	PyObject *live;   /* its namespace */
+	PyObject *file;   /* str: as the program calls it */
+	PyObject *path;   /* bytes: what is looked at on disk, the file or its archive */
+	PyObject *loader; /* NULL: none, ordinary files are read */
+	PyObject *source; /* bytes */
+	PyObject *code;   /* the new source, compiled */
 	PyObject *run_code; /* what the shadow run executes of it: less than all in __main__ */
 	PyObject *old_code; /* what runs now, or NULL when it cannot be known */
 	PyObject *shadow;   /* a module object that nobody else knows, and its namespace */
@@ -35,9 +45,12 @@ struct module {
 	PyObject *refreshed; /* dict: name that an unchanged import binds -> name imported */
 	PyObject *binds;     /* name -> value for the live namespace, donors not yet swapped */
 	struct file_stamp stamp;
+	enum module_kind kind;
 	/* moved: nothing but lines changed; code objects are replaced, nothing runs */
 	unsigned is_main : 1, is_changed : 1, is_moved : 1;
-	unsigned is_partial : 1; /* less than the whole body runs, in a copy of `live` */
+	unsigned is_partial : 1;    /* less than the whole body runs, in a copy of `live` */
+	unsigned is_running : 1;    /* a thread is in its body, as in a script's */
+	unsigned is_translated : 1; /* its loader makes other code of the source than Python */
 };
 
 struct modules {
@@ -51,8 +64,9 @@ struct job {
 	enum wire_status status; /* NONE until decided */
 	struct world world;
 	struct modules modules;
-	int is_dry_run; /* nothing runs and nothing is remembered */
-	int is_rerun;   /* whole bodies run, not what changed alone */
+	int is_dry_run;   /* nothing runs and nothing is remembered */
+	int64_t start_ns; /* when the program began, CLOCK_REALTIME */
+	int is_rerun;     /* whole bodies run, not what changed alone */
 	PyObject *home; /* the dict of the module that stays in the target; NULL until needed */
 };
 

@@ -52,9 +52,9 @@ static int add_shadows(struct plan *p)
 	for (Py_ssize_t i = 0; shadows && i < PyList_Size(shadows); i++) {
 		PyObject *pair = PyList_GetItem(shadows, i);
 		PyObject *shadow = PyTuple_GetItem(pair, 0), *live = PyTuple_GetItem(pair, 1);
-		if (pointer_map_set(&p->stand_in, shadow, live) ||
-		    pointer_map_set(&p->stand_in, PyModule_GetDict(shadow),
-				    PyModule_GetDict(live)))
+		PyObject *dict = shadow_live_dict(&p->job->world, pair);
+		if ((dict != live && pointer_map_set(&p->stand_in, shadow, live)) ||
+		    pointer_map_set(&p->stand_in, PyModule_GetDict(shadow), dict))
 			return -1;
 	}
 	return 0;

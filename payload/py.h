@@ -140,6 +140,9 @@ PyObject *PyEval_EvalCode(PyObject *code, PyObject *globals, PyObject *locals);
 PyObject *Py_CompileString(const char *source, const char *file, int start);
 PyObject *PyMarshal_ReadObjectFromString(const char *bytes, Py_ssize_t size);
 PyObject *PySys_GetObject(const char *name); /* borrowed */
+PY_WEAK void PyUnstable_GC_VisitObjects(int (*visit)(PyObject *, void *),
+					void *context); /* 3.12
+							 */
 PyObject *PyWeakref_NewRef(PyObject *o, PyObject *callback);
 #define PY_FILE_INPUT 257
 

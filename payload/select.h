@@ -8,9 +8,10 @@
 #include "payload/job.h"
 
 void modules_fini(struct modules *modules);
+void module_fini(struct module *module);
 
-/* Fills job->modules with those whose file may have changed, going by stat alone. */
-int select_candidates(struct job *job);
+/* A new module at the end, all zero; NULL with an exception. */
+struct module *modules_add(struct modules *modules);
 
 /* Reads and compiles them all, and keeps those that changed. -1: job->status is set, or an
  * exception. */

@@ -76,13 +76,14 @@ static PyObject *new_shadow(const struct shadow *s, PyObject *live, int is_copy)
 	return py_take(&module);
 }
 
+/* `name`: by which new code imports it; NULL when sys.modules does not lead to it. */
 static int add_shadow(struct shadow *s, PyObject *name, PyObject *shadow, PyObject *live)
 {
 	_cleanup_py_ PyObject *pair = PyTuple_Pack(2, shadow, live);
 
 	if (!pair || PyList_Append(s->shadows, pair))
 		return -1;
-	return PyDict_SetItem(hook_item(s, "shadows"), name, shadow);
+	return name ? PyDict_SetItem(hook_item(s, "shadows"), name, shadow) : 0;
 }
 
 /* Annotated assignments write into the dict that is there. */
@@ -109,9 +110,10 @@ static int prepare_module(struct shadow *s, const struct world *w, struct module
 	if (m->is_partial && (!m->before || own_annotations(w, m->fresh)))
 		return -1;
 	_cleanup_py_ PyObject *entry = PyTuple_Pack(3, m->run_code, m->fresh, m->live);
-	if (!entry || PyDict_SetItem(hook_item(s, "pending"), m->name, entry))
+	if (!entry || PyDict_SetItem(hook_item(s, "pending"), m->key, entry))
 		return -1;
-	return add_shadow(s, m->name, m->shadow, m->object);
+	return add_shadow(s, m->object ? m->name : NULL, m->shadow,
+			  m->object ? m->object : m->live);
 }
 
 /* "a.b.c" -> "a.b" and "c"; NULL without exception when there is no dot. */
@@ -202,7 +204,6 @@ static int prepare_modules(struct shadow *s, struct job *job)
 static int prepare(struct shadow *s, struct job *job)
 {
 	const struct world *w = &job->world;
-	PyObject *shadows;
 
 	s->builtins = PyDict_Copy(w->builtins);
 	s->shadows = PyList_New(0);
@@ -214,14 +215,13 @@ static int prepare(struct shadow *s, struct job *job)
 	if (!s->hook ||
 	    PyDict_SetItemString(s->builtins, "__import__", hook_item(s, "__import__")))
 		return -1;
-	shadows = hook_item(s, "shadows");
 	if (prepare_modules(s, job))
 		return -1;
 	if (link_children(s, w))
 		return -1;
 	for (size_t i = 0; i < job->modules.count; i++) {
 		struct module *m = &job->modules.items[i];
-		if (PyDict_GetItem(shadows, m->name) && link_parents(s, w, m->name, m->shadow))
+		if (m->object && m->shadow && link_parents(s, w, m->name, m->shadow))
 			return -1;
 	}
 	return 0;
@@ -265,6 +265,13 @@ void shadow_fini(struct shadow *s, const struct world *w, int is_failure)
 	Py_DecRef(s->linked);
 	*s = (struct shadow){0};
 	PyErr_Restore(kind, value, traceback);
+}
+
+PyObject *shadow_live_dict(const struct world *w, PyObject *pair)
+{
+	PyObject *live = PyTuple_GetItem(pair, 1);
+
+	return world_is_module(w, live) ? PyModule_GetDict(live) : live;
 }
 
 PyObject *shadow_real_builtins(const struct world *w, const struct module *module)

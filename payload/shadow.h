@@ -10,7 +10,7 @@
 struct shadow {
 	PyObject *hook;     /* globals of the import hook; owned, like the rest */
 	PyObject *builtins; /* what the shadows have for __builtins__ */
-	PyObject *shadows;  /* list of (shadow module, live module) */
+	PyObject *shadows;  /* list of (shadow module, live module, or its namespace alone) */
 	PyObject *loaded;   /* list of (name, module): modules that were not imported before */
 	PyObject *linked; /* list of (package, name): submodules that were bound in packages */
 };
@@ -23,6 +23,9 @@ int shadow_run(struct shadow *out, struct job *job);
 
 /* Ends the hook; when it was in vain, modules that the run imported are forgotten. */
 void shadow_fini(struct shadow *shadow, const struct world *world, int is_failure);
+
+/* The live namespace of an item of shadow->shadows. Borrowed. */
+PyObject *shadow_live_dict(const struct world *world, PyObject *pair);
 
 /* What functions of `module` have for builtins once they are the program's. Borrowed. */
 PyObject *shadow_real_builtins(const struct world *world, const struct module *module);

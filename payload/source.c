@@ -5,32 +5,12 @@
  */
 #include "payload/source.h"
 
+#include "payload/code.h"
 #include "payload/file.h"
 #include "payload/freestanding.h"
+#include "payload/origin.h"
 
 #define PYCF_ONLY_AST 0x400 /* Include/compile.h, all versions */
-
-static PyObject *loader_of(const struct world *w, const struct module *module)
-{
-	PyObject *spec = PyDict_GetItemString(module->live, "__spec__");
-	PyObject *loader =
-		spec && spec != w->none ? PyObject_GetAttrString(spec, "loader") : NULL;
-
-	PyErr_Clear();
-	return loader ? loader : py_ref(PyDict_GetItemString(module->live, "__loader__"));
-}
-
-/* The loader of ordinary files: what it does, we do without running its bytecode. */
-static int is_plain_loader(const struct world *w, PyObject *loader)
-{
-	PyObject *importlib = PyDict_GetItemString(w->modules, "_frozen_importlib_external");
-	PyObject *plain =
-		importlib && world_is_module(w, importlib)
-			? PyDict_GetItemString(PyModule_GetDict(importlib), "SourceFileLoader")
-			: NULL;
-
-	return !loader || loader == w->none || py_is(loader, plain);
-}
 
 static PyObject *compile(const struct world *w, PyObject *source, PyObject *file, long flags)
 {
@@ -40,22 +20,22 @@ static PyObject *compile(const struct world *w, PyObject *source, PyObject *file
 	return function && args ? PyObject_CallObject(function, args) : NULL;
 }
 
-/* The loader's own way to the bytes, when it has one; 1 when it has not. */
-static int read_by_loader(struct module *module, PyObject *loader)
-{
-	_cleanup_py_ PyObject *get = PyObject_GetAttrString(loader, "get_data");
+/* --- reading ----------------------------------------------------------------------------- */
 
-	if (!get) {
-		PyErr_Clear();
-		return 1;
-	}
-	module->source = py_call(get, module->file);
-	return module->source ? 0 : -1;
+/* 1, without an exception, when the exception says that there is no such source any more. */
+static int is_gone(const struct world *w)
+{
+	PyObject *os_error = PyDict_GetItemString(w->builtins, "OSError");
+
+	if (!os_error || !PyErr_ExceptionMatches(os_error))
+		return -1;
+	PyErr_Clear();
+	return 1;
 }
 
 static int read_file(struct job *job, struct module *module)
 {
-	module->source = file_read(module->file);
+	module->source = file_read(module->path);
 	if (module->source)
 		return 0;
 	PyObject *os_error = PyDict_GetItemString(job->world.builtins, "OSError");
@@ -63,31 +43,139 @@ static int read_file(struct job *job, struct module *module)
 	return -1;
 }
 
+/* "/a/b.zip" and "c/" make "/a/b.zip/c", from which a zipimporter of that package is made. */
+static PyObject *archive_folder(PyObject *archive, PyObject *prefix)
+{
+	const char *text = PyUnicode_AsUTF8(prefix);
+	size_t length = text ? strlen(text) : 0;
+
+	if (!text)
+		return NULL;
+	if (!length)
+		return py_ref(archive);
+	_cleanup_py_ PyObject *folder = PyUnicode_FromStringAndSize(
+		text, (Py_ssize_t)length - (text[length - 1] == '/'));
+	return folder ? PyUnicode_FromFormat("%U/%U", archive, folder) : NULL;
+}
+
+/* zipimport remembers the directory of each archive for ever, in its _zip_directory_cache: a
+ * new importer reads that of the archive that is there now, and then the cache is put back, by
+ * which the program's own importers live. */
+static int read_from_archive(struct job *job, struct module *module)
+{
+	PyObject *type = py_type(module->loader);
+	PyObject *zipimport = PyDict_GetItemString(job->world.modules, "zipimport");
+	PyObject *cache = zipimport && world_is_module(&job->world, zipimport)
+				  ? PyDict_GetItemString(PyModule_GetDict(zipimport),
+							 "_zip_directory_cache")
+				  : NULL;
+	_cleanup_py_ PyObject *archive = PyObject_GetAttrString(module->loader, "archive");
+	_cleanup_py_ PyObject *prefix =
+		archive ? PyObject_GetAttrString(module->loader, "prefix") : NULL;
+	_cleanup_py_ PyObject *folder = prefix ? archive_folder(archive, prefix) : NULL;
+	_cleanup_py_ PyObject *before =
+		folder && cache ? py_ref(PyDict_GetItem(cache, archive)) : NULL;
+
+	if (!folder || !cache || (before && PyDict_DelItem(cache, archive)))
+		return -1;
+	_cleanup_py_ PyObject *importer = py_call(type, folder);
+	if (importer)
+		module->source = PyObject_CallMethod(importer, "get_data", "O", module->file);
+	if (before) {
+		PyObject *kind, *value, *traceback;
+		PyErr_Fetch(&kind, &value, &traceback);
+		PyDict_SetItem(cache, archive, before);
+		PyErr_Restore(kind, value, traceback);
+	}
+	return module->source ? 0 : is_gone(&job->world);
+}
+
+/* What the loader calls the module: __main__ has another name of its own. */
+static PyObject *name_for_loader(struct job *job, const struct module *module)
+{
+	PyObject *name = origin_of_spec(&job->world, module, "name");
+
+	return name ? name : py_ref(module->name);
+}
+
+/* The loader's own way to the source, if it has one. */
+static int read_by_loader(struct job *job, struct module *module)
+{
+	_cleanup_py_ PyObject *get_data = PyObject_GetAttrString(module->loader, "get_data");
+	PyErr_Clear();
+	_cleanup_py_ PyObject *get_source =
+		get_data ? NULL : PyObject_GetAttrString(module->loader, "get_source");
+	PyErr_Clear();
+	_cleanup_py_ PyObject *name = name_for_loader(job, module);
+
+	if (get_data)
+		module->source = py_call(get_data, module->file);
+	else if (get_source && name)
+		module->source = py_call(get_source, name);
+	else
+		return read_file(job, module);
+	if (module->source == job->world.none) {
+		Py_DecRef(py_take(&module->source));
+		return 1;
+	}
+	return module->source ? 0 : is_gone(&job->world);
+}
+
 int source_read(struct job *job, struct module *module)
 {
-	_cleanup_py_ PyObject *loader = loader_of(&job->world, module);
-	int status = 1;
+	switch (module->kind) {
+	case MODULE_IN_ARCHIVE:
+		return read_from_archive(job, module);
+	case MODULE_OTHER:
+		return read_by_loader(job, module);
+	case MODULE_PLAIN:
+		break;
+	}
+	return read_file(job, module);
+}
 
-	if (!is_plain_loader(&job->world, loader))
-		status = read_by_loader(module, loader);
-	return status == 1 ? read_file(job, module) : status;
+/* --- compiling --------------------------------------------------------------------------- */
+
+/* NULL without exception when it has no way of its own. */
+static PyObject *compiler_of(const struct module *module)
+{
+	PyObject *compiler = module->kind == MODULE_OTHER && module->loader
+				     ? PyObject_GetAttrString(module->loader, "source_to_code")
+				     : NULL;
+
+	PyErr_Clear();
+	return compiler;
+}
+
+/* A loader that makes of the source what Python does need not be asked for parts of it. */
+static int is_translated(struct job *job, const struct module *module)
+{
+	_cleanup_py_ PyObject *plain = compile(&job->world, module->source, module->file, 0);
+	int same = plain ? code_is_same(&job->world, plain, module->code) : 0;
+
+	if (same == 1)
+		same = code_is_unmoved(&job->world, plain, module->code);
+	PyErr_Clear();
+	return same != 1;
 }
 
 int source_compile(struct job *job, struct module *module)
 {
-	_cleanup_py_ PyObject *loader = loader_of(&job->world, module);
-	_cleanup_py_ PyObject *compiler = NULL;
+	int status = source_read(job, module);
+	_cleanup_py_ PyObject *compiler = status ? NULL : compiler_of(module);
 
-	if (source_read(job, module))
-		return -1;
-	if (!is_plain_loader(&job->world, loader))
-		compiler = PyObject_GetAttrString(loader, "source_to_code");
-	PyErr_Clear();
+	if (status)
+		return status;
 	module->code = compiler ? py_call(compiler, module->source, module->file)
 				: compile(&job->world, module->source, module->file, 0);
-	if (module->code && !py_is(module->code, job->world.code))
+	if (!module->code)
+		return -1;
+	if (!py_is(module->code, job->world.code)) {
 		PyErr_SetString(job->world.error, "the loader made no code");
-	return module->code && py_is(module->code, job->world.code) ? 0 : -1;
+		return -1;
+	}
+	module->is_translated = compiler && is_translated(job, module);
+	return 0;
 }
 
 PyObject *source_parse(struct job *job, const char *text)
@@ -100,7 +188,10 @@ PyObject *source_parse(struct job *job, const char *text)
 
 PyObject *source_compile_tree(struct job *job, const struct module *module, PyObject *tree)
 {
-	return compile(&job->world, tree, module->file, 0);
+	_cleanup_py_ PyObject *compiler = module->is_translated ? compiler_of(module) : NULL;
+
+	return compiler ? py_call(compiler, tree, module->file)
+			: compile(&job->world, tree, module->file, 0);
 }
 
 PyObject *source_tree(struct job *job, const struct module *module)

@@ -7,11 +7,13 @@
 
 #include "payload/job.h"
 
-/* Fills module->source through the module's own loader. -1 with an exception. */
+/* Fills module->source through the module's own loader: bytes, or str. 1 when there is none any
+ * more; -1 with an exception. */
 int source_read(struct job *job, struct module *module);
 
-/* Fills module->source and module->code through the module's own loader. -1 with an exception
- * of the new source's (SyntaxError, decoding, reading). */
+/* Fills module->source and module->code through the module's own loader. 1 when there is no
+ * source any more; -1 with an exception of the new source's (SyntaxError, decoding, reading).
+ */
 int source_compile(struct job *job, struct module *module);
 
 /* The syntax tree of module->source. New reference. */

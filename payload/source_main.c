@@ -117,7 +117,7 @@ int source_choose_statements(struct job *job, struct module *module)
 {
 	struct judge judge = {&job->world, module->live, 0};
 
-	if (!module->is_main) {
+	if (!module->is_main && !module->is_running) {
 		module->run_code = py_ref(module->code);
 		return 0;
 	}

@@ -96,7 +96,7 @@ static int imports_changed(const struct selection *s, PyObject *node)
 		return 0;
 	for (size_t i = 0; i < all->count; i++) {
 		const char *name = PyUnicode_AsUTF8(all->items[i].name);
-		if (&all->items[i] == s->module || !name)
+		if (&all->items[i] == s->module || !all->items[i].object || !name)
 			continue;
 		if (names_component(node, last_component(name)) ||
 		    node_number(node, "level", 0) > 0)
@@ -147,7 +147,7 @@ static int choose(struct selection *s, const struct group *group, PyObject *node
 
 	if (!is_changed && imports_changed(s, node))
 		return note_refreshed(s, node) ? -1 : 1;
-	if (is_changed && s->module->is_main &&
+	if (is_changed && (s->module->is_main || s->module->is_running) &&
 	    !source_may_run_again(s->job, s->module, node)) {
 		warn_not_run(s, node);
 		return 0;

@@ -112,4 +112,9 @@ static inline void sys_pause(int64_t ns)
 	sys_call4(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, (long)&ts, 0);
 }
 
+static inline long sys_lstat(const char *path, struct stat *out)
+{
+	return sys_call3(SYS_lstat, (long)path, (long)out, 0);
+}
+
 #endif

@@ -18,15 +18,18 @@ A case is a text of sections, done in order:
 After a command the names `report` (list of Record), `kinds` (a Counter of
 (kind, action)), `final` (the channel's state) and `header` say what the
 payload answered, and texts(kind) the texts of one kind of record. cancel() cancels the channel
-from inside new module code. A failing assertion or an unexpected status fails the case.
+from inside new module code. nested(text, *options) runs a case in an interpreter of its own that is
+started for it with these options, in a folder of its own; its sections begin with +++. A failing assertion or an unexpected status fails the case.
 """
 import collections
 import ctypes
 import gc
+import importlib.machinery
 import json
 import os
 import signal
 import struct
+import subprocess
 import sys
 import tempfile
 import time
@@ -45,6 +48,7 @@ CHANNEL, REQUEST, REPLY = '<IIIIqiiiIQQQQQQQ', '<IIIIIIII', '<IIIIQIIQQQQQQQQ'
 RECORD = '<HHIIIQ'
 VERSION = 3
 REPLY_SIZE = 1 << 20
+RUNNER = os.path.abspath(__file__)
 TIMEOUT = 120
 Record = collections.namedtuple('Record', 'kind action module name text line count value')
 
@@ -101,7 +105,7 @@ class Runner:
         self.libc = ctypes.CDLL(None)
         self.channel = None
         self.names = {'__name__': 'case', 'cancel': lambda: self.channel.cancel(),
-                      'texts': self.texts, 'Snapshot': snapshot.Snapshot,
+                      'texts': self.texts, 'nested': self.nested, 'Snapshot': snapshot.Snapshot,
                       'attach': lambda words: self.command(['attach'] + words)}
 
     def texts(self, kind):
@@ -113,6 +117,14 @@ class Runner:
         library = ctypes.CDLL(os.path.join(folder, 'tests', 'payload', 'payload-faulty.so'))
         library.payload_fail_write(index)
         return library.payload_serve
+
+    def nested(self, text, *options):
+        with tempfile.NamedTemporaryFile('w', suffix='.case') as case:
+            case.write(text.replace('\n+++ ', '\n### '))
+            case.flush()
+            output = subprocess.run([sys.executable, '-S', '-E', *options, RUNNER, self.payload, case.name],
+                                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT).stdout.decode()
+        assert output.startswith('[') and json.loads(output)[1] == 0, output.replace('\\n', '\n')
 
     def command(self, words):
         command, expected, options = words[0], words[1], words[2:]
@@ -161,7 +173,8 @@ class Runner:
 def script(path):
     """As `python PATH` would, in the namespace of this process's __main__."""
     module = sys.modules['__main__']
-    kept = {name: module.__dict__[name] for name in ('__name__', '__builtins__', '__loader__')}
+    kept = {name: module.__dict__[name] for name in ('__name__', '__builtins__')}
+    kept['__loader__'] = importlib.machinery.SourceFileLoader('__main__', path)
     module.__dict__.clear()
     module.__dict__.update(kept, __file__=os.path.abspath(path), __spec__=None, __package__=None)
     with open(path) as f:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Whether anything that the shadow run made lives on beside what it stands for."""
+import builtins
 import gc
 import sys
 import weakref
@@ -41,14 +42,19 @@ def is_inside(x, function, depth=0):
     return any(y is x or is_inside(x, y, depth + 1) for y in cells)
 
 
+def is_shadow(namespace):
+    """A shadow has builtins of its own. sys.modules need not lead to the module's namespace."""
+    found = namespace.get('__builtins__', builtins)
+    return found is not builtins and found is not builtins.__dict__
+
+
 def judge(x, changed):
     """What is wrong with a class or function that was not there before the attach, or None."""
     is_class = issubclass(type(x), type)
     module = namespace_of(x).get('__module__') if is_class else x.__globals__.get('__name__')
     if module not in changed:
         return None
-    if not is_class and module in sys.modules and \
-            x.__globals__ is not sys.modules[module].__dict__:
+    if not is_class and is_shadow(x.__globals__):
         return 'runs in a shadow namespace'
     kept = resolve(module, qualname_of(x) if is_class else x.__qualname__)
     if kept is not x and not is_inside(x, kept) and (type(kept) is FUNCTION or issubclass(type(kept), type)):

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Content decides what changed; the stamps of files only tell which contents need no look. A
+ * file that was neither written nor moved since the program began, and that the way to it leads
+ * to as before, is what was imported; after an attach, the one that was seen then.
+ *
+ * The invariant: a module that is not looked at costs a stat, not more. There may be thousands.
+ */
+#include "payload/candidates.h"
+
+#include <errno.h>
+
+#include "payload/file.h"
+#include "payload/filter.h"
+#include "payload/freestanding.h"
+#include "payload/hidden.h"
+#include "payload/home.h"
+#include "payload/origin.h"
+#include "payload/select.h"
+#include "payload/start.h"
+#include "payload/way.h"
+
+/* Going through the modules. */
+struct search {
+	struct job *job;
+	struct filter filter;
+	int64_t start_ns;
+	PyObject *ways;          /* for way_is_switched() */
+	PyObject *spec_type;     /* borrowed */
+	struct pointer_map seen; /* namespaces and what is in sys.modules */
+};
+
+void candidates_skip(struct job *job, const struct module *module, const char *reason)
+{
+	job_note(job,
+		 &(struct reply_item){.kind = WIRE_RECORD_MODULE,
+				      .action = WIRE_ACTION_SKIPPED,
+				      .text = reason},
+		 module);
+}
+
+static int is_newer(const struct search *search, const struct file_stamp *stamp)
+{
+	return stamp->mtime_ns >= search->start_ns || stamp->ctime_ns >= search->start_ns;
+}
+
+/* 1 when the file at `path` may hold other content than what was imported; -1 with an
+ * exception; else 0. */
+static int may_differ(struct search *search, struct module *module, const char *path)
+{
+	struct file_stamp before;
+	_cleanup_py_ PyObject *baseline = home_baseline(search->job, module, &before);
+
+	if (baseline)
+		return !file_stamp_equal(&before, &module->stamp);
+	return is_newer(search, &module->stamp)
+		       ? 1
+		       : way_is_switched(search->ways, path, search->start_ns);
+}
+
+/* The usual case, without a look at the loader: the import system's own __file__, absolute, and
+ * nothing has happened to it. */
+static int is_plainly_unchanged(struct search *search, struct module *module)
+{
+	const struct world *w = &search->job->world;
+	PyObject *file = PyDict_GetItemString(module->live, "__file__");
+	PyObject *spec = PyDict_GetItemString(module->live, "__spec__");
+	char *path;
+
+	if (!file || !py_is(file, w->str) || !spec || !py_is(spec, search->spec_type))
+		return 0;
+	_cleanup_py_ PyObject *origin = PyObject_GetAttrString(spec, "origin");
+	_cleanup_py_ PyObject *encoded = PyUnicode_EncodeFSDefault(file);
+	if (origin != file || !encoded || PyBytes_AsStringAndSize(encoded, &path, NULL)) {
+		PyErr_Clear();
+		return 0;
+	}
+	size_t length = strlen(path);
+	if (*path != '/' || length < 3 || !text_equal(path + length - 3, ".py") ||
+	    file_stamp_get(&module->stamp, path))
+		return 0;
+	if (!filter_wants(&search->filter, PyUnicode_AsUTF8(module->name), path))
+		return 1;
+	int differs = may_differ(search, module, path);
+	search->job->reply.header->modules_looked += !differs;
+	return differs < 0 ? -1 : !differs;
+}
+
+/* Of what was asked for or touched, the reader wants to know why nothing happens. */
+static int skip(const struct search *search, const struct module *module, const char *path,
+		const char *reason)
+{
+	struct file_stamp stamp;
+	int is_touched = path && !file_stamp_get(&stamp, path) && is_newer(search, &stamp);
+
+	if (is_touched || filter_names(&search->filter, PyUnicode_AsUTF8(module->name)))
+		candidates_skip(search->job, module, reason);
+	return 0;
+}
+
+/* 1 when the module is a candidate. */
+static int judge(struct search *search, struct module *module)
+{
+	int unchanged = is_plainly_unchanged(search, module);
+	char *path = NULL;
+
+	if (unchanged)
+		return unchanged < 0 ? -1 : 0;
+	const char *obstacle = origin_find(search->job, module);
+	if (module->path && PyBytes_AsStringAndSize(module->path, &path, NULL))
+		PyErr_Clear();
+	if (!filter_wants(&search->filter, PyUnicode_AsUTF8(module->name), path))
+		return 0;
+	if (obstacle)
+		return skip(search, module, path, obstacle);
+	search->job->reply.header->modules_looked++;
+	long result = file_stamp_get(&module->stamp, path);
+	if (!result)
+		return may_differ(search, module, path);
+	/* A loader may have its sources anywhere. */
+	if (module->kind == MODULE_OTHER)
+		return 1;
+	candidates_skip(search->job, module,
+			result == -ENOENT ? "the source file is gone"
+					  : "the source cannot be read");
+	return 0;
+}
+
+/* Takes the module in whose name, key, object, anchor and namespace are there. */
+static int consider(struct search *search, const struct module *of)
+{
+	const char *name = PyUnicode_AsUTF8(of->name);
+	struct module *module = name ? modules_add(&search->job->modules) : NULL;
+
+	if (!name) {
+		PyErr_Clear();
+		return 0;
+	}
+	if (!module)
+		return -1;
+	module->name = py_ref(of->name);
+	module->key = py_ref(of->key);
+	module->object = py_ref(of->object);
+	module->anchor = py_ref(of->anchor);
+	module->live = py_ref(of->live);
+	module->is_main = text_equal(name, "__main__") != 0;
+	int status = judge(search, module);
+	if (status == 1)
+		return 0;
+	module_fini(module);
+	search->job->modules.count--;
+	return status;
+}
+
+static int consider_entry(struct search *search, PyObject *name, PyObject *object)
+{
+	const struct world *w = &search->job->world;
+
+	if (!py_is(name, w->str) || pointer_map_get(&search->seen, object))
+		return 0;
+	if (pointer_map_set(&search->seen, object, object))
+		return -1;
+	if (!world_is_module(w, object)) {
+		const struct module module = {.name = name};
+		return PyUnicode_AsUTF8(name) ? skip(search, &module, NULL, "it is no module")
+					      : (PyErr_Clear(), 0);
+	}
+	const struct module module = {
+		.name = name,
+		.key = name,
+		.object = object,
+		.anchor = object,
+		.live = PyModule_GetDict(object),
+	};
+	if (pointer_map_set(&search->seen, module.live, object))
+		return -1;
+	return consider(search, &module);
+}
+
+static int consider_hidden(void *context, PyObject *live, PyObject *function)
+{
+	PyObject *name = PyDict_GetItemString(live, "__name__");
+	_cleanup_py_ PyObject *key = PyUnicode_FromFormat("%U at %p", name, (void *)live);
+	const struct module module = {
+		.name = name,
+		.key = key,
+		.anchor = function,
+		.live = live,
+	};
+
+	return key ? consider(context, &module) : -1;
+}
+
+static int search_all(struct search *search)
+{
+	_cleanup_py_ PyObject *all = PyDict_Copy(search->job->world.modules);
+	PyObject *name, *object;
+	Py_ssize_t at = 0;
+
+	if (!all)
+		return -1;
+	while (PyDict_Next(all, &at, &name, &object))
+		if (consider_entry(search, name, object))
+			return -1;
+	return hidden_find(search->job, &search->seen, consider_hidden, search);
+}
+
+int candidates_find(struct job *job)
+{
+	job->start_ns = start_of_program_ns();
+	struct search search = {
+		.job = job,
+		.start_ns = job->start_ns,
+		.ways = PyDict_New(),
+		.spec_type = origin_importer(&job->world, "ModuleSpec"),
+	};
+	int status = search.ways ? filter_init(&search.filter, job_request(job)) : -1;
+
+	if (!status)
+		status = search_all(&search);
+	filter_fini(&search.filter);
+	pointer_map_fini(&search.seen);
+	Py_DecRef(search.ways);
+	return status;
+}
