@@ -134,7 +134,7 @@ Test(places, a_read_only_root, .fini = stop, .timeout = 60)
 }
 
 /* Its interpreter and libraries are other files of the same names. */
-Test(places, another_root, .fini = stop, .timeout = 60)
+static const char *const *another_root(void)
 {
 	static char script[512];
 	static const char *const wrapper[] = {"unshare", "--mount", script, NULL};
@@ -142,5 +142,56 @@ Test(places, another_root, .fini = stop, .timeout = 60)
 
 	snprintf(script, sizeof(script), "%s/other_root.sh", getenv("PYHOTPATCH_TARGETS"));
 	need(mounts);
-	serve_both(wrapper);
+	return wrapper;
+}
+
+Test(places, another_root, .fini = stop, .timeout = 60)
+{
+	serve_both(another_root());
+}
+
+/* An upgrade under a running service: interpreter, libpython, libc and loader are all gone, or
+ * others are in their place. Only the names below root/ are touched: its mounts are not ours.
+ */
+static void upgrade(const char *command)
+{
+	char script[700];
+
+	snprintf(script, sizeof(script),
+		 "find '%s/root' -xdev -type f -exec sh -c '%s' sh {} +", target.dir, command);
+	run_command(&run, (const char *const[]){"sh", "-c", script, NULL}, 10000);
+	cr_assert(eq(int, run.status, 0), "%s", run.err);
+	snapshot_take(&before, target.pid); /* "(deleted)" stands in its maps from now on */
+}
+
+/* By /proc/PID/map_files, and without the capability for it from memory. */
+static void expect_served_after(const char *command)
+{
+	static const char *const less[] = {"setpriv", "--bounding-set",
+					   "-sys_admin,-checkpoint_restore", NULL};
+	char number[16];
+
+	start(interpreters_newest(), another_root());
+	upgrade(command);
+	expect_served();
+	stop();
+	start(interpreters_other(), another_root());
+	upgrade(command);
+	snprintf(number, sizeof(number), "%d", target.pid);
+	run_command(&run,
+		    (const char *const[]){less[0], less[1], less[2], pyhotpatch_path(),
+					  "attach", number, NULL},
+		    20000);
+	expect_status(&target, &run, 0);
+	expect_left_as_found(1);
+}
+
+Test(places, files_that_were_deleted_under_it, .fini = stop, .timeout = 60)
+{
+	expect_served_after("rm \"$@\"");
+}
+
+Test(places, files_that_were_replaced_under_it, .fini = stop, .timeout = 60)
+{
+	expect_served_after("for f; do cp /bin/true \"$f.new\"; mv \"$f.new\" \"$f\"; done");
 }
