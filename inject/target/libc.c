@@ -15,17 +15,39 @@ struct file_names {
 				  before 2.34 */
 };
 
+static bool is_called(const struct module *module, const struct file_names *names)
+{
+	const char *base = path_base(module->path);
+	size_t len = strlen(names->versioned);
+
+	return !strcmp(base, names->soname) ||
+	       (!strncmp(base, names->versioned, len) && base[len] >= '0' && base[len] <= '9');
+}
+
 static struct module *module_named(const struct target *target, const struct file_names *names)
 {
 	for (size_t i = 0; i < target->module_count; i++) {
-		const char *base = path_base(target->modules[i].path);
-		size_t len = strlen(names->versioned);
-
-		if (!strcmp(base, names->soname) || (!strncmp(base, names->versioned, len) &&
-						     base[len] >= '0' && base[len] <= '9'))
+		if (is_called(&target->modules[i], names))
 			return &target->modules[i];
 	}
 	return NULL;
+}
+
+/* Of several libcs (dlmopen gives each namespace its own) the one that Python calls: a thread
+ * that another one has made lacks what this one keeps for each thread. */
+static struct module *libc_of_python(const struct target *target,
+				     const struct file_names *names)
+{
+	static const char *const called[] = {"abort", "strlen", "memcpy", "getenv"};
+
+	for (size_t i = 0; i < sizeof(called) / sizeof(*called); i++) {
+		const struct module *module =
+			module_bound_to(target, target->python.module, called[i]);
+
+		if (module && is_called(module, names))
+			return &target->modules[module - target->modules];
+	}
+	return module_named(target, names);
 }
 
 static struct module *musl_of(const struct target *target)
@@ -199,7 +221,7 @@ int libc_find(struct target *target, struct hp_err *err)
 	static const struct file_names libc_names = {"libc.so.6", "libc-"};
 	static const struct file_names pthread_names = {"libpthread.so.0", "libpthread-"};
 	static const struct file_names loader_names = {"ld-linux-x86-64.so.2", "ld-"};
-	struct module *libc = module_named(target, &libc_names);
+	struct module *libc = libc_of_python(target, &libc_names);
 	struct module *pthread = module_named(target, &pthread_names);
 	struct module *loader = module_named(target, &loader_names);
 

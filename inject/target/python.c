@@ -187,6 +187,20 @@ static bool runtime_place_of(struct runtime_place *out, const struct python_info
 	return true;
 }
 
+/* 3.6 has no _PyRuntime, but learns its encoding as it starts (Python/pylifecycle.c). */
+static bool has_encoding(const struct python_info *info, const struct target *target)
+{
+	const struct elf_symbol *symbol =
+		elf_image_find(&info->module->image, "Py_FileSystemDefaultEncoding");
+	struct hp_err ignored;
+	uint64_t encoding;
+
+	return info->major != 3 || !symbol ||
+	       target_read(target, addr_of(info->module->bias + symbol->value), &encoding,
+			   sizeof(encoding), &ignored) < 0 ||
+	       encoding != 0;
+}
+
 /* What cannot be read or is not known counts as initialised: the payload asks Python itself. */
 static void read_runtime(struct python_info *info, const struct target *target)
 {
@@ -197,7 +211,7 @@ static void read_runtime(struct python_info *info, const struct target *target)
 	uint64_t finalizing;
 	struct hp_err ignored;
 
-	info->initialized = true;
+	info->initialized = info->minor >= 7 || has_encoding(info, target);
 	if (!symbol || info->major != 3 || info->minor < 7)
 		return;
 	remote_addr runtime = addr_of(info->module->bias + symbol->value);

@@ -42,7 +42,7 @@ struct python_info {
 	uint8_t major, minor,
 		micro; /* 0.0 when unknown (PyPy); micro may be PYTHON_MICRO_UNKNOWN */
 	bool debug_build, free_threaded;
-	bool initialized; /* as far as can be seen from outside; always true for 3.6 */
+	bool initialized; /* as far as can be seen from outside */
 	bool finalizing;
 	char version[32]; /* "3.12.1", "3.11.2 debug", "PyPy" for people */
 };

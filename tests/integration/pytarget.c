@@ -265,6 +265,19 @@ void pytarget_start_host(struct pytarget *out, const struct interpreter *interpr
 	out->on_demand = true;
 }
 
+void pytarget_start_program(struct pytarget *out, const struct interpreter *interpreter,
+			    const char *source, const char *const *argv)
+{
+	char label[120];
+
+	snprintf(label, sizeof(label), "%s (%s %s)", interpreter->label,
+		 strrchr(argv[0], '/') + 1, argv[2]);
+	pytarget_make(out, label);
+	install_source(out, source, 0);
+	start(out, interpreter, argv);
+	out->on_demand = true;
+}
+
 static void remove_folder(const char *dir)
 {
 	const char *argv[] = {"rm", "-rf", dir, NULL};

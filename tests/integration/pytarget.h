@@ -57,6 +57,10 @@ void pytarget_start_host(struct pytarget *out, const struct interpreter *interpr
 void pytarget_make(struct pytarget *out, const char *label);
 /* A private copy of one of tests/targets/ in it. */
 void pytarget_install(struct pytarget *target, const char *name);
+/* Start a program of the test's own, argv[0] a path, in a folder with those sources too. It
+ * runs a round for each byte of its input. */
+void pytarget_start_program(struct pytarget *out, const struct interpreter *interpreter,
+			    const char *source, const char *const *argv);
 /* Kill it and remove its folder. Accepts a zeroed one. */
 void pytarget_stop(struct pytarget *target);
 
