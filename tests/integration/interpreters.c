@@ -9,6 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
 #include "inject/base/cleanup.h"
 #include "tests/integration/run.h"
 
@@ -70,7 +73,7 @@ static void find_library(struct interpreter *out)
 }
 
 /* Ask it what it is. */
-static bool describe(struct interpreter *out, const char *path)
+static bool describe(struct interpreter *out, const char *path, const char *root)
 {
 	/* Whether it is shared is seen in its maps: importing sysconfig would take ten times
 	 * longer. */
@@ -80,18 +83,19 @@ static bool describe(struct interpreter *out, const char *path)
 		"name = getattr(getattr(sys, 'implementation', None), 'name', 'cpython')\n"
 		"print('%d %d %d %d %d %s' % (v[0], v[1], v[2], hasattr(sys, 'gettotalrefcount'),\n"
 		"      'libpython' in open('/proc/self/maps').read(), name))\n";
-	const char *argv[] = {path, "-S", "-E", "-c", question, NULL};
+	const char *argv[] = {"/usr/sbin/chroot", root, path, "-S", "-E", "-c", question, NULL};
 	struct run run;
 	int micro, debug, shared;
 	char name[16];
 
-	run_command(&run, argv, 20000);
+	run_command(&run, root[0] ? argv : argv + 2, 20000);
 	if (run.status != 0 || sscanf(run.out, "%d %d %d %d %d %15s", &out->major, &out->minor,
 				      &micro, &debug, &shared, name) != 6)
 		return false;
 	if (strcmp(name, "cpython") != 0)
 		return false;
 	snprintf(out->path, sizeof(out->path), "%s", path);
+	snprintf(out->root, sizeof(out->root), "%s", root);
 	out->debug = debug;
 	out->shared = shared;
 	snprintf(out->label, sizeof(out->label), "CPython %d.%d.%d %s%s", out->major,
@@ -107,7 +111,7 @@ static void look_at(const char *path)
 	if (found_count == INTERPRETERS_MAX || !is_interpreter_name(path) ||
 	    stat(path, &st) < 0 || !S_ISREG(st.st_mode) || is_known(&st) || !is_elf(path))
 		return;
-	if (describe(&found[found_count], path))
+	if (describe(&found[found_count], path, ""))
 		identity[found_count++] = st;
 }
 
@@ -132,6 +136,27 @@ static int by_version(const void *a, const void *b)
 	return strcmp(x->label, y->label);
 }
 
+/* Those named in PYHOTPATCH_INTERPRETERS. One that does not answer ends the tests: nobody names
+ * it to have it left out. */
+static void take_named(const char *names)
+{
+	_cleanup_free_ char *copy = strdup(names);
+	char *rest = copy;
+
+	for (char *word = strsep(&rest, " \n"); word; word = strsep(&rest, " \n")) {
+		char *path = strchr(word, ':');
+		if (!*word)
+			continue;
+		if (path)
+			*path++ = '\0';
+		if (found_count == INTERPRETERS_MAX ||
+		    !describe(&found[found_count], path ? path : word, path ? word : ""))
+			cr_fatal("PYHOTPATCH_INTERPRETERS: %s cannot be asked",
+				 path ? path : word);
+		found_count++;
+	}
+}
+
 static void search(void)
 {
 	static const char *const below_home[] = {
@@ -139,8 +164,14 @@ static void search(void)
 		".*/installs/python/*/bin/python*", "*/envs/*/bin/python*"};
 	_cleanup_free_ char *path = strdup(getenv("PATH") ? getenv("PATH") : "");
 	const char *home = getenv("HOME") ? getenv("HOME") : "/root";
+	const char *named = getenv("PYHOTPATCH_INTERPRETERS");
 	char pattern[1024], *rest = path;
 
+	searched = true;
+	if (named) {
+		take_named(named);
+		return;
+	}
 	look_for("/usr/bin/python*");
 	look_for("/usr/local/bin/python*");
 	for (char *folder = strsep(&rest, ":"); folder; folder = strsep(&rest, ":")) {
@@ -153,7 +184,6 @@ static void search(void)
 		look_for(pattern);
 	}
 	qsort(found, found_count, sizeof(*found), by_version);
-	searched = true;
 }
 
 const struct interpreter *interpreters_all(size_t *count)
@@ -166,7 +196,7 @@ const struct interpreter *interpreters_all(size_t *count)
 
 bool interpreter_is_served(const struct interpreter *interpreter)
 {
-	return interpreter->major == 3 && interpreter->minor >= 7 && interpreter->minor <= 13;
+	return interpreter->major == 3 && interpreter->minor >= 7 && interpreter->minor <= 15;
 }
 
 const struct interpreter *interpreters_find(int major, int minor)

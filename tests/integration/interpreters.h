@@ -14,17 +14,20 @@
 #include <criterion/parameterized.h>
 
 struct interpreter {
-	char path[512];
+	char path[512]; /* as the process sees it */
+	char root[256]; /* another root directory that it runs in; "" for our own */
 	char label[80]; /* "CPython 3.11.2 static debug" */
 	int major, minor;
 	bool debug, shared;
 	char library[512]; /* libpythonX.Y.so.1.0 of the same build; "" when there is none */
 };
 
-/* All of them, by version; *count is set. Owned by this file, found once in a process. */
+/* All of them, by version; *count is set. PYHOTPATCH_INTERPRETERS (PATH, or ROOT:PATH for one
+ * in another root, apart by blanks) names others in their place: scripts/matrix does. Owned by
+ * this file, found once in a process. */
 const struct interpreter *interpreters_all(size_t *count);
 
-/* CPython 3.7 to 3.13. */
+/* CPython 3.7 to 3.15. */
 bool interpreter_is_served(const struct interpreter *interpreter);
 
 /* The first of that version, or NULL. */

@@ -119,13 +119,15 @@ void pytarget_unedit(struct pytarget *target)
 }
 
 /* In the child: never returns. */
-static void become_python(const struct pytarget *target, const int *in, const int *out,
-			  const char *const *argv)
+static void become_python(const struct pytarget *target, const char *root, const int *in,
+			  const int *out, const char *const *argv)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	/* Yama lets only ancestors trace; pyhotpatch is no ancestor of what the test started.
 	 */
 	prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0, 0, 0);
+	if (root[0] && chroot(root) < 0)
+		_exit(126);
 	if (chdir(target->dir) < 0)
 		_exit(126);
 	dup2(in[0], 0);
@@ -225,7 +227,7 @@ static void start(struct pytarget *out, const struct interpreter *interpreter,
 	cr_assert(pipe2(in_pipe, O_CLOEXEC) == 0 && pipe2(out_pipe, O_CLOEXEC) == 0);
 	out->pid = out->child = fork();
 	if (out->pid == 0)
-		become_python(out, in_pipe, out_pipe, argv);
+		become_python(out, interpreter->root, in_pipe, out_pipe, argv);
 	close(in_pipe[0]);
 	close(out_pipe[1]);
 	out->in = in_pipe[1];

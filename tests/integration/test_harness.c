@@ -28,7 +28,7 @@ static void start(const char *mode)
 	const struct interpreter *python = interpreters_newest();
 
 	if (!python)
-		cr_skip_test("no CPython 3.7 to 3.13 on this machine");
+		cr_skip_test("no CPython 3.7 to 3.15 on this machine");
 	pytarget_start(&target, python, "idle.py", mode, "0.3");
 }
 

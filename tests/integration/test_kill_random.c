@@ -67,7 +67,7 @@ static void kill_at_random(const struct interpreter *python, const char *script,
 	int killed = 0, tried = 0;
 
 	if (!python)
-		cr_skip_test("no CPython 3.7 to 3.13 on this machine");
+		cr_skip_test("no CPython 3.7 to 3.15 on this machine");
 	pytarget_start(&target, python, script, mode, "0.03");
 	survival_begin(&survival, &target);
 	usual = usual_ns();

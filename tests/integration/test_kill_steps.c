@@ -103,7 +103,7 @@ static void kill_at_each_step(const struct interpreter *python, const char *scri
 	int step = 1 + (int)(clock_now_ns() / 1000 % stride), killed = 0;
 
 	if (!python)
-		cr_skip_test("no such CPython 3.7 to 3.13 on this machine");
+		cr_skip_test("no such CPython 3.7 to 3.15 on this machine");
 	if (script)
 		pytarget_start(&target, python, script, mode, "0.03");
 	else

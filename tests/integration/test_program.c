@@ -31,7 +31,7 @@ static void start(int count)
 					      interpreters_newest()};
 
 	if (!python[0])
-		cr_skip_test("no CPython 3.7 to 3.13 on this machine");
+		cr_skip_test("no CPython 3.7 to 3.15 on this machine");
 	for (int i = 0; i < count; i++)
 		pytarget_start(&targets[i], python[i], "idle.py", "sleep", "0.3");
 }

@@ -40,7 +40,7 @@ static void start_idle(void)
 	const struct interpreter *python = interpreters_newest();
 
 	if (!python)
-		cr_skip_test("no CPython 3.7 to 3.13 on this machine");
+		cr_skip_test("no CPython 3.7 to 3.15 on this machine");
 	pytarget_start(&target, python, "idle.py", "sleep", "0.3");
 	sleep_ms(100);
 	snapshot_take(&before, target.pid);
@@ -287,7 +287,7 @@ static void start_waiting_attach(struct running *attach)
 	const char *argv[] = {pyhotpatch_path(), "attach", number, NULL};
 
 	if (!interpreters_newest())
-		cr_skip_test("no CPython 3.7 to 3.13 on this machine");
+		cr_skip_test("no CPython 3.7 to 3.15 on this machine");
 	pytarget_start(&target, interpreters_newest(), "busy.py", "hold", "4");
 	pytarget_await(&target, "holding");
 	pytarget_edit(&target);
@@ -331,7 +331,7 @@ static const char finalizing_script[] = "import os, time\n"
 Test(refuse, finalizing, .fini = stop, .timeout = 60)
 {
 	if (!interpreters_newest())
-		cr_skip_test("no CPython 3.7 to 3.13 on this machine");
+		cr_skip_test("no CPython 3.7 to 3.15 on this machine");
 	start_script(interpreters_newest(), finalizing_script);
 	expect_refusal(other.pid, HP_FINALIZING, "shutting down");
 	run_finish(&run, &other, 10000);
@@ -359,7 +359,7 @@ Test(refuse, a_target_that_closes_our_descriptor_keeps_its_own, .fini = stop, .t
 	char number[16];
 
 	if (!interpreters_newest())
-		cr_skip_test("no CPython 3.7 to 3.13 on this machine");
+		cr_skip_test("no CPython 3.7 to 3.15 on this machine");
 	start_script(interpreters_newest(), closing_script);
 	sleep_ms(700);
 	snprintf(number, sizeof(number), "%d", other.pid);

@@ -45,7 +45,7 @@ static void repeat(const struct interpreter *python, const char *mode, bool edit
 	char text[8192];
 
 	if (!python)
-		cr_skip_test("no CPython 3.7 to 3.13 on this machine");
+		cr_skip_test("no CPython 3.7 to 3.15 on this machine");
 	pytarget_start(&target, python, "idle.py", mode, "0.2");
 	pytarget_fresh(&target, &round);
 	snapshot_take(&first, target.pid);

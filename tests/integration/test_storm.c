@@ -26,7 +26,7 @@ static void storm(const struct interpreter *python)
 	int64_t longest_ns = 0;
 
 	if (!python)
-		cr_skip_test("no CPython 3.7 to 3.13 on this machine");
+		cr_skip_test("no CPython 3.7 to 3.15 on this machine");
 	pytarget_start(&target, python, "busy.py", "storm", "0");
 	for (int i = 1; i <= ATTACHES; i++) {
 		pytarget_edit(&target);

@@ -63,6 +63,7 @@ def run_asyncio():
     import asyncio
 
     async def main():
+        state.report(0.0)
         while True:
             began = time.monotonic()
             await asyncio.sleep(seconds)
@@ -87,9 +88,9 @@ if mode == "threads":
     for n in range(50):
         threading.Thread(target=parked, args=(n,), daemon=True).start()
 
-state.report(0.0)
 if mode == "asyncio":
     run_asyncio()
+state.report(0.0)
 waits = globals()["wait_" + mode]
 while True:
     state.timed(waits)
