@@ -2,6 +2,7 @@
  *
  * The kept class (the old one, or the donor where it migrates) gets its attributes and bases.
  */
+#include "payload/annotations.h"
 #include "payload/code.h"
 #include "payload/freestanding.h"
 #include "payload/plan.h"
@@ -159,7 +160,8 @@ static int adopt_class(struct plan *p, struct class_pair *pair)
 	if (!pair->is_migrating && py_is_a(pair->old, w->enum_type) && adopt_enum(p, pair))
 		return -1;
 	if (write_attributes(p, pair, kept, current) || write_bases(p, pair, kept) ||
-	    (!pair->is_migrating && remove_attributes(p, pair, current)))
+	    (!pair->is_migrating && (remove_attributes(p, pair, current) ||
+				     annotations_drop_of_class(p, kept, current, pair->binds))))
 		return -1;
 	report(p, pair, before);
 	return 0;

@@ -2,17 +2,46 @@
  *
  * Old functions take the definition of their donors.
  */
+#include "payload/annotations.h"
 #include "payload/code.h"
 #include "payload/freestanding.h"
 #include "payload/plan.h"
 
-/* A method's closure that holds nothing but __class__ stays: its cell has the class already. */
-static int is_class_cell_alone(PyObject *code)
+/* The cell of `function` that leads to its class, or to the class's namespace; borrowed, or
+ * NULL. */
+static PyObject *class_cell(PyObject *function, PyObject *name)
 {
-	_cleanup_py_ PyObject *names = PyObject_GetAttrString(code, "co_freevars");
+	PyObject *closure = PyFunction_GetClosure(function);
+	_cleanup_py_ PyObject *names =
+		code_attribute(PyFunction_GetCode(function), "co_freevars");
 
-	return names && PyTuple_Size(names) == 1 &&
-	       !PyUnicode_CompareWithASCIIString(PyTuple_GetItem(names, 0), "__class__");
+	if (PyUnicode_CompareWithASCIIString(name, "__class__") &&
+	    PyUnicode_CompareWithASCIIString(name, "__classdict__"))
+		return NULL;
+	for (Py_ssize_t i = 0; closure && names && i < PyTuple_Size(names); i++)
+		if (!PyUnicode_Compare(PyTuple_GetItem(names, i), name))
+			return PyTuple_GetItem(closure, i);
+	return NULL;
+}
+
+/* The donor's cells, but for those that lead to the class, which is the kept one. New
+ * reference; None for no closure. */
+static PyObject *closure_for(const struct world *w, PyObject *old, PyObject *donor)
+{
+	PyObject *closure = PyFunction_GetClosure(donor);
+	_cleanup_py_ PyObject *names = code_attribute(PyFunction_GetCode(donor), "co_freevars");
+	_cleanup_py_ PyObject *cells = PyList_New(0);
+
+	if (!closure)
+		return py_ref(w->none);
+	if (!names || !cells)
+		return NULL;
+	for (Py_ssize_t i = 0; i < PyTuple_Size(closure); i++) {
+		PyObject *own = class_cell(old, PyTuple_GetItem(names, i));
+		if (PyList_Append(cells, own ? own : PyTuple_GetItem(closure, i)))
+			return NULL;
+	}
+	return PyList_AsTuple(cells);
 }
 
 static int write_code(struct plan *p, PyObject *old, PyObject *donor)
@@ -24,9 +53,8 @@ static int write_code(struct plan *p, PyObject *old, PyObject *donor)
 	if (!closure && !old_closure && code_is_same(w, old_code, code) == 1 &&
 	    code_is_unmoved(w, old_code, code) == 1)
 		return 0;
-	if (is_class_cell_alone(code) && is_class_cell_alone(old_code))
-		closure = old_closure;
-	_cleanup_py_ PyObject *value = PyTuple_Pack(2, code, closure ? closure : w->none);
+	_cleanup_py_ PyObject *cells = closure_for(w, old, donor);
+	_cleanup_py_ PyObject *value = cells ? PyTuple_Pack(2, code, cells) : NULL;
 	return value ? plan_write(p, WRITE_CODE, old, NULL, value) : -1;
 }
 
@@ -40,7 +68,6 @@ static int write_defaults(struct plan *p, PyObject *old, PyObject *donor)
 	const struct world *w = &p->job->world;
 	PyObject *defaults = PyFunction_GetDefaults(donor);
 	PyObject *keywords = PyFunction_GetKwDefaults(donor);
-	PyObject *annotations = PyFunction_GetAnnotations(donor);
 
 	if (!is_same_or_none(w, PyFunction_GetDefaults(old), defaults) &&
 	    plan_write(p, WRITE_DEFAULTS, old, NULL, defaults))
@@ -48,11 +75,7 @@ static int write_defaults(struct plan *p, PyObject *old, PyObject *donor)
 	if (PyFunction_GetKwDefaults(old) != keywords &&
 	    plan_write(p, WRITE_KWDEFAULTS, old, NULL, keywords))
 		return -1;
-	if (PyFunction_GetAnnotations(old) != annotations &&
-	    plan_write(p, WRITE_ANNOTATIONS, old, NULL, annotations))
-		return -1;
-	PyErr_Clear();
-	return 0;
+	return annotations_adopt(p, old, donor);
 }
 
 static int write_attributes(struct plan *p, PyObject *old, PyObject *donor)
@@ -99,7 +122,7 @@ static void report(struct plan *p, PyObject *old, PyObject *donor)
 	PyObject *code = PyFunction_GetCode(donor);
 	const struct module *m = plan_module_of(p, PyFunction_GetGlobals(donor));
 
-	if (!m)
+	if (!m || code_name_is(code, "__annotate__"))
 		return;
 	if (code_is_same(w, PyFunction_GetCode(old), code) == 1 &&
 	    is_same_or_none(w, PyFunction_GetDefaults(old), PyFunction_GetDefaults(donor)))

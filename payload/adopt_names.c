@@ -2,6 +2,7 @@
  *
  * The names of changed modules: bound anew, added, removed.
  */
+#include "payload/annotations.h"
 #include "payload/code.h"
 #include "payload/freestanding.h"
 #include "payload/plan.h"
@@ -29,6 +30,8 @@ static void report(struct plan *p, const struct module *m, PyObject *name, PyObj
 								: WIRE_RECORD_NAME;
 	_cleanup_py_ PyObject *type = world_type_attribute(py_type(value), "__name__");
 
+	if (annotations_is_hidden(name))
+		return;
 	job_note(p->job,
 		 &(struct reply_item){.kind = kind,
 				      .action = action,
@@ -125,7 +128,7 @@ static int adopt_module(struct plan *p, const struct module *m)
 		if (py_is(name, w->str) && !is_of_import_system(name) &&
 		    bind(p, m, name, value))
 			return -1;
-	return remove_names(p, m);
+	return remove_names(p, m) || annotations_drop_of_module(p, m) ? -1 : 0;
 }
 
 /* Modules that the run imported get the program's builtins, and their place in their package.

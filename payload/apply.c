@@ -96,7 +96,7 @@ static int settle(struct plan *p)
 	struct job *job = p->job;
 
 	if (p->touches_class_dict)
-		PyType_Modified(job->world.object);
+		world_forget_lookups(&job->world, job->world.object, 0);
 	job_phase(job, WIRE_PHASE_REPORT);
 	frames_report(job, p->codes);
 	for (Py_ssize_t i = 0; i < PyList_Size(p->caches); i++) {

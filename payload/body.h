@@ -12,6 +12,7 @@ struct group {
 	int first_node, node_count;
 	int line, line_end; /* lines from `line`, below `line_end` */
 	int first, end;     /* steps of the new stream */
+	int old_first;      /* where it was found in the old one; -1 */
 	unsigned is_changed : 1;
 };
 

@@ -167,9 +167,9 @@ static int read_guards(struct bytecode *b, const struct opcodes *opcodes, PyObje
 	return 0;
 }
 
-int bytecode_init(struct bytecode *out, const struct opcodes *opcodes,
-		  const struct world *world, PyObject *code)
+int bytecode_init(struct bytecode *out, const struct world *world, PyObject *code)
 {
+	const struct opcodes *opcodes = &world->opcodes;
 	_cleanup_bytes_ struct bytes bytes = {0};
 
 	*out = (struct bytecode){0};
@@ -178,6 +178,25 @@ int bytecode_init(struct bytecode *out, const struct opcodes *opcodes,
 	find_targets(out, opcodes);
 	return read_lines(out, world, opcodes, code) || read_guards(out, opcodes, code) ? -1
 											: 0;
+}
+
+PyObject *bytecode_constant(const struct world *w, PyObject *constants,
+			    const struct instruction *i)
+{
+	switch (i->kind) {
+	case OPCODE_CONST:
+	case OPCODE_RETURN_CONST:
+		return PyTuple_GetItem(constants, i->arg);
+	case OPCODE_COMMON:
+		return PyList_GetItem(w->common, i->arg);
+	case OPCODE_SMALL_INT: {
+		/* Immortal: Objects/longobject.c, get_small_int. */
+		_cleanup_py_ PyObject *value = PyLong_FromLong(i->arg);
+		return value;
+	}
+	default:
+		return NULL;
+	}
 }
 
 void bytecode_fini(struct bytecode *b)

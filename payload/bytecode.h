@@ -5,7 +5,6 @@
 #ifndef PAYLOAD_BYTECODE_H
 #define PAYLOAD_BYTECODE_H
 
-#include "payload/opcodes.h"
 #include "payload/world.h"
 
 struct instruction {
@@ -30,8 +29,12 @@ struct bytecode {
 };
 
 /* bytecode_fini is due in either case. -1 with an exception. */
-int bytecode_init(struct bytecode *out, const struct opcodes *opcodes,
-		  const struct world *world, PyObject *code);
+int bytecode_init(struct bytecode *out, const struct world *world, PyObject *code);
 void bytecode_fini(struct bytecode *bytecode);
+
+/* The constant that the instruction loads or returns, borrowed; NULL when it does neither, or
+ * with an exception. */
+PyObject *bytecode_constant(const struct world *world, PyObject *constants,
+			    const struct instruction *instruction);
 
 #endif

@@ -5,6 +5,7 @@
  */
 #include "payload/code.h"
 
+#include "payload/bytecode.h"
 #include "payload/freestanding.h"
 
 PyObject *code_attribute(PyObject *code, const char *name)
@@ -60,46 +61,12 @@ static int is_constant_same(const struct world *w, PyObject *a, PyObject *b)
 	return PyObject_RichCompareBool(a, b, PY_EQ);
 }
 
-/* 3.13: a class body holds its own first line as a constant, stored by its fourth to eighth
- * instruction; two bodies that differ by it alone are the same. */
-static int is_class_body(PyObject *code)
-{
-	_cleanup_py_ PyObject *names = code_attribute(code, "co_names");
-
-	for (Py_ssize_t i = 0; names && i < PyTuple_Size(names); i++)
-		if (!PyUnicode_CompareWithASCIIString(PyTuple_GetItem(names, i),
-						      "__firstlineno__"))
-			return 1;
-	return 0;
-}
-
-static int is_first_line(const struct world *w, PyObject *code, PyObject *constant)
-{
-	_cleanup_py_ PyObject *line = code_attribute(code, "co_firstlineno");
-
-	return line && py_is(constant, w->integer) &&
-	       PyObject_RichCompareBool(line, constant, PY_EQ) == 1;
-}
-
 static int are_constants_same(const struct world *w, PyObject *a, PyObject *b)
 {
 	_cleanup_py_ PyObject *x = code_attribute(a, "co_consts");
 	_cleanup_py_ PyObject *y = code_attribute(b, "co_consts");
-	int is_class = is_class_body(a) && is_class_body(b);
 
-	if (!x || !y)
-		return -1;
-	if (PyTuple_Size(x) != PyTuple_Size(y))
-		return 0;
-	for (Py_ssize_t i = 0; i < PyTuple_Size(x); i++) {
-		PyObject *p = PyTuple_GetItem(x, i), *q = PyTuple_GetItem(y, i);
-		if (is_class && is_first_line(w, a, p) && is_first_line(w, b, q))
-			continue;
-		int same = is_constant_same(w, p, q);
-		if (same != 1)
-			return same;
-	}
-	return 1;
+	return x && y ? is_tuple_same(w, x, y) : -1;
 }
 
 /* 3.11: which instructions a handler covers is in no instruction. */
@@ -112,10 +79,102 @@ static int is_exception_table_same(PyObject *a, PyObject *b)
 	return !x || !y || PyObject_RichCompareBool(x, y, PY_EQ);
 }
 
+/* --- class bodies ------------------------------------------------------------------------- */
+
+/* 3.13: a class body binds its own first line to __firstlineno__. Two bodies that differ by it
+ * alone are the same; but how it is loaded differs too, and with that the numbers of all other
+ * constants (3.14: an instruction of its own for a number below 256). */
+static int is_class_body(const struct world *w, PyObject *code)
+{
+	_cleanup_py_ PyObject *names =
+		w->opcodes.minor >= 13 ? code_attribute(code, "co_names") : NULL;
+
+	for (Py_ssize_t i = 0; names && i < PyTuple_Size(names); i++)
+		if (!PyUnicode_CompareWithASCIIString(PyTuple_GetItem(names, i),
+						      "__firstlineno__"))
+			return 1;
+	return 0;
+}
+
+/* A body with what its comparison needs. */
+struct class_body {
+	PyObject *constants, *line;
+	struct bytecode code;
+};
+
+static int class_body_init(struct class_body *out, const struct world *w, PyObject *code)
+{
+	*out = (struct class_body){
+		.constants = code_attribute(code, "co_consts"),
+		.line = code_attribute(code, "co_firstlineno"),
+	};
+	return out->constants && out->line ? bytecode_init(&out->code, w, code) : -1;
+}
+
+static void class_body_fini(struct class_body *body)
+{
+	Py_DecRef(body->constants);
+	Py_DecRef(body->line);
+	bytecode_fini(&body->code);
+}
+
+static int is_first_line(const struct world *w, const struct class_body *body,
+			 PyObject *constant)
+{
+	return py_is(constant, w->integer) &&
+	       PyObject_RichCompareBool(body->line, constant, PY_EQ) == 1;
+}
+
+static int is_instruction_same(const struct world *w, const struct class_body *a,
+			       const struct class_body *b, int at)
+{
+	const struct instruction *i = &a->code.items[at], *j = &b->code.items[at];
+	PyObject *p = bytecode_constant(w, a->constants, i);
+	PyObject *q = bytecode_constant(w, b->constants, j);
+
+	if (w->opcodes.same_as[i->op] != w->opcodes.same_as[j->op])
+		return 0;
+	if (!p || !q)
+		return i->target == j->target && (i->target >= 0 || i->arg == j->arg);
+	return is_first_line(w, a, p) && is_first_line(w, b, q) ? 1 : is_constant_same(w, p, q);
+}
+
+static int is_class_body_same(const struct world *w, const struct class_body *a,
+			      const struct class_body *b)
+{
+	if (a->code.count != b->code.count || a->code.guard_count != b->code.guard_count)
+		return 0;
+	for (int i = 0; i < a->code.count; i++) {
+		int same = is_instruction_same(w, a, b, i);
+		if (same != 1)
+			return same;
+	}
+	return !memcmp(a->code.guards, b->code.guards,
+		       (size_t)a->code.guard_count * sizeof(*a->code.guards));
+}
+
+static int are_instructions_same(const struct world *w, PyObject *a, PyObject *b)
+{
+	struct class_body x = {0}, y = {0};
+	int same = -1;
+
+	if (!is_class_body(w, a) || !is_class_body(w, b)) {
+		same = is_attribute_equal(a, b, "co_code");
+		if (same == 1)
+			same = is_exception_table_same(a, b) ? are_constants_same(w, a, b) : 0;
+		return same;
+	}
+	if (!class_body_init(&x, w, a) && !class_body_init(&y, w, b))
+		same = is_class_body_same(w, &x, &y);
+	class_body_fini(&x);
+	class_body_fini(&y);
+	return same;
+}
+
 int code_is_same(const struct world *w, PyObject *a, PyObject *b)
 {
 	static const char *const attributes[] = {
-		"co_name",  "co_argcount", "co_kwonlyargcount", "co_flags",    "co_code",
+		"co_name",  "co_argcount", "co_kwonlyargcount", "co_flags",
 		"co_names", "co_varnames", "co_freevars",       "co_cellvars",
 	};
 
@@ -126,7 +185,7 @@ int code_is_same(const struct world *w, PyObject *a, PyObject *b)
 		if (equal != 1)
 			return equal;
 	}
-	return is_exception_table_same(a, b) ? are_constants_same(w, a, b) : 0;
+	return are_instructions_same(w, a, b);
 }
 
 /* The code objects among the constants of `code`, as a new list. */
@@ -316,125 +375,15 @@ static int pair_by_name(const struct world *w, PyObject *olds, PyObject *news, P
 	return 0;
 }
 
-/* STORE_NAME has its own number in each version (90 up to 3.12). It is read off a body that
- * binds eight names in a row; likewise STORE_GLOBAL, which binds the names that some function
- * in the module declares global, and EXTENDED_ARG off a body that binds 300. */
-static int find_opcode(const unsigned char *bytes, Py_ssize_t size, int wanted)
-{
-	for (int op = 1; op < 256; op++) {
-		int seen = 0;
-		for (Py_ssize_t i = 0; i + 1 < size; i += 2)
-			if (bytes[i] == op && bytes[i + 1] == seen)
-				seen++;
-		if (seen == wanted)
-			return op;
-	}
-	return 0;
-}
-
-struct bytecode {
-	PyObject *owner; /* bytes; owned */
-	const unsigned char *bytes;
-	Py_ssize_t size;
-};
-
-static int bytecode_init(struct bytecode *out, PyObject *code)
-{
-	char *bytes;
-
-	out->owner = code_attribute(code, "co_code");
-	if (!out->owner || PyBytes_AsStringAndSize(out->owner, &bytes, &out->size))
-		return -1;
-	out->bytes = (const unsigned char *)bytes;
-	return 0;
-}
-
-/* a0=a1=...=a299: the store of a256 is EXTENDED_ARG 1, STORE_NAME 0. */
-static PyObject *probe_code(int names)
-{
-	char text[300 * 5 + 2], *at = text;
-
-	for (int i = 0; i < names; i++) {
-		*at++ = 'a';
-		for (int digit = 100; digit; digit /= 10)
-			*at++ = (char)('0' + i / digit % 10);
-		*at++ = '=';
-	}
-	*at++ = '0';
-	*at = '\0';
-	return Py_CompileString(text, "<pyhotpatch>", PY_FILE_INPUT);
-}
-
-static const char global_probe[] =
-	"a=b=c=d=e=f=g=h=0\ndef function():\n\tglobal a, b, c, d, e, f, g, h\n";
-
-struct store_opcodes {
-	int name, global, extended;
-};
-
-/* The opcode that binds the first eight names of `probe`; 0 when it is not recognised. */
-static int find_store(PyObject *probe)
-{
-	struct bytecode code = {0};
-	int found = probe && !bytecode_init(&code, probe)
-			    ? find_opcode(code.bytes, code.size, 8)
-			    : 0;
-
-	Py_DecRef(code.owner);
-	return found;
-}
-
-/* From the end: COPY 1 before the store of a000 looks the same. */
-static int find_extended(PyObject *probe, int store)
-{
-	struct bytecode code = {0};
-	int found = 0;
-
-	if (probe && !bytecode_init(&code, probe))
-		for (Py_ssize_t i = (code.size & ~1) - 2; i >= 2 && !found; i -= 2)
-			if (code.bytes[i] == store && code.bytes[i + 1] == 0 &&
-			    code.bytes[i - 1] == 1)
-				found = code.bytes[i - 2];
-	Py_DecRef(code.owner);
-	return found;
-}
-
-static int find_store_opcodes(struct store_opcodes *out)
-{
-	_cleanup_py_ PyObject *few = probe_code(8), *many = probe_code(300);
-	_cleanup_py_ PyObject *global =
-		Py_CompileString(global_probe, "<pyhotpatch>", PY_FILE_INPUT);
-
-	out->name = find_store(few);
-	out->global = find_store(global);
-	out->extended = find_extended(many, out->name);
-	return out->name && out->global && out->extended ? 0 : -1;
-}
-
 int code_stored_names(const struct world *w, PyObject *code, PyObject *out)
 {
-	struct bytecode body = {0};
-	struct store_opcodes store = {0};
-	int argument = 0, status = -1;
 	_cleanup_py_ PyObject *names = code_attribute(code, "co_names");
+	struct bytecode body = {0};
+	int status = names ? bytecode_init(&body, w, code) : -1;
 
-	if (!names || bytecode_init(&body, code))
-		goto done;
-	if (find_store_opcodes(&store)) {
-		PyErr_SetString(w->error, "STORE_NAME not recognised");
-		goto done;
-	}
-	for (Py_ssize_t i = 0; i + 1 < body.size; i += 2) {
-		argument = argument << 8 | body.bytes[i + 1];
-		int is_store = body.bytes[i] == store.name || body.bytes[i] == store.global;
-		if (is_store && argument < PyTuple_Size(names) &&
-		    PySet_Add(out, PyTuple_GetItem(names, argument)))
-			goto done;
-		if (body.bytes[i] != store.extended)
-			argument = 0;
-	}
-	status = 0;
-done:
-	Py_DecRef(body.owner);
+	for (int i = 0; !status && i < body.count; i++)
+		if (w->opcodes.same_as[body.items[i].op] == w->opcodes.store_name)
+			status = PySet_Add(out, PyTuple_GetItem(names, body.items[i].arg));
+	bytecode_fini(&body);
 	return status;
 }

@@ -14,7 +14,7 @@
 #define LET_GO_NS 1000000000ll
 
 /* What PyGILState_Check() compares; but that says yes to everybody once there was a second
- * interpreter (Python/pystate.c, check_enabled, 3.7 to 3.13). */
+ * interpreter (Python/pystate.c, check_enabled, 3.7 to 3.15). */
 static int holds_gil(void)
 {
 	PyThreadState *mine = PyGILState_GetThisThreadState();

@@ -43,7 +43,8 @@ struct module {
 	PyObject *inner; /* dict: name -> (live function, its new code), run undecorated */
 	PyObject *kept;  /* dict: qualified name of a class -> set of attributes that stay */
 	PyObject *refreshed; /* dict: name that an unchanged import binds -> name imported */
-	PyObject *binds;     /* name -> value for the live namespace, donors not yet swapped */
+	PyObject *kept_annotations; /* set: numbers of annotated statements that need not run */
+	PyObject *binds; /* name -> value for the live namespace, donors not yet swapped */
 	struct file_stamp stamp;
 	enum module_kind kind;
 	/* moved: nothing but lines changed; code objects are replaced, nothing runs */

@@ -4,6 +4,7 @@
  * paired only with one that the shadow run made; what a module merely imports is never adopted
  * into.
  */
+#include "payload/annotations.h"
 #include "payload/code.h"
 #include "payload/freestanding.h"
 #include "payload/plan.h"
@@ -92,7 +93,8 @@ static int merge_closures(struct plan *p, const struct module *m, PyObject *old,
 
 	for (Py_ssize_t i = 0; names && i < PyTuple_Size(names); i++) {
 		PyObject *name = PyTuple_GetItem(names, i);
-		if (!PyUnicode_CompareWithASCIIString(name, "__class__"))
+		if (!PyUnicode_CompareWithASCIIString(name, "__class__") ||
+		    !PyUnicode_CompareWithASCIIString(name, "__classdict__"))
 			continue;
 		_cleanup_py_ PyObject *x = free_value(old, name), *y = free_value(new, name);
 		_cleanup_py_ PyObject *merged = x && y ? merge_value(p, m, x, y) : NULL;
@@ -129,7 +131,8 @@ static PyObject *merge_functions(struct plan *p, const struct module *m, PyObjec
 	if (pointer_map_set(&p->stand_in, new, old) || pointer_map_set(&p->adopted, old, new) ||
 	    code_pair(&p->job->world, PyFunction_GetCode(old), PyFunction_GetCode(new),
 		      p->codes) ||
-	    merge_closures(p, m, old, new) || merge_wrapped(p, m, old, new))
+	    merge_closures(p, m, old, new) || merge_wrapped(p, m, old, new) ||
+	    annotations_merge(p, m, old, new))
 		return NULL;
 	return py_ref(old);
 }

@@ -150,6 +150,17 @@ static int merge_attributes(struct plan *p, const struct module *m, PyObject *ke
 	return 0;
 }
 
+/* The namespaces themselves: 3.12 gives functions inside a class a cell, __classdict__, with
+ * its namespace to look annotations and type parameters up in. */
+static int merge_namespaces(struct plan *p, PyObject *gone, PyObject *kept)
+{
+	const struct world *w = &p->job->world;
+	_cleanup_py_ PyObject *x = world_class_namespace(w, gone);
+	_cleanup_py_ PyObject *y = world_class_namespace(w, kept);
+
+	return x && y ? pointer_map_set(&p->stand_in, x, y) : -1;
+}
+
 PyObject *merge_classes(struct plan *p, const struct module *m, PyObject *old, PyObject *new)
 {
 	const struct world *w = &p->job->world;
@@ -171,6 +182,8 @@ PyObject *merge_classes(struct plan *p, const struct module *m, PyObject *old, P
 	pair->is_migrating = moves != 0;
 	if (pointer_map_set(&p->adopted, old, new) ||
 	    pointer_map_set(&p->stand_in, moves ? old : new, moves ? new : old) ||
+	    (w->opcodes.minor >= 12 &&
+	     merge_namespaces(p, moves ? old : new, moves ? new : old)) ||
 	    merge_attributes(p, m, kept_attributes(w, m, old), binds,
 			     (PyObject *const[]){old_dict, new_dict}))
 		return NULL;

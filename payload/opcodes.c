@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The instructions of 3.6 to 3.13, from Lib/opcode.py of each. What is not listed is
+ * The instructions of 3.6 to 3.15, from Lib/opcode.py of each. What is not listed is
  * OPCODE_PLAIN.
  */
 #include "payload/opcodes.h"
@@ -134,18 +134,130 @@ static const struct rule {
 	{113, OPCODE_NAME,        114, 13, 13}, /* STORE_GLOBAL */
 	{114, OPCODE_NAME,          0, 13, 13}, /* STORE_NAME */
 	{149, OPCODE_DROP,          0, 13, 13}, /* RESUME */
+	/* 3.14 renumbers */
+	{  0, OPCODE_DROP,          0, 14, 14}, /* CACHE */
+	{ 27, OPCODE_DROP,          0, 14, 14}, /* NOP */
+	{ 28, OPCODE_DROP,          0, 14, 14}, /* NOT_TAKEN */
+	{ 33, OPCODE_DROP,          0, 14, 14}, /* PUSH_NULL */
+	{ 35, OPCODE_RETURN,        0, 14, 14}, /* RETURN_VALUE */
+	{ 36, OPCODE_DROP,          0, 14, 14}, /* SETUP_ANNOTATIONS */
+	{ 60, OPCODE_DROP,          0, 14, 14}, /* COPY_FREE_VARS */
+	{ 61, OPCODE_NAME,          0, 14, 14},
+	{ 62, OPCODE_FREE,          0, 14, 14},
+	{ 63, OPCODE_LOCAL,         0, 14, 14},
+	{ 64, OPCODE_NAME,         65, 14, 14}, /* DELETE_GLOBAL */
+	{ 65, OPCODE_NAME,          0, 14, 14},
+	{ 69, OPCODE_EXTENDED,      0, 14, 14},
+	{ 70, OPCODE_FORWARD,       0, 14, 14}, /* FOR_ITER */
+	{ 72, OPCODE_NAME,          0, 14, 14},
+	{ 73, OPCODE_NAME,          0, 14, 14},
+	{ 75, OPCODE_GO_BACKWARD,   0, 14, 14},
+	{ 76, OPCODE_GO_BACKWARD,   0, 14, 14},
+	{ 77, OPCODE_GO_FORWARD,    0, 14, 14},
+	{ 80, OPCODE_NAME_1,        0, 14, 14}, /* LOAD_ATTR */
+	{ 81, OPCODE_COMMON,       82, 14, 14}, /* LOAD_COMMON_CONSTANT */
+	{ 82, OPCODE_CONST,         0, 14, 14},
+	{ 83, OPCODE_FREE,          0, 14, 14},
+	{ 84, OPCODE_LOCAL,         0, 14, 14},
+	{ 85, OPCODE_LOCAL,         0, 14, 14},
+	{ 86, OPCODE_LOCAL,        84, 14, 14}, /* LOAD_FAST_BORROW */
+	{ 87, OPCODE_LOCAL_PAIR,   89, 14, 14}, /* LOAD_FAST_BORROW_LOAD_FAST_BORROW */
+	{ 88, OPCODE_LOCAL,         0, 14, 14},
+	{ 89, OPCODE_LOCAL_PAIR,    0, 14, 14},
+	{ 90, OPCODE_FREE,          0, 14, 14},
+	{ 91, OPCODE_NAME,          0, 14, 14},
+	{ 92, OPCODE_NAME_1,       93, 14, 14}, /* LOAD_GLOBAL */
+	{ 93, OPCODE_NAME,          0, 14, 14}, /* LOAD_NAME */
+	{ 94, OPCODE_SMALL_INT,    82, 14, 14}, /* LOAD_SMALL_INT */
+	{ 96, OPCODE_NAME_2,        0, 14, 14}, /* LOAD_SUPER_ATTR */
+	{ 97, OPCODE_FREE,          0, 14, 14},
+	{100, OPCODE_FORWARD,       0, 14, 14},
+	{101, OPCODE_FORWARD,       0, 14, 14},
+	{102, OPCODE_FORWARD,       0, 14, 14},
+	{103, OPCODE_FORWARD,       0, 14, 14},
+	{104, OPCODE_RAISE,         0, 14, 14}, /* RAISE_VARARGS */
+	{105, OPCODE_RAISE,         0, 14, 14}, /* RERAISE */
+	{106, OPCODE_FORWARD,       0, 14, 14},
+	{110, OPCODE_NAME,          0, 14, 14},
+	{111, OPCODE_FREE,          0, 14, 14},
+	{112, OPCODE_LOCAL,         0, 14, 14},
+	{113, OPCODE_LOCAL_PAIR,    0, 14, 14},
+	{114, OPCODE_LOCAL_PAIR,    0, 14, 14},
+	{115, OPCODE_NAME,        116, 14, 14}, /* STORE_GLOBAL */
+	{116, OPCODE_NAME,          0, 14, 14}, /* STORE_NAME */
+	{128, OPCODE_DROP,          0, 14, 14}, /* RESUME */
+	/* 3.15 renumbers */
+	{  0, OPCODE_DROP,          0, 15, 15}, /* CACHE */
+	{ 25, OPCODE_DROP,          0, 15, 15}, /* NOP */
+	{ 26, OPCODE_DROP,          0, 15, 15}, /* NOT_TAKEN */
+	{ 31, OPCODE_DROP,          0, 15, 15}, /* PUSH_NULL */
+	{ 33, OPCODE_RETURN,        0, 15, 15}, /* RETURN_VALUE */
+	{ 34, OPCODE_DROP,          0, 15, 15}, /* SETUP_ANNOTATIONS */
+	{ 58, OPCODE_DROP,          0, 15, 15}, /* COPY_FREE_VARS */
+	{ 59, OPCODE_NAME,          0, 15, 15},
+	{ 60, OPCODE_FREE,          0, 15, 15},
+	{ 61, OPCODE_LOCAL,         0, 15, 15},
+	{ 62, OPCODE_NAME,         63, 15, 15}, /* DELETE_GLOBAL */
+	{ 63, OPCODE_NAME,          0, 15, 15},
+	{ 67, OPCODE_EXTENDED,      0, 15, 15},
+	{ 68, OPCODE_FORWARD,       0, 15, 15}, /* FOR_ITER */
+	{ 71, OPCODE_NAME,          0, 15, 15},
+	{ 72, OPCODE_IMPORT,        0, 15, 15}, /* IMPORT_NAME */
+	{ 74, OPCODE_GO_BACKWARD,   0, 15, 15},
+	{ 75, OPCODE_GO_BACKWARD,   0, 15, 15},
+	{ 76, OPCODE_GO_FORWARD,    0, 15, 15},
+	{ 79, OPCODE_NAME_1,        0, 15, 15}, /* LOAD_ATTR */
+	{ 80, OPCODE_COMMON,       81, 15, 15}, /* LOAD_COMMON_CONSTANT */
+	{ 81, OPCODE_CONST,         0, 15, 15},
+	{ 82, OPCODE_FREE,          0, 15, 15},
+	{ 83, OPCODE_LOCAL,         0, 15, 15},
+	{ 84, OPCODE_LOCAL,         0, 15, 15},
+	{ 85, OPCODE_LOCAL,        83, 15, 15}, /* LOAD_FAST_BORROW */
+	{ 86, OPCODE_LOCAL_PAIR,   88, 15, 15}, /* LOAD_FAST_BORROW_LOAD_FAST_BORROW */
+	{ 87, OPCODE_LOCAL,         0, 15, 15},
+	{ 88, OPCODE_LOCAL_PAIR,    0, 15, 15},
+	{ 89, OPCODE_FREE,          0, 15, 15},
+	{ 90, OPCODE_NAME,          0, 15, 15},
+	{ 91, OPCODE_NAME_1,       92, 15, 15}, /* LOAD_GLOBAL */
+	{ 92, OPCODE_NAME,          0, 15, 15}, /* LOAD_NAME */
+	{ 93, OPCODE_SMALL_INT,    81, 15, 15}, /* LOAD_SMALL_INT */
+	{ 95, OPCODE_NAME_2,        0, 15, 15}, /* LOAD_SUPER_ATTR */
+	{ 96, OPCODE_FREE,          0, 15, 15},
+	{ 99, OPCODE_FORWARD,       0, 15, 15},
+	{100, OPCODE_FORWARD,       0, 15, 15},
+	{101, OPCODE_FORWARD,       0, 15, 15},
+	{102, OPCODE_FORWARD,       0, 15, 15},
+	{103, OPCODE_RAISE,         0, 15, 15}, /* RAISE_VARARGS */
+	{104, OPCODE_RAISE,         0, 15, 15}, /* RERAISE */
+	{105, OPCODE_FORWARD,       0, 15, 15},
+	{109, OPCODE_NAME,          0, 15, 15},
+	{110, OPCODE_FREE,          0, 15, 15},
+	{111, OPCODE_LOCAL,         0, 15, 15},
+	{112, OPCODE_LOCAL_PAIR,    0, 15, 15},
+	{113, OPCODE_LOCAL_PAIR,    0, 15, 15},
+	{114, OPCODE_NAME,        115, 15, 15}, /* STORE_GLOBAL */
+	{115, OPCODE_NAME,          0, 15, 15}, /* STORE_NAME */
+	{128, OPCODE_DROP,          0, 15, 15}, /* RESUME */
 };
 /* clang-format on */
 
+/* Each numbering's own: up to 3.12, then one a version. */
+static const struct fixed {
+	unsigned char store_name, load_const, pop_top;
+} numbering[] = {{90, 100, 1}, {114, 83, 32}, {116, 82, 31}, {115, 81, 29}};
+#define OPCODES_LAST 15
+_Static_assert(sizeof(numbering) / sizeof(*numbering) == OPCODES_LAST - 11, "3.12 to the last");
+
 int opcodes_init(struct opcodes *out, int minor)
 {
-	if (minor < 6 || minor > 13)
+	if (minor < 6 || minor > OPCODES_LAST)
 		return -1;
+	const struct fixed *fixed = &numbering[minor < 13 ? 0 : minor - 12];
 	memset(out, 0, sizeof(*out));
 	out->minor = minor;
-	out->store_name = minor < 13 ? 90 : 114;
-	out->load_const = minor < 13 ? 100 : 83;
-	out->pop_top = minor < 13 ? 1 : 32;
+	out->store_name = fixed->store_name;
+	out->load_const = fixed->load_const;
+	out->pop_top = fixed->pop_top;
 	for (int op = 0; op < 256; op++)
 		out->same_as[op] = (unsigned char)op;
 	for (size_t i = 0; i < sizeof(rules) / sizeof(*rules); i++) {

@@ -12,9 +12,12 @@ enum opcode_kind {
 	OPCODE_DROP,  /* says nothing about what a statement does */
 	OPCODE_EXTENDED,
 	OPCODE_CONST,
+	OPCODE_SMALL_INT, /* 3.14: the constant is the argument itself */
+	OPCODE_COMMON,    /* 3.14: one of a few constants that the interpreter knows */
 	OPCODE_NAME,
 	OPCODE_NAME_1, /* the name's index is above one or two flag bits */
 	OPCODE_NAME_2,
+	OPCODE_IMPORT, /* 3.15: likewise two, and they count: lazy or not */
 	OPCODE_LOCAL,
 	OPCODE_LOCAL_PAIR, /* two indices of four bits */
 	OPCODE_FREE,

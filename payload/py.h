@@ -2,7 +2,7 @@
  *
  * CPython as the payload sees it: opaque objects and the functions of the C API that it calls,
  * nothing else. No struct layout, no macro, no data symbol, so that the same bytes are right
- * for every version from 3.7 to 3.13, for release and debug builds. Every name here is exported
+ * for every version from 3.7 to 3.15, for release and debug builds. Every name here is exported
  * as a function by each of them; those that are not are weak, and 0 where they do not exist.
  */
 #ifndef PAYLOAD_PY_H
@@ -55,6 +55,8 @@ PyObject *PyObject_CallFunctionObjArgs(PyObject *callable, ...);
 PyObject *PyObject_CallMethod(PyObject *o, const char *name, const char *format, ...);
 int PyType_IsSubtype(PyObject *type, PyObject *base);
 void PyType_Modified(PyObject *type);
+unsigned long PyType_GetFlags(PyObject *type);
+#define PY_TYPE_IS_HEAP (1ul << 9)
 PyObject *Py_BuildValue(const char *format, ...);
 #define PY_EQ 2
 
@@ -111,6 +113,7 @@ int PySequence_Contains(PyObject *o, PyObject *value);
 PyObject *PyBytes_FromString(const char *text);
 PyObject *PyBytes_FromStringAndSize(const char *bytes, Py_ssize_t size);
 int PyBytes_AsStringAndSize(PyObject *bytes, char **out, Py_ssize_t *size_out);
+PyObject *PyBool_FromLong(long value);
 PyObject *PyLong_FromLong(long value);
 PyObject *PyLong_FromLongLong(long long value);
 PyObject *PyLong_FromUnsignedLong(unsigned long value);

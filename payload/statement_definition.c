@@ -97,7 +97,7 @@ PyObject *selection_inner(const struct selection *s, PyObject *value, PyObject *
 static int count_decorator_steps(const struct selection *s, const struct definition *d,
 				 PyObject *node)
 {
-	int line = node_header_line(node, s->tokens.opcodes.minor), count = 0;
+	int line = node_header_line(node, s->job->world.opcodes.minor), count = 0;
 
 	while (d->first + count < d->code && s->body.new.steps[d->first + count].line < line)
 		count++;

@@ -28,12 +28,12 @@ static int add_rebound(struct inference *n, PyObject *code)
 	struct tokens *t = &n->s->tokens;
 	_cleanup_py_ PyObject *names = code_attribute(code, "co_names");
 	struct bytecode body = {0};
-	int status = names ? bytecode_init(&body, &t->opcodes, t->world, code) : -1;
+	int status = names ? bytecode_init(&body, t->world, code) : -1;
 
 	for (int i = 0; !status && i < body.count; i++) {
 		unsigned char op = body.items[i].op;
-		if (op != t->opcodes.store_name &&
-		    t->opcodes.same_as[op] == t->opcodes.store_name)
+		if (op != t->world->opcodes.store_name &&
+		    t->world->opcodes.same_as[op] == t->world->opcodes.store_name)
 			status = PySet_Add(n->rebound,
 					   PyTuple_GetItem(names, body.items[i].arg));
 	}
@@ -84,7 +84,7 @@ static int is_constant_other(const struct inference *n, const struct body *b,
 	const struct step *steps = &b->new.steps[group->first];
 
 	if (!TREE_IS(node, "Assign", "AnnAssign") || group->end - group->first < 2 ||
-	    steps[0].op != b->tokens->opcodes.load_const || !steps[0].value ||
+	    steps[0].op != b->tokens->world->opcodes.load_const || !steps[0].value ||
 	    py_is(steps[0].value, b->tokens->world->code) ||
 	    !stream_is_store(b->tokens, &steps[1]) ||
 	    (TREE_IS(node, "Assign") && group->end - group->first > 2))

@@ -11,6 +11,7 @@
  */
 #include "payload/statements.h"
 
+#include "payload/annotations.h"
 #include "payload/code.h"
 #include "payload/freestanding.h"
 #include "payload/node.h"
@@ -212,7 +213,7 @@ static int select_statements(struct selection *s)
 	m->refreshed = PyDict_New();
 	if (!nodes || !m->inner || !m->kept || !m->refreshed ||
 	    body_init(&s->body, &s->tokens, m->old_code, m->code, nodes) ||
-	    (!m->old_code && selection_infer(s)))
+	    (!m->old_code && selection_infer(s)) || annotations_note_kept(s->job, m, &s->body))
 		return -1;
 	_cleanup_py_ PyObject *chosen = sort(s);
 	if (!chosen || PyObject_SetAttrString(tree, "body", chosen))
@@ -308,7 +309,9 @@ int statements_settle(struct job *job, struct module *m)
 {
 	if (!m->inner || !m->fresh)
 		return 0;
-	return settle_inner(m) || settle_refreshed(job, m) || settle_annotations(&job->world, m)
+	return settle_inner(m) || settle_refreshed(job, m) ||
+			       settle_annotations(&job->world, m) ||
+			       annotations_settle(&job->world, m)
 		       ? -1
 		       : 0;
 }

@@ -30,9 +30,8 @@ struct build {
 
 static int is_none(const struct build *b, int at)
 {
-	const struct instruction *i = &b->code.items[at];
-
-	return PyTuple_GetItem(b->names.constants, i->arg) == b->tokens->world->none;
+	return bytecode_constant(b->tokens->world, b->names.constants, &b->code.items[at]) ==
+	       b->tokens->world->none;
 }
 
 /* At `at` the body ends. */
@@ -44,8 +43,8 @@ static int is_end(const struct build *b, int at)
 		return 1;
 	if (i->kind == OPCODE_RETURN_CONST)
 		return is_none(b, at);
-	return i->op == b->tokens->opcodes.load_const && at + 1 < b->code.count &&
-	       b->code.items[at + 1].kind == OPCODE_RETURN && is_none(b, at);
+	return at + 1 < b->code.count && b->code.items[at + 1].kind == OPCODE_RETURN &&
+	       is_none(b, at);
 }
 
 static int is_step(const struct build *b, int at)
@@ -94,7 +93,7 @@ static int resolve(const struct build *b, int at)
 static void find_cold(struct build *b)
 {
 	b->cold = b->code.count;
-	if (b->tokens->opcodes.minor < 12)
+	if (b->tokens->world->opcodes.minor < 12)
 		return;
 	for (int i = 0; i < b->code.guard_count; i++)
 		if (b->code.guards[i].handler < b->cold)
@@ -118,7 +117,7 @@ static int count_same(const struct build *b, int end, int last)
 	       is_same_instruction(&b->code.items[end - count - 1],
 				   &b->code.items[last - count - 1]))
 		count++;
-	while (count && b->code.items[last - count].op == b->tokens->opcodes.pop_top)
+	while (count && b->code.items[last - count].op == b->tokens->world->opcodes.pop_top)
 		count--;
 	return count;
 }
@@ -143,11 +142,24 @@ static void find_copies(struct build *b)
 		if (is_end(b, i) && !(i && is_end(b, i - 1)))
 			last = i;
 	b->tail = b->tail_end = last;
-	if (b->tokens->opcodes.minor < 10)
+	if (b->tokens->world->opcodes.minor < 10)
 		return;
 	for (int end = 1; last >= 0 && end < b->code.count; end++)
 		if (end != last && is_end(b, end) && !is_end(b, end - 1))
 			find_copy(b, end, last);
+}
+
+/* 3.14: an annotated statement adds its number among all such statements to a set. One more
+ * above it changes the number, not the statement. Python/codegen.c, codegen_annassign. */
+static int is_annotation(const struct build *b, int at)
+{
+	const struct instruction *before = &b->code.items[at - (at > 0)];
+
+	if (b->tokens->world->opcodes.minor < 14 || before->kind != OPCODE_NAME ||
+	    !bytecode_constant(b->tokens->world, b->names.constants, &b->code.items[at]))
+		return 0;
+	PyObject *name = PyTuple_GetItem(b->names.names, before->arg);
+	return name && !PyUnicode_CompareWithASCIIString(name, "__conditional_annotations__");
 }
 
 static int number_step(struct build *b, int at)
@@ -157,7 +169,9 @@ static int number_step(struct build *b, int at)
 
 	if (!is_step(b, at))
 		return 0;
-	*step = (struct step){.line = b->code.items[at].line, .handler = FLOW_NONE};
+	*step = (struct step){.line = b->code.items[at].line,
+			      .handler = FLOW_NONE,
+			      .is_annotation = is_annotation(b, at) != 0};
 	b->step_of[at] = s->count++;
 	return tokens_number(b->tokens, &b->names, &b->code.items[at], step);
 }
@@ -301,7 +315,7 @@ static int build(struct build *b, PyObject *code)
 		if (!(*slots[i] = PyObject_GetAttrString(code, attributes[i])))
 			return -1;
 	b->names.code = code;
-	if (bytecode_init(&b->code, &b->tokens->opcodes, b->tokens->world, code))
+	if (bytecode_init(&b->code, b->tokens->world, code))
 		return -1;
 	b->step_of = PyMem_Malloc((size_t)(b->code.count + 1) * sizeof(int));
 	b->copy_of = PyMem_Malloc((size_t)(b->code.count + 1) * sizeof(int));
@@ -344,5 +358,5 @@ void stream_fini(struct stream *s)
 
 int stream_is_store(const struct tokens *tokens, const struct step *step)
 {
-	return step->op == tokens->opcodes.store_name;
+	return step->op == tokens->world->opcodes.store_name;
 }

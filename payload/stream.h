@@ -7,7 +7,6 @@
 #ifndef PAYLOAD_STREAM_H
 #define PAYLOAD_STREAM_H
 
-#include "payload/opcodes.h"
 #include "payload/world.h"
 
 enum stream_flow {
@@ -18,9 +17,10 @@ enum stream_flow {
 struct step {
 	int token; /* equal tokens do the same */
 	int line;
-	int next, target, handler; /* index of a step, or enum stream_flow */
-	unsigned char op;          /* canonical */
-	PyObject *value;           /* name or constant, borrowed from the code; or NULL */
+	int next, target, handler;  /* index of a step, or enum stream_flow */
+	unsigned char op;           /* canonical */
+	PyObject *value;            /* name or constant, borrowed from the code; or NULL */
+	unsigned is_annotation : 1; /* value is the number of an annotated statement; 3.14 */
 };
 
 /* Steps up to `hot` are in the order of the source; behind them come those that only an
@@ -36,12 +36,11 @@ struct stream {
 /* Numbers what steps do; shared by the streams that are compared. */
 struct tokens {
 	const struct world *world; /* borrowed */
-	struct opcodes opcodes;
-	PyObject *numbers; /* dict: what a step does -> number */
-	PyObject *codes;   /* dict: name -> list of code objects that differ */
+	PyObject *numbers;         /* dict: what a step does -> number */
+	PyObject *codes;           /* dict: name -> list of code objects that differ */
 };
 
-/* 1 when the version is not known; -1 with an exception. */
+/* -1 with an exception; tokens_fini is due in either case. */
 int tokens_init(struct tokens *out, const struct world *world);
 void tokens_fini(struct tokens *tokens);
 

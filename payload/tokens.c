@@ -10,14 +10,7 @@
 
 int tokens_init(struct tokens *out, const struct world *world)
 {
-	const char *version = Py_GetVersion(); /* "3.12.1 (...)" */
-	int minor = 0;
-
 	*out = (struct tokens){.world = world};
-	for (size_t i = 2; version[i] >= '0' && version[i] <= '9'; i++)
-		minor = minor * 10 + version[i] - '0';
-	if (version[0] != '3' || opcodes_init(&out->opcodes, minor))
-		return 1;
 	out->numbers = PyDict_New();
 	out->codes = PyDict_New();
 	return out->numbers && out->codes ? 0 : -1;
@@ -88,7 +81,7 @@ static PyObject *constant_key(struct tokens *t, PyObject *constant)
 static PyObject *variable_name(const struct tokens *t, const struct names *names, int kind,
 			       int at)
 {
-	if (t->opcodes.minor >= 11)
+	if (t->world->opcodes.minor >= 11)
 		return PyObject_CallMethod(names->code, "_varname_from_oparg", "i", at);
 	if (kind == OPCODE_LOCAL)
 		return py_ref(PyTuple_GetItem(names->locals, at));
@@ -113,13 +106,20 @@ static PyObject *step_key(struct tokens *t, const struct names *names,
 	switch (i->kind) {
 	case OPCODE_CONST:
 	case OPCODE_RETURN_CONST:
-		step->value = PyTuple_GetItem(names->constants, i->arg);
+	case OPCODE_COMMON:
+	case OPCODE_SMALL_INT:
+		step->value = bytecode_constant(t->world, names->constants, i);
+		if (step->is_annotation)
+			return py_ref(t->world->none);
 		return step->value ? constant_key(t, step->value) : NULL;
 	case OPCODE_NAME:
 	case OPCODE_NAME_1:
 	case OPCODE_NAME_2:
 		step->value = PyTuple_GetItem(names->names, i->arg >> (i->kind - OPCODE_NAME));
 		return py_ref(step->value);
+	case OPCODE_IMPORT:
+		step->value = PyTuple_GetItem(names->names, i->arg >> 2);
+		return step->value ? Py_BuildValue("(Oi)", step->value, i->arg & 3) : NULL;
 	case OPCODE_LOCAL:
 	case OPCODE_LOCAL_PAIR:
 	case OPCODE_FREE:
@@ -132,7 +132,7 @@ static PyObject *step_key(struct tokens *t, const struct names *names,
 int tokens_number(struct tokens *t, const struct names *names, const struct instruction *i,
 		  struct step *step)
 {
-	step->op = t->opcodes.same_as[i->op];
+	step->op = t->world->opcodes.same_as[i->op];
 	_cleanup_py_ PyObject *what = step_key(t, names, i, step);
 	_cleanup_py_ PyObject *key = what ? Py_BuildValue("(iO)", step->op, what) : NULL;
 	PyObject *known = key ? PyDict_GetItem(t->numbers, key) : NULL;

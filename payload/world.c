@@ -127,6 +127,45 @@ static int find_collector(struct world *w)
 	return disabled ? 0 : -1;
 }
 
+/* What the argument of LOAD_COMMON_CONSTANT is an index of: 3.14 has the first five, 3.15 all.
+ * Lib/opcode.py of each, _common_constants. */
+static PyObject *common_constants(const struct world *w)
+{
+	static const char *const names[] = {"AssertionError",
+					    "NotImplementedError",
+					    "tuple",
+					    "all",
+					    "any",
+					    "list",
+					    "set",
+					    "None"};
+	_cleanup_py_ PyObject *list = PyList_New(0);
+
+	for (size_t i = 0; list && i < sizeof(names) / sizeof(*names); i++) {
+		PyObject *value = PyDict_GetItemString(w->builtins, names[i]);
+		if (PyList_Append(list, value ? value : w->none))
+			return NULL;
+	}
+	_cleanup_py_ PyObject *last =
+		Py_BuildValue("[sNNi]", "", PyBool_FromLong(1), PyBool_FromLong(0), -1);
+	if (!list || !last || PyList_SetSlice(list, PyList_Size(list), PyList_Size(list), last))
+		return NULL;
+	return py_take(&list);
+}
+
+static int find_opcodes(struct world *w)
+{
+	const char *version = Py_GetVersion(); /* "3.12.1 (...)" */
+	int minor = 0;
+
+	for (size_t i = 2; version[i] >= '0' && version[i] <= '9'; i++)
+		minor = minor * 10 + version[i] - '0';
+	if (version[0] == '3' && !opcodes_init(&w->opcodes, minor))
+		return 0;
+	PyErr_SetString(w->error, "this version's instructions are not known");
+	return -1;
+}
+
 int world_enter(struct world *w)
 {
 	*w = (struct world){0};
@@ -140,7 +179,9 @@ int world_enter(struct world *w)
 	w->none = keep(w, Py_BuildValue(""));
 	find_types(w);
 	w->module = keep(w, PyObject_Type(builtins));
-	if (!w->error || find_made_types(w) || find_collector(w))
+	w->common = keep(w, common_constants(w));
+	if (!w->error || !w->common || find_opcodes(w) || find_made_types(w) ||
+	    find_collector(w))
 		return -1;
 	find_optional_types(w);
 	w->getrefcount = PySys_GetObject("getrefcount");
@@ -242,6 +283,20 @@ PyObject *world_type_attribute(PyObject *type, const char *name)
 	_cleanup_py_ PyObject *key = PyUnicode_FromString(name);
 
 	return key ? PyObject_GenericGetAttr(type, key) : NULL;
+}
+
+/* PyType_Modified goes down by itself, but must not be called on a static type (a debug build
+ * of 3.14 ends there: Objects/typeobject.c, type_modified_unlocked). */
+void world_forget_lookups(const struct world *w, PyObject *type, int depth)
+{
+	if (PyType_GetFlags(type) & PY_TYPE_IS_HEAP) {
+		PyType_Modified(type);
+		return;
+	}
+	_cleanup_py_ PyObject *below = depth < 50 ? py_call(w->type_subclasses, type) : NULL;
+	for (Py_ssize_t i = 0; below && i < PyList_Size(below); i++)
+		world_forget_lookups(w, PyList_GetItem(below, i), depth + 1);
+	PyErr_Clear();
 }
 
 int world_is_class(const struct world *w, PyObject *o)

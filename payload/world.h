@@ -7,9 +7,12 @@
 #ifndef PAYLOAD_WORLD_H
 #define PAYLOAD_WORLD_H
 
+#include "payload/opcodes.h"
 #include "payload/py.h"
 
 struct world {
+	struct opcodes opcodes;
+	PyObject *common;   /* list: the constants that LOAD_COMMON_CONSTANT loads; 3.14 */
 	PyObject *builtins; /* the module's dict */
 	PyObject *modules;  /* sys.modules */
 	PyObject *none;
@@ -47,6 +50,9 @@ PyObject *world_class_namespace(const struct world *world, PyObject *type);
 
 /* An instance's own dict, or NULL without exception when it has none. A new reference. */
 PyObject *world_own_dict(const struct world *world, PyObject *o);
+
+/* Makes every class from `type` down look its methods up anew. */
+void world_forget_lookups(const struct world *world, PyObject *type, int depth);
 
 /* type's own answer for `name` (__bases__, __basicsize__ ...), whatever the metaclass says. New
  * reference; NULL with an exception. */

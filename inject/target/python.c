@@ -343,15 +343,15 @@ static int check_version(const struct target *target, struct hp_err *err)
 	char what[64];
 
 	snprintf(what, sizeof(what), "CPython %s", python->version);
-	if (python->major == 3 && python->minor >= 14) {
+	if (python->major == 3 && python->minor > 15) {
 		refuse(err, OBSTACLE_NEW_PYTHON, target, what);
 		return hp_err_hint(
-			err, "this pyhotpatch serves CPython up to 3.13; look for a newer one");
+			err, "this pyhotpatch serves CPython up to 3.15; look for a newer one");
 	}
 	if (python->major != 3 || python->minor < 6) {
 		refuse(err, OBSTACLE_OLD_PYTHON, target,
 		       python->major ? what : "a CPython of unknown version");
-		return hp_err_hint(err, "pyhotpatch serves CPython 3.7 to 3.13");
+		return hp_err_hint(err, "pyhotpatch serves CPython 3.7 to 3.15");
 	}
 	return 0;
 }
@@ -397,14 +397,14 @@ int python_check(const struct target *target, struct hp_err *err)
 						 target->pid, target->status.name);
 	case PYTHON_PYPY:
 		refuse(err, OBSTACLE_PYPY, target, "PyPy");
-		return hp_err_hint(err, "pyhotpatch serves CPython 3.7 to 3.13, not PyPy");
+		return hp_err_hint(err, "pyhotpatch serves CPython 3.7 to 3.15, not PyPy");
 	case PYTHON_GRAALPY:
 		refuse(err, OBSTACLE_GRAALPY, target, "GraalPy");
-		return hp_err_hint(err, "pyhotpatch serves CPython 3.7 to 3.13, not GraalPy");
+		return hp_err_hint(err, "pyhotpatch serves CPython 3.7 to 3.15, not GraalPy");
 	case PYTHON_CPYTHON2:
 		hp_err_obstacle(err, OBSTACLE_PYTHON_2, 0, "process %d runs Python 2 (%s)",
 				target->pid, target->python.version);
-		return hp_err_hint(err, "pyhotpatch serves CPython 3.7 to 3.13, not Python 2");
+		return hp_err_hint(err, "pyhotpatch serves CPython 3.7 to 3.15, not Python 2");
 	case PYTHON_CPYTHON:
 		break;
 	}

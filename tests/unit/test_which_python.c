@@ -274,8 +274,8 @@ Test(which_python, each_unsupported_one_has_its_own_sentence)
 		{PYTHON_GRAALPY, 0, 0, EM_X86_64, ELFCLASS64, OBSTACLE_GRAALPY, "runs GraalPy"},
 		{PYTHON_CPYTHON2, 2, 7, EM_X86_64, ELFCLASS64, OBSTACLE_PYTHON_2,
 		 "runs Python 2"},
-		{PYTHON_CPYTHON, 3, 14, EM_X86_64, ELFCLASS64, OBSTACLE_NEW_PYTHON,
-		 "runs CPython 3.14"},
+		{PYTHON_CPYTHON, 3, 16, EM_X86_64, ELFCLASS64, OBSTACLE_NEW_PYTHON,
+		 "runs CPython 3.16"},
 		{PYTHON_CPYTHON, 3, 5, EM_X86_64, ELFCLASS64, OBSTACLE_OLD_PYTHON,
 		 "runs CPython 3.5"},
 		{PYTHON_CPYTHON, 0, 0, EM_X86_64, ELFCLASS64, OBSTACLE_OLD_PYTHON,
@@ -304,7 +304,7 @@ Test(which_python, each_unsupported_one_has_its_own_sentence)
 
 Test(which_python, each_supported_version_passes)
 {
-	for (uint8_t minor = 6; minor <= 13; minor++) {
+	for (uint8_t minor = 6; minor <= 15; minor++) {
 		struct python_info python = {.kind = PYTHON_CPYTHON,
 					     .major = 3,
 					     .minor = minor,

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Annotations: what of them is not simply a value that the source bound.
+ */
+#ifndef PAYLOAD_ANNOTATIONS_H
+#define PAYLOAD_ANNOTATIONS_H
+
+#include "payload/body.h"
+#include "payload/plan.h"
+
+/* Is it a name that the compiler made up, which no report needs to mention? */
+int annotations_is_hidden(PyObject *name);
+
+/* While planning; -1 with an exception. */
+
+/* Pairs the functions that compute the annotations of two functions. */
+int annotations_merge(struct plan *plan, const struct module *module, PyObject *old,
+		      PyObject *new);
+
+/* Lists the writes that give `old` the annotations of its donor. */
+int annotations_adopt(struct plan *plan, PyObject *old, PyObject *donor);
+
+/* What was computed once is dropped when it would come out differently. */
+int annotations_drop_of_class(struct plan *plan, PyObject *class, PyObject *current,
+			      PyObject *binds);
+int annotations_drop_of_module(struct plan *plan, const struct module *module);
+
+/* While selecting: notes which annotated statements that do not run again were executed. After
+ * the run: adds them to those that ran. */
+int annotations_note_kept(struct job *job, struct module *module, const struct body *body);
+int annotations_settle(const struct world *world, struct module *module);
+
+#endif
