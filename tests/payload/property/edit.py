@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: MIT
+"""Random edits: the next version of a program."""
+import copy
+import re
+
+from generate import Raw
+from program import Assign, Class, Function, Import
+
+NUMBER = re.compile(r'\b\d+\b')
+
+
+class Editor:
+    """Makes one version out of another. `maker` is given the new one to make items for."""
+
+    def __init__(self, random, maker):
+        self.random, self.maker = random, maker
+        self.edits = [self.body, self.body, self.number, self.number, self.number, self.default,
+                      self.decorators, self.add, self.add, self.remove, self.move, self.role,
+                      self.bases, self.import_more, self.comment, self.doc, self.wrap,
+                      self.add_to_class, self.add_to_class, self.value, self.parameter]
+
+    def functions(self):
+        return [x for x in self.maker.program.walk() if isinstance(x[2], Function)]
+
+    def items(self, kind):
+        return [x for x in self.maker.program.walk() if isinstance(x[2], kind) and
+                not isinstance(x[2], Raw)]
+
+    def pick(self, among):
+        return self.random.choice(among) if among else (None, None, None)
+
+    def scope(self, module, around, item):
+        return self.maker.scope(module, around[0] if around else item)
+
+    def body(self):
+        module, around, item = self.pick(self.functions())
+        if not item or item.role == 'init':
+            return
+        scope = self.scope(module, around, item)
+        if item.role == 'factory':
+            # A lambda that becomes a `def`, or the other way, is another function.
+            made = self.maker.factory(scope, item.name)
+            while len(made.body) != len(item.body):
+                made = self.maker.factory(scope, item.name)
+            item.body = made.body
+        elif around:
+            role = item.role
+            for _ in range(20):
+                made = self.maker.method(scope, around[-1], item.name)
+                if made.role == role and made.name == item.name:
+                    item.body = made.body
+                    break
+        else:
+            item.body = self.maker.body(scope, item.parameters)
+
+    def number(self):
+        """One number somewhere in a function becomes another."""
+        _, _, item = self.pick(self.functions())
+        if not item:
+            return
+        at = [n for n, line in enumerate(item.body) if NUMBER.search(line)
+              and not line.startswith('base')]
+        if at:
+            n = self.random.choice(at)
+            item.body[n] = NUMBER.sub(lambda _: self.maker.number(), item.body[n], 1)
+
+    def default(self):
+        _, _, item = self.pick([x for x in self.functions()
+                                if len(x[2].parameters) > 1])
+        if item:
+            name, _ = item.parameters[-1]
+            item.parameters[-1] = name, self.maker.number()
+
+    def parameter(self):
+        _, _, item = self.pick([x for x in self.functions() if x[2].role not in (
+            'factory', 'property', 'init')])
+        if item and item.parameters[-1][0] != 'r':
+            item.parameters.append(('r', self.maker.number()))
+            item.body[-1] += ' + r'
+        elif item and 'r' not in ''.join(item.body[:-1]):
+            item.parameters.pop()
+            item.body[-1] = item.body[-1].replace(' + r', '')
+
+    def decorators(self):
+        held = ''.join(x[2].value for x in self.items(Assign) if x[2].kind == 'table')
+        _, around, item = self.pick([x for x in self.functions()
+                                     if x[2].role in ('plain', 'method')])
+        if item and item.name not in held and (not around or around[-1].kind == 'class'):
+            item.decorators = [] if item.decorators and self.maker.chance(.5) \
+                else self.maker.decorators()
+
+    def add(self):
+        module = self.random.choice(self.maker.program.modules[1:])
+        module.items.append(self.maker.item(module))
+
+    def add_to_class(self):
+        module, around, item = self.pick(self.items(Class))
+        if not item:
+            return
+        scope = self.scope(module, around, item)
+        if item.kind == 'enum' and self.maker.chance(.5):
+            at = len([x for x in item.items if isinstance(x, Assign)])
+            item.items.insert(self.random.randint(0, at), Assign(
+                self.maker.fresh_name('E'), str(self.random.randint(50, 99)), 'member'))
+        elif item.kind == 'dataclass' and self.maker.chance(.5):
+            at = len([x for x in item.items if isinstance(x, Assign)])
+            item.items.insert(at, Assign(self.maker.fresh_name('d'), self.maker.number(), 'field'))
+        elif item.kind == 'class' and self.maker.chance(.3):
+            item.items.insert(0, Assign(self.maker.fresh_name('C'), self.maker.number(),
+                                        'constant'))
+        else:
+            item.items.append(self.maker.method(scope, item))
+
+    def remove(self):
+        module, around, item = self.pick([x for x in self.items((Function, Class, Assign))
+                                          if x[2].name not in ('n', '__init__')])
+        if item:
+            (around[-1] if around else module).items.remove(item)
+
+    def move(self):
+        module, around, item = self.pick(self.items((Function, Class, Assign)))
+        if item and not isinstance(item, Assign):
+            items = (around[-1] if around else module).items
+            items.remove(item)
+            items.insert(self.random.randint(0, len(items)), item)
+
+    def role(self):
+        _, around, item = self.pick([x for x in self.functions() if x[2].role in (
+            'static', 'class')])
+        if item and not any('cls' in line for line in item.body):
+            item.role = 'class' if item.role == 'static' else 'static'
+
+    def bases(self):
+        module, around, item = self.pick([x for x in self.items(Class) if x[2].kind == 'class'])
+        if item and not around and item.bases:
+            whole, module.items = module.items, module.items[:module.items.index(item)]
+            item.bases = self.maker.bases(module) or item.bases
+            module.items = whole
+
+    def import_more(self):
+        modules = self.maker.program.modules
+        if len(modules) < 3:
+            return
+        at = self.random.randint(2, len(modules) - 1)
+        module, other = modules[at], modules[self.random.randint(1, at - 1)]
+        names = [x.name for x in other.items if not isinstance(x, Import)]
+        if names:
+            made = Import(other.name, self.random.choice(names))
+            module.items.insert(5, made)
+            module.items.append(self.maker.function(self.maker.scope(module)))
+
+    def comment(self):
+        _, _, item = self.pick(self.items((Function, Class, Assign)))
+        if item:
+            item.comment = 'version ' + self.maker.number()
+
+    def doc(self):
+        things = [x[2] for x in self.items((Function, Class))
+                  if isinstance(x[2], Class) or not x[2].decorators]
+        things += self.maker.program.modules[1:]
+        self.random.choice(things).doc = self.random.choice(
+            [None, 'Described %s.' % self.maker.number()])
+
+    def wrap(self):
+        _, _, item = self.pick(self.items(Function))
+        if item:
+            item.wrap = self.random.choice([None, 'if', 'try'])
+
+    def value(self):
+        """What an assignment assigns; for a state that is a fresh start of it."""
+        module, around, item = self.pick(self.items(Assign))
+        if not item or item.kind in ('cache', 'log', 'table') or item.value is None:
+            return
+        if item.kind == 'member':
+            item.value = str(self.random.randint(100, 200))
+        elif item.kind in ('derived', 'lambda') and self.maker.chance(.5):
+            start = 'lambda x: x + ' if item.kind == 'lambda' else ''
+            item.value = start + self.maker.expression(self.scope(module, around, item))
+        else:
+            item.value = NUMBER.sub(lambda _: self.maker.number(), item.value, 1)
+
+    def edit(self):
+        for _ in range(self.random.randint(1, 4)):
+            self.random.choice(self.edits)()
+
+
+def next_version(random, make_maker, program):
+    made = copy.deepcopy(program)
+    Editor(random, make_maker(random, made)).edit()
+    return made

@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: MIT
+"""What a random program consists of, and its text.
+
+A program is a list of modules of items. An item keeps its number `uid` from version to version, so
+that what was edited can be told. The text comes in two forms: the source itself, and the source for
+the oracle, in which each statement that did not change takes the value that it had (KEPT).
+"""
+import itertools
+
+numbers = itertools.count(1)
+INDENT = '    '
+
+
+def indented(lines):
+    return [INDENT + line if line else line for line in lines]
+
+
+class Item:
+    """A statement at the top of a module or of a class body."""
+
+    def __init__(self, name):
+        self.uid = next(numbers)
+        self.name = name
+        self.wrap = None     # 'if' or 'try': the block that it stands in
+        self.comment = None
+
+    def head(self):
+        """What must be the same for the statement to be the same, functions' bodies apart."""
+        return self.text(None)
+
+    def lines(self, kept):
+        inner = self.text(kept)
+        if self.wrap == 'if':
+            inner = ['if True:'] + indented(inner)
+        elif self.wrap == 'try':
+            inner = ['try:'] + indented(inner) + ['except ImportError:', INDENT + 'pass']
+        return (['# ' + self.comment] if self.comment else []) + inner
+
+
+class Import(Item):
+    """`import m`, or `from m import name as ...`"""
+
+    def __init__(self, module, name=None, alias=None):
+        Item.__init__(self, alias or name or module)
+        self.module, self.imported = module, name
+
+    def text(self, kept):
+        if self.imported is None:
+            return ['import ' + self.module]
+        alias = ' as ' + self.name if self.name != self.imported else ''
+        return ['from %s import %s%s' % (self.module, self.imported, alias)]
+
+
+class Assign(Item):
+    """`name = value`. What kind of value it is: 'constant', 'derived', 'counter', 'cache', 'log',
+    'object' (an instance), 'closure', 'table' (of functions), 'lambda', 'field' or 'member'."""
+
+    def __init__(self, name, value, kind):
+        Item.__init__(self, name)
+        self.value, self.kind = value, kind
+
+    def is_state(self):
+        return self.kind in ('derived', 'counter', 'cache', 'log', 'object', 'closure')
+
+    def text(self, kept):
+        value = self.value
+        if kept and self.is_state() and kept.has(self):
+            value = kept.expression(self, value)
+        if self.kind == 'field':
+            return ['%s: int%s' % (self.name, '' if value is None else ' = ' + value)]
+        return ['%s = %s' % (self.name, value)]
+
+
+class Function(Item):
+    """A function or method. `role`: 'plain', 'factory', 'decorator', 'method', 'static', 'class',
+    'property', 'init'. Parameters are (name, default or None)."""
+
+    def __init__(self, name, parameters, body, role='plain'):
+        Item.__init__(self, name)
+        self.parameters, self.body, self.role = parameters, body, role
+        self.decorators, self.doc = [], None
+
+    def signature(self):
+        first = {'method': ['self'], 'init': ['self'], 'property': ['self'],
+                 'class': ['cls']}.get(self.role, [])
+        rest = [name if default is None else '%s=%s' % (name, default)
+                for name, default in self.parameters]
+        return ', '.join(first + rest)
+
+    def head(self):
+        return [self.name, self.signature(), self.role] + self.decorators
+
+    def text(self, kept):
+        own = {'static': ['@staticmethod'], 'class': ['@classmethod'],
+               'property': ['@property']}.get(self.role, [])
+        doc = ['"""%s"""' % self.doc] if self.doc else []
+        return own + ['@' + d for d in self.decorators] + \
+            ['def %s(%s):' % (self.name, self.signature())] + indented(doc + self.body)
+
+
+class Class(Item):
+    """kind: 'class', 'dataclass', 'enum' or 'exception'."""
+
+    def __init__(self, name, bases, items, kind='class'):
+        Item.__init__(self, name)
+        self.bases, self.items, self.kind, self.doc = bases, items, kind, None
+        self.decorators = ['dataclasses.dataclass'] if kind == 'dataclass' else []
+
+    def text(self, kept):
+        head = 'class %s%s:' % (self.name, '(%s)' % ', '.join(self.bases) if self.bases else '')
+        body = ['"""%s"""' % self.doc] if self.doc else []
+        for item in self.items:
+            body += item.lines(kept)
+        return ['@' + d for d in self.decorators] + [head] + indented(body or ['pass'])
+
+    def find(self, name):
+        return next((item for item in self.items if item.name == name), None)
+
+
+class Module:
+    def __init__(self, name):
+        self.name, self.items, self.doc = name, [], None
+
+    def source(self, kept=None):
+        lines = ['"""%s"""' % self.doc] if self.doc else []
+        lines += ['import dataclasses, enum, functools']
+        for item in self.items:
+            lines += item.lines(kept)
+        return '\n'.join(lines) + '\n'
+
+    def find(self, name):
+        return next((item for item in self.items if item.name == name), None)
+
+
+class Held:
+    """A reference that lives over the reload: `name = value`, looked at by `probe`.
+    kind: 'object' and 'closure' carry state; 'reference' does not. `target` is the item that it
+    leads to; one that was removed, or became another kind of method, makes the reference a dead
+    one."""
+
+    def __init__(self, name, value, kind, probe, target):
+        self.uid = next(numbers)
+        self.name, self.value, self.kind, self.probe = name, value, kind, probe
+        self.target, self.form = target.uid, self.form_of(target)
+
+    @staticmethod
+    def form_of(item):
+        return getattr(item, 'role', None), getattr(item, 'decorators', [])[:]
+
+    def is_alive(self, program):
+        found = [item for _, _, item in program.walk() if item.uid == self.target]
+        return bool(found) and self.form_of(found[0]) == self.form
+
+
+class Program:
+    def __init__(self):
+        self.modules = []
+
+    def sources(self, kept=None):
+        return {module.name: module.source(kept) for module in self.modules}
+
+    def find(self, name):
+        return next((module for module in self.modules if module.name == name), None)
+
+    def walk(self):
+        """(module, classes around, item) of each item."""
+        def inside(module, around, items):
+            for item in items:
+                yield module, around, item
+                if isinstance(item, Class):
+                    yield from inside(module, around + [item], item.items)
+        for module in self.modules:
+            yield from inside(module, [], module.items)
+
+    def places(self):
+        """uid -> (module name, qualified name, item)"""
+        return {item.uid: (module.name, '.'.join([c.name for c in around] + [item.name]), item)
+                for module, around, item in self.walk()}
