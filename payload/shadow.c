@@ -6,6 +6,7 @@
 #include "payload/shadow.h"
 
 #include "payload/freestanding.h"
+#include "payload/reload_hook.h"
 #include "payload/statements.h"
 
 static PyObject *frozen(const struct world *w, const char *module, const char *name)
@@ -240,7 +241,7 @@ int shadow_run(struct shadow *out, struct job *job)
 	for (size_t i = 0; result && i < job->modules.count; i++)
 		if (statements_settle(job, &job->modules.items[i]))
 			return -1;
-	return result ? 0 : -1;
+	return result ? reload_hooks_call(job) : -1;
 }
 
 void shadow_fini(struct shadow *s, const struct world *w, int is_failure)
