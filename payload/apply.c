@@ -9,6 +9,7 @@
 #include "payload/frames.h"
 #include "payload/freestanding.h"
 #include "payload/home.h"
+#include "payload/idle.h"
 #include "payload/sys.h"
 #include "payload/walk.h"
 
@@ -91,14 +92,15 @@ static int judge_failure(struct plan *p, struct migration *migration)
 }
 
 /* After the last write: what may run the program's code again. */
-static int settle(struct plan *p)
+static int settle(struct plan *p, const struct frame_types *types)
 {
 	struct job *job = p->job;
 
 	if (p->touches_class_dict)
 		world_forget_lookups(&job->world, job->world.object, 0);
 	job_phase(job, WIRE_PHASE_REPORT);
-	frames_report(job, p->codes);
+	if (frames_report(job, types, p->codes) < 0)
+		PyErr_Clear();
 	for (Py_ssize_t i = 0; i < PyList_Size(p->caches); i++) {
 		PyObject *cache = PyList_GetItem(p->caches, i);
 		PyObject *cleared = PyObject_CallMethod(cache, "cache_clear", NULL);
@@ -135,9 +137,9 @@ static int commit(struct plan *p, struct migration *migration, int *is_begun)
 }
 
 /* What fails after the commit is bookkeeping; it cannot make it undone. */
-static void settle_quietly(struct plan *p)
+static void settle_quietly(struct plan *p, const struct frame_types *types)
 {
-	if (!settle(p))
+	if (!settle(p, types))
 		return;
 	_cleanup_py_ PyObject *reason = failure_text(&p->job->world);
 	job_note(p->job,
@@ -149,7 +151,9 @@ static void settle_quietly(struct plan *p)
 int apply(struct job *job, const struct shadow *shadow, struct migration *migration)
 {
 	struct reply_mark records = reply_mark(&job->reply);
-	int status = 1, is_begun = 0;
+	int64_t idle_limit = idle_limit_of(job);
+	struct frame_types types;
+	int is_begun = 0, status = frame_types_init(&types) ? -1 : 1;
 
 	while (status == 1) {
 		struct plan plan;
@@ -159,11 +163,14 @@ int apply(struct job *job, const struct shadow *shadow, struct migration *migrat
 		reply_cut(&job->reply, records);
 		status = plan_make(&plan, job, shadow, migration);
 		job->reply.header->plan_ns += (uint64_t)(sys_now_ns() - start);
+		if (!status && !is_begun)
+			status = idle_wait(job, &types, plan.codes, idle_limit);
 		if (!status)
 			status = commit(&plan, migration, &is_begun);
 		if (!status)
-			settle_quietly(&plan);
+			settle_quietly(&plan, &types);
 		plan_fini(&plan);
 	}
+	frame_types_fini(&types);
 	return status;
 }

@@ -146,6 +146,9 @@ PyObject *PySys_GetObject(const char *name); /* borrowed */
 PY_WEAK void PyUnstable_GC_VisitObjects(int (*visit)(PyObject *, void *),
 					void *context); /* 3.12
 							 */
+int PyFrame_GetLineNumber(PyObject *frame);
+PY_WEAK PyObject *PyFrame_GetCode(PyObject *frame); /* 3.9; new references, the next as well */
+PY_WEAK PyObject *PyFrame_GetBack(PyObject *frame);
 PyObject *PyWeakref_NewRef(PyObject *o, PyObject *callback);
 #define PY_FILE_INPUT 257
 

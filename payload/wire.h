@@ -54,6 +54,7 @@ enum wire_phase {
 	WIRE_PHASE_COMMIT,
 	WIRE_PHASE_REPORT,
 	WIRE_PHASE_LEAVING,
+	WIRE_PHASE_IDLE, /* waits until nobody runs what is to change */
 };
 
 /* channel.guest: whether a hijacked thread may execute the image. The program may send one in
@@ -100,7 +101,9 @@ enum wire_command {
  * strings_size bytes in all. With neither, every module is meant; otherwise those that one of
  * them names: a path means the files at it and below. */
 enum wire_request_flags {
-	WIRE_RERUN = 1u << 0, /* run whole module bodies, as the original reload_all does */
+	WIRE_RERUN = 1u << 0,     /* run whole module bodies, as the original reload_all does */
+	WIRE_WHEN_IDLE = 1u << 1, /* wait until nobody runs what is to change; argument: at most
+				     so many milliseconds, 0: as long as the deadline allows */
 };
 struct wire_request {
 	uint32_t magic, version;
@@ -123,6 +126,7 @@ enum wire_status {
 	WIRE_STATUS_FINALIZING,  /* the interpreter is shutting down */
 	WIRE_STATUS_BROKEN,      /* an undo failed: the program may not be as it was */
 	WIRE_STATUS_INTERNAL,    /* a bug of the payload, nothing was changed */
+	WIRE_STATUS_BUSY, /* what is to change was running all the time; nothing was changed */
 	WIRE_STATUS_COUNT
 };
 
@@ -144,7 +148,8 @@ enum wire_record_kind {
 	WIRE_RECORD_CLASS,
 	WIRE_RECORD_NAME,      /* a module-level name; text = what it was bound to, in short */
 	WIRE_RECORD_INSTANCES, /* `count` instances of class `name` */
-	WIRE_RECORD_FRAME,     /* a frame that goes on in old code: name, text = file, line */
+	WIRE_RECORD_FRAME,     /* `count` frames in old code: name, text = file, line; value =
+				  the thread's id, 0 when in none or not known */
 	WIRE_RECORD_WARNING,   /* text */
 	WIRE_RECORD_ERROR,     /* text: as Python shows it, may hold several lines */
 	WIRE_RECORD_KIND_COUNT
@@ -159,6 +164,7 @@ enum wire_action {
 	WIRE_ACTION_MIGRATED, /* donor class took over; instances moved */
 	WIRE_ACTION_SKIPPED,  /* text says why */
 	WIRE_ACTION_REFUSED,  /* text says why */
+	WIRE_ACTION_WAITING,  /* a generator or coroutine: goes on when it is resumed */
 	WIRE_ACTION_COUNT
 };
 

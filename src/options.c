@@ -28,6 +28,7 @@ enum option_key {
 	KEY_TIMEOUT = 't',
 	KEY_JSON = 'j',
 	KEY_RERUN = 0x100,
+	KEY_WHEN_IDLE,
 	KEY_COLOR,
 };
 
@@ -56,6 +57,7 @@ static const struct argp_option attach_options[] = {
 	{"module", KEY_MODULE, "NAME", 0, "Consider only the module NAME (may be repeated)", 1},
 	{"path", KEY_PATH, "PREFIX", 0, "Consider only modules whose file is PREFIX or below it (may be repeated)", 1},
 	{"timeout", KEY_TIMEOUT, "SECONDS", 0, "Give up, with nothing changed, after so long (default 30; fractions allowed)", 1},
+	{"when-idle", KEY_WHEN_IDLE, "SECONDS", OPTION_ARG_OPTIONAL, "Wait, at most so long, until nobody runs what is to change", 1},
 	{"rerun", KEY_RERUN, NULL, 0, "Run the whole body of each changed module again", 1},
 	COMMON_OPTIONS, {0}};
 /* clang-format on */
@@ -161,7 +163,8 @@ static error_t add_pid(struct parse *parse, const char *arg)
 	return 0;
 }
 
-static error_t set_timeout(struct parse *parse, const char *arg)
+static error_t read_seconds(int64_t *out_ns, struct parse *parse, const char *what,
+			    const char *arg)
 {
 	char *end;
 	double seconds;
@@ -173,10 +176,16 @@ static error_t set_timeout(struct parse *parse, const char *arg)
 	if (*end || end == arg)
 		return FAIL(parse, "'%s' is not a number of seconds", arg);
 	if (seconds < 0.001 || seconds > TIMEOUT_MAX_S)
-		return FAIL(parse, "a timeout of %s seconds is not between 0.001 and 86400",
+		return FAIL(parse, "%s of %s seconds is not between 0.001 and 86400", what,
 			    arg);
-	parse->options->timeout_ns = (int64_t)(seconds * 1e9);
+	*out_ns = (int64_t)(seconds * 1e9);
 	return 0;
+}
+
+static error_t set_when_idle(struct parse *parse, const char *arg)
+{
+	parse->options->idle_ns = 0;
+	return arg ? read_seconds(&parse->options->idle_ns, parse, "a wait", arg) : 0;
 }
 
 static error_t set_color(struct parse *parse, const char *arg)
@@ -312,7 +321,9 @@ static error_t parse_command_key(int key, char *arg, struct argp_state *state)
 	case KEY_PATH:
 		return add_path(parse, arg);
 	case KEY_TIMEOUT:
-		return set_timeout(parse, arg);
+		return read_seconds(&parse->options->timeout_ns, parse, "a timeout", arg);
+	case KEY_WHEN_IDLE:
+		return set_when_idle(parse, arg);
 	case KEY_RERUN:
 		parse->options->rerun = true;
 		return 0;
@@ -365,7 +376,7 @@ static error_t parse_program_key(int key, char *arg, struct argp_state *state)
 
 int options_parse(struct options *out, int argc, char **argv, FILE *help_to, struct hp_err *err)
 {
-	struct options options = {.timeout_ns = TIMEOUT_DEFAULT_NS};
+	struct options options = {.timeout_ns = TIMEOUT_DEFAULT_NS, .idle_ns = -1};
 	struct parse parse = {&options, &program_argp, "pyhotpatch", help_to,
 			      err,      false,         false};
 	error_t error;

@@ -35,6 +35,8 @@ struct options {
 	char **paths; /* owned array of owned absolute paths */
 	size_t path_count;
 	int64_t timeout_ns;
+	int64_t idle_ns; /* --when-idle: wait at most so long; 0: no limit of its own; -1: not
+			    asked for */
 	bool rerun, json, quiet, verbose;
 	enum color_mode color;
 };

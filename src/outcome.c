@@ -24,6 +24,7 @@ static const struct verdict {
 	[WIRE_STATUS_BROKEN] = {HP_NOT_RESTORED,
 				"the changes failed halfway and could not be taken back"},
 	[WIRE_STATUS_INTERNAL] = {HP_INTERNAL, "the payload failed, and has changed nothing"},
+	[WIRE_STATUS_BUSY] = {HP_TIMEOUT, "timed out: what is to change was always running"},
 };
 
 /* The line of a traceback that names the exception: the first one that is not indented after

@@ -130,9 +130,12 @@ static json_t *warning_object(const struct report_record *record)
 
 static json_t *frame_object(const struct report_record *record)
 {
-	return json_pack("{s:o, s:s, s:o, s:I, s:I}", "module", text_or_null(record->module),
-			 "function", record->name, "file", text_or_null(record->text), "line",
-			 (json_int_t)record->line, "count", (json_int_t)record->count);
+	return json_pack("{s:o, s:s, s:o, s:I, s:I, s:o, s:b}", "module",
+			 text_or_null(record->module), "function", record->name, "file",
+			 text_or_null(record->text), "line", (json_int_t)record->line, "count",
+			 (json_int_t)record->count, "thread",
+			 record->value ? json_integer((json_int_t)record->value) : json_null(),
+			 "waits", record->action == WIRE_ACTION_WAITING);
 }
 
 static json_t *source_error_object(const struct report_record *record)

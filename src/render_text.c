@@ -174,11 +174,15 @@ static void put_skipped(const struct page *page, const struct report_record *rec
 
 static void put_frame(const struct page *page, const struct report_record *record)
 {
-	fprintf(page->to, "  %sstill runs old code:%s %s%s%s",
-		term_style(page->term, STYLE_WARNING), term_style(page->term, STYLE_PLAIN),
-		record->name, record->text[0] ? ", " : "", record->text);
+	fprintf(page->to, "  %s%s:%s %s%s%s", term_style(page->term, STYLE_WARNING),
+		record->action == WIRE_ACTION_WAITING ? "waits in old code"
+						      : "still runs old code",
+		term_style(page->term, STYLE_PLAIN), record->name, record->text[0] ? ", " : "",
+		record->text);
 	if (record->line)
 		fprintf(page->to, ":%u", record->line);
+	if (record->value)
+		fprintf(page->to, ", thread %llu", (unsigned long long)record->value);
 	if (record->count > 1)
 		fprintf(page->to, " (%u frames)", record->count);
 	fputc('\n', page->to);

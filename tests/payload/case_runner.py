@@ -9,7 +9,8 @@ A case is a text of sections, done in order:
     ### run              Python; its names stay for the sections below
     ### script NAME      the file runs as this process's __main__
     ### attach STATUS [rerun] [cancelled] [late] [module=NAME]... [path=PREFIX]...
-                     [argument=N] [version=N]
+                     [argument=N] [version=N] [fail=N] [when-idle]
+                     [timeout=MS]
                          payload_serve on a thread of its own, as the real worker calls it;
                          no donor may survive it
     ### plan STATUS, ### rollback STATUS, ### status STATUS, ### forget STATUS
@@ -39,10 +40,10 @@ import snapshot
 from survivors import identities, survivors
 
 STATUS = ['none', 'applied', 'nothing', 'source-error', 'refused', 'cancelled', 'unsupported',
-          'finalizing', 'broken', 'internal']
+          'finalizing', 'broken', 'internal', 'busy']
 COMMANDS = ['', 'attach', 'plan', 'rollback', 'status', 'forget']
 KINDS = [None, 'module', 'function', 'class', 'name', 'instances', 'frame', 'warning', 'error']
-ACTIONS = ['', 'changed', 'added', 'removed', 'kept', 'migrated', 'skipped', 'refused']
+ACTIONS = ['', 'changed', 'added', 'removed', 'kept', 'migrated', 'skipped', 'refused', 'waiting']
 PENDING, RUNNING, COMMITTING, DONE, FAILED, CANCELLED = range(1, 7)
 CHANNEL, REQUEST, REPLY = '<IIIIqiiiIQQQQQQQ', '<IIIIIIII', '<IIIIQIIQQQQQQQQ'
 RECORD = '<HHIIIQ'
@@ -75,6 +76,10 @@ class Channel:
     def state(self):
         return ctypes.c_uint32.from_address(self.address + 8).value
 
+    @property
+    def phase(self):
+        return ctypes.c_uint32.from_address(self.address + 12).value
+
     def cancel(self):
         word = ctypes.c_uint32.from_address(self.address + 8)
         was = word.value
@@ -105,7 +110,8 @@ class Runner:
         self.libc = ctypes.CDLL(None)
         self.channel = None
         self.names = {'__name__': 'case', 'cancel': lambda: self.channel.cancel(),
-                      'texts': self.texts, 'nested': self.nested, 'Snapshot': snapshot.Snapshot,
+                      'channel': lambda: self.channel, 'texts': self.texts,
+                      'nested': self.nested, 'Snapshot': snapshot.Snapshot,
                       'attach': lambda words: self.command(['attach'] + words)}
 
     def texts(self, kind):
@@ -131,11 +137,12 @@ class Runner:
         modules = [word[7:] for word in options if word.startswith('module=')]
         paths = [word[5:] for word in options if word.startswith('path=')]
         numbers = {key: int(value) for key, _, value in (word.partition('=') for word in options)
-                   if key in ('argument', 'version', 'fail')}
+                   if key in ('argument', 'version', 'fail', 'timeout')}
         serve = self.faulty(numbers.pop('fail')) if 'fail' in numbers else self.serve
         state = CANCELLED if 'cancelled' in options else PENDING
-        self.channel = Channel(command, modules, paths, 'rerun' in options, state=state,
-                               timeout=-1 if 'late' in options else 30.0, **numbers)
+        timeout = -1 if 'late' in options else numbers.pop('timeout', 30000) / 1000
+        flags = ('rerun' in options) + 2 * ('when-idle' in options)
+        self.channel = Channel(command, modules, paths, flags, state=state, timeout=timeout, **numbers)
         thread = ctypes.c_ulong()
         argument = ctypes.c_void_p(self.channel.address)
         assert self.libc.pthread_create(ctypes.byref(thread), None, serve, argument) == 0

@@ -63,6 +63,18 @@ Test(options, attach_with_everything)
 	options_fini(&o);
 }
 
+Test(options, when_idle_may_have_a_limit)
+{
+	struct options o = parse_good("attach --when-idle 12");
+
+	cr_assert(eq(i64, o.idle_ns, 0));
+	cr_assert(eq(sz, o.pid_count, 1));
+	options_fini(&o);
+	o = parse_good("attach --when-idle=2.5 12");
+	cr_assert(eq(i64, o.idle_ns, 2500000000));
+	options_fini(&o);
+}
+
 Test(options, a_module_named_twice_counts_once)
 {
 	struct options o = parse_good("attach -m shop -m shop.cart -m shop 12");
@@ -91,6 +103,7 @@ Test(options, defaults)
 	struct options o = parse_good("attach 12");
 
 	cr_assert(eq(i64, o.timeout_ns, 30000000000));
+	cr_assert(eq(i64, o.idle_ns, -1));
 	cr_assert(not(o.rerun || o.json || o.verbose || o.quiet));
 	cr_assert(eq(int, o.color, COLOR_AUTO));
 	cr_assert(eq(sz, o.module_count, 0));
@@ -180,6 +193,9 @@ static const struct {
 	{"attach --timeout 0 12", "a timeout of 0 seconds is not between 0.001 and 86400"},
 	{"attach --timeout 86401 12",
 	 "a timeout of 86401 seconds is not between 0.001 and 86400"},
+	{"attach --when-idle=soon 12", "'soon' is not a number of seconds"},
+	{"attach --when-idle=0 12", "a wait of 0 seconds is not between 0.001 and 86400"},
+	{"doctor --when-idle 12", "unknown option '--when-idle'"},
 	{"attach --color=blue 12", "--color takes auto, always or never, not 'blue'"},
 	{"attach --module '' 12", "'' is not the name of a module (such as shop.cart)"},
 	{"attach --module .shop 12", "'.shop' is not the name of a module (such as shop.cart)"},

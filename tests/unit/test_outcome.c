@@ -40,6 +40,7 @@ Test(outcome, each_status_has_its_exit_status)
 		{WIRE_STATUS_FINALIZING, 17, "error"},
 		{WIRE_STATUS_BROKEN, 19, "error"},
 		{WIRE_STATUS_INTERNAL, 13, "error"},
+		{WIRE_STATUS_BUSY, 8, "error"},
 	};
 
 	cr_assert(eq(sz, sizeof(cases) / sizeof(cases[0]), WIRE_STATUS_COUNT - 1));

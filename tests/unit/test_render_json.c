@@ -23,6 +23,8 @@ static bool type_fits(const char *type, const json_t *value)
 		return json_is_integer(value);
 	if (!strcmp(type, "number"))
 		return json_is_number(value);
+	if (!strcmp(type, "boolean"))
+		return json_is_boolean(value);
 	if (!strcmp(type, "array"))
 		return json_is_array(value);
 	cr_assert(eq(str, type, "object"), "a type that this test does not know");

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The invariant: whoever waits here does not hold the GIL.
+ */
+#include "payload/idle.h"
+
+#include "payload/sys.h"
+
+#define PAUSE_NS  5000000ll
+#define ANSWER_NS 300000000ll /* before the deadline, so that the answer comes in time */
+
+int64_t idle_limit_of(const struct job *job)
+{
+	int64_t limit = job->channel->deadline_ns - ANSWER_NS;
+	uint32_t wait_ms = job_request(job)->argument;
+
+	int64_t own = sys_now_ns() + wait_ms * 1000000ll;
+
+	return wait_ms && own < limit ? own : limit;
+}
+
+/* The program runs meanwhile. -1: cancelled. */
+static int pause_without_gil(const struct job *job)
+{
+	PyThreadState *state = PyEval_SaveThread();
+
+	sys_pause(PAUSE_NS);
+	PyEval_RestoreThread(state);
+	return __atomic_load_n(&job->channel->state, __ATOMIC_SEQ_CST) == WIRE_RUNNING ? 0 : -1;
+}
+
+static int give_up(struct job *job, const struct frame_types *types, PyObject *codes)
+{
+	_cleanup_py_ PyObject *reason = PyUnicode_FromString(
+		"timed out: functions that are to change were running all the time");
+
+	job_refuse(job, WIRE_STATUS_BUSY, NULL, reason);
+	frames_report(job, types, codes);
+	PyErr_Clear();
+	return -1;
+}
+
+int idle_wait(struct job *job, const struct frame_types *types, PyObject *codes,
+	      int64_t limit_ns)
+{
+	struct reply_mark records = reply_mark(&job->reply);
+	/* A thread that was borrowed because it keeps the GIL is not to wait for others. */
+	int32_t worker = job->channel->worker_tid;
+	int may_wait = !worker || worker == sys_gettid();
+	int waited = 0;
+
+	if (!(job_request(job)->flags & WIRE_WHEN_IDLE))
+		return 0;
+	for (;;) {
+		Py_ssize_t count = frames_report(job, types, codes);
+		reply_cut(&job->reply, records);
+		if (count <= 0)
+			return count < 0 ? -1 : waited;
+		if (!may_wait || sys_now_ns() >= limit_ns)
+			return give_up(job, types, codes);
+		job_phase(job, WIRE_PHASE_IDLE);
+		if (pause_without_gil(job)) {
+			job->status = WIRE_STATUS_CANCELLED;
+			return -1;
+		}
+		waited = 1;
+	}
+}
