@@ -10,6 +10,7 @@
 #include "payload/select.h"
 #include "payload/shadow.h"
 #include "payload/sys.h"
+#include "payload/watch.h"
 
 static uint64_t lap(int64_t *since)
 {
@@ -33,7 +34,26 @@ static int select_modules(struct job *job)
 	return status;
 }
 
-/* What new code raises is an error of the source; an exception from anywhere else is ours. */
+/* What new code raises is an error of the source, unless it was told to end. */
+static int run_new_code(struct shadow *shadow, struct job *job)
+{
+	PyObject *exception = PyDict_GetItemString(job->world.builtins, "KeyboardInterrupt");
+	struct watch watch;
+
+	watch_begin(&watch, job->channel, exception);
+	int status = shadow_run(shadow, job);
+	if (watch_end(&watch)) {
+		_cleanup_py_ PyObject *text =
+			PyUnicode_FromString("timed out: the new module code had not ended");
+		return job_refuse(job, WIRE_STATUS_CANCELLED, NULL, text);
+	}
+	if (status) {
+		_cleanup_py_ PyObject *text = failure_text(&job->world);
+		job_refuse(job, WIRE_STATUS_SOURCE_ERROR, NULL, text);
+	}
+	return status;
+}
+
 static int run_and_apply(struct job *job)
 {
 	struct migration migration;
@@ -43,10 +63,8 @@ static int run_and_apply(struct job *job)
 
 	job_phase(job, WIRE_PHASE_SHADOW);
 	job->world.made_garbage = 1;
-	if (!status && (status = shadow_run(&shadow, job)) != 0) {
-		_cleanup_py_ PyObject *text = failure_text(&job->world);
-		job_refuse(job, WIRE_STATUS_SOURCE_ERROR, NULL, text);
-	}
+	if (!status)
+		status = run_new_code(&shadow, job);
 	job->reply.header->shadow_ns = lap(&since);
 	if (!status)
 		status = apply(job, &shadow, &migration);

@@ -28,9 +28,11 @@ struct attr {
 extern int pthread_attr_init(struct attr *attr);
 extern int pthread_attr_setdetachstate(struct attr *attr, int state);
 extern int pthread_attr_setstacksize(struct attr *attr, unsigned long size);
+extern int pthread_attr_setstack(struct attr *attr, void *stack, unsigned long size);
 extern int pthread_attr_destroy(struct attr *attr);
 extern int pthread_create(unsigned long *thread, const struct attr *attr,
 			  void *(*start)(void *), void *arg);
+extern int pthread_join(unsigned long thread, void **result);
 extern int *__errno_location(void);
 
 void *payload_worker(void *channel);
@@ -94,6 +96,27 @@ static int shut_out_guests(struct wire_channel *channel)
 			return 0;
 		sys_pause(100000);
 	}
+}
+
+/* The worker asks for this: an ordinary thread, with all signals blocked like itself. */
+int launch_thread(unsigned long *out, void *stack, unsigned long size, void *(*start)(void *),
+		  void *arg)
+{
+	struct attr attr;
+	int error = pthread_attr_init(&attr);
+
+	if (error)
+		return error;
+	error = pthread_attr_setstack(&attr, stack, size);
+	if (!error)
+		error = pthread_create(out, &attr, start, arg);
+	pthread_attr_destroy(&attr);
+	return error;
+}
+
+void launch_join(unsigned long thread)
+{
+	pthread_join(thread, NULL);
 }
 
 /* The program may have closed what it did not open (a daemon does) and given the number to a

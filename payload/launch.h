@@ -13,6 +13,12 @@ __attribute__((visibility("default"))) void payload_launch(struct wire_channel *
 /* Serve on this very thread, if it holds the GIL; the result goes to channel->entry_result. */
 __attribute__((visibility("default"))) void payload_lend(struct wire_channel *channel);
 
+/* A thread of ours that runs start(arg) on `stack`, to be waited for with launch_join. 0 or an
+ * errno value. */
+int launch_thread(unsigned long *out, void *stack, unsigned long size, void *(*start)(void *),
+		  void *arg);
+void launch_join(unsigned long thread);
+
 /* Whether the program that sent us still runs: it holds a lock on the memfd as long as it does.
  * To be asked before the work begins and before the commit. 1 when it cannot be known. */
 int channel_owner_lives(const struct wire_channel *channel);

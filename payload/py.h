@@ -25,6 +25,7 @@ PY_WEAK int PyEval_ThreadsInitialized(void); /* gone in 3.13 */
 int PyGILState_Ensure(void);
 void PyGILState_Release(int state);
 unsigned long PyThread_get_thread_ident(void);
+int PyThreadState_SetAsyncExc(unsigned long ident, PyObject *exception); /* NULL: none */
 PyThreadState *PyGILState_GetThisThreadState(void);
 PY_WEAK PyThreadState *_PyThreadState_UncheckedGet(void); /* to 3.12 */
 PY_WEAK PyThreadState *PyThreadState_GetUnchecked(void);  /* 3.13 */

@@ -11,6 +11,7 @@
 #include <linux/futex.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -38,10 +39,37 @@ static inline long sys_call4(long nr, long a, long b, long c, long d)
 	return result;
 }
 
+static inline long sys_call6(long nr, long a, long b, long c, long d, long e, long f)
+{
+	register long r10 __asm__("r10") = d;
+	register long r8 __asm__("r8") = e;
+	register long r9 __asm__("r9") = f;
+	long result;
+
+	__asm__ volatile("syscall"
+			 : "=a"(result)
+			 : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+			 : "rcx", "r11", "memory");
+	return result;
+}
+
 /* Wakes everybody: the word lies in memory shared with another process, so no FUTEX_PRIVATE. */
 static inline void sys_futex_wake(const uint32_t *word)
 {
 	sys_call3(SYS_futex, (long)word, FUTEX_WAKE, INT32_MAX);
+}
+
+/* For words that only this process sees. */
+static inline void sys_futex_wake_private(const uint32_t *word)
+{
+	sys_call3(SYS_futex, (long)word, FUTEX_WAKE_PRIVATE, INT32_MAX);
+}
+
+static inline void sys_futex_wait_private(const uint32_t *word, uint32_t value, int64_t ns)
+{
+	const struct timespec ts = {ns / 1000000000, ns % 1000000000};
+
+	sys_call4(SYS_futex, (long)word, FUTEX_WAIT_PRIVATE, value, (long)&ts);
 }
 
 static inline int64_t sys_clock_ns(clockid_t clock)
@@ -65,6 +93,15 @@ static inline int32_t sys_gettid(void)
 static inline long sys_close(int fd)
 {
 	return sys_call3(SYS_close, fd, 0, 0);
+}
+
+/* Zeroed memory; NULL when there is none. */
+static inline void *sys_mmap_anonymous(size_t size)
+{
+	long start = sys_call6(SYS_mmap, 0, (long)size, PROT_READ | PROT_WRITE,
+			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return start < 0 && start > -4096 ? NULL : (void *)start;
 }
 
 static inline long sys_munmap(void *start, size_t size)

@@ -22,6 +22,7 @@
 #define PROGRESS_NS 100000000ll
 #define COMMIT_NS   30000000000ll /* a commit is short; one that takes this long is broken */
 #define LEAVE_NS    5000000000ll
+#define STRIKE_NS   1000000000ll /* new module code is told to end every 50 ms */
 
 static uint32_t state_of(const struct handover *h)
 {
@@ -111,6 +112,7 @@ static const char *phase_text(uint32_t phase)
 		[WIRE_PHASE_COMPILE] = "it was still compiling the new source",
 		[WIRE_PHASE_SHADOW] = "the new module code had not ended",
 		[WIRE_PHASE_PLAN] = "it was still planning the changes",
+		[WIRE_PHASE_IDLE] = "functions that are to change were running all the time",
 	};
 
 	if (phase < sizeof(texts) / sizeof(*texts))
@@ -118,14 +120,37 @@ static const char *phase_text(uint32_t phase)
 	return "it was about to answer";
 }
 
-static int give_up(const struct handover *h, const struct session_options *options,
-		   struct hp_err *err)
+static bool worker_leaves(const struct handover *h, const struct target *target,
+			  int64_t patience_ns)
 {
-	uint32_t phase = __atomic_load_n(&h->channel->phase, __ATOMIC_RELAXED);
+	struct deadline deadline = deadline_after_ns(patience_ns);
+	int64_t pause_ns = 20000;
 
+	while (worker_tid(h, target) > 0) {
+		const struct timespec ts = {.tv_nsec = pause_ns};
+
+		if (deadline_passed(deadline))
+			return false;
+		nanosleep(&ts, NULL);
+		if (pause_ns < 1000000)
+			pause_ns *= 2;
+	}
+	return true;
+}
+
+/* New module code is told to end, and mostly does. */
+static int give_up(const struct await *await, struct hp_err *err)
+{
+	const struct session_options *options = await->options;
+	uint32_t phase = __atomic_load_n(&await->handover->channel->phase, __ATOMIC_RELAXED);
+	const char *more = "";
+
+	if (phase == WIRE_PHASE_SHADOW &&
+	    !worker_leaves(await->handover, await->target, STRIKE_NS))
+		more = "; it did not end when told to, and its thread stays until it does";
 	if (options->interrupted && *options->interrupted)
-		return hp_err_set(err, HP_INTERRUPTED, 0, "interrupted");
-	return hp_err_set(err, HP_TIMEOUT, 0, "timed out: %s", phase_text(phase));
+		return hp_err_set(err, HP_INTERRUPTED, 0, "interrupted%s", more);
+	return hp_err_set(err, HP_TIMEOUT, 0, "timed out: %s%s", phase_text(phase), more);
 }
 
 static void futex_wait(const struct handover *h, uint32_t state)
@@ -179,7 +204,7 @@ int await_reply(struct await *await, struct deadline until, struct hp_err *err)
 			return AWAIT_REPLIED;
 		if ((late || (options->interrupted && *options->interrupted)) &&
 		    cancel(handover))
-			return give_up(handover, options, err);
+			return give_up(await, err);
 		if (late && deadline_left_ns(options->deadline) < -COMMIT_NS)
 			return hp_err_set(err, HP_NOT_RESTORED, 0, "the commit does not end");
 		if (clock_now_ns() - await->began_ns > LOOK_NS &&
@@ -195,17 +220,5 @@ int await_reply(struct await *await, struct deadline until, struct hp_err *err)
 
 bool await_worker_end(const struct handover *handover, const struct target *target)
 {
-	struct deadline deadline = deadline_after_ns(LEAVE_NS);
-	int64_t pause_ns = 20000;
-
-	while (worker_tid(handover, target) > 0) {
-		const struct timespec ts = {.tv_nsec = pause_ns};
-
-		if (deadline_passed(deadline))
-			return false;
-		nanosleep(&ts, NULL);
-		if (pause_ns < 1000000)
-			pause_ns *= 2;
-	}
-	return true;
+	return worker_leaves(handover, target, LEAVE_NS);
 }

@@ -85,6 +85,8 @@ static const struct call calls[] = {
 	{"newfstatat", NEEDED, {SYS_newfstatat, {0}, 0}},
 	{"read", NEEDED, {SYS_read, {0}, 0}},
 	{"futex", NEEDED, {SYS_futex, {0, FUTEX_WAKE}, ARG(1)}},
+	/* pthread_join, of the thread that watches new code: nptl/pthread_join_common.c */
+	{"futex", EXPECTED, {SYS_futex, {0, FUTEX_WAIT_BITSET | FUTEX_CLOCK_REALTIME}, ARG(1)}},
 	/* --- what Python and malloc do for it --- */
 	{"futex", NEEDED, {SYS_futex, {0, FUTEX_WAKE_PRIVATE}, ARG(1)}},
 	{"futex", NEEDED, {SYS_futex, {0, FUTEX_WAIT_PRIVATE}, ARG(1)}},

@@ -245,6 +245,67 @@ ParameterizedTest(struct case_param *param, refuse, exception, .fini = stop, .ti
 	expect_source_error(param, broken_body, "ZeroDivisionError", "line 8");
 }
 
+static const char endless_body[] = "VALUE = 1\n\n\ndef answer():\n    return 2\n\n\n"
+				   "while True:\n    VALUE = 2\n";
+static const char asleep_body[] = "VALUE = 1\n\n\ndef answer():\n    return 2\n\n\n"
+				  "import time\ntime.sleep(2.5)\n";
+
+static void attach_in_vain(const char *message)
+{
+	char number[16];
+
+	snprintf(number, sizeof(number), "%d", target.pid);
+	run_pyhotpatch(&run, (const char *const[]){"attach", "--timeout", "0.7", number, NULL});
+	expect_status(&target, &run, hp_err_exit_status(HP_TIMEOUT));
+	expect_text(&run, run.err, "the new module code had not ended");
+	expect_text(&run, run.err, message);
+	while (pytarget_threads(&target) > 1)
+		sleep_ms(50);
+}
+
+/* New module code that does not end in time. The thread that ends it leaves an arena of malloc;
+ * the second time nothing more is left. */
+static void expect_ended(struct case_param *param, const char *text, const char *message)
+{
+	struct round round;
+
+	pytarget_start(&target, &param->interpreter, "idle.py", param->mode, "0.3");
+	sleep_ms(100);
+	pytarget_edit(&target);
+	pytarget_write(&target, "edited.py", text);
+	attach_in_vain(message);
+	snapshot_take(&before, target.pid);
+	attach_in_vain(message);
+	expect_untouched();
+	pytarget_edit(&target);
+	run_attach(&run, target.pid);
+	expect_status(&target, &run, 0);
+	pytarget_fresh(&target, &round);
+	expect_version(&target, &round, target.version);
+}
+
+ParameterizedTestParameters(refuse, new_code_that_never_ends)
+{
+	return interpreters_params(sleep_mode);
+}
+
+ParameterizedTest(struct case_param *param, refuse, new_code_that_never_ends, .fini = stop,
+		  .timeout = 60)
+{
+	expect_ended(param, endless_body, "");
+}
+
+/* An exception reaches only Python: the thread leaves when the call returns. */
+Test(refuse, new_code_that_sleeps, .fini = stop, .timeout = 60)
+{
+	struct case_param param = {.mode = "sleep"};
+
+	if (!interpreters_newest())
+		cr_skip_test("no CPython 3.7 to 3.13 on this machine");
+	param.interpreter = *interpreters_newest();
+	expect_ended(&param, asleep_body, "its thread stays until it does");
+}
+
 static const char *const hold_mode[] = {"hold", NULL};
 
 ParameterizedTestParameters(refuse, gil_held_past_the_timeout)

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The invariant: the watching thread has ended, and its stack is unmapped, when watch_end
+ * returns; the image is not unmapped before.
+ */
+#include "payload/watch.h"
+
+#include <sys/mman.h>
+
+#include "payload/launch.h"
+#include "payload/sys.h"
+
+#define STACK_SIZE (512ul << 10)
+#define LOOK_NS    50000000ll
+
+/* Dropped: the answer is not wanted any more. */
+static int is_dropped(const struct wire_channel *channel)
+{
+	return __atomic_load_n(&channel->state, __ATOMIC_SEQ_CST) == WIRE_CANCELLED ||
+	       sys_now_ns() >= channel->deadline_ns || !channel_owner_lives(channel);
+}
+
+/* PyThreadState_SetAsyncExc wants the GIL. */
+static void strike(struct watch *watch)
+{
+	int gil = PyGILState_Ensure();
+
+	if (!__atomic_load_n(&watch->is_over, __ATOMIC_SEQ_CST)) {
+		watch->has_struck = 1;
+		PyThreadState_SetAsyncExc(watch->worker, watch->exception);
+	}
+	PyGILState_Release(gil);
+}
+
+static void *watch_main(void *argument)
+{
+	struct watch *watch = argument;
+
+	while (!__atomic_load_n(&watch->is_over, __ATOMIC_SEQ_CST)) {
+		sys_futex_wait_private(&watch->is_over, 0, LOOK_NS);
+		if (!__atomic_load_n(&watch->is_over, __ATOMIC_SEQ_CST) &&
+		    is_dropped(watch->channel))
+			strike(watch);
+	}
+	return NULL;
+}
+
+/* A stack of our own: libc would keep one that it made. */
+void watch_begin(struct watch *out, const struct wire_channel *channel, PyObject *exception)
+{
+	*out = (struct watch){.channel = channel,
+			      .exception = exception,
+			      .worker = PyThread_get_thread_ident()};
+	out->stack = sys_mmap_anonymous(STACK_SIZE);
+	if (!out->stack)
+		return;
+	sys_madvise(out->stack, STACK_SIZE, MADV_DONTFORK);
+	if (launch_thread(&out->thread, out->stack, STACK_SIZE, watch_main, out)) {
+		sys_munmap(out->stack, STACK_SIZE);
+		out->stack = NULL;
+	}
+}
+
+int watch_end(struct watch *watch)
+{
+	if (!watch->stack)
+		return 0;
+	__atomic_store_n(&watch->is_over, 1, __ATOMIC_SEQ_CST);
+	PyThreadState_SetAsyncExc(watch->worker, NULL);
+	sys_futex_wake_private(&watch->is_over);
+	PyThreadState *state = PyEval_SaveThread();
+	launch_join(watch->thread);
+	PyEval_RestoreThread(state);
+	sys_munmap(watch->stack, STACK_SIZE);
+	watch->stack = NULL;
+	return watch->has_struck != 0;
+}
