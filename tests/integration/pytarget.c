@@ -25,6 +25,7 @@
 #define LINE_TIMEOUT_NS (60 * INT64_C(1000000000))
 
 bool pytarget_writes_bytecode = true;
+const char *pytarget_preload;
 bool pytarget_public;
 const char *const *pytarget_wrapper;
 
@@ -137,6 +138,8 @@ static void become_python(const struct pytarget *target, const char *root, const
 		unsetenv("PYTHONDONTWRITEBYTECODE");
 	else
 		setenv("PYTHONDONTWRITEBYTECODE", "1", 1);
+	if (pytarget_preload)
+		setenv("LD_PRELOAD", pytarget_preload, 1);
 	closefrom(3);
 	execvp(argv[0], (char **)(uintptr_t)argv);
 	_exit(127);

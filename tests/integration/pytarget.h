@@ -38,6 +38,8 @@ struct round {
 
 /* Whether the targets started from now on compile to __pycache__, as most do (the default). */
 extern bool pytarget_writes_bytecode;
+/* A library to be preloaded into the targets started from now on, or NULL. */
+extern const char *pytarget_preload;
 
 /* Whether everybody may read the sources of the targets made from now on (default: no). */
 extern bool pytarget_public;

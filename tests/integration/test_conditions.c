@@ -105,7 +105,7 @@ Test(conditions, faulthandler_still_works, .fini = stop, .timeout = 60)
 	int status;
 
 	if (!interpreters_newest())
-		cr_skip_test("no CPython 3.7 to 3.13 on this machine");
+		cr_skip_test("no CPython 3.7 to 3.15 on this machine");
 	pytarget_start(&target, interpreters_newest(), "idle.py", "sleep", "0.2");
 	pytarget_edit(&target);
 	run_attach(&run, target.pid);

@@ -43,7 +43,7 @@ static void need(const char *const *words)
 static void start(const struct interpreter *python, const char *const *wrapper)
 {
 	if (!python)
-		cr_skip_test("no CPython 3.7 to 3.13 on this machine");
+		cr_skip_test("no CPython 3.7 to 3.15 on this machine");
 	pytarget_wrapper = wrapper;
 	pytarget_start(&target, python, "idle.py", "sleep", "0.3");
 	sleep_ms(100);

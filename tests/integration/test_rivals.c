@@ -52,7 +52,7 @@ static void all_at_once(int rounds)
 Test(rivals, idle, .fini = stop, .timeout = 280)
 {
 	if (!interpreters_newest())
-		cr_skip_test("no CPython 3.7 to 3.13 on this machine");
+		cr_skip_test("no CPython 3.7 to 3.15 on this machine");
 	pytarget_start(&target, interpreters_newest(), "idle.py", "sleep", "0.03");
 	all_at_once(campaign_size(200, 20));
 }
@@ -60,7 +60,7 @@ Test(rivals, idle, .fini = stop, .timeout = 280)
 Test(rivals, busy, .fini = stop, .timeout = 280)
 {
 	if (!interpreters_other())
-		cr_skip_test("no CPython 3.7 to 3.13 on this machine");
+		cr_skip_test("no CPython 3.7 to 3.15 on this machine");
 	pytarget_start(&target, interpreters_other(), "busy.py", "python", "0");
 	all_at_once(campaign_size(200, 20));
 }
@@ -93,7 +93,7 @@ static void edit_slowly(void)
 static void start_slow_attach(struct running *out)
 {
 	if (!interpreters_newest())
-		cr_skip_test("no CPython 3.7 to 3.13 on this machine");
+		cr_skip_test("no CPython 3.7 to 3.15 on this machine");
 	pytarget_start(&target, interpreters_newest(), "idle.py", "sleep", "0.1");
 	edit_slowly();
 	start(out, "30");

@@ -94,7 +94,7 @@ static void expect_refused(const char *mode, const char *says)
 	if (geteuid() != 0)
 		cr_skip_test("the kernel shows filters to root alone");
 	if (!python)
-		cr_skip_test("no CPython 3.7 to 3.13 on this machine");
+		cr_skip_test("no CPython 3.7 to 3.15 on this machine");
 	start(python, mode);
 	snprintf(number, sizeof(number), "%d", target.pid);
 	run_pyhotpatch(&run, (const char *const[]){"attach", "--json", number, NULL});

@@ -6,6 +6,7 @@
     sort     C code that holds the GIL
     threads  four threads of the above
     storm    threads that allocate, load libraries, start threads and import, all the time
+    alone    one thread that allocates, loads libraries and imports
     hold SECONDS   prints "holding", then holds the GIL in one C call for about so long, once
 """
 import collections
@@ -18,6 +19,11 @@ import threading
 import time
 
 import state
+
+try:
+    import _ctypes
+except ImportError:
+    _ctypes = None
 
 mode, seconds = state.arguments()
 
@@ -48,23 +54,33 @@ def for_ever(work):
         work()
 
 
+def allocate(kept):
+    for size in (10, 100, 1000, 5000, 20000, 140000, 600000):
+        kept.append(bytearray(size))
+    kept.append([str(i) for i in range(50)])
+
+
+def load(ctypes):
+    """dlopen and dlclose."""
+    handle = ctypes.dlopen("libm.so.6", 2)
+    ctypes.dlclose(handle)
+
+
+def import_again():
+    for name in ("fractions", "colorsys", "zlib", "csv", "_csv", "unicodedata"):
+        sys.modules.pop(name, None)
+        importlib.import_module(name)
+
+
 def storm_allocate():
     kept = collections.deque(maxlen=200)
     while True:
-        for size in (10, 100, 1000, 5000, 20000, 140000, 600000):
-            kept.append(bytearray(size))
-        kept.append([str(i) for i in range(50)])
+        allocate(kept)
 
 
 def storm_load():
-    """dlopen and dlclose, without a break: _ctypes where there is one."""
-    try:
-        import _ctypes
-    except ImportError:
-        return
-    while True:
-        handle = _ctypes.dlopen("libm.so.6", 2)
-        _ctypes.dlclose(handle)
+    while _ctypes:
+        load(_ctypes)
         state.verify()
 
 
@@ -79,9 +95,16 @@ def storm_start():
 
 def storm_import():
     while True:
-        for name in ("fractions", "colorsys", "zlib", "csv", "_csv", "unicodedata"):
-            sys.modules.pop(name, None)
-            importlib.import_module(name)
+        import_again()
+
+
+def work_alone():
+    for _ in range(30):
+        allocate(KEPT)
+        if _ctypes:
+            load(_ctypes)
+    import_again()
+    state.verify()
 
 
 def hold():
@@ -96,11 +119,12 @@ def hold():
 
 
 BIG_HASH = hashlib.sha1(bytes(8 << 20)).hexdigest()
+KEPT = collections.deque(maxlen=200)
 NUMBERS = list(range(60000))
 random.Random(8).shuffle(NUMBERS)
 SORTED = sorted(NUMBERS)
 WORK = {"python": work_python, "hash": work_hash, "sort": work_sort, "threads": work_python,
-        "storm": work_python, "hold": work_python}
+        "storm": work_python, "hold": work_python, "alone": work_alone}
 
 state.report(0.0)
 if mode == "hold":
