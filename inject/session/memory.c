@@ -35,11 +35,13 @@ static bool is_forbidden(const struct hp_err *err)
 
 /* ---- the backing ---- */
 
-/* vm.memfd_noexec=2 refuses memfds without the seal, which hinders no mapping. */
+/* vm.memfd_noexec=2 refuses memfds without the seal, which hinders no mapping; with it, other
+ * seals are allowed as well. */
 static int make_memfd(struct handover *h, const struct step *step, struct hp_err *err)
 {
 	const uint64_t note = arch_frame_note(step->tracee->frame).v;
-	const uint64_t flags[] = {MFD_CLOEXEC | MFD_NOEXEC_SEAL, MFD_CLOEXEC};
+	const uint64_t flags[] = {MFD_CLOEXEC | MFD_NOEXEC_SEAL,
+				  MFD_CLOEXEC | MFD_ALLOW_SEALING};
 	int64_t fd = -1;
 
 	for (size_t i = 0; i < 2; i++) {
@@ -63,6 +65,9 @@ static int map_local(struct handover *h, struct hp_err *err)
 
 	if (fstat(h->local_fd, &st) < 0)
 		return hp_err_set(err, HP_SYSTEM, errno, "look at the target's memory");
+	if (st.st_size < (off_t)h->total_size)
+		return hp_err_set(err, HP_SYSTEM, 0,
+				  "the target changed the size of its memory");
 	h->device = st.st_dev;
 	h->inode = st.st_ino;
 	local = mmap(NULL, h->total_size, RW, MAP_SHARED, h->local_fd, 0);
@@ -85,7 +90,7 @@ static int open_link(int dirfd, const char *name, struct hp_err *err)
 		return hp_err_set(err, HP_SYSTEM, errno, "find the target's memfd");
 	if (strncmp(link, "/memfd:" ARCH_FRAME_NOTE, strlen("/memfd:" ARCH_FRAME_NOTE)) != 0)
 		return hp_err_set(err, HP_SYSTEM, 0, "the target closed our descriptor");
-	fd = openat(dirfd, name, O_RDWR | O_CLOEXEC);
+	fd = openat(dirfd, name, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	return fd < 0 ? hp_err_set(err, HP_SYSTEM, errno, "open the target's memfd") : fd;
 }
 
@@ -117,6 +122,9 @@ static int open_memfd(struct handover *h, const struct target *target, struct hp
 		return hp_err_set(err, HP_SYSTEM, errno, "lock the target's memfd");
 	if (ftruncate(h->local_fd, (off_t)h->total_size) < 0)
 		return hp_err_set(err, HP_SYSTEM, errno, "size the target's memfd");
+	/* Were it made shorter while we have it mapped, we would die of SIGBUS. */
+	if (fcntl(h->local_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_SEAL) < 0)
+		return hp_err_set(err, HP_SYSTEM, errno, "seal the target's memfd");
 	return map_local(h, err);
 }
 

@@ -103,7 +103,7 @@ static const struct call calls[] = {
 /* The backing: the second only when the first fails with EINVAL (before 6.3). */
 static const struct call memfd[] = {
 	{"memfd_create", NEEDED, {SYS_memfd_create, {0, MFD_CLOEXEC | MFD_NOEXEC_SEAL}, ARG(1)}},
-	{"memfd_create", NEEDED, {SYS_memfd_create, {0, MFD_CLOEXEC}, ARG(1)}},
+	{"memfd_create", NEEDED, {SYS_memfd_create, {0, MFD_CLOEXEC | MFD_ALLOW_SEALING}, ARG(1)}},
 };
 /* The whole, with the memfd or without; executable, or in two steps. */
 static const struct call whole_rx[] = {
