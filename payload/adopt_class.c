@@ -48,16 +48,17 @@ static int is_part_of_every_type(PyObject *name)
 	return 0;
 }
 
-/* The names that the old class body bound, as a set; NULL without exception when unknown. */
-static PyObject *names_of_old_body(struct plan *p, const struct class_pair *pair)
+/* The names that the class's body binds in the module's code, as a set; NULL without exception
+ * when unknown. */
+static PyObject *names_of_body(struct plan *p, const struct class_pair *pair,
+			       PyObject *module_code)
 {
 	const struct world *w = &p->job->world;
 
-	if (!pair->module->old_code)
+	if (!module_code)
 		return NULL;
 	_cleanup_py_ PyObject *qualname = world_type_attribute(pair->old, "__qualname__");
-	_cleanup_py_ PyObject *code =
-		qualname ? code_find(w, pair->module->old_code, qualname) : NULL;
+	_cleanup_py_ PyObject *code = qualname ? code_find(w, module_code, qualname) : NULL;
 	_cleanup_py_ PyObject *names = code ? PySet_New(NULL) : NULL;
 	if (!names || code_stored_names(w, code, names)) {
 		PyErr_Clear();
@@ -72,7 +73,8 @@ static int is_from_source(struct plan *p, const struct class_pair *pair, PyObjec
 {
 	const struct world *w = &p->job->world;
 
-	if (is_dunder(name) || (old_names && PySet_Contains(old_names, name) == 1))
+	if ((is_dunder(name) && !pair->is_part) ||
+	    (old_names && PySet_Contains(old_names, name) == 1))
 		return 1;
 	_cleanup_py_ PyObject *single = PyDict_New(), *found = PyList_New(0);
 	if (!single || !found || PyDict_SetItem(single, name, value) ||
@@ -92,15 +94,20 @@ static int is_from_source(struct plan *p, const struct class_pair *pair, PyObjec
 static int remove_attributes(struct plan *p, const struct class_pair *pair, PyObject *current)
 {
 	const struct world *w = &p->job->world;
-	_cleanup_py_ PyObject *old_names = names_of_old_body(p, pair);
+	_cleanup_py_ PyObject *old_names = names_of_body(p, pair, pair->module->old_code);
+	_cleanup_py_ PyObject *new_names =
+		pair->is_part ? names_of_body(p, pair, pair->module->code) : NULL;
 	PyObject *members = PyDict_GetItemString(current, "_member_map_"); /* of an enum */
 	PyObject *key, *value;
 	Py_ssize_t at = 0;
 
+	if (pair->is_part && !new_names)
+		return 0;
 	while (PyDict_Next(current, &at, &key, &value)) {
 		if (members && py_is_a(members, w->dict) && PyDict_GetItem(members, key))
 			continue;
 		if (!py_is(key, w->str) || PyDict_GetItem(pair->binds, key) ||
+		    (new_names && PySet_Contains(new_names, key) == 1) ||
 		    py_is(value, w->member_descriptor) || py_is(value, w->getset_descriptor) ||
 		    is_part_of_every_type(key) ||
 		    !PyUnicode_CompareWithASCIIString(key, "_abc_impl") ||
@@ -159,9 +166,11 @@ static int adopt_class(struct plan *p, struct class_pair *pair)
 		return -1;
 	if (!pair->is_migrating && py_is_a(pair->old, w->enum_type) && adopt_enum(p, pair))
 		return -1;
-	if (write_attributes(p, pair, kept, current) || write_bases(p, pair, kept) ||
-	    (!pair->is_migrating && (remove_attributes(p, pair, current) ||
-				     annotations_drop_of_class(p, kept, current, pair->binds))))
+	if (write_attributes(p, pair, kept, current) ||
+	    (!pair->is_part && write_bases(p, pair, kept)) ||
+	    (!pair->is_migrating && remove_attributes(p, pair, current)) ||
+	    (!pair->is_migrating && !pair->is_part &&
+	     annotations_drop_of_class(p, kept, current, pair->binds)))
 		return -1;
 	report(p, pair, before);
 	return 0;

@@ -96,18 +96,34 @@ static int write_attributes(struct plan *p, PyObject *old, PyObject *donor)
 	return 0;
 }
 
+/* Only decorators write these: where they are missing, the decorator has gone. */
+static int remove_marks(struct plan *p, PyObject *old_dict, PyObject *new_dict)
+{
+	static const char *const marks[] = {"__isabstractmethod__", "__wrapped__"};
+
+	for (size_t i = 0; i < sizeof(marks) / sizeof(*marks); i++) {
+		_cleanup_py_ PyObject *name = PyUnicode_FromString(marks[i]);
+		if (!name)
+			return -1;
+		if (PyDict_GetItem(old_dict, name) && !PyDict_GetItem(new_dict, name) &&
+		    plan_write(p, WRITE_ITEM, old_dict, name, NULL))
+			return -1;
+	}
+	return 0;
+}
+
 /* What a decorator or the source put on the function; what others put there stays. */
 static int write_own_dict(struct plan *p, PyObject *old, PyObject *donor)
 {
 	const struct world *w = &p->job->world;
 	_cleanup_py_ PyObject *new_dict = world_own_dict(w, donor);
+	_cleanup_py_ PyObject *old_dict = world_own_dict(w, old);
 	PyObject *key, *value;
 	Py_ssize_t at = 0;
 
-	if (!new_dict || !PyDict_Size(new_dict))
-		return 0;
-	_cleanup_py_ PyObject *old_dict = world_own_dict(w, old);
-	while (old_dict && PyDict_Next(new_dict, &at, &key, &value)) {
+	if (!new_dict || !old_dict || remove_marks(p, old_dict, new_dict))
+		return new_dict && old_dict ? -1 : 0;
+	while (PyDict_Next(new_dict, &at, &key, &value)) {
 		PyObject *kept = plan_stand_in(p, value);
 		if (PyDict_GetItem(old_dict, key) != kept &&
 		    plan_write(p, WRITE_ITEM, old_dict, key, kept))
@@ -185,7 +201,8 @@ int adopt_code_alone(struct plan *p, PyObject *function)
 	PyObject *old = PyFunction_GetCode(function);
 	PyObject *code = PyDict_GetItem(p->codes, old);
 
-	if (!code || code == old || pointer_map_get(&p->adopted, function))
+	if (!code || code == old || pointer_map_get(&p->adopted, function) ||
+	    pointer_map_get(&p->stand_in, function))
 		return 0;
 	_cleanup_py_ PyObject *closure = cells_for(w, function, code);
 	if (!closure && PyErr_Occurred())

@@ -162,11 +162,25 @@ static void add_groups(struct body *b)
 	}
 }
 
+/* 3.13 ends a class body with `__static_attributes__ = (...)` on the line of the last
+ * statement, to which it does not belong (Python/compile.c, compiler_class_body). */
+static int statements_end(const struct body *b)
+{
+	const struct stream *s = &b->new;
+
+	for (int i = s->hot - 1; i > 0; i--)
+		if (stream_is_store(b->tokens, &s->steps[i]) &&
+		    !PyUnicode_CompareWithASCIIString(s->steps[i].value,
+						      "__static_attributes__"))
+			return i - 1;
+	return s->hot;
+}
+
 /* Steps whose line lies in the group must be neighbours; if not, nothing is known about it. */
-static void place_group(const struct stream *s, struct group *group)
+static void place_group(const struct stream *s, struct group *group, int count)
 {
 	group->first = group->end = 0;
-	for (int i = 0; i < s->hot; i++) {
+	for (int i = 0; i < count; i++) {
 		if (s->steps[i].line < group->line || s->steps[i].line >= group->line_end)
 			continue;
 		if (group->end == group->first)
@@ -195,7 +209,7 @@ static int init(struct body *b, PyObject *old_code, PyObject *new_code)
 	memset(b->is_used, 0, (size_t)b->old.hot + 1);
 	add_groups(b);
 	for (int i = 0; i < b->group_count; i++)
-		place_group(&b->new, &b->groups[i]);
+		place_group(&b->new, &b->groups[i], statements_end(b));
 	match(b);
 	return 0;
 }
@@ -272,6 +286,16 @@ int body_count_calls(const struct stream *s, const struct definition *d, int tok
 	       s->steps[d->end - 2 - found].token == token)
 		found++;
 	return found;
+}
+
+int body_count_stores(const struct body *b, PyObject *name)
+{
+	int count = 0;
+
+	for (int i = 0; i < b->new.count; i++)
+		if (stream_is_store(b->tokens, &b->new.steps[i]))
+			count += !PyUnicode_Compare(b->new.steps[i].value, name);
+	return count;
 }
 
 int body_is_same(const struct body *b)

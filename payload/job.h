@@ -40,8 +40,13 @@ struct module {
 	PyObject *fresh;
 	PyObject *before; /* is_partial: a copy of `live` from before the run */
 	/* When not the whole body runs: */
-	PyObject *inner; /* dict: name -> (live function, its new code), run undecorated */
-	PyObject *kept;  /* dict: qualified name of a class -> set of attributes that stay */
+	PyObject *inner;  /* dict: name -> (live function, its new code), run undecorated; in a
+			     class: qualified name -> (..., what the decorators made) */
+	PyObject *donors; /* dict: qualified name -> the function that ran undecorated */
+	PyObject *parts;  /* dict: qualified name -> (live class, set of attributes that stay or
+			     None when only what changed runs, dict of constants, is the whole of
+			     the annotations made again) */
+	PyObject *kept;   /* dict: qualified name of a class -> set of attributes that stay */
 	PyObject *refreshed; /* dict: name that an unchanged import binds -> name imported */
 	PyObject *kept_annotations; /* set: numbers of annotated statements that need not run */
 	PyObject *binds; /* name -> value for the live namespace, donors not yet swapped */

@@ -316,19 +316,26 @@ static int clear_caches(struct plan *p, PyObject *value, int depth)
 	return 0;
 }
 
-/* A function that ran without its decorators: what they once made stays, around the function
- * that takes the new definition. */
-static PyObject *merge_inner(struct plan *p, const struct module *m, PyObject *name,
-			     PyObject *old, PyObject *new)
+/* Functions that ran without their decorators: what those once made stays, around the function
+ * that takes the new definition. Meanwhile a copy may have stood for it. */
+static int merge_undecorated(struct plan *p, const struct module *m)
 {
-	PyObject *pair = m->inner ? PyDict_GetItem(m->inner, name) : NULL;
+	PyObject *qualname, *pair;
+	Py_ssize_t at = 0;
 
-	if (!pair || !old || !py_is(new, p->job->world.function))
-		return old ? merge_value(p, m, old, new) : py_ref(new);
-	_cleanup_py_ PyObject *merged = merge_value(p, m, PyTuple_GetItem(pair, 0), new);
-	if (!merged || pointer_map_set(&p->stand_in, new, old) || clear_caches(p, old, 0))
-		return NULL;
-	return py_ref(old);
+	while (m->donors && PyDict_Next(m->donors, &at, &qualname, &pair)) {
+		PyObject *entry = PyDict_GetItem(m->inner, qualname);
+		PyObject *kept = entry ? PyTuple_GetItem(entry, 2) : NULL;
+		PyObject *meanwhile = PyTuple_GetItem(pair, 1);
+		_cleanup_py_ PyObject *merged =
+			entry ? merge_value(p, m, PyTuple_GetItem(entry, 0),
+					    PyTuple_GetItem(pair, 0))
+			      : NULL;
+		if (!merged || clear_caches(p, kept, 0) ||
+		    (meanwhile != kept && pointer_map_set(&p->stand_in, meanwhile, kept)))
+			return -1;
+	}
+	return 0;
 }
 
 int merge_names(struct plan *p, struct module *m)
@@ -339,7 +346,7 @@ int merge_names(struct plan *p, struct module *m)
 	Py_DecRef(py_take(&m->binds));
 	m->binds = PyDict_New();
 	_cleanup_py_ PyObject *names = PyDict_Copy(m->fresh);
-	if (!m->binds || !names)
+	if (!m->binds || !names || merge_undecorated(p, m))
 		return -1;
 	for (int is_alias = 0; is_alias < 2; is_alias++) {
 		Py_ssize_t at = 0;
@@ -348,7 +355,8 @@ int merge_names(struct plan *p, struct module *m)
 			    is_under_own_name(w, name, value) == is_alias)
 				continue;
 			PyObject *old = PyDict_GetItem(m->live, name);
-			_cleanup_py_ PyObject *merged = merge_inner(p, m, name, old, value);
+			_cleanup_py_ PyObject *merged =
+				old ? merge_value(p, m, old, value) : py_ref(value);
 			if (!merged || PyDict_SetItem(m->binds, name, merged))
 				return -1;
 		}

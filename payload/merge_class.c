@@ -35,6 +35,15 @@ static PyObject *slots_of(const struct world *w, PyObject *dict)
 	return py_take(&out);
 }
 
+/* A donor of shadow_class.c, which has the changed attributes alone. */
+static int is_part(PyObject *old, PyObject *new)
+{
+	_cleanup_py_ PyObject *bases = world_type_attribute(new, "__bases__");
+
+	PyErr_Clear();
+	return bases && PyTuple_Size(bases) == 1 && PyTuple_GetItem(bases, 0) == old;
+}
+
 /* Do instances of both look the same in memory? */
 static int is_layout_same(const struct world *w, PyObject *old, PyObject *new,
 			  PyObject *old_dict, PyObject *new_dict)
@@ -89,6 +98,18 @@ static int merge_bases(struct plan *p, const struct module *m, PyObject *old, Py
 		if (merge_relative(p, m, PyTuple_GetItem(olds, i), PyTuple_GetItem(news, i)))
 			return -1;
 	return merge_relative(p, m, py_type(old), py_type(new));
+}
+
+/* What a part donor has for being a class. */
+static int forget_donors_own(PyObject *dict)
+{
+	static const char *const names[] = {"__slots__", "__abstractmethods__"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (PyDict_GetItemString(dict, names[i]) &&
+		    PyDict_DelItemString(dict, names[i]))
+			return -1;
+	return 0;
 }
 
 static int is_part_of_type(const struct world *w, PyObject *key, PyObject *value)
@@ -170,16 +191,19 @@ PyObject *merge_classes(struct plan *p, const struct module *m, PyObject *old, P
 		return py_ref(new);
 	_cleanup_py_ PyObject *old_dict = world_type_dict(w, old);
 	_cleanup_py_ PyObject *new_dict = world_type_dict(w, new);
-	if (!old_dict || !new_dict || merge_bases(p, m, old, new))
+	int part = is_part(old, new);
+	if (!old_dict || !new_dict || (!part && merge_bases(p, m, old, new)) ||
+	    (part && forget_donors_own(new_dict)))
 		return NULL;
 	struct class_pair *pair = add_pair(p, m, old, new);
 	if (!pair)
 		return NULL;
 	_cleanup_py_ PyObject *binds = py_ref(pair->binds);
-	int moves = pointer_map_get(&p->migration->must_move, old) ||
-		    !is_layout_same(w, old, new, old_dict, new_dict) ||
-		    plan_stand_in(p, py_type(new)) != py_type(old);
+	int moves = !part && (pointer_map_get(&p->migration->must_move, old) ||
+			      !is_layout_same(w, old, new, old_dict, new_dict) ||
+			      plan_stand_in(p, py_type(new)) != py_type(old));
 	pair->is_migrating = moves != 0;
+	pair->is_part = part != 0;
 	if (pointer_map_set(&p->adopted, old, new) ||
 	    pointer_map_set(&p->stand_in, moves ? old : new, moves ? new : old) ||
 	    (w->opcodes.minor >= 12 &&

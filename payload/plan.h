@@ -20,6 +20,7 @@ struct class_pair {
 	PyObject *binds;             /* dict, owned: attribute -> value for the kept class */
 	uint32_t instances;          /* how many change their class */
 	unsigned is_migrating : 1;
+	unsigned is_part : 1; /* the donor has the attributes that changed alone */
 };
 
 /* A name of a module that gets another object. */
@@ -76,6 +77,7 @@ PyObject *merge_classes(struct plan *plan, const struct module *module, PyObject
 int adopt_functions(struct plan *plan);
 int adopt_code_alone(struct plan *plan, PyObject *function);
 int adopt_classes(struct plan *plan);
+int adopt_abstract(struct plan *plan);
 int adopt_enum(struct plan *plan, struct class_pair *pair);
 int adopt_names(struct plan *plan);
 int adopt_importers(struct plan *plan, const struct replaced_name *replaced);

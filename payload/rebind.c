@@ -22,6 +22,28 @@ static int ignore(struct rebind *r, PyObject *o)
 	return o ? pointer_map_set(&r->ignore, o, o) : 0;
 }
 
+static int ignore_list(struct rebind *r, PyObject *list)
+{
+	for (Py_ssize_t i = 0; i < PyList_Size(list); i++)
+		if (ignore(r, PyList_GetItem(list, i)))
+			return -1;
+	return ignore(r, list);
+}
+
+/* The functions that ran undecorated are in tuples in a dict. */
+static int ignore_undecorated(struct rebind *r, const struct module *m)
+{
+	PyObject *qualname, *entry;
+	Py_ssize_t at = 0;
+
+	if (!m->donors)
+		return 0;
+	while (PyDict_Next(m->donors, &at, &qualname, &entry))
+		if (ignore(r, entry))
+			return -1;
+	return ignore(r, m->donors) || ignore(r, m->inner) || ignore(r, m->parts) ? -1 : 0;
+}
+
 static long reference_count(const struct world *w, PyObject *o)
 {
 	_cleanup_py_ PyObject *count = py_call(w->getrefcount, o);
@@ -73,8 +95,8 @@ static int collect_keys(struct rebind *r)
 	for (size_t i = 0; i < p->job->modules.count; i++) {
 		const struct module *m = &p->job->modules.items[i];
 		if (PyList_Append(r->keys, m->live) || ignore(r, m->fresh) ||
-		    ignore(r, m->before) || ignore(r, m->binds) || ignore(r, m->shadow) ||
-		    ignore(r, m->object))
+		    ignore_undecorated(r, m) || ignore(r, m->before) || ignore(r, m->binds) ||
+		    ignore(r, m->shadow) || ignore(r, m->object))
 			return -1;
 	}
 	if (p->shadow->builtins && PyList_Append(r->keys, p->shadow->builtins))
@@ -93,13 +115,14 @@ static int ignore_own(struct rebind *r)
 			return -1;
 	if (!s->hook)
 		return 0;
-	if (ignore(r, s->hook) || ignore(r, s->builtins) || ignore(r, s->shadows) ||
+	if (ignore(r, s->hook) || ignore(r, s->builtins) || ignore_list(r, s->shadows) ||
+	    ignore_list(r, s->classes) || ignore_list(r, s->made) ||
 	    ignore(r, PyDict_GetItemString(s->hook, "shadows")))
 		return -1;
 	for (Py_ssize_t i = 0; i < PyList_Size(s->shadows); i++) {
 		PyObject *pair = PyList_GetItem(s->shadows, i);
 		PyObject *shadow = PyTuple_GetItem(pair, 0);
-		if (ignore(r, pair) || ignore(r, shadow) || ignore(r, PyModule_GetDict(shadow)))
+		if (ignore(r, shadow) || ignore(r, PyModule_GetDict(shadow)))
 			return -1;
 	}
 	return 0;

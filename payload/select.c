@@ -19,7 +19,8 @@ void module_fini(struct module *m)
 				   m->live,   m->file,  m->path,      m->loader,
 				   m->source, m->code,  m->run_code,  m->old_code,
 				   m->shadow, m->fresh, m->before,    m->binds,
-				   m->inner,  m->kept,  m->refreshed, m->kept_annotations};
+				   m->inner,  m->kept,  m->refreshed, m->kept_annotations,
+				   m->donors, m->parts};
 
 	*m = (struct module){0};
 	for (size_t i = 0; i < sizeof(owned) / sizeof(*owned); i++)

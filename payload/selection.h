@@ -13,13 +13,35 @@ struct selection {
 	struct module *module; /* borrowed */
 	struct tokens tokens;
 	struct body body;
+	PyObject *rebound; /* set, owned: names that functions assign with `global`; when
+			      inferring */
 };
+
+/* Where a definition stands: in the body of the module or of a class. All borrowed. */
+struct function_place {
+	const struct body *body;
+	const struct group *group;
+	PyObject *names; /* the live namespace */
+	PyObject *name, *qualname;
+};
+
+/* --- statements.c --- */
+
+/* Who decides for each statement of a body whether it shall run: 1, 0, -1 with an exception. */
+struct sorter {
+	struct selection *selection;
+	const struct body *body;
+	int (*choose)(const struct sorter *sorter, const struct group *group, PyObject *node);
+	const void *context;
+};
+
+/* The statements of the body as a new list, those that shall not run below `if 0:`. */
+PyObject *selection_sort(const struct sorter *sorter);
 
 /* --- statement_definition.c --- */
 
-/* A definition that changed: what of it need not run, and what a class keeps. 1 when it turns
- * out to be the same. */
-int selection_refine(struct selection *s, const struct group *group, PyObject *node);
+/* A function that changed: its decorators need not run when they did not change. 0, or -1. */
+int selection_function(struct selection *s, const struct function_place *place, PyObject *node);
 
 /* The function of this module inside `value`, whatever is wrapped around it: with `code`, or
  * called `name` when `code` is NULL. New reference; NULL without exception when there is none.
@@ -27,12 +49,18 @@ int selection_refine(struct selection *s, const struct group *group, PyObject *n
 PyObject *selection_inner(const struct selection *s, PyObject *value, PyObject *code,
 			  PyObject *name);
 
-/* Keeps attributes of the class: adds the set to module->kept. */
-int selection_keep(struct selection *s, PyObject *qualname, PyObject *names);
+/* --- statement_class.c --- */
+
+/* A class that changed: which statements of its body run. 1 when it turns out to be the same.
+ */
+int selection_class(struct selection *s, const struct function_place *place, PyObject *node);
 
 /* --- statement_infer.c --- */
 
 /* Without old code: judges each group by what is there now. */
 int selection_infer(struct selection *s);
+
+/* Likewise the groups of a class body against the live class's namespace. */
+int selection_infer_class(struct selection *s, struct body *body, PyObject *names);
 
 #endif

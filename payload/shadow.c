@@ -18,27 +18,49 @@ static PyObject *frozen(const struct world *w, const char *module, const char *n
 	return name ? PyDict_GetItemString(PyModule_GetDict(found), name) : found;
 }
 
+static int execute(const char *text, PyObject *globals)
+{
+	_cleanup_py_ PyObject *code = Py_CompileString(text, "<pyhotpatch>", PY_FILE_INPUT);
+	_cleanup_py_ PyObject *result = code ? PyEval_EvalCode(code, globals, globals) : NULL;
+
+	return result ? 0 : -1;
+}
+
 static PyObject *make_hook(struct shadow *s, const struct world *w)
 {
-	_cleanup_py_ PyObject *code =
-		Py_CompileString(shadow_hook, "<pyhotpatch>", PY_FILE_INPUT);
+	static const char *const texts[] = {shadow_hook, shadow_class_hook, shadow_donor_hook,
+					    shadow_keep_hook};
 	_cleanup_py_ PyObject *hook = PyDict_New();
 	_cleanup_py_ PyObject *shadows = PyDict_New(), *pending = PyDict_New();
 	PyObject *real = PyDict_GetItemString(w->builtins, "__import__");
 	PyObject *bootstrap = frozen(w, "_frozen_importlib", NULL);
 	PyObject *loader = frozen(w, "_frozen_importlib_external", "SourceFileLoader");
+	PyObject *build = PyDict_GetItemString(w->builtins, "__build_class__");
+	PyObject *abc_meta = frozen(w, "abc", "ABCMeta"),
+		 *abc_init = frozen(w, "_abc", "_abc_init");
 	const struct {
 		const char *name;
 		PyObject *value;
 	} globals[] = {
-		{"__builtins__", w->builtins}, {"shadows", shadows},
-		{"pending", pending},          {"modules", w->modules},
-		{"loaded", s->loaded},         {"linked", s->linked},
-		{"builtins", s->builtins},     {"real", real},
-		{"bootstrap", bootstrap},      {"loader", loader},
+		{"__builtins__", w->builtins},
+		{"shadows", shadows},
+		{"pending", pending},
+		{"modules", w->modules},
+		{"loaded", s->loaded},
+		{"linked", s->linked},
+		{"builtins", s->builtins},
+		{"real", real},
+		{"bootstrap", bootstrap},
+		{"loader", loader},
+		{"classes", s->classes},
+		{"refused", s->refused},
+		{"build", build},
+		{"abc_meta", abc_meta ? abc_meta : w->none},
+		{"made", s->made},
+		{"abc_init", abc_init ? abc_init : w->none},
 	};
 
-	if (!code || !hook)
+	if (!hook)
 		return NULL;
 	for (size_t i = 0; i < sizeof(globals) / sizeof(*globals); i++) {
 		if (!globals[i].value)
@@ -47,13 +69,20 @@ static PyObject *make_hook(struct shadow *s, const struct world *w)
 		    PyDict_SetItemString(hook, globals[i].name, globals[i].value))
 			return NULL;
 	}
-	_cleanup_py_ PyObject *result = PyEval_EvalCode(code, hook, hook);
-	return result ? py_take(&hook) : NULL;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+		if (execute(texts[i], hook))
+			return NULL;
+	return py_take(&hook);
 }
 
 static PyObject *hook_item(const struct shadow *s, const char *name)
 {
 	return PyDict_GetItemString(s->hook, name);
+}
+
+static int put_builtin(const struct shadow *s, const char *name, const char *item)
+{
+	return PyDict_SetItemString(s->builtins, name, hook_item(s, item));
 }
 
 /* A module object over a namespace that starts like the one of `live` did. */
@@ -99,6 +128,13 @@ static int own_annotations(const struct world *w, PyObject *fresh)
 	return PyErr_Occurred() ? -1 : 0;
 }
 
+static int add_classes(struct shadow *s, const struct module *m)
+{
+	_cleanup_py_ PyObject *entry = PyTuple_Pack(4, m->fresh, m->parts, m->inner, m->donors);
+
+	return entry ? PyList_Append(s->classes, entry) : -1;
+}
+
 static int prepare_module(struct shadow *s, const struct world *w, struct module *m)
 {
 	if (!m->run_code)
@@ -109,6 +145,8 @@ static int prepare_module(struct shadow *s, const struct world *w, struct module
 	m->fresh = py_ref(PyModule_GetDict(m->shadow));
 	m->before = m->is_partial ? PyDict_Copy(m->live) : NULL;
 	if (m->is_partial && (!m->before || own_annotations(w, m->fresh)))
+		return -1;
+	if (m->is_partial && add_classes(s, m))
 		return -1;
 	_cleanup_py_ PyObject *entry = PyTuple_Pack(3, m->run_code, m->fresh, m->live);
 	if (!entry || PyDict_SetItem(hook_item(s, "pending"), m->key, entry))
@@ -210,11 +248,16 @@ static int prepare(struct shadow *s, struct job *job)
 	s->shadows = PyList_New(0);
 	s->loaded = PyList_New(0);
 	s->linked = PyList_New(0);
-	if (!s->builtins || !s->shadows || !s->loaded || !s->linked)
+	s->classes = PyList_New(0);
+	s->refused = PyList_New(0);
+	s->made = PyList_New(0);
+	if (!s->builtins || !s->shadows || !s->loaded || !s->linked || !s->classes ||
+	    !s->refused || !s->made)
 		return -1;
 	s->hook = make_hook(s, w);
-	if (!s->hook ||
-	    PyDict_SetItemString(s->builtins, "__import__", hook_item(s, "__import__")))
+	if (!s->hook || put_builtin(s, "__import__", "__import__") ||
+	    put_builtin(s, "__build_class__", "__build_class__") ||
+	    put_builtin(s, "__pyhotpatch_keep__", "keep"))
 		return -1;
 	if (prepare_modules(s, job))
 		return -1;
@@ -226,6 +269,23 @@ static int prepare(struct shadow *s, struct job *job)
 			return -1;
 	}
 	return 0;
+}
+
+static void report_refused(const struct shadow *s, struct job *job)
+{
+	for (Py_ssize_t i = 0; i < PyList_Size(s->refused); i++) {
+		PyObject *entry = PyList_GetItem(s->refused, i);
+		_cleanup_py_ PyObject *text = PyUnicode_FromFormat(
+			"not made again, its attributes were set one by one: %U",
+			PyTuple_GetItem(entry, 1));
+		job_note(job,
+			 &(struct reply_item){
+				 .kind = WIRE_RECORD_WARNING,
+				 .action = WIRE_ACTION_KEPT,
+				 .name = PyUnicode_AsUTF8(PyTuple_GetItem(entry, 0)),
+				 .text = text ? PyUnicode_AsUTF8(text) : NULL},
+			 NULL);
+	}
 }
 
 /* Here a deadline that passes while new code runs will stop it: the program outside cancels the
@@ -241,7 +301,10 @@ int shadow_run(struct shadow *out, struct job *job)
 	for (size_t i = 0; result && i < job->modules.count; i++)
 		if (statements_settle(job, &job->modules.items[i]))
 			return -1;
-	return result ? reload_hooks_call(job) : -1;
+	if (!result)
+		return -1;
+	report_refused(out, job);
+	return reload_hooks_call(job);
 }
 
 void shadow_fini(struct shadow *s, const struct world *w, int is_failure)
@@ -249,10 +312,13 @@ void shadow_fini(struct shadow *s, const struct world *w, int is_failure)
 	PyObject *kind, *value, *traceback;
 
 	PyErr_Fetch(&kind, &value, &traceback);
-	PyObject *stop = s->hook ? hook_item(s, "stop") : NULL;
+	static const char *const ends[] = {"end_classes", "stop"};
 	_cleanup_py_ PyObject *flag = PyLong_FromLong(is_failure);
-	_cleanup_py_ PyObject *result = stop && flag ? py_call(stop, flag) : NULL;
-	PyErr_Clear();
+	for (size_t i = 0; s->hook && flag && i < sizeof(ends) / sizeof(*ends); i++) {
+		PyObject *result = py_call(hook_item(s, ends[i]), flag);
+		Py_DecRef(result);
+		PyErr_Clear();
+	}
 	/* A cycle of functions and their globals; whoever kept the hook shall find it working.
 	 */
 	PyObject *import = s->hook ? hook_item(s, "__import__") : NULL;
@@ -264,6 +330,9 @@ void shadow_fini(struct shadow *s, const struct world *w, int is_failure)
 	Py_DecRef(s->shadows);
 	Py_DecRef(s->loaded);
 	Py_DecRef(s->linked);
+	Py_DecRef(s->classes);
+	Py_DecRef(s->refused);
+	Py_DecRef(s->made);
 	*s = (struct shadow){0};
 	PyErr_Restore(kind, value, traceback);
 }

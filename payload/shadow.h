@@ -12,10 +12,13 @@ struct shadow {
 	PyObject *builtins; /* what the shadows have for __builtins__ */
 	PyObject *shadows;  /* list of (shadow module, live module, or its namespace alone) */
 	PyObject *loaded;   /* list of (name, module): modules that were not imported before */
+	PyObject *classes;  /* list of (namespace, parts, kept functions, donors) */
+	PyObject *made;     /* list of (donor, live class): what classes in part were made */
+	PyObject *refused;  /* list of (qualified name, text): classes that could not be made */
 	PyObject *linked; /* list of (package, name): submodules that were bound in packages */
 };
 
-extern const char shadow_hook[];
+extern const char shadow_hook[], shadow_class_hook[], shadow_donor_hook[], shadow_keep_hook[];
 
 /* Runs the changed modules' bodies. -1 with the exception of the new code. shadow_fini is due
  * in either case. */

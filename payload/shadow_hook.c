@@ -7,7 +7,7 @@
  * Its globals: shadows (name -> shadow module), pending (name -> code, namespace, live
  * namespace), modules (sys.modules), loaded and linked (what a failure takes back), builtins
  * (of the shadows), real (the program's __import__), bootstrap (importlib._bootstrap), loader
- * (the type of the loader of ordinary files).
+ * (the type of the loader of ordinary files). shadow_class.c adds to them.
  *
  * A changed module runs when it is first imported by another, as in a fresh process, so the
  * order is that of the imports; a name that a module in a circle has not bound yet is the live

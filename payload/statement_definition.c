@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT
  *
- * Definitions that changed. A function whose decorators did not change runs without them: they
- * have been called once, and may have registered it; what they made stays, and the function
- * inside takes the new definition. A class runs with its decorators, since some of them make
- * part of it (dataclass); of its attributes those keep their value whose statements did not
- * change.
+ * Decorated functions that changed, of a module or a class. When the decorators did not change
+ * they are not called: they have been once, and may have registered the function; what they
+ * made stays, and the function inside takes the new definition. In their place stands one
+ * decorator of our own (shadow_class.c, keep), which takes the new function away and gives what
+ * is there.
  */
 #include "payload/code.h"
 #include "payload/freestanding.h"
 #include "payload/node.h"
 #include "payload/pointer_map.h"
 #include "payload/selection.h"
-#include "payload/tree.h"
+#include "payload/source.h"
 #include "payload/walk.h"
 
 #define DEPTH_MAX   6
@@ -94,21 +94,20 @@ PyObject *selection_inner(const struct selection *s, PyObject *value, PyObject *
 /* --- functions --------------------------------------------------------------------------- */
 
 /* The steps of the decorators' expressions come first, on lines above `def`. */
-static int count_decorator_steps(const struct selection *s, const struct definition *d,
+static int count_decorator_steps(const struct body *b, const struct definition *d,
 				 PyObject *node)
 {
-	int line = node_header_line(node, s->job->world.opcodes.minor), count = 0;
+	int line = node_header_line(node, b->tokens->world->opcodes.minor), count = 0;
 
-	while (d->first + count < d->code && s->body.new.steps[d->first + count].line < line)
+	while (d->first + count < d->code && b->new.steps[d->first + count].line < line)
 		count++;
 	return count;
 }
 
-static int are_decorators_same(const struct selection *s, const struct definition *old,
+static int are_decorators_same(const struct body *b, const struct definition *old,
 			       const struct definition *new, PyObject *node, int count)
 {
-	const struct body *b = &s->body;
-	int steps = count_decorator_steps(s, new, node);
+	int steps = count_decorator_steps(b, new, node);
 	int call = new->end - 2 > new->code ? b->new.steps[new->end - 2].token : -1;
 
 	if (body_count_calls(&b->new, new, call, count + 1) != count ||
@@ -121,147 +120,66 @@ static int are_decorators_same(const struct selection *s, const struct definitio
 	return 1;
 }
 
-static int strip(struct selection *s, PyObject *node, PyObject *name, PyObject *inner,
-		 PyObject *code)
+/* @property, @staticmethod, @x.setter: they register nothing, and what they make can be
+ * compared.
+ */
+static int is_plain_wrapper(const struct world *w, PyObject *value, int count)
 {
-	_cleanup_py_ PyObject *pair = PyTuple_Pack(2, inner, code);
-	_cleanup_py_ PyObject *none = PyList_New(0);
+	return count == 1 && (py_is(value, w->property) || py_is(value, w->staticmethod) ||
+			      py_is(value, w->classmethod));
+}
 
-	if (!pair || !none || PyDict_SetItem(s->module->inner, name, pair))
+static PyObject *our_decorator(const struct selection *s)
+{
+	_cleanup_py_ PyObject *tree =
+		source_parse(s->job, "@__pyhotpatch_keep__\ndef f(): pass");
+	_cleanup_py_ PyObject *body = tree ? PyObject_GetAttrString(tree, "body") : NULL;
+
+	return body ? PyObject_GetAttrString(PyList_GetItem(body, 0), "decorator_list") : NULL;
+}
+
+static int strip(struct selection *s, PyObject *node, PyObject *qualname, PyObject *entry)
+{
+	_cleanup_py_ PyObject *decorators = our_decorator(s);
+
+	if (!decorators || !entry || PyDict_SetItem(s->module->inner, qualname, entry))
 		return -1;
-	return PyObject_SetAttrString(node, "decorator_list", none);
+	return PyObject_SetAttrString(node, "decorator_list", decorators);
 }
 
-static int refine_function(struct selection *s, const struct group *group, PyObject *node,
-			   PyObject *name)
+/* The old code of a function, NULL without exception when it can only be told by its name. 0
+ * when its decorators changed. */
+static int find_old_code(PyObject **code_out, const struct function_place *at, PyObject *node,
+			 const struct definition *new, int count)
 {
-	_cleanup_py_ PyObject *decorators = node_field(node, "decorator_list");
-	PyObject *live = PyDict_GetItem(s->module->live, name);
-	struct definition new, old;
-	int count = decorators ? (int)PyList_Size(decorators) : 0;
+	const struct body *b = at->body;
+	struct definition old;
 
-	if (!count || !live || !body_find_new(&new, &s->body, group, name))
+	*code_out = NULL;
+	if (!b->old.steps || !at->group->is_changed)
+		return 1;
+	if (!body_find_old(&old, b, at->name) ||
+	    !are_decorators_same(b, &old, new, node, count))
 		return 0;
-	PyObject *old_code = NULL;
-	if (s->module->old_code) {
-		if (!body_find_old(&old, &s->body, name) ||
-		    !are_decorators_same(s, &old, &new, node, count))
-			return 0;
-		old_code = s->body.old.steps[old.code].value;
-	}
-	_cleanup_py_ PyObject *inner = selection_inner(s, live, old_code, name);
-	return inner ? strip(s, node, name, inner, s->body.new.steps[new.code].value) : 0;
-}
-
-/* --- classes ----------------------------------------------------------------------------- */
-
-int selection_keep(struct selection *s, PyObject *qualname, PyObject *names)
-{
-	return PyDict_SetItem(s->module->kept, qualname, names);
-}
-
-static int add_stores(const struct body *b, const struct group *group, PyObject *names,
-		      int (*change)(PyObject *set, PyObject *name))
-{
-	for (int i = group->first; i < group->end; i++)
-		if (stream_is_store(b->tokens, &b->new.steps[i]) &&
-		    change(names, b->new.steps[i].value) < 0)
-			return -1;
-	return 0;
-}
-
-/* Names that unchanged statements bind, and no changed one. */
-static int keep_attributes(struct selection *s, const struct body *b, PyObject *qualname)
-{
-	_cleanup_py_ PyObject *names = PySet_New(NULL);
-
-	if (!names)
-		return -1;
-	for (int pass = 0; pass < 2; pass++)
-		for (int i = 0; i < b->group_count; i++) {
-			const struct group *group = &b->groups[i];
-			if (group->is_changed != (unsigned)pass)
-				continue;
-			if (add_stores(b, group, names, pass ? PySet_Discard : PySet_Add))
-				return -1;
-		}
-	return selection_keep(s, qualname, names);
-}
-
-static int compare_class(struct selection *s, PyObject *const codes[2], PyObject *node,
-			 PyObject *qualname);
-
-static int refine_nested(struct selection *s, struct body *b, struct group *group,
-			 PyObject *qualname)
-{
-	PyObject *node = PyList_GetItem(b->nodes, group->first_node);
-	struct definition old, new;
-
-	if (!group->is_changed || group->node_count != 1 || !TREE_IS(node, "ClassDef"))
-		return 0;
-	_cleanup_py_ PyObject *name = node_field(node, "name");
-	_cleanup_py_ PyObject *inner =
-		name ? PyUnicode_FromFormat("%U.%U", qualname, name) : NULL;
-	if (!inner)
-		return -1;
-	if (!body_find_old(&old, b, name) || !body_find_new(&new, b, group, name))
-		return 0;
-	PyObject *const codes[2] = {b->old.steps[old.code].value, b->new.steps[new.code].value};
-	int same = compare_class(s, codes, node, inner);
-	return same < 0 ? -1 : 0;
-}
-
-/* 1 when both bodies have the same statements. */
-static int compare_class(struct selection *s, PyObject *const codes[2], PyObject *node,
-			 PyObject *qualname)
-{
-	_cleanup_py_ PyObject *nodes = PyObject_GetAttrString(node, "body");
-	struct body b = {0};
-	int status = nodes ? body_init(&b, &s->tokens, codes[0], codes[1], nodes) : -1;
-
-	if (!status)
-		status = keep_attributes(s, &b, qualname);
-	for (int i = 0; !status && i < b.group_count; i++)
-		status = refine_nested(s, &b, &b.groups[i], qualname);
-	if (!status)
-		status = body_is_same(&b);
-	body_fini(&b);
-	return status;
-}
-
-static int is_rest_same(const struct body *b, const struct definition *old,
-			const struct definition *new)
-{
-	if (old->code - old->first != new->code - new->first ||
-	    old->end - old->code != new->end - new->code)
-		return 0;
-	for (int i = 0; i < new->end - new->first; i++)
-		if (new->first + i != new->code &&
-		    b->old.steps[old->first + i].token != b->new.steps[new->first + i].token)
-			return 0;
+	*code_out = b->old.steps[old.code].value;
 	return 1;
 }
 
-static int refine_class(struct selection *s, const struct group *group, PyObject *node,
-			PyObject *name)
+int selection_function(struct selection *s, const struct function_place *at, PyObject *node)
 {
-	struct definition old, new;
+	const struct body *b = at->body;
+	_cleanup_py_ PyObject *decorators = node_field(node, "decorator_list");
+	PyObject *live = PyDict_GetItem(at->names, at->name), *old_code;
+	struct definition new;
+	int count = decorators ? (int)PyList_Size(decorators) : 0;
 
-	if (!s->module->old_code || !body_find_new(&new, &s->body, group, name) ||
-	    !body_find_old(&old, &s->body, name))
+	if (!count || !live || is_plain_wrapper(s->tokens.world, live, count) ||
+	    body_count_stores(b, at->name) != 1 ||
+	    !body_find_new(&new, b, at->group, at->name) ||
+	    !find_old_code(&old_code, at, node, &new, count))
 		return 0;
-	PyObject *const codes[2] = {s->body.old.steps[old.code].value,
-				    s->body.new.steps[new.code].value};
-	int same = compare_class(s, codes, node, name);
-	return same == 1 ? is_rest_same(&s->body, &old, &new) : same;
-}
-
-int selection_refine(struct selection *s, const struct group *group, PyObject *node)
-{
-	_cleanup_py_ PyObject *name = node_field(node, "name");
-
-	if (!name)
-		return 0;
-	return node_is_function(node) ? refine_function(s, group, node, name)
-				      : refine_class(s, group, node, name);
+	_cleanup_py_ PyObject *inner = selection_inner(s, live, old_code, at->name);
+	_cleanup_py_ PyObject *entry =
+		inner ? PyTuple_Pack(3, inner, b->new.steps[new.code].value, live) : NULL;
+	return inner ? strip(s, node, at->qualname, entry) : 0;
 }

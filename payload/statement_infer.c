@@ -18,14 +18,9 @@
 #include "payload/tree.h"
 #include "payload/walk.h"
 
-struct inference {
-	struct selection *s;
-	PyObject *rebound; /* set: names that functions assign with `global` */
-};
-
-static int add_rebound(struct inference *n, PyObject *code)
+static int add_rebound(struct selection *s, PyObject *code)
 {
-	struct tokens *t = &n->s->tokens;
+	struct tokens *t = &s->tokens;
 	_cleanup_py_ PyObject *names = code_attribute(code, "co_names");
 	struct bytecode body = {0};
 	int status = names ? bytecode_init(&body, t->world, code) : -1;
@@ -34,23 +29,23 @@ static int add_rebound(struct inference *n, PyObject *code)
 		unsigned char op = body.items[i].op;
 		if (op != t->world->opcodes.store_name &&
 		    t->world->opcodes.same_as[op] == t->world->opcodes.store_name)
-			status = PySet_Add(n->rebound,
+			status = PySet_Add(s->rebound,
 					   PyTuple_GetItem(names, body.items[i].arg));
 	}
 	bytecode_fini(&body);
 	return status;
 }
 
-static int find_rebound(struct inference *n)
+static int find_rebound(struct selection *s)
 {
-	PyObject *module_code = n->s->module->code, *code, *unused;
+	PyObject *module_code = s->module->code, *code, *unused;
 	_cleanup_py_ PyObject *codes = PyDict_New();
 	Py_ssize_t at = 0;
 
-	if (!codes || code_collect(n->s->tokens.world, module_code, codes))
+	if (!codes || code_collect(s->tokens.world, module_code, codes))
 		return -1;
 	while (PyDict_Next(codes, &at, &code, &unused))
-		if (code != module_code && add_rebound(n, code))
+		if (code != module_code && add_rebound(s, code))
 			return -1;
 	return 0;
 }
@@ -67,18 +62,8 @@ static int is_missing(const struct body *b, const struct group *group, PyObject 
 	return 0;
 }
 
-static int count_stores(const struct body *b, PyObject *name)
-{
-	int count = 0;
-
-	for (int i = 0; i < b->new.count; i++)
-		if (stream_is_store(b->tokens, &b->new.steps[i]))
-			count += !PyUnicode_Compare(b->new.steps[i].value, name);
-	return count;
-}
-
 /* `name = constant` and nothing else? */
-static int is_constant_other(const struct inference *n, const struct body *b,
+static int is_constant_other(const struct selection *s, const struct body *b,
 			     const struct group *group, PyObject *node, PyObject *names)
 {
 	const struct step *steps = &b->new.steps[group->first];
@@ -90,15 +75,14 @@ static int is_constant_other(const struct inference *n, const struct body *b,
 	    (TREE_IS(node, "Assign") && group->end - group->first > 2))
 		return 0;
 	PyObject *name = steps[1].value, *live = PyDict_GetItem(names, name);
-	if (!live || count_stores(b, name) != 1 || PySet_Contains(n->rebound, name) == 1)
+	if (!live || body_count_stores(b, name) != 1 || PySet_Contains(s->rebound, name) == 1)
 		return 0;
 	return !merge_is_same_constant(b->tokens->world, live, steps[0].value);
 }
 
-static int is_function_other(const struct inference *n, const struct group *group,
+static int is_function_other(const struct selection *s, const struct group *group,
 			     PyObject *node)
 {
-	struct selection *s = n->s;
 	_cleanup_py_ PyObject *name = node_field(node, "name");
 	PyObject *live = name ? PyDict_GetItem(s->module->live, name) : NULL;
 	struct definition new;
@@ -117,17 +101,16 @@ static int is_function_other(const struct inference *n, const struct group *grou
 
 /* --- classes ----------------------------------------------------------------------------- */
 
-static int is_method_other(const struct inference *n, PyObject *names, const struct step *step)
+static int is_method_other(const struct selection *s, PyObject *names, const struct step *step)
 {
-	const struct world *w = n->s->tokens.world;
+	const struct world *w = s->tokens.world;
 
 	if (!step->value || !py_is(step->value, w->code))
 		return 0;
 	_cleanup_py_ PyObject *name = code_attribute(step->value, "co_name");
 	PyObject *live = name ? PyDict_GetItem(names, name) : NULL;
-	_cleanup_py_ PyObject *inner = live && !world_is_class(w, live)
-					       ? selection_inner(n->s, live, NULL, name)
-					       : NULL;
+	_cleanup_py_ PyObject *inner =
+		live && !world_is_class(w, live) ? selection_inner(s, live, NULL, name) : NULL;
 	if (!inner)
 		return 0;
 	int same = code_is_same(w, PyFunction_GetCode(inner), step->value);
@@ -137,105 +120,93 @@ static int is_method_other(const struct inference *n, PyObject *names, const str
 }
 
 /* A function in the class that its new body has not. */
-static int is_method_gone(const struct inference *n, const struct body *b, PyObject *names)
+static int is_method_gone(const struct selection *s, const struct body *b, PyObject *names)
 {
 	PyObject *name, *value;
 	Py_ssize_t at = 0;
 
 	while (PyDict_Next(names, &at, &name, &value)) {
-		if (!py_is(value, n->s->tokens.world->function) || count_stores(b, name))
+		if (!py_is(value, s->tokens.world->function) || body_count_stores(b, name))
 			continue;
-		_cleanup_py_ PyObject *inner = selection_inner(n->s, value, NULL, name);
+		_cleanup_py_ PyObject *inner = selection_inner(s, value, NULL, name);
 		if (inner)
 			return 1;
 	}
 	return 0;
 }
 
-static int judge_attribute(const struct inference *n, const struct body *b, struct group *group,
-			   PyObject *names)
+static int is_class_other(struct selection *s, const struct body *outer,
+			  const struct group *group, PyObject *names);
+
+static int is_attribute_other(struct selection *s, const struct body *b,
+			      const struct group *group, PyObject *names)
 {
 	PyObject *node = PyList_GetItem(b->nodes, group->first_node);
-	int changed = is_missing(b, group, names) || node_is_definition(node) ||
-		      is_constant_other(n, b, group, node, names);
+	int other = is_missing(b, group, names);
 
-	group->is_changed = changed != 0;
-	return 0;
-}
-
-/* What the class keeps: names of statements that are taken as unchanged. */
-static PyObject *kept_names(const struct body *b)
-{
-	_cleanup_py_ PyObject *names = PySet_New(NULL);
-
-	for (int i = 0; names && i < b->group_count; i++)
-		for (int k = b->groups[i].first; k < b->groups[i].end; k++)
-			if (!b->groups[i].is_changed &&
-			    stream_is_store(b->tokens, &b->new.steps[k]) &&
-			    PySet_Add(names, b->new.steps[k].value))
-				return NULL;
-	return py_take(&names);
-}
-
-static int compare_class(const struct inference *n, struct body *b, PyObject *names)
-{
-	int other = is_method_gone(n, b, names);
-
-	for (int i = 0; !other && i < b->new.count; i++)
-		other = is_method_other(n, names, &b->new.steps[i]);
-	for (int i = 0; other >= 0 && i < b->group_count; i++) {
-		struct group *group = &b->groups[i];
-		PyObject *node = PyList_GetItem(b->nodes, group->first_node);
-		if (judge_attribute(n, b, group, names))
-			return -1;
-		other |= group->is_changed &&
-			 (!node_is_definition(node) || is_missing(b, group, names));
-	}
+	if (!other && node_is_function(node))
+		for (int i = group->first; !other && i < group->end; i++)
+			other = is_method_other(s, names, &b->new.steps[i]);
+	else if (!other && node_is_definition(node))
+		other = is_class_other(s, b, group, names);
+	else if (!other)
+		other = is_constant_other(s, b, group, node, names);
 	return other;
 }
 
-static int is_class_other(const struct inference *n, const struct group *group, PyObject *node)
+int selection_infer_class(struct selection *s, struct body *b, PyObject *names)
 {
-	struct selection *s = n->s;
+	int any = is_method_gone(s, b, names);
+
+	for (int i = 0; i < b->group_count; i++) {
+		int other = is_attribute_other(s, b, &b->groups[i], names);
+		if (other < 0)
+			return -1;
+		b->groups[i].is_changed = other != 0;
+		any |= other;
+	}
+	return any;
+}
+
+static int is_class_other(struct selection *s, const struct body *outer,
+			  const struct group *group, PyObject *names)
+{
 	const struct world *w = s->tokens.world;
+	PyObject *node = PyList_GetItem(outer->nodes, group->first_node);
 	_cleanup_py_ PyObject *name = node_field(node, "name");
 	_cleanup_py_ PyObject *nodes = node_field(node, "body");
-	PyObject *live = name ? PyDict_GetItem(s->module->live, name) : NULL;
+	PyObject *live = name ? PyDict_GetItem(names, name) : NULL;
 	struct definition new;
 	struct body b = {0};
 
 	if (!live || !nodes || !walk_is_class_of(w, live, s->module->name) ||
-	    !body_find_new(&new, &s->body, group, name))
+	    !body_find_new(&new, outer, group, name))
 		return 0;
-	_cleanup_py_ PyObject *names = world_type_dict(w, live);
-	int other = names ? body_init(&b, &s->tokens, NULL, s->body.new.steps[new.code].value,
-				      nodes)
-			  : -1;
+	_cleanup_py_ PyObject *inside = world_type_dict(w, live);
+	PyObject *code = outer->new.steps[new.code].value;
+	int other = inside ? body_init(&b, &s->tokens, NULL, code, nodes) : -1;
 	if (!other)
-		other = compare_class(n, &b, names);
-	_cleanup_py_ PyObject *kept = other > 0 ? kept_names(&b) : NULL;
-	if (other > 0 && (!kept || selection_keep(s, name, kept)))
-		other = -1;
+		other = selection_infer_class(s, &b, inside);
 	body_fini(&b);
 	return other;
 }
 
 /* ----------------------------------------------------------------------------------------- */
 
-static int judge(const struct inference *n, struct group *group)
+static int judge(struct selection *s, struct group *group)
 {
-	const struct body *b = &n->s->body;
-	PyObject *names = n->s->module->live;
+	const struct body *b = &s->body;
+	PyObject *names = s->module->live;
 	int changed = is_missing(b, group, names);
 
 	for (int i = 0; !changed && i < group->node_count; i++) {
 		PyObject *node = PyList_GetItem(b->nodes, group->first_node + i);
 		if (node_is_function(node))
-			changed = is_function_other(n, group, node);
+			changed = is_function_other(s, group, node);
 		else if (node_is_definition(node))
-			changed = is_class_other(n, group, node);
+			changed = is_class_other(s, b, group, names);
 		else
-			changed = is_constant_other(n, b, group, node, names);
+			changed = is_constant_other(s, b, group, node, names);
 	}
 	group->is_changed = changed > 0;
 	return changed < 0 ? -1 : 0;
@@ -243,12 +214,11 @@ static int judge(const struct inference *n, struct group *group)
 
 int selection_infer(struct selection *s)
 {
-	struct inference n = {.s = s, .rebound = PySet_New(NULL)};
-	int status = n.rebound ? find_rebound(&n) : -1;
+	s->rebound = PySet_New(NULL);
+	int status = s->rebound ? find_rebound(s) : -1;
 
 	for (int i = 0; !status && i < s->body.group_count; i++)
-		status = judge(&n, &s->body.groups[i]);
-	Py_DecRef(n.rebound);
+		status = judge(s, &s->body.groups[i]);
 	job_note(s->job,
 		 &(struct reply_item){.kind = WIRE_RECORD_WARNING,
 				      .action = WIRE_ACTION_NONE,

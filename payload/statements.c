@@ -141,9 +141,26 @@ static void warn_not_run(const struct selection *s, PyObject *node)
 	PyErr_Clear();
 }
 
-/* 1 when the statement shall run. */
-static int choose(struct selection *s, const struct group *group, PyObject *node)
+/* A definition that changed: what of it need not run. 1 when it turns out to be the same. */
+static int refine(struct selection *s, const struct group *group, PyObject *node)
 {
+	_cleanup_py_ PyObject *name = node_field(node, "name");
+	const struct function_place place = {.body = &s->body,
+					     .group = group,
+					     .names = s->module->live,
+					     .name = name,
+					     .qualname = name};
+
+	if (!name)
+		return 0;
+	return node_is_function(node) ? selection_function(s, &place, node)
+				      : selection_class(s, &place, node);
+}
+
+/* 1 when the statement shall run. */
+static int choose(const struct sorter *sorter, const struct group *group, PyObject *node)
+{
+	struct selection *s = sorter->selection;
 	int is_changed = group->is_changed;
 
 	if (!is_changed && imports_changed(s, node))
@@ -154,7 +171,7 @@ static int choose(struct selection *s, const struct group *group, PyObject *node
 		return 0;
 	}
 	if (is_changed && group->node_count == 1 && node_is_definition(node)) {
-		int same = selection_refine(s, group, node);
+		int same = refine(s, group, node);
 		return same < 0 ? -1 : !same;
 	}
 	return is_changed;
@@ -176,12 +193,16 @@ static int add_dead(const struct selection *s, PyObject *out, PyObject **dead)
 	return *dead ? 0 : -1;
 }
 
-static int sort_group(struct selection *s, const struct group *group, PyObject *out,
+static int sort_group(const struct sorter *sorter, const struct group *group, PyObject *out,
 		      PyObject **dead)
 {
+	const struct selection *s = sorter->selection;
+
 	for (int i = group->first_node; i < group->first_node + group->node_count; i++) {
-		PyObject *node = PyList_GetItem(s->body.nodes, i);
-		int runs = is_header(s->job->world.none, node, i) ? 1 : choose(s, group, node);
+		PyObject *node = PyList_GetItem(sorter->body->nodes, i);
+		int runs = is_header(s->job->world.none, node, i)
+				   ? 1
+				   : sorter->choose(sorter, group, node);
 		if (runs < 0 || (runs && add_dead(s, out, dead)) ||
 		    PyList_Append(runs ? out : *dead, node))
 			return -1;
@@ -189,17 +210,17 @@ static int sort_group(struct selection *s, const struct group *group, PyObject *
 	return 0;
 }
 
-static PyObject *sort(struct selection *s)
+PyObject *selection_sort(const struct sorter *sorter)
 {
 	_cleanup_py_ PyObject *out = PyList_New(0);
 	_cleanup_py_ PyObject *dead = PyList_New(0);
 
 	if (!out || !dead)
 		return NULL;
-	for (int i = 0; i < s->body.group_count; i++)
-		if (sort_group(s, &s->body.groups[i], out, &dead))
+	for (int i = 0; i < sorter->body->group_count; i++)
+		if (sort_group(sorter, &sorter->body->groups[i], out, &dead))
 			return NULL;
-	return add_dead(s, out, &dead) ? NULL : py_take(&out);
+	return add_dead(sorter->selection, out, &dead) ? NULL : py_take(&out);
 }
 
 static int select_statements(struct selection *s)
@@ -211,11 +232,14 @@ static int select_statements(struct selection *s)
 	m->inner = PyDict_New();
 	m->kept = PyDict_New();
 	m->refreshed = PyDict_New();
-	if (!nodes || !m->inner || !m->kept || !m->refreshed ||
+	m->donors = PyDict_New();
+	m->parts = PyDict_New();
+	if (!nodes || !m->inner || !m->kept || !m->refreshed || !m->donors || !m->parts ||
 	    body_init(&s->body, &s->tokens, m->old_code, m->code, nodes) ||
 	    (!m->old_code && selection_infer(s)) || annotations_note_kept(s->job, m, &s->body))
 		return -1;
-	_cleanup_py_ PyObject *chosen = sort(s);
+	const struct sorter sorter = {.selection = s, .body = &s->body, .choose = choose};
+	_cleanup_py_ PyObject *chosen = selection_sort(&sorter);
 	if (!chosen || PyObject_SetAttrString(tree, "body", chosen))
 		return -1;
 	m->run_code = source_compile_tree(s->job, m, tree);
@@ -231,6 +255,7 @@ int statements_select(struct job *job, struct module *module)
 	if (!status)
 		status = select_statements(&s);
 	body_fini(&s.body);
+	Py_DecRef(s.rebound);
 	tokens_fini(&s.tokens);
 	return status;
 }
@@ -240,13 +265,13 @@ int statements_select(struct job *job, struct module *module)
 /* Without its decorators a function is said to start at `def`; with them, above. */
 static int settle_inner(struct module *m)
 {
-	PyObject *name, *pair;
+	PyObject *qualname, *pair;
 	Py_ssize_t at = 0;
 
-	while (PyDict_Next(m->inner, &at, &name, &pair)) {
-		PyObject *donor = PyDict_GetItem(m->fresh, name);
-		if (donor && PyFunction_GetGlobals(donor) == m->fresh &&
-		    PyObject_SetAttrString(donor, "__code__", PyTuple_GetItem(pair, 1)))
+	while (PyDict_Next(m->donors, &at, &qualname, &pair)) {
+		PyObject *entry = PyDict_GetItem(m->inner, qualname);
+		if (entry && PyObject_SetAttrString(PyTuple_GetItem(pair, 0), "__code__",
+						    PyTuple_GetItem(entry, 1)))
 			return -1;
 		PyErr_Clear();
 	}
