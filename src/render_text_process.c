@@ -148,7 +148,9 @@ void render_text_doctor(FILE *to, const struct term *term, const struct process_
 		term_style(term, STYLE_PLAIN));
 	if (info->python[0]) {
 		text_neutralize(command, info->command, strlen(info->command), TEXT_ONE_LINE);
-		fprintf(to, "  CPython %s, user %s: %s\n", info->python, info->user, command);
+		/* PyPy and GraalPy stand there by name. */
+		fprintf(to, "  %s%s, user %s: %s\n", info->python[0] <= '9' ? "CPython " : "",
+			info->python, info->user, command);
 	}
 	put_obstacles(to, term, info->obstacles, info->obstacle_count);
 }

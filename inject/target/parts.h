@@ -25,6 +25,12 @@ const char *path_base(const char *path);
 const struct module *module_bound_to(const struct target *target, const struct module *from,
 				     const char *name);
 
+/* constants.c: whether found() is true for a piece of the read-only data, not code, of a
+ * module. Pieces overlap by 32 bytes. */
+bool constants_search(const struct target *target, const struct module *module,
+		      bool (*found)(void *context, const char *text, size_t len),
+		      void *context);
+
 /* python.c: which Python. Finding none is no error; python_check() says what is wrong. */
 HP_MUST_CHECK int python_find(struct target *target, struct hp_err *err);
 HP_MUST_CHECK int python_check(const struct target *target, struct hp_err *err);

@@ -115,8 +115,10 @@ static bool take_version_string(struct python_info *info, const char *text, cons
 	return true;
 }
 
-static bool find_version_string(struct python_info *info, const char *text, size_t len)
+/* Before 3.11 the micro version is only a string constant, PY_VERSION, without a symbol. */
+static bool find_version_string(void *context, const char *text, size_t len)
 {
+	struct python_info *info = context;
 	const char *end = text + len;
 	char wanted[16] = "3.";
 
@@ -128,30 +130,6 @@ static bool find_version_string(struct python_info *info, const char *text, size
 			return true;
 	}
 	return false;
-}
-
-/* Before 3.11 the micro version is only a string constant, PY_VERSION, without a symbol. */
-static void version_of_constants(struct python_info *info, const struct target *target,
-				 const struct module *module)
-{
-	enum { CHUNK = 256 << 10, OVERLAP = 32 };
-	_cleanup_free_ char *text = malloc(CHUNK);
-	struct hp_err ignored;
-
-	for (size_t i = 0; text && i < module->image.segment_count; i++) {
-		const struct elf_segment *s = &module->image.segments[i];
-		uint64_t start = module->bias + s->vaddr, done = 0;
-
-		while (!s->write && !s->exec && done < s->filesz) {
-			size_t len = s->filesz - done < CHUNK ? s->filesz - done : CHUNK;
-
-			if (target_read(target, addr_of(start + done), text, len, &ignored) <
-				    0 ||
-			    find_version_string(info, text, len))
-				return;
-			done += len < CHUNK ? len : CHUNK - OVERLAP;
-		}
-	}
 }
 
 /* The head of _PyRuntime, which is all that its users outside may know of it.
@@ -255,7 +233,7 @@ static void inspect(struct python_info *out, const struct target *target,
 	if (kind == PYTHON_CPYTHON || kind == PYTHON_CPYTHON2) {
 		(void)version_of_name(&info, module->path);
 		if (!version_of_symbol(&info, target, module))
-			version_of_constants(&info, target, module);
+			(void)constants_search(target, module, find_version_string, &info);
 		/* Both exist in debug builds only (Py_REF_DEBUG), one or the other in each
 		 * version. */
 		info.debug_build = exports(module, "_Py_NegativeRefcount") ||
@@ -372,16 +350,28 @@ static int check_state(const struct target *target, struct hp_err *err)
 	return 0;
 }
 
-/* A Python by name: linked so that nobody can call into it, or something else of that name. */
-static int check_named(const struct target *target, struct hp_err *err)
+/* What CPython writes when it dies, since 3.7 (Python/pylifecycle.c): "Python runtime state: ".
+ * Looked for in two parts, so that our own constants do not have it. */
+static bool find_last_words(void *context, const char *text, size_t len)
 {
-	const char *path = target->executable ? target->executable->path : "";
+	static const char second[] = " runtime state: ";
+	const char *at = memmem(text, len, second, sizeof(second) - 1);
 
-	if (strncmp(path_base(path), "python", 6) != 0)
+	(void)context;
+	return at && at - text >= 6 && !memcmp(at - 6, "Python", 6);
+}
+
+/* A Python that is linked so that nobody can call into it, or something else of that name. */
+static int check_quiet(const struct target *target, struct hp_err *err)
+{
+	const struct module *executable = target->executable;
+
+	if (!executable || (strncmp(path_base(executable->path), "python", 6) != 0 &&
+			    !constants_search(target, executable, find_last_words, NULL)))
 		return 0;
 	return hp_err_obstacle(err, OBSTACLE_NO_SYMBOLS, 0,
 			       "process %d runs %s, which exports no functions of CPython",
-			       target->pid, path);
+			       target->pid, executable->path);
 }
 
 int python_check(const struct target *target, struct hp_err *err)
@@ -390,7 +380,7 @@ int python_check(const struct target *target, struct hp_err *err)
 		return -1;
 	switch (target->python.kind) {
 	case PYTHON_NONE:
-		return check_named(target, err) < 0
+		return check_quiet(target, err) < 0
 			       ? -1
 			       : hp_err_obstacle(err, OBSTACLE_NOT_PYTHON, 0,
 						 "process %d (%s) is not a Python process",
