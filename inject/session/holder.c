@@ -23,6 +23,9 @@
 #define LOOK_NS  20000000ll   /* how often to look at the thread while it serves */
 #define LEAVE_NS 5000000000ll /* to let the worker go, and to leave */
 
+/* Compiling and running module code recurses; a worker of ours has 8 MiB. */
+#define HOLDER_ROOM (1u << 20)
+
 struct search {
 	struct handover *handover; /* these four are borrowed */
 	struct judge *judge;
@@ -92,7 +95,7 @@ static int ask_stopped(struct search *search, struct hp_err *err)
 	}
 	if (outside && filters_check(&search->tracee, &search->libc, err) < 0)
 		return -1;
-	if (!outside || tracee_hijack(&search->tracee, err) < 0)
+	if (!outside || tracee_hijack(&search->tracee, HOLDER_ROOM, err) < 0)
 		return HOLDER_NOT_FOUND;
 	return ask(search, err);
 }

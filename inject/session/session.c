@@ -59,7 +59,7 @@ static enum attempt use_thread(struct session *session, struct tracee *tracee,
 	}
 	if (filters_check(tracee, &session->libc, err) < 0)
 		return ATTEMPT_FAILED;
-	if (tracee_hijack(tracee, err) == 0 &&
+	if (tracee_hijack(tracee, TRACEE_ROOM, err) == 0 &&
 	    handover_run(&session->handover, tracee, session->target, request,
 			 session->options->deadline, err) == 0)
 		return ATTEMPT_DONE;

@@ -18,9 +18,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/uio.h>
 
 #include "inject/base/cleanup.h"
+#include "inject/trace/room.h"
 #include "inject/trace/wait.h"
 
 /* All but what a fault in our own code would raise: a blocked SIGSEGV kills at once, while an
@@ -28,10 +30,6 @@
 #define BIT(signal) (1ull << ((signal)-1))
 #define BLOCKED_MASK                                                                           \
 	(~(BIT(SIGSEGV) | BIT(SIGBUS) | BIT(SIGFPE) | BIT(SIGILL) | BIT(SIGTRAP) | BIT(SIGSYS)))
-
-/* What the call needs of the stack below the frame: pthread_create took under 3 KiB on
- * glibc 2.36; a program's own malloc may take more. */
-#define STACK_ROOM (16u << 10)
 
 #define PTRACE_GET_RSEQ_CONFIGURATION_                                                         \
 	0x420f /* Linux 5.13; glibc 2.36 names it, 2.28 does not */
@@ -170,24 +168,25 @@ static int xstate_get(struct tracee *tracee, struct hp_err *err)
 	return 0;
 }
 
-/* The frame must lie in the mapping that the stack pointer is in: the kernel grows a stack on
- * faults of its own thread, not for writes from outside (Linux 6.5, mm/gup.c). */
-static int frame_check_room(const struct tracee *tracee, remote_addr frame, struct hp_err *err)
+static int no_room(const struct tracee *tracee, int sys_errno, struct hp_err *err)
 {
-	remote_addr sp = arch_sp(&tracee->regs);
-	const struct map *map = maps_find(&tracee->target->maps, sp);
-	bool grows;
-
-	if (!map || !(map->prot & MAP_WRITE))
-		return 0; /* mapped after the description was made: the write itself decides */
-	grows = strcmp(map->path, "[stack]") == 0;
-	if (frame.v < map->start.v + (grows ? 0 : STACK_ROOM))
-		return hp_err_set(err, HP_NO_SAFE_POINT, 0,
-				  "thread %d has no room on its stack", tracee->tid);
-	return 0;
+	return hp_err_set(err, HP_NO_SAFE_POINT, sys_errno,
+			  "thread %d has no room on its stack", tracee->tid);
 }
 
-static int frame_write(struct tracee *tracee, struct hp_err *err)
+/* What the call needs below the frame, the kernel maps on the thread's own faults, up to its
+ * limit; beyond that the call would end in a fault. */
+static bool call_has_room(const struct tracee *tracee, remote_addr frame, size_t room)
+{
+	struct rlimit limit = {.rlim_cur = 0};
+
+	/* Another user's limit is not told without CAP_SYS_RESOURCE: no growth then. */
+	(void)!prlimit(tracee->target->pid, RLIMIT_STACK, NULL, &limit);
+	return room_is_enough(&tracee->target->maps, arch_sp(&tracee->regs),
+			      addr_of(frame.v - room), limit.rlim_cur);
+}
+
+static int frame_write(struct tracee *tracee, size_t room, struct hp_err *err)
 {
 	const struct span xstate = {tracee->xstate, tracee->xstate_len};
 	_cleanup_free_ struct arch_frame *frame = malloc(sizeof(*frame));
@@ -195,20 +194,22 @@ static int frame_write(struct tracee *tracee, struct hp_err *err)
 	if (!frame)
 		return hp_err_set(err, HP_SYSTEM, ENOMEM, "build the signal frame");
 	if (arch_frame_build(frame, &tracee->resume, xstate, tracee->sigmask,
-			     tracee->target->libc.restore_rt, err) < 0 ||
-	    frame_check_room(tracee, frame->at, err) < 0)
+			     tracee->target->libc.restore_rt, err) < 0)
 		return -1;
+	if (!call_has_room(tracee, frame->at, room))
+		return no_room(tracee, 0, err);
 	struct iovec from = {frame->bytes, frame->len};
 	struct iovec to = {(void *)(uintptr_t)frame->at.v, frame->len}; /* NOLINT */
+	/* Into what is mapped: the kernel grows a stack on faults of its own thread, not for
+	 * writes from outside (Linux 6.5, mm/gup.c). */
 	ssize_t n = process_vm_writev(tracee->tid, &from, 1, &to, 1, 0);
 	if (n != (ssize_t)frame->len)
-		return hp_err_set(err, HP_NO_SAFE_POINT, n < 0 ? errno : 0,
-				  "thread %d has no room on its stack", tracee->tid);
+		return no_room(tracee, n < 0 ? errno : 0, err);
 	tracee->frame = frame->at;
 	return 0;
 }
 
-int tracee_hijack(struct tracee *tracee, struct hp_err *err)
+int tracee_hijack(struct tracee *tracee, size_t room, struct hp_err *err)
 {
 	if (ptrace(PTRACE_GETSIGMASK, tracee->tid, sizeof(tracee->sigmask), &tracee->sigmask) <
 	    0)
@@ -216,7 +217,7 @@ int tracee_hijack(struct tracee *tracee, struct hp_err *err)
 	if (xstate_get(tracee, err) < 0)
 		return -1;
 	arch_resume_context(&tracee->resume, &tracee->regs);
-	return frame_write(tracee, err);
+	return frame_write(tracee, room, err);
 }
 
 /* Registers first, then the mask: killed in between, the thread runs the call with its own mask

@@ -68,9 +68,13 @@ HP_MUST_CHECK int tracee_filters(struct seccomp_filters *out, struct tracee *tra
  * time, rather than through restart_syscall. */
 HP_MUST_CHECK int tracee_reissue_wait(struct tracee *tracee, struct hp_err *err);
 
-/* Put the signal frame on the stack of the stopped thread, so that calls can be made on it.
- * Fails when the stack has no room (HP_NO_SAFE_POINT). */
-HP_MUST_CHECK int tracee_hijack(struct tracee *tracee, struct hp_err *err);
+/* Put the signal frame on the stack of the stopped thread, so that calls can be made on it that
+ * need up to `room` bytes below. Fails when there is no such room (HP_NO_SAFE_POINT). */
+HP_MUST_CHECK int tracee_hijack(struct tracee *tracee, size_t room, struct hp_err *err);
+
+/* For pthread_create(): it took under 3 KiB on glibc 2.36; a program's own malloc may take
+ * more. */
+#define TRACEE_ROOM (16u << 10)
 
 /* Make a system call on the hijacked thread; *result is what the kernel returned (-errno when
  * it failed). */

@@ -129,7 +129,7 @@ static void disturb(const struct target *target)
 
 	cr_assert(eq(int, tracee_stop(&tracee, target, target->pid, deadline, &err), TRACEE_OK),
 		  "%s", err.text);
-	cr_assert(eq(int, tracee_hijack(&tracee, &err), 0), "%s", err.text);
+	cr_assert(eq(int, tracee_hijack(&tracee, TRACEE_ROOM, &err), 0), "%s", err.text);
 	for (int i = 0; i < 3; i++) {
 		cr_assert(eq(int,
 			     tracee_syscall(&result, &tracee, SYS_getpid, none, deadline, &err),
@@ -253,7 +253,7 @@ Test(tracee, a_signal_that_came_meanwhile_is_delivered_and_interrupts_the_call)
 	pid_t pid = spawn(reads_with_a_handler);
 	_cleanup_(target_fini) struct target target = target_of(pid);
 	cr_assert(eq(int, tracee_stop(&tracee, &target, pid, deadline, &err), TRACEE_OK));
-	cr_assert(eq(int, tracee_hijack(&tracee, &err), 0));
+	cr_assert(eq(int, tracee_hijack(&tracee, TRACEE_ROOM, &err), 0));
 	cr_assert(
 		eq(int, tracee_syscall(&result, &tracee, SYS_getpid, none, deadline, &err), 0));
 	kill(pid, SIGUSR1);
@@ -302,7 +302,7 @@ Test(tracee, a_call_that_blocks_is_taken_back)
 	cr_assert(eq(int,
 		     tracee_stop(&tracee, &target, pid, deadline_after_ns(1000000000), &err),
 		     TRACEE_OK));
-	cr_assert(eq(int, tracee_hijack(&tracee, &err), 0));
+	cr_assert(eq(int, tracee_hijack(&tracee, TRACEE_ROOM, &err), 0));
 	cr_assert(eq(int,
 		     tracee_syscall(&result, &tracee, SYS_pause, pause_args,
 				    deadline_after_ns(50000000), &err),
