@@ -25,7 +25,9 @@ struct search {
 	struct job *job;
 	struct filter filter;
 	int64_t start_ns;
-	PyObject *ways;          /* for way_is_switched() */
+	PyObject *ways; /* for way_is_switched() */
+	PyObject *file, *spec,
+		*origin;         /* names, made once: there may be thousands to look up */
 	PyObject *spec_type;     /* borrowed */
 	struct pointer_map seen; /* namespaces and what is in sys.modules */
 };
@@ -63,13 +65,13 @@ static int may_differ(struct search *search, struct module *module, const char *
 static int is_plainly_unchanged(struct search *search, struct module *module)
 {
 	const struct world *w = &search->job->world;
-	PyObject *file = PyDict_GetItemString(module->live, "__file__");
-	PyObject *spec = PyDict_GetItemString(module->live, "__spec__");
+	PyObject *file = PyDict_GetItem(module->live, search->file);
+	PyObject *spec = PyDict_GetItem(module->live, search->spec);
 	char *path;
 
 	if (!file || !py_is(file, w->str) || !spec || !py_is(spec, search->spec_type))
 		return 0;
-	_cleanup_py_ PyObject *origin = PyObject_GetAttrString(spec, "origin");
+	_cleanup_py_ PyObject *origin = PyObject_GetAttr(spec, search->origin);
 	_cleanup_py_ PyObject *encoded = PyUnicode_EncodeFSDefault(file);
 	if (origin != file || !encoded || PyBytes_AsStringAndSize(encoded, &path, NULL)) {
 		PyErr_Clear();
@@ -205,21 +207,40 @@ static int search_all(struct search *search)
 	return hidden_find(search->job, &search->seen, consider_hidden, search);
 }
 
-int candidates_find(struct job *job)
+static int search_init(struct search *out, struct job *job)
 {
 	job->start_ns = start_of_program_ns();
-	struct search search = {
+	*out = (struct search){
 		.job = job,
 		.start_ns = job->start_ns,
 		.ways = PyDict_New(),
+		.file = PyUnicode_FromString("__file__"),
+		.spec = PyUnicode_FromString("__spec__"),
+		.origin = PyUnicode_FromString("origin"),
 		.spec_type = origin_importer(&job->world, "ModuleSpec"),
 	};
-	int status = search.ways ? filter_init(&search.filter, job_request(job)) : -1;
+	if (!out->ways || !out->file || !out->spec || !out->origin)
+		return -1;
+	return filter_init(&out->filter, job_request(job));
+}
+
+static void search_fini(struct search *search)
+{
+	filter_fini(&search->filter);
+	pointer_map_fini(&search->seen);
+	Py_DecRef(search->ways);
+	Py_DecRef(search->file);
+	Py_DecRef(search->spec);
+	Py_DecRef(search->origin);
+}
+
+int candidates_find(struct job *job)
+{
+	struct search search;
+	int status = search_init(&search, job);
 
 	if (!status)
 		status = search_all(&search);
-	filter_fini(&search.filter);
-	pointer_map_fini(&search.seen);
-	Py_DecRef(search.ways);
+	search_fini(&search);
 	return status;
 }
