@@ -6,6 +6,7 @@
 #include "payload/code.h"
 #include "payload/freestanding.h"
 #include "payload/plan.h"
+#include "payload/word.h"
 
 /* The cell of `function` that leads to its class, or to the class's namespace; borrowed, or
  * NULL. */
@@ -56,6 +57,23 @@ static int write_code(struct plan *p, PyObject *old, PyObject *donor)
 	_cleanup_py_ PyObject *cells = closure_for(w, old, donor);
 	_cleanup_py_ PyObject *value = cells ? PyTuple_Pack(2, code, cells) : NULL;
 	return value ? plan_write(p, WRITE_CODE, old, NULL, value) : -1;
+}
+
+/* A decorator of another module came or went. The code is set after it: that makes the
+ * interpreter forget what it knows of the function (func_version, 3.11). */
+static int write_globals(struct plan *p, PyObject *old, PyObject *donor)
+{
+	PyObject *globals = PyFunction_GetGlobals(old);
+	PyObject *wanted = plan_stand_in(p, PyFunction_GetGlobals(donor));
+	size_t offset;
+
+	if (wanted == globals)
+		return 0;
+	if (word_find(&p->job->world, old, globals, &offset) != 1) {
+		PyErr_SetString(p->job->world.error, "functions of an unknown layout");
+		return -1;
+	}
+	return plan_write(p, WRITE_GLOBALS, old, NULL, wanted);
 }
 
 static int is_same_or_none(const struct world *w, PyObject *a, PyObject *b)
@@ -163,8 +181,9 @@ int adopt_functions(struct plan *p)
 		if (!py_is(old, p->job->world.function))
 			continue;
 		report(p, old, donor);
-		if (write_code(p, old, donor) || write_defaults(p, old, donor) ||
-		    write_attributes(p, old, donor) || write_own_dict(p, old, donor))
+		if (write_globals(p, old, donor) || write_code(p, old, donor) ||
+		    write_defaults(p, old, donor) || write_attributes(p, old, donor) ||
+		    write_own_dict(p, old, donor))
 			return -1;
 	}
 	PyErr_Clear();

@@ -387,3 +387,25 @@ int code_stored_names(const struct world *w, PyObject *code, PyObject *out)
 	bytecode_fini(&body);
 	return status;
 }
+
+int code_are_siblings(const struct world *w, PyObject *code, PyObject *a, PyObject *b)
+{
+	_cleanup_py_ PyObject *inner = inner_codes(w, code);
+	_cleanup_py_ PyObject *x = code_attribute(a, "co_name"),
+			      *y = code_attribute(b, "co_name");
+	int found = 0;
+
+	if (!inner || !x || !y)
+		return -1;
+	if (PyUnicode_Compare(x, y))
+		return 0;
+	for (Py_ssize_t i = 0; i < PyList_Size(inner); i++) {
+		PyObject *item = PyList_GetItem(inner, i);
+		found |= PyObject_RichCompareBool(item, a, PY_EQ) == 1;
+		found |= 2 * (PyObject_RichCompareBool(item, b, PY_EQ) == 1);
+	}
+	for (Py_ssize_t i = 0; found != 3 && i < PyList_Size(inner); i++)
+		if (code_are_siblings(w, PyList_GetItem(inner, i), a, b) == 1)
+			return 1;
+	return found == 3;
+}

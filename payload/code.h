@@ -29,6 +29,9 @@ PyObject *code_find(const struct world *world, PyObject *module_code, PyObject *
 /* Maps `old` and the functions inside to `new` and the functions inside, in the dict `out`. */
 int code_pair(const struct world *world, PyObject *old, PyObject *new, PyObject *out);
 
+/* 1 when both are directly inside one and the same body within `code`, under one name. */
+int code_are_siblings(const struct world *world, PyObject *code, PyObject *a, PyObject *b);
+
 /* Adds the names that the body of a module or class binds to the set `out`. */
 int code_stored_names(const struct world *world, PyObject *code, PyObject *out);
 

@@ -36,107 +36,6 @@ int merge_is_same_constant(const struct world *w, PyObject *a, PyObject *b)
 	return PyObject_RichCompareBool(a, b, PY_EQ) == 1;
 }
 
-/* dataclass and its like compile methods from text, with the module's namespace as globals. */
-static int is_generated(PyObject *function)
-{
-	_cleanup_py_ PyObject *file =
-		code_attribute(PyFunction_GetCode(function), "co_filename");
-	const char *text = file ? PyUnicode_AsUTF8(file) : NULL;
-
-	PyErr_Clear();
-	return text && text[0] == '<';
-}
-
-/* Made by the run of this module: its own function, a generated one, or a wrapper around one.
- */
-static int is_new_function(const struct plan *p, const struct module *m, PyObject *o, int depth)
-{
-	const struct world *w = &p->job->world;
-
-	if (depth > 4)
-		return 0;
-	if (py_is(o, w->function)) {
-		PyObject *globals = PyFunction_GetGlobals(o);
-		if (globals == m->fresh)
-			return 1;
-		if (globals == m->live)
-			return is_generated(o);
-	}
-	_cleanup_py_ PyObject *inside = walk_inside(w, o);
-	for (Py_ssize_t i = 0; inside && i < PyList_Size(inside); i++)
-		if (is_new_function(p, m, PyList_GetItem(inside, i), depth + 1))
-			return 1;
-	PyErr_Clear();
-	return 0;
-}
-
-/* The value of the free variable `name`; NULL without exception when there is none. */
-static PyObject *free_value(PyObject *function, PyObject *name)
-{
-	PyObject *closure = PyFunction_GetClosure(function);
-	_cleanup_py_ PyObject *names =
-		code_attribute(PyFunction_GetCode(function), "co_freevars");
-	PyObject *value = NULL;
-
-	for (Py_ssize_t i = 0; names && closure && i < PyTuple_Size(names); i++)
-		if (!PyUnicode_Compare(PyTuple_GetItem(names, i), name))
-			value = PyCell_Get(PyTuple_GetItem(closure, i));
-	PyErr_Clear();
-	return value;
-}
-
-/* The functions inside a decorated one are paired by the name of the variable that holds them.
- */
-static int merge_closures(struct plan *p, const struct module *m, PyObject *old, PyObject *new)
-{
-	_cleanup_py_ PyObject *names = code_attribute(PyFunction_GetCode(new), "co_freevars");
-
-	for (Py_ssize_t i = 0; names && i < PyTuple_Size(names); i++) {
-		PyObject *name = PyTuple_GetItem(names, i);
-		if (!PyUnicode_CompareWithASCIIString(name, "__class__") ||
-		    !PyUnicode_CompareWithASCIIString(name, "__classdict__"))
-			continue;
-		_cleanup_py_ PyObject *x = free_value(old, name), *y = free_value(new, name);
-		_cleanup_py_ PyObject *merged = x && y ? merge_value(p, m, x, y) : NULL;
-		if (x && y && !merged)
-			return -1;
-	}
-	return names ? 0 : -1;
-}
-
-static int merge_wrapped(struct plan *p, const struct module *m, PyObject *old, PyObject *new)
-{
-	const struct world *w = &p->job->world;
-	_cleanup_py_ PyObject *old_dict = world_own_dict(w, old);
-	_cleanup_py_ PyObject *new_dict = world_own_dict(w, new);
-	PyObject *x = old_dict ? PyDict_GetItemString(old_dict, "__wrapped__") : NULL;
-	PyObject *y = new_dict ? PyDict_GetItemString(new_dict, "__wrapped__") : NULL;
-
-	if (!x || !y)
-		return 0;
-	_cleanup_py_ PyObject *merged = merge_value(p, m, x, y);
-	return merged ? 0 : -1;
-}
-
-static PyObject *merge_functions(struct plan *p, const struct module *m, PyObject *old,
-				 PyObject *new)
-{
-	PyObject *globals = PyFunction_GetGlobals(new);
-
-	if (globals == m->fresh)
-		globals = m->live;
-	if (PyFunction_GetGlobals(old) != globals || !is_new_function(p, m, new, 0) ||
-	    pointer_map_get(&p->adopted, old))
-		return py_ref(new);
-	if (pointer_map_set(&p->stand_in, new, old) || pointer_map_set(&p->adopted, old, new) ||
-	    code_pair(&p->job->world, PyFunction_GetCode(old), PyFunction_GetCode(new),
-		      p->codes) ||
-	    merge_closures(p, m, old, new) || merge_wrapped(p, m, old, new) ||
-	    annotations_merge(p, m, old, new))
-		return NULL;
-	return py_ref(old);
-}
-
 /* 3.9: lru_cache leaves a closure over its parameters in the wrapper. */
 static int are_parameters_same(const struct world *w, PyObject *old, PyObject *new)
 {
@@ -206,7 +105,7 @@ static PyObject *merge_wrappers(struct plan *p, const struct module *m, PyObject
 	if (!olds || !news)
 		return NULL;
 	if (!PyList_Size(news) || PyList_Size(olds) != PyList_Size(news) ||
-	    !is_new_function(p, m, new, 0))
+	    !merge_is_new(p, m, new))
 		return py_ref(new);
 	for (Py_ssize_t i = 0; i < PyList_Size(news); i++) {
 		_cleanup_py_ PyObject *merged =

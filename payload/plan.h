@@ -68,6 +68,14 @@ int merge_names(struct plan *plan, struct module *module);
 /* 1 when both are constants of builtin types with the same value. */
 int merge_is_same_constant(const struct world *world, PyObject *a, PyObject *b);
 
+/* --- merge_function.c --- */
+
+/* Made by the run of this module: its own function, a generated one, or a wrapper around one.
+ */
+int merge_is_new(const struct plan *plan, const struct module *module, PyObject *o);
+PyObject *merge_functions(struct plan *plan, const struct module *module, PyObject *old,
+			  PyObject *new);
+
 /* --- merge_class.c --- */
 int merge_is_new_class(const struct plan *plan, const struct module *module, PyObject *o);
 PyObject *merge_classes(struct plan *plan, const struct module *module, PyObject *old,

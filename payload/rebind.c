@@ -9,6 +9,7 @@
  */
 #include "payload/freestanding.h"
 #include "payload/plan.h"
+#include "payload/word.h"
 
 struct rebind {
 	struct plan *plan;
@@ -139,26 +140,6 @@ static int count_in_list(PyObject *list, PyObject *o)
 	return count;
 }
 
-/* The proof: inside the fixed part of the object there are exactly as many words with the
- * address of `old` as the collector counts references to it. `offset` is that of the last. */
-static int find_word(const struct world *w, PyObject *o, PyObject *old, size_t *offset)
-{
-	_cleanup_py_ PyObject *size = world_type_attribute(py_type(o), "__basicsize__");
-	_cleanup_py_ PyObject *referents = py_call(w->get_referents, o);
-	int found = 0;
-
-	if (!size || !referents)
-		return -1;
-	for (size_t at = 0; at + sizeof(old) <= (size_t)PyLong_AsLong(size);
-	     at += sizeof(old)) {
-		if (memcmp((const char *)o + at, &old, sizeof(old)))
-			continue;
-		found++;
-		*offset = at;
-	}
-	return found == 1 && count_in_list(referents, old) == 1 ? 1 : 0;
-}
-
 static int write_word(struct plan *p, PyObject *o, PyObject *old, PyObject *value,
 		      size_t offset)
 {
@@ -173,7 +154,7 @@ static int write_word(struct plan *p, PyObject *o, PyObject *old, PyObject *valu
 static int rebind_word(struct rebind *r, PyObject *o, PyObject *old, PyObject *value)
 {
 	size_t offset = 0;
-	int proved = find_word(r->world, o, old, &offset);
+	int proved = word_find(r->world, o, old, &offset);
 
 	return proved == 1 ? write_word(r->plan, o, old, value, offset) : proved;
 }
@@ -189,7 +170,7 @@ static int rebind_function(struct rebind *r, PyObject *function)
 	size_t offset;
 
 	if (live != globals) {
-		int proved = find_word(r->world, function, globals, &offset);
+		int proved = word_find(r->world, function, globals, &offset);
 		if (proved == 0)
 			PyErr_SetString(r->world->error, "functions of an unknown layout");
 		if (proved != 1 || write_word(r->plan, function, globals, live, offset))

@@ -4,6 +4,7 @@
  * runs bytecode, except that of audit hooks.
  */
 #include "payload/freestanding.h"
+#include "payload/word.h"
 #include "payload/writes.h"
 
 static int done(PyObject *result)
@@ -88,6 +89,19 @@ static int set_word(PyObject *object, size_t offset, PyObject *old, PyObject *va
 	return 0;
 }
 
+/* No setter: func_globals is read-only in all versions. */
+static int set_globals(const struct world *w, PyObject *function, PyObject *globals)
+{
+	PyObject *old = PyFunction_GetGlobals(function);
+	size_t offset;
+
+	if (old == globals)
+		return 0;
+	if (word_find(w, function, old, &offset) != 1)
+		return -1;
+	return set_word(function, offset, old, globals);
+}
+
 static int set_or_delete_type(const struct world *w, const struct write *write, PyObject *value)
 {
 	if (value)
@@ -139,6 +153,8 @@ int write_put(const struct world *w, const struct write *write, PyObject *value,
 	case WRITE_KEY:
 		return is_undo ? swap_key(write->object, write->value, write->key)
 			       : swap_key(write->object, write->key, write->value);
+	case WRITE_GLOBALS:
+		return set_globals(w, write->object, value);
 	case WRITE_WORD:
 		return is_undo ? set_word(write->object, write->offset, write->value,
 					  write->key)
@@ -179,6 +195,8 @@ PyObject *write_current(const struct world *w, const struct write *write)
 		return PyCell_Get(o);
 	case WRITE_CLASS:
 		return PyObject_Type(o);
+	case WRITE_GLOBALS:
+		return py_ref(PyFunction_GetGlobals(o));
 	case WRITE_LIST:
 		return PySequence_List(o);
 	case WRITE_ELEMENT:

@@ -23,6 +23,7 @@ enum write_kind {
 	WRITE_ELEMENT, /* set: `key` goes, `value` comes */
 	WRITE_KEY,     /* dict: the key `key` becomes the key `value` */
 	WRITE_WORD,    /* the reference to `key` inside an immutable object becomes `value` */
+	WRITE_GLOBALS, /* a function's namespace */
 };
 
 struct write {

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * See word.h.
+ */
+#include "payload/word.h"
+
+#include "payload/freestanding.h"
+
+static int count_in_list(PyObject *list, PyObject *o)
+{
+	int count = 0;
+
+	for (Py_ssize_t i = 0; i < PyList_Size(list); i++)
+		count += PyList_GetItem(list, i) == o;
+	return count;
+}
+
+int word_find(const struct world *w, PyObject *o, PyObject *old, size_t *offset)
+{
+	_cleanup_py_ PyObject *size = world_type_attribute(py_type(o), "__basicsize__");
+	_cleanup_py_ PyObject *referents = py_call(w->get_referents, o);
+	int found = 0;
+
+	if (!size || !referents)
+		return -1;
+	for (size_t at = 0; at + sizeof(old) <= (size_t)PyLong_AsLong(size);
+	     at += sizeof(old)) {
+		if (memcmp((const char *)o + at, &old, sizeof(old)))
+			continue;
+		found++;
+		*offset = at;
+	}
+	return found == 1 && count_in_list(referents, old) == 1 ? 1 : 0;
+}
