@@ -41,10 +41,10 @@ int channel_owner_lives(const struct wire_channel *channel)
 {
 	struct flock lock = {.l_type = F_WRLCK}; /* l_whence 0: from the start */
 
-	/* Fails when the program closed all its descriptors meanwhile (a daemon does): then
-	 * nothing is known, and the deadline alone bounds us. */
+	/* Fails when there is no memfd, or the program closed all its descriptors meanwhile (a
+	 * daemon does). */
 	if (sys_fcntl(channel->memfd, F_OFD_GETLK, (long)&lock) < 0)
-		return 1;
+		return !(__atomic_load_n(&channel->owner, __ATOMIC_ACQUIRE) & FUTEX_OWNER_DIED);
 	return lock.l_type != F_UNLCK;
 }
 
@@ -76,7 +76,8 @@ static int guest_has_lock(const struct wire_channel *channel)
 /* A hijacked thread may still be in our text, on its way out. The program outside says when it
  * is not; when that was killed, the lock that it held passes to the thread, which waits for it
  * in libc's text. When neither comes, the image stays mapped: a leak, not a crash. So it does
- * when the program was killed between saying that it sends a thread in and doing so. */
+ * when the program was killed between saying that it sends a thread in and doing so, or without
+ * a memfd that could tell. */
 static int shut_out_guests(struct wire_channel *channel)
 {
 	int64_t began = sys_now_ns();
@@ -92,7 +93,8 @@ static int shut_out_guests(struct wire_channel *channel)
 			return 1;
 		int64_t waited = sys_now_ns() - began;
 		if (waited > LEFT_WAIT_NS ||
-		    (is_orphan && guest == WIRE_GUEST_SENT && waited > SENT_WAIT_NS))
+		    (is_orphan && (guest == WIRE_GUEST_SENT || channel->memfd < 0) &&
+		     waited > SENT_WAIT_NS))
 			return 0;
 		sys_pause(100000);
 	}

@@ -19,8 +19,9 @@ int launch_thread(unsigned long *out, void *stack, unsigned long size, void *(*s
 		  void *arg);
 void launch_join(unsigned long thread);
 
-/* Whether the program that sent us still runs: it holds a lock on the memfd as long as it does.
- * To be asked before the work begins and before the commit. 1 when it cannot be known. */
+/* Whether the program that sent us still runs: it holds a lock on the memfd as long as it does,
+ * and the kernel marks its end in channel->owner. To be asked before the work begins and before
+ * the commit. 1 when it cannot be known. */
 int channel_owner_lives(const struct wire_channel *channel);
 
 #endif

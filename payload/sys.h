@@ -7,6 +7,7 @@
 #ifndef PAYLOAD_SYS_H
 #define PAYLOAD_SYS_H
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <stddef.h>
@@ -142,6 +143,17 @@ static inline long sys_fstat(int fd, struct stat *out)
 	return sys_call4(SYS_newfstatat, fd, (long)"", (long)out, 0x1000 /* AT_EMPTY_PATH */);
 }
 
+static inline long sys_readlink(const char *path, char *out, size_t size)
+{
+	return sys_call4(SYS_readlinkat, AT_FDCWD, (long)path, (long)out, (long)size);
+}
+
+/* Whether the program has such a thread; a denial counts as one. */
+static inline int sys_thread_lives(int32_t tid)
+{
+	return sys_call3(SYS_tgkill, sys_call3(SYS_getpid, 0, 0, 0), tid, 0) != -ESRCH;
+}
+
 static inline void sys_pause(int64_t ns)
 {
 	const struct timespec ts = {ns / 1000000000, ns % 1000000000};
@@ -151,7 +163,8 @@ static inline void sys_pause(int64_t ns)
 
 static inline long sys_lstat(const char *path, struct stat *out)
 {
-	return sys_call3(SYS_lstat, (long)path, (long)out, 0);
+	return sys_call4(SYS_newfstatat, AT_FDCWD, (long)path, (long)out,
+			 0x100 /* AT_SYMLINK_NOFOLLOW */);
 }
 
 #endif

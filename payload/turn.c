@@ -25,11 +25,6 @@ static PyObject *sys_dict(void)
 	return sys ? PyModule_GetDict(sys) : NULL;
 }
 
-static int is_thread_here(long tid)
-{
-	return sys_call3(SYS_tgkill, sys_call3(SYS_getpid, 0, 0, 0), tid, 0) != -ESRCH;
-}
-
 static int try_take(PyObject *dict)
 {
 	_cleanup_py_ PyObject *name = PyUnicode_FromString(TURN_NAME);
@@ -39,7 +34,7 @@ static int try_take(PyObject *dict)
 
 	if (found == mine || !found)
 		return found != NULL;
-	if (tid > 0 && is_thread_here(tid))
+	if (tid > 0 && sys_thread_lives((int32_t)tid))
 		return 0;
 	PyErr_Clear();
 	return PyDict_SetItem(dict, name, mine) == 0;

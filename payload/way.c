@@ -63,8 +63,7 @@ static int is_switched_beyond(struct way *way, const char *path)
 		return 0;
 	memcpy(target, path, folder);
 	target[folder] = '/';
-	size = sys_call3(SYS_readlink, (long)path, (long)(target + folder + 1),
-			 (long)(sizeof(target) - folder - 2));
+	size = sys_readlink(path, target + folder + 1, sizeof(target) - folder - 2);
 	if (size <= 0)
 		return 0;
 	target[folder + 1 + (size_t)size] = '\0';

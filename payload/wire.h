@@ -27,7 +27,7 @@
 #include <stdint.h>
 
 #define WIRE_MAGIC      0x31504850u /* "PHP1" */
-#define WIRE_VERSION    3u
+#define WIRE_VERSION    4u
 #define WIRE_REPLY_SIZE (4u << 20) /* address space; pages exist only where the reply wrote */
 
 /* channel.state, a futex word. Arrows: PENDING > RUNNING > COMMITTING > DONE; PENDING or
@@ -75,7 +75,8 @@ struct wire_channel {
 	int32_t entry_result; /* of the call made on a hijacked thread: -1 until known, then 0
 				 or an errno value (EBUSY: it does not hold the GIL); atomic */
 	int32_t memfd;        /* the target's descriptor of this memory; the worker closes it */
-	uint32_t padding;
+	uint32_t owner; /* the program's thread; the kernel sets FUTEX_OWNER_DIED in it when
+			   that ends (set_robust_list(2)); atomic */
 	uint64_t image_base, image_size;       /* what the worker unmaps as its last act */
 	uint64_t syscall_ret;                  /* a "syscall; ret" in the target's libc */
 	uint64_t request_offset, request_size; /* bytes, from the start of the channel */

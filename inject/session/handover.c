@@ -58,6 +58,7 @@ static void fill(struct handover *h, const struct target *target, struct span re
 		.reply_offset = h->reply_offset - h->channel_offset,
 		.reply_capacity = WIRE_REPLY_SIZE,
 	};
+	owner_announce(&h->owner, &h->channel->owner);
 }
 
 static int64_t boot_ticks(void)
@@ -175,6 +176,7 @@ void handover_released(struct handover *handover)
 
 void handover_fini(struct handover *handover)
 {
+	owner_withdraw(&handover->owner);
 	if (handover->local)
 		munmap(handover->local, handover->total_size);
 	if (handover->local_fd >= 0)

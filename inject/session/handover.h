@@ -18,6 +18,7 @@
 #include "inject/base/err.h"
 #include "inject/base/span.h"
 #include "inject/session/image.h"
+#include "inject/session/owner.h"
 #include "inject/target/target.h"
 #include "inject/trace/tracee.h"
 #include "payload/wire.h"
@@ -29,6 +30,7 @@ struct handover {
 
 	int local_fd;   /* our own open file of the memfd; carries the lock that says we live */
 	uint8_t *local; /* our view, total_size bytes; shared with the target */
+	struct owner owner;           /* announced in channel->owner */
 	struct wire_channel *channel; /* inside local: volatile in spirit, read with atomics */
 
 	int32_t remote_fd;      /* -1 when there is none to close */

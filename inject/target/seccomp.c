@@ -83,13 +83,17 @@ static const struct call calls[] = {
 	{"openat", NEEDED, {SYS_openat, {0, 0, O_RDONLY | O_CLOEXEC}, ARG(2)}},
 	{"openat", EXPECTED, {SYS_openat, {0, 0, O_RDWR | O_CLOEXEC}, ARG(2)}},
 	{"newfstatat", NEEDED, {SYS_newfstatat, {0}, 0}},
+	{"readlinkat", EXPECTED, {SYS_readlinkat, {0}, 0}},
 	{"read", NEEDED, {SYS_read, {0}, 0}},
+	{"getpid", EXPECTED, {SYS_getpid, {0}, 0}},
+	{"tgkill", EXPECTED, {SYS_tgkill, {0, 0, 0}, ARG(2)}},
 	{"futex", NEEDED, {SYS_futex, {0, FUTEX_WAKE}, ARG(1)}},
 	/* pthread_join, of the thread that watches new code: nptl/pthread_join_common.c */
 	{"futex", EXPECTED, {SYS_futex, {0, FUTEX_WAIT_BITSET | FUTEX_CLOCK_REALTIME}, ARG(1)}},
 	/* --- what Python and malloc do for it --- */
 	{"futex", NEEDED, {SYS_futex, {0, FUTEX_WAKE_PRIVATE}, ARG(1)}},
 	{"futex", NEEDED, {SYS_futex, {0, FUTEX_WAIT_PRIVATE}, ARG(1)}},
+	{"futex", NEEDED, {SYS_futex, {0, FUTEX_WAIT_BITSET | FUTEX_CLOCK_REALTIME}, ARG(1)}},
 	{"futex", NEEDED, {SYS_futex, {0, FUTEX_WAIT_BITSET_PRIVATE}, ARG(1)}},
 	{"futex", NEEDED, {SYS_futex, {0, FUTEX_WAIT_BITSET_PRIVATE | FUTEX_CLOCK_REALTIME}, ARG(1)}},
 	{"mmap", NEEDED, {SYS_mmap, {0, 0, RW, ANONYMOUS, NO_FD, 0},

@@ -140,6 +140,15 @@ Test(kill_steps, threads, .fini = stop, .timeout = 280)
 	kill_at_each_step(interpreters_newest(), "idle.py", "threads", 1);
 }
 
+/* Without a memfd there is no lock that passes on: the other way of everything. */
+Test(kill_steps, no_memfd, .fini = stop, .timeout = 280)
+{
+	if (geteuid() != 0)
+		cr_skip_test("it takes root to do without a memfd");
+	kill_at_each_step(interpreters_newest(), "confined.py", "no-memfd-exec",
+			  campaign_size(1, 5));
+}
+
 /* The second thread that is stopped is the one that serves. Each attach takes long here. */
 Test(kill_steps, holder_of_the_gil, .fini = stop, .timeout = 280)
 {

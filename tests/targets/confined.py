@@ -35,9 +35,9 @@ fsopen fsmount move_mount open_tree clone3""".split()
 
 # The table of inject/target/seccomp.c, and what this program itself makes.
 NEEDED = """memfd_create mmap munmap close rt_sigreturn fcntl rt_sigaction mprotect rt_sigprocmask clone clone3
-set_robust_list rseq madvise exit gettid clock_gettime clock_nanosleep openat newfstatat read futex
-mremap brk restart_syscall""".split()
-OWN = "write select pselect6 poll exit_group getpid tgkill getrandom".split()
+set_robust_list rseq madvise exit gettid clock_gettime clock_nanosleep openat newfstatat readlinkat read
+getpid tgkill futex mremap brk restart_syscall""".split()
+OWN = "write select pselect6 poll exit_group getrandom".split()
 
 
 class Comparison(ctypes.Structure):

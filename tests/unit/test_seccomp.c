@@ -2,10 +2,13 @@
  *
  * Which filters let an attach pass, and which call is named when one does not.
  */
+#include <ctype.h>
 #include <errno.h>
+#include <glob.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -167,4 +170,41 @@ Test(seccomp, whether_a_wait_may_be_restarted)
 	cr_assert(not(seccomp_lets_restart(&filters)));
 	cr_assert(seccomp_lets_restart(&none));
 	free(one.program);
+}
+
+/* The payload's raw calls, by their names in its source. */
+static void assert_in_table(const char *file, const char *table)
+{
+	static char text[1 << 17];
+	FILE *from = fopen(file, "re");
+
+	cr_assert(ne(ptr, from, NULL), "%s", file);
+	text[fread(text, 1, sizeof(text) - 1, from)] = '\0';
+	fclose(from);
+	for (const char *at = text; (at = strstr(at, "SYS_")); at += 4) {
+		char entry[64];
+		size_t len = strspn(at, "SYS_abcdefghijklmnopqrstuvwxyz0123456789");
+
+		if (at > text && (isalnum((unsigned char)at[-1]) || at[-1] == '_'))
+			continue; /* PAYLOAD_SYS_H */
+		snprintf(entry, sizeof(entry), "{%.*s, ", (int)len, at);
+		cr_assert(ne(ptr, strstr(table, entry), NULL),
+			  "%s calls %.*s, which inject/target/seccomp.c does not judge", file,
+			  (int)len, at);
+	}
+}
+
+Test(seccomp, every_call_of_the_payload_is_judged)
+{
+	static char table[1 << 16];
+	FILE *from = fopen(HP_SOURCE_ROOT "/inject/target/seccomp.c", "re");
+	glob_t files = {0};
+
+	cr_assert(ne(ptr, from, NULL));
+	table[fread(table, 1, sizeof(table) - 1, from)] = '\0';
+	fclose(from);
+	cr_assert(eq(int, glob(HP_SOURCE_ROOT "/payload/*.[ch]", 0, NULL, &files), 0));
+	for (size_t i = 0; i < files.gl_pathc; i++)
+		assert_in_table(files.gl_pathv[i], table);
+	globfree(&files);
 }
