@@ -207,8 +207,7 @@ def left_as_found():
             sorted(threading._active) if threading else [], len(sys.meta_path), sys.stdout, sys.stderr)
 
 
-def run(payload, name):
-    runner = Runner(payload)
+def run(runner, name):
     with open(name) as f:
         text = f.read()
     with tempfile.TemporaryDirectory() as folder:
@@ -238,7 +237,7 @@ def child(payload, name, output):
     signal.alarm(TIMEOUT)
     status = 1
     try:
-        run(payload, name)
+        run(Runner(payload), name)
         status = 0
     except BaseException:
         traceback.print_exc()

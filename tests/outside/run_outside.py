@@ -1,0 +1,153 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The cases of tests/payload through the whole program: each in a process of its own, which
+`pyhotpatch` enters with ptrace for every command of the case. Prints TAP.
+
+run_outside.py PYHOTPATCH [--python EXE]... [--all] [-j N] [CASE...]
+
+Unless --all is given, each case runs on two of the interpreters found, a different pair for the
+next. A case that cannot run from outside says why.
+"""
+import argparse
+import concurrent.futures
+import glob
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+INSIDE = os.path.join(os.path.dirname(HERE), 'payload')
+sys.path.insert(0, INSIDE)
+import run_cases  # noqa: E402
+
+SECONDS = 60
+# What in a case's text only the inside knows: pattern, reason.
+NOT_OUTSIDE = [
+    (r'\bcancel\(|^### \w+ cancelled|\bsilent\b', 'it cancels the channel by hand'),
+    (r"^### \w+ .*\bfail=|'fail=", 'it makes writes of the payload fail'),
+    (r'\bversion=\d', 'it speaks another version of the contract'),
+    (r'\bnested\(', 'it starts interpreters of its own'),
+    (r'\bChannel\(|\bchannel\(|\bserve\b|libc\b', 'it calls the payload itself'),
+]
+
+
+def why_not(text, commands):
+    """The reason for which the case cannot run from outside, or None."""
+    for pattern, reason in NOT_OUTSIDE:
+        if re.search(pattern, text, re.M):
+            return reason
+    for command in re.findall(r'^### (plan|rollback|status|forget)\b', text, re.M):
+        if command not in commands:
+            return 'pyhotpatch has no `%s` yet' % command
+    return None
+
+
+def run_program(pyhotpatch, request):
+    """A line for the case: what --json says."""
+    pid, command, words = request
+    options = []
+    for word in words:
+        key, _, value = word.partition('=')
+        if key in ('module', 'path'):
+            options += ['--' + key, value]
+        elif key in ('rerun', 'when-idle'):
+            options.append('--' + key)
+        elif key == 'timeout':
+            options += ['--timeout', str(int(value) / 1000)]
+        elif key not in ('threads', 'since'):
+            return json.dumps({'problem': 'no option of the program for ' + word})
+    done = subprocess.run([pyhotpatch, command, '--json'] + options + [str(pid)],
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=SECONDS,
+                          universal_newlines=True)
+    if done.stdout.count('\n') != 1:
+        return json.dumps({'problem': done.stdout + done.stderr})
+    return done.stdout.strip()
+
+
+def serve(pyhotpatch, asked, answers):
+    """Until the case ends."""
+    with open(asked) as requests, open(answers, 'w') as out:
+        for line in requests:
+            out.write(run_program(pyhotpatch, json.loads(line)) + '\n')
+            out.flush()
+
+
+def run(pyhotpatch, python, case):
+    """(exit status, output) of one case."""
+    asked, ask = os.pipe()
+    answer, answers = os.pipe()
+    environment = dict(os.environ, PYTHONHASHSEED='0', PYTHONPATH=INSIDE)
+    environment.pop('PYTHONDONTWRITEBYTECODE', None)
+    with tempfile.TemporaryFile('w+') as output:
+        process = subprocess.Popen(
+            [python, '-S', os.path.join(HERE, 'outside_runner.py'), case, str(ask), str(answer)],
+            stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+            env=environment, pass_fds=[ask, answer])
+        os.close(ask)
+        os.close(answer)
+        serve(pyhotpatch, asked, answers)
+        status = process.wait()
+        output.seek(0)
+        return status, output.read()
+
+
+def pairs(count, interpreters, everything):
+    """(number of a case, interpreter) for each run."""
+    for number in range(count):
+        for place, interpreter in enumerate(interpreters):
+            step = len(interpreters)
+            if everything or step < 3 or (place - number) % step in (0, step // 2):
+                yield number, interpreter
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument('pyhotpatch')
+    parser.add_argument('cases', nargs='*')
+    parser.add_argument('--python', action='append')
+    parser.add_argument('--all', action='store_true')
+    parser.add_argument('-j', type=int, default=2)
+    options = parser.parse_args()
+    pyhotpatch = os.path.abspath(options.pyhotpatch)
+    found = [(p, p) for p in options.python] if options.python else run_cases.pythons()
+    interpreters = [x for x in found if not x[0].startswith('3.6.')]
+    cases = [os.path.abspath(c) for c in options.cases] or \
+        sorted(glob.glob(os.path.join(INSIDE, 'cases', '*.case')))
+    usage = subprocess.run([pyhotpatch, '--help'], stdout=subprocess.PIPE,
+                           universal_newlines=True).stdout
+    reasons = []
+    for case in cases:
+        with open(case) as f:
+            reasons.append(why_not(f.read(), re.findall(r'^  (\w+) ', usage, re.M)))
+    able = [case for case, reason in zip(cases, reasons) if not reason]
+    runs = list(pairs(len(able), interpreters, options.all or bool(options.python)))
+    print('1..%d' % (len(runs) + len(cases) - len(able)))
+    number = failed = 0
+    for case, reason in zip(cases, reasons):
+        if reason:
+            number += 1
+            print('ok %d - %s # SKIP %s' % (number, name_of(case), reason))
+    with concurrent.futures.ThreadPoolExecutor(options.j) as pool:
+        results = pool.map(lambda x: run(pyhotpatch, x[1][1], able[x[0]]), runs)
+        for (at, (version, _)), (status, output) in zip(runs, results):
+            number += 1
+            failed += status != 0
+            print('%s %d - %s on CPython %s' % ('not ok' if status else 'ok', number,
+                                                name_of(able[at]), version))
+            if status:
+                print(''.join('#   %s\n' % line for line in output.splitlines()[-25:]), end='')
+            sys.stdout.flush()
+    print('# %d cases from outside, %d runs on %s: %d failed' % (
+        len(able), len(runs), ' '.join(version for version, _ in interpreters), failed))
+    return 1 if failed or not runs else 0
+
+
+def name_of(case):
+    return os.path.splitext(os.path.basename(case))[0]
+
+
+if __name__ == '__main__':
+    sys.exit(main())
