@@ -116,6 +116,19 @@ static int settle(struct plan *p, const struct frame_types *types)
 	return 0;
 }
 
+/* When they refuse, ours is as if it had not been; their reason is in the reply. */
+static int commit_others(struct plan *p, int *undo_failed)
+{
+	struct job *job = p->job;
+
+	if (!job->commit_others || !job->commit_others(job->commit_context))
+		return 0;
+	*undo_failed = writes_undo(&p->writes, &job->world);
+	if (!*undo_failed)
+		job->status = WIRE_STATUS_REFUSED;
+	return -1;
+}
+
 /* 0 done, 1 to be planned anew, -1 refused or cancelled. */
 static int commit(struct plan *p, struct migration *migration, int *is_begun)
 {
@@ -129,11 +142,14 @@ static int commit(struct plan *p, struct migration *migration, int *is_begun)
 	int64_t start = sys_now_ns();
 	int status = writes_commit(&p->writes, &job->world, &undo_failed);
 	job->reply.header->commit_ns += (uint64_t)(sys_now_ns() - start);
-	if (undo_failed) {
-		_cleanup_py_ PyObject *reason = failure_text(&job->world);
-		return job_refuse(job, WIRE_STATUS_BROKEN, NULL, reason);
-	}
-	return status ? judge_failure(p, migration) : 0;
+	if (!status && !undo_failed && commit_others(p, &undo_failed))
+		status = -1;
+	else if (status && !undo_failed)
+		return judge_failure(p, migration);
+	if (!undo_failed)
+		return status;
+	_cleanup_py_ PyObject *reason = failure_text(&job->world);
+	return job_refuse(job, WIRE_STATUS_BROKEN, NULL, reason);
 }
 
 /* What fails after the commit is bookkeeping; it cannot make it undone. */
@@ -146,6 +162,24 @@ static void settle_quietly(struct plan *p, const struct frame_types *types)
 		 &(struct reply_item){.kind = WIRE_RECORD_WARNING,
 				      .text = reason ? PyUnicode_AsUTF8(reason) : NULL},
 		 NULL);
+}
+
+int apply_try(struct job *job, const struct shadow *shadow, struct migration *migration)
+{
+	struct reply_mark records = reply_mark(&job->reply);
+	struct frame_types types;
+	struct plan plan = {.job = job};
+	int status = frame_types_init(&types);
+
+	if (!status)
+		status = plan_make(&plan, job, shadow, migration);
+	if (!status && idle_wait(job, &types, plan.codes, idle_limit_of(job)) < 0)
+		status = -1;
+	plan_fini(&plan);
+	frame_types_fini(&types);
+	if (!status)
+		reply_cut(&job->reply, records);
+	return status;
 }
 
 int apply(struct job *job, const struct shadow *shadow, struct migration *migration)

@@ -11,6 +11,9 @@
 int migration_init(struct migration *out, struct job *job);
 void migration_fini(struct migration *migration);
 
+/* Makes a plan and throws it away. -1: it cannot be made. */
+int apply_try(struct job *job, const struct shadow *shadow, struct migration *migration);
+
 /* Plans and commits. -1: nothing has changed (job->status or an exception says why), or
  * job->status is BROKEN. */
 int apply(struct job *job, const struct shadow *shadow, struct migration *migration);

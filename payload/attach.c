@@ -26,11 +26,11 @@ static int select_modules(struct job *job)
 
 	job_phase(job, WIRE_PHASE_SELECT);
 	int status = candidates_find(job);
-	job->reply.header->select_ns = lap(&since);
+	job->reply.header->select_ns += lap(&since);
 	job_phase(job, WIRE_PHASE_COMPILE);
 	if (!status)
 		status = select_changed(job);
-	job->reply.header->compile_ns = lap(&since);
+	job->reply.header->compile_ns += lap(&since);
 	return status;
 }
 
@@ -54,36 +54,49 @@ static int run_new_code(struct shadow *shadow, struct job *job)
 	return status;
 }
 
-static int run_and_apply(struct job *job)
+static int prepare_new_code(struct job *job, struct attempt *attempt)
 {
-	struct migration migration;
-	struct shadow shadow = {0};
 	int64_t since = sys_now_ns();
-	int status = migration_init(&migration, job);
+	int status = migration_init(&attempt->migration, job);
 
 	job_phase(job, WIRE_PHASE_SHADOW);
 	job->world.made_garbage = 1;
 	if (!status)
-		status = run_new_code(&shadow, job);
-	job->reply.header->shadow_ns = lap(&since);
-	if (!status)
-		status = apply(job, &shadow, &migration);
-	shadow_fini(&shadow, &job->world, status);
-	migration_fini(&migration);
+		status = run_new_code(&attempt->shadow, job);
+	job->reply.header->shadow_ns += lap(&since);
 	return status;
 }
 
-int attach_run(struct job *job)
+int attach_prepare(struct job *job, struct attempt *attempt)
 {
-	if (select_modules(job) || (job->modules.count && run_and_apply(job)))
+	*attempt = (struct attempt){0};
+	if (select_modules(job))
 		return -1;
-	job->status = job->modules.count ? WIRE_STATUS_APPLIED : WIRE_STATUS_NOTHING_TO_DO;
-	return 0;
+	return job->modules.count ? prepare_new_code(job, attempt) : 0;
+}
+
+int attach_try(struct job *job, struct attempt *attempt)
+{
+	if (!job->modules.count)
+		return 0;
+	return apply_try(job, &attempt->shadow, &attempt->migration);
+}
+
+int attach_apply(struct job *job, struct attempt *attempt)
+{
+	if (!job->modules.count)
+		return 0;
+	return apply(job, &attempt->shadow, &attempt->migration);
+}
+
+void attach_finish(struct job *job, struct attempt *attempt, int status)
+{
+	shadow_fini(&attempt->shadow, &job->world, status);
+	migration_fini(&attempt->migration);
 }
 
 int attach_plan(struct job *job)
 {
-	job->is_dry_run = 1;
 	if (select_modules(job))
 		return -1;
 	for (size_t i = 0; i < job->modules.count; i++) {
@@ -94,6 +107,5 @@ int attach_plan(struct job *job)
 					      .text = PyUnicode_AsUTF8(m->file)},
 			 m);
 	}
-	job->status = job->modules.count ? WIRE_STATUS_APPLIED : WIRE_STATUS_NOTHING_TO_DO;
 	return 0;
 }

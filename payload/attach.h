@@ -5,10 +5,29 @@
 #ifndef PAYLOAD_ATTACH_H
 #define PAYLOAD_ATTACH_H
 
-#include "payload/job.h"
+#include "payload/plan.h"
 
-/* Each sets job->status. -1: nothing has changed; job->status or an exception says why. */
-int attach_run(struct job *job);
+/* The steps of an attach in one interpreter. Each but the last: -1, and nothing has changed;
+ * job->status or an exception says why. */
+struct attempt {
+	struct migration migration;
+	struct shadow shadow;
+	void *context; /* of who does the steps */
+};
+
+/* Finds what changed and runs the new module code where the program cannot see it. */
+int attach_prepare(struct job *job, struct attempt *attempt);
+
+/* Plans, to know that it can be planned. */
+int attach_try(struct job *job, struct attempt *attempt);
+
+/* Plans and commits, if there is anything to do. */
+int attach_apply(struct job *job, struct attempt *attempt);
+
+/* Due after attach_prepare in any case, with the status of the whole. */
+void attach_finish(struct job *job, struct attempt *attempt, int status);
+
+/* Tells what an attach would do. */
 int attach_plan(struct job *job);
 
 #endif

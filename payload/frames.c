@@ -159,14 +159,14 @@ static int search_stack(struct search *s, PyObject *top, long thread)
 
 static int search_threads(struct search *s)
 {
-	PyObject *function = PySys_GetObject("_current_frames"), *ident, *top;
-	_cleanup_py_ PyObject *frames = function ? py_call(function) : NULL;
+	_cleanup_py_ PyObject *frames = world_current_frames(&s->job->world);
+	PyObject *ident, *top;
 	Py_ssize_t at = 0;
 
 	while (frames && PyDict_Next(frames, &at, &ident, &top))
 		if (search_stack(s, top, native_id(&s->job->world, ident)))
 			return -1;
-	return frames ? 0 : -1;
+	return frames || !PyErr_Occurred() ? 0 : -1;
 }
 
 /* --- what waits ----------------------------------------------------------------------------

@@ -40,6 +40,16 @@ static int give_up(struct job *job, const struct frame_types *types, PyObject *c
 	return -1;
 }
 
+/* Who runs what cannot be known. */
+static int refuse(struct job *job)
+{
+	_cleanup_py_ PyObject *reason =
+		PyUnicode_FromString("an interpreter with a GIL of its own is there: whether "
+				     "functions are running cannot be told");
+
+	return job_refuse(job, WIRE_STATUS_REFUSED, NULL, reason);
+}
+
 int idle_wait(struct job *job, const struct frame_types *types, PyObject *codes,
 	      int64_t limit_ns)
 {
@@ -49,8 +59,10 @@ int idle_wait(struct job *job, const struct frame_types *types, PyObject *codes,
 	int may_wait = !worker || worker == sys_gettid();
 	int waited = 0;
 
-	if (!(job_request(job)->flags & WIRE_WHEN_IDLE))
+	if (!(job_request(job)->flags & WIRE_WHEN_IDLE) || job_is_committing(job))
 		return 0;
+	if (job->world.hides_frames)
+		return refuse(job);
 	for (;;) {
 		Py_ssize_t count = frames_report(job, types, codes);
 		reply_cut(&job->reply, records);

@@ -4,7 +4,7 @@
  */
 #include "payload/job.h"
 
-#include "payload/attach.h"
+#include "payload/everywhere.h"
 #include "payload/failure.h"
 #include "payload/select.h"
 #include "payload/turn.h"
@@ -17,9 +17,14 @@ const struct wire_request *job_request(const struct job *job)
 void job_note(struct job *job, const struct reply_item *item, const struct module *module)
 {
 	struct reply_item complete = *item;
+	_cleanup_py_ PyObject *label =
+		module && job->interpreter
+			? PyUnicode_FromFormat("%U (interpreter %lld)", module->name,
+					       (long long)job->interpreter)
+			: NULL;
 
 	if (module)
-		complete.module = PyUnicode_AsUTF8(module->name);
+		complete.module = PyUnicode_AsUTF8(label ? label : module->name);
 	PyErr_Clear();
 	reply_add(&job->reply, &complete);
 }
@@ -52,7 +57,7 @@ static const char *command_name(uint32_t command)
 }
 
 /* 3.8: an audit hook may veto, by raising. Every command is one event, with its name. */
-static int announce(struct job *job)
+int job_announce(struct job *job)
 {
 	PyObject *audit = PySys_GetObject("audit");
 	_cleanup_py_ PyObject *event = PyUnicode_FromString("pyhotpatch.attach");
@@ -72,13 +77,13 @@ static int run(struct job *job)
 	const struct wire_request *request = job_request(job);
 
 	job->is_rerun = (request->flags & WIRE_RERUN) != 0;
-	if (announce(job))
+	if (job_announce(job))
 		return -1;
 	switch (request->command) {
 	case WIRE_COMMAND_ATTACH:
-		return attach_run(job);
+		return everywhere_attach(job);
 	case WIRE_COMMAND_PLAN:
-		return attach_plan(job);
+		return everywhere_plan(job);
 	default:
 		PyErr_SetString(job->world.error, "unknown command");
 		return -1;

@@ -70,9 +70,14 @@ struct job {
 	enum wire_status status; /* NONE until decided */
 	struct world world;
 	struct modules modules;
-	int is_dry_run;   /* nothing runs and nothing is remembered */
-	int64_t start_ns; /* when the program began, CLOCK_REALTIME */
-	int is_rerun;     /* whole bodies run, not what changed alone */
+	int64_t interpreter; /* 0: the main one */
+	int is_dry_run;      /* nothing runs and nothing is remembered */
+	int64_t start_ns;    /* when the program began, CLOCK_REALTIME */
+	int is_rerun;        /* whole bodies run, not what changed alone */
+	/* Called after the commit, to do it in the other interpreters; when that fails, ours is
+	 * taken back. */
+	int (*commit_others)(void *context);
+	void *commit_context;
 	PyObject *home; /* the dict of the module that stays in the target; NULL until needed */
 };
 
@@ -82,10 +87,16 @@ const struct wire_request *job_request(const struct job *job);
 /* The command, with the GIL held. Sets job->status. */
 void job_run(struct job *job);
 
+/* Raises the audit event, in the interpreter that we are in. -1: somebody vetoed. */
+int job_announce(struct job *job);
+
 void job_phase(struct job *job, enum wire_phase phase);
 
 /* Whether somebody still waits for the answer. */
 int job_is_wanted(const struct job *job);
+
+/* The attach has committed in another interpreter. */
+int job_is_committing(const struct job *job);
 
 /* Swaps RUNNING for COMMITTING. -1: cancelled or too late; nothing may be written. */
 int job_begin_commit(struct job *job);

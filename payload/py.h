@@ -13,6 +13,7 @@
 
 typedef struct _object PyObject;
 typedef struct _ts PyThreadState;
+typedef struct _is PyInterpreterState;
 typedef ptrdiff_t Py_ssize_t;
 #define PY_WEAK __attribute__((weak))
 
@@ -31,6 +32,15 @@ PY_WEAK PyThreadState *_PyThreadState_UncheckedGet(void); /* to 3.12 */
 PY_WEAK PyThreadState *PyThreadState_GetUnchecked(void);  /* 3.13 */
 PyThreadState *PyEval_SaveThread(void);
 void PyEval_RestoreThread(PyThreadState *state);
+PyThreadState *PyThreadState_New(PyInterpreterState *interpreter);
+PyThreadState *PyThreadState_Swap(PyThreadState *state);
+void PyThreadState_Clear(PyThreadState *state);
+void PyThreadState_Delete(PyThreadState *state);
+PY_WEAK PyInterpreterState *PyInterpreterState_Head(void);
+PY_WEAK PyInterpreterState *PyInterpreterState_Next(PyInterpreterState *interpreter);
+PY_WEAK int64_t PyInterpreterState_GetID(PyInterpreterState *interpreter); /* 3.7 */
+PY_WEAK PyInterpreterState *_PyInterpreterState_Get(void);                 /* 3.7, 3.8 */
+PY_WEAK PyInterpreterState *PyInterpreterState_Get(void);                  /* 3.9 */
 
 /* memory and references; both count functions accept NULL */
 void Py_IncRef(PyObject *o);

@@ -73,7 +73,7 @@ static int is_body_of(PyObject *code, PyObject *module_file)
 /* The body of the module, if a thread is in it right now: __main__ nearly always is. */
 static PyObject *code_in_frame(struct job *job, const struct module *module)
 {
-	_cleanup_py_ PyObject *frames = py_call(PySys_GetObject("_current_frames"));
+	_cleanup_py_ PyObject *frames = world_current_frames(&job->world);
 	_cleanup_py_ PyObject *values = frames ? PyDict_Values(frames) : NULL;
 	_cleanup_py_ PyObject *name = code_attribute(module->code, "co_filename");
 	PyObject *found = NULL;

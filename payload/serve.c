@@ -37,8 +37,15 @@ int job_is_wanted(const struct job *job)
 	       channel_owner_lives(channel) && sys_now_ns() < channel->deadline_ns + CANCEL_NS;
 }
 
+int job_is_committing(const struct job *job)
+{
+	return __atomic_load_n(&job->channel->state, __ATOMIC_SEQ_CST) == WIRE_COMMITTING;
+}
+
 int job_begin_commit(struct job *job)
 {
+	if (job_is_committing(job))
+		return 0;
 	if (is_dropped(job->channel) ||
 	    swap_state(job->channel, WIRE_RUNNING, WIRE_COMMITTING)) {
 		job->status = WIRE_STATUS_CANCELLED;

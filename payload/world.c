@@ -298,6 +298,13 @@ void world_forget_lookups(const struct world *w, PyObject *type, int depth)
 	PyErr_Clear();
 }
 
+PyObject *world_current_frames(const struct world *w)
+{
+	PyObject *function = w->hides_frames ? NULL : PySys_GetObject("_current_frames");
+
+	return function ? py_call(function) : NULL;
+}
+
 int world_is_class(const struct world *w, PyObject *o)
 {
 	return py_is_a(o, w->type);

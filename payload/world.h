@@ -32,6 +32,7 @@ struct world {
 	PyObject *owned;        /* a list that keeps all of the above */
 	unsigned is_gc_enabled : 1, had_gc : 1, had_ast : 1;
 	unsigned made_garbage : 1; /* new module code ran */
+	unsigned hides_frames : 1; /* a thread that does not wait for our GIL may run */
 };
 
 /* -1 with an exception set. world_leave is due in either case. */
@@ -57,6 +58,10 @@ void world_forget_lookups(const struct world *world, PyObject *type, int depth);
 /* type's own answer for `name` (__bases__, __basicsize__ ...), whatever the metaclass says. New
  * reference; NULL with an exception. */
 PyObject *world_type_attribute(PyObject *type, const char *name);
+
+/* sys._current_frames(): new reference; NULL with an exception, or without where it is not
+ * safe to ask. */
+PyObject *world_current_frames(const struct world *world);
 
 int world_is_class(const struct world *world, PyObject *o);
 int world_is_module(const struct world *world, PyObject *o);

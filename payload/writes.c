@@ -6,8 +6,6 @@
  */
 #include "payload/writes.h"
 
-#include "payload/key_order.h"
-
 void writes_fini(struct writes *writes)
 {
 	struct writes dying = *writes;
@@ -20,6 +18,7 @@ void writes_fini(struct writes *writes)
 		Py_DecRef(dying.items[i].old);
 	}
 	PyMem_Free(dying.items);
+	key_order_fini(&dying.order);
 }
 
 struct write *writes_add(struct writes *writes, enum write_kind kind, PyObject *object,
@@ -53,7 +52,7 @@ static int is_to_undo(const struct writes *writes, const struct write *write)
 }
 
 /* Undoing goes on past a failure: as much as possible is put back. */
-static int undo(struct writes *writes, const struct key_order *order, const struct world *w)
+int writes_undo(struct writes *writes, const struct world *w)
 {
 	PyObject *kind, *value, *traceback;
 	int failed = 0;
@@ -67,7 +66,7 @@ static int undo(struct writes *writes, const struct key_order *order, const stru
 		}
 		write->is_done = 0;
 	}
-	if (key_order_restore(order, w)) {
+	if (key_order_restore(&writes->order, w)) {
 		PyErr_Clear();
 		failed = 1;
 	}
@@ -108,18 +107,16 @@ static int do_write(struct write *write, const struct world *w)
 
 int writes_commit(struct writes *writes, const struct world *world, int *undo_failed)
 {
-	struct key_order order = {0};
-	int status = note_order(&order, writes, world);
+	int status = note_order(&writes->order, writes, world);
 
 	*undo_failed = 0;
 	for (size_t i = 0; !status && i < writes->count; i++) {
 		status = do_write(&writes->items[i], world);
 		if (status) {
 			writes->failed = &writes->items[i];
-			*undo_failed = undo(writes, &order, world);
+			*undo_failed = writes_undo(writes, world);
 		}
 	}
-	key_order_fini(&order);
 	return status;
 }
 

@@ -5,7 +5,7 @@
 #ifndef PAYLOAD_WRITES_H
 #define PAYLOAD_WRITES_H
 
-#include "payload/world.h"
+#include "payload/key_order.h"
 
 enum write_kind {
 	WRITE_ITEM,     /* dict[key] = value; value NULL deletes */
@@ -40,6 +40,7 @@ struct writes {
 	struct write *items;
 	size_t count, capacity;
 	const struct write *failed; /* the one that stopped writes_commit */
+	struct key_order order;     /* of the dicts that are written, from before */
 };
 
 void writes_fini(struct writes *writes);
@@ -62,6 +63,9 @@ int write_put(const struct world *world, const struct write *write, PyObject *va
 PyObject *write_current(const struct world *world, const struct write *write);
 
 /* --- */
+
+/* Takes back what writes_commit did. 1 when that failed. */
+int writes_undo(struct writes *writes, const struct world *world);
 
 /* The rollback record: a list of (kind, object, key, old), without `old` where nothing was. New
  * reference. */

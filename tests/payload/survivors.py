@@ -42,6 +42,14 @@ def is_inside(x, function, depth=0):
     return any(y is x or is_inside(x, y, depth + 1) for y in cells)
 
 
+def is_foreign(namespace):
+    """Up to 3.8 the collector shows the objects of all interpreters: those have other builtins,
+    as shadows have, but the builtins of a shadow are no module's."""
+    found = namespace.get('__builtins__', builtins)
+    return type(found) is type(sys) and found is not builtins or found is not builtins.__dict__ and \
+        any(type(x) is type(sys) and x is not builtins and x.__dict__ is found for x in gc.get_objects())
+
+
 def is_shadow(namespace):
     """A shadow has builtins of its own. sys.modules need not lead to the module's namespace."""
     found = namespace.get('__builtins__', builtins)
@@ -53,6 +61,8 @@ def judge(x, changed):
     is_class = issubclass(type(x), type)
     module = namespace_of(x).get('__module__') if is_class else x.__globals__.get('__name__')
     if module not in changed:
+        return None
+    if not is_class and is_foreign(x.__globals__):
         return None
     if not is_class and is_shadow(x.__globals__):
         return 'runs in a shadow namespace'
