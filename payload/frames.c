@@ -7,6 +7,7 @@
 
 #include "payload/code.h"
 #include "payload/freestanding.h"
+#include "payload/gil_window.h"
 
 struct search {
 	struct job *job;
@@ -220,13 +221,14 @@ static int gather(PyObject *o, void *gathering)
 	return !prefix_of(g->types, o) || !PyList_Append(g->found, o);
 }
 
-/* 3.12 can visit the heap without a list of it. */
+/* 3.12 can visit the heap without a list of it; a free-threaded one with the world stopped and
+ * locks held that an allocation may want. */
 static PyObject *gather_waiting(const struct search *s)
 {
 	_cleanup_py_ PyObject *found = PyList_New(0);
 	struct gathering g = {s->types, found};
 
-	if (found && PyUnstable_GC_VisitObjects) {
+	if (found && PyUnstable_GC_VisitObjects && !gil_window_is_needed()) {
 		PyUnstable_GC_VisitObjects(gather, &g);
 		return PyErr_Occurred() ? NULL : py_take(&found);
 	}

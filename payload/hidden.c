@@ -8,6 +8,8 @@
 
 #include "payload/code.h"
 #include "payload/freestanding.h"
+#include "payload/gil_window.h"
+#include "payload/untracked.h"
 
 struct hunt {
 	const struct world *world;
@@ -33,14 +35,15 @@ static int look_at_visited(PyObject *o, void *context)
 	return 1;
 }
 
-/* 3.12 visits the objects without making a list of them. */
+/* 3.12 visits the objects without making a list of them; a free-threaded one with the world
+ * stopped and locks held that an allocation may want. */
 static int look_at_all(struct hunt *hunt)
 {
-	if (PyUnstable_GC_VisitObjects) {
+	if (PyUnstable_GC_VisitObjects && !gil_window_is_needed()) {
 		PyUnstable_GC_VisitObjects(look_at_visited, hunt);
 		return 0;
 	}
-	_cleanup_py_ PyObject *all = py_call(hunt->world->get_objects);
+	_cleanup_py_ PyObject *all = untracked_and_listed(hunt->world);
 	for (Py_ssize_t i = 0; all && i < PyList_Size(all); i++)
 		look_at(hunt, PyList_GetItem(all, i));
 	return all ? 0 : -1;

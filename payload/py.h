@@ -20,9 +20,10 @@ typedef ptrdiff_t Py_ssize_t;
 /* life cycle and GIL */
 const char *Py_GetVersion(void);
 int Py_IsInitialized(void);
-PY_WEAK int _Py_IsFinalizing(void);          /* 3.7 to 3.12 */
-PY_WEAK int Py_IsFinalizing(void);           /* 3.13 */
-PY_WEAK int PyEval_ThreadsInitialized(void); /* gone in 3.13 */
+PY_WEAK int _Py_IsFinalizing(void);                   /* 3.7 to 3.12 */
+PY_WEAK int Py_IsFinalizing(void);                    /* 3.13 */
+PY_WEAK int PyEval_ThreadsInitialized(void);          /* gone in 3.13 */
+PY_WEAK void _Py_MergeZeroLocalRefcount(PyObject *o); /* free-threaded builds alone */
 int PyGILState_Ensure(void);
 void PyGILState_Release(int state);
 unsigned long PyThread_get_thread_ident(void);
@@ -160,6 +161,10 @@ PY_WEAK void PyUnstable_GC_VisitObjects(int (*visit)(PyObject *, void *),
 int PyFrame_GetLineNumber(PyObject *frame);
 PY_WEAK PyObject *PyFrame_GetCode(PyObject *frame); /* 3.9; new references, the next as well */
 PY_WEAK PyObject *PyFrame_GetBack(PyObject *frame);
+PyObject *PyCapsule_New(void *pointer, const char *name, void (*destructor)(PyObject *));
+void *PyCapsule_GetPointer(PyObject *capsule, const char *name);
+/* A static PyMethodDef; 3.9 */
+PY_WEAK PyObject *PyCMethod_New(void *method, PyObject *self, PyObject *module, PyObject *type);
 PyObject *PyWeakref_NewRef(PyObject *o, PyObject *callback);
 #define PY_FILE_INPUT 257
 

@@ -9,6 +9,7 @@
  */
 #include "payload/freestanding.h"
 #include "payload/plan.h"
+#include "payload/untracked.h"
 #include "payload/word.h"
 
 struct rebind {
@@ -397,6 +398,8 @@ static PyObject *find_referrers(struct rebind *r)
 	_cleanup_py_ PyObject *found =
 		args ? PyObject_CallObject(r->world->get_referrers, args) : NULL;
 
+	if (found && untracked_referrers(r->world, r->keys, found))
+		return NULL;
 	if (!found || !r->plan->class_count ||
 	    r->plan->job->reply.header->python_version >= 0x03090000)
 		return py_take(&found);

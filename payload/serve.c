@@ -6,6 +6,7 @@
  */
 #include "payload/serve.h"
 
+#include "payload/gil_window.h"
 #include "payload/job.h"
 #include "payload/launch.h"
 #include "payload/py.h"
@@ -125,6 +126,26 @@ static enum wire_status judge(struct job *job)
 	return WIRE_STATUS_NONE;
 }
 
+static void run_job(void *job)
+{
+	job_run(job);
+}
+
+static void run(struct job *job)
+{
+	if (!gil_window_is_needed()) {
+		job_run(job);
+	} else if (gil_window_run(run_job, job)) {
+		job->status = WIRE_STATUS_UNSUPPORTED;
+		reply_add(&job->reply,
+			  &(struct reply_item){
+				  .kind = WIRE_RECORD_ERROR,
+				  .text = "this free-threaded interpreter must not use its GIL "
+					  "(PYTHON_GIL=0 or -X gil=0), without which nothing "
+					  "can be changed in one step"});
+	}
+}
+
 /* -1: decided while we waited for the GIL, by the program outside, or by its holder, who serves
  * in our stead then. The reply is not ours to touch. */
 static int serve_with_gil(struct job *job)
@@ -140,7 +161,7 @@ static int serve_with_gil(struct job *job)
 		if (is_dropped(channel) || swap_state(channel, WIRE_PENDING, WIRE_RUNNING))
 			job->status = WIRE_STATUS_CANCELLED;
 		else
-			job_run(job);
+			run(job);
 		job_phase(job, WIRE_PHASE_LEAVING);
 	}
 	PyGILState_Release(gil);

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The free-threaded 3.13 makes functions, classes, descriptors and namespaces of modules
+ * immortal that exist when the first thread starts, and takes them from the collector
+ * (Python/gc_free_threading.c, immortalize_visitor): gc.get_objects() and gc.get_referrers()
+ * know nothing of them. They are reached from what is listed.
+ *
+ * 3.14 keeps them (deferred reference counts instead), and lists them.
+ */
+#include "payload/untracked.h"
+
+#include "payload/freestanding.h"
+#include "payload/gil_window.h"
+#include "payload/pointer_map.h"
+
+struct reach {
+	const struct world *world;
+	struct pointer_map seen;
+	PyObject *hidden; /* list: reached and not listed, in the order of being reached */
+};
+
+static int is_leaf(const struct world *w, PyObject *o)
+{
+	return py_is(o, w->str) || py_is(o, w->integer) || py_is(o, w->bytes) ||
+	       py_is(o, w->code) || py_is(o, w->real) || o == w->none;
+}
+
+static int look_inside(struct reach *r, PyObject *o)
+{
+	_cleanup_py_ PyObject *inside = py_call(r->world->get_referents, o);
+
+	for (Py_ssize_t i = 0; inside && i < PyList_Size(inside); i++) {
+		PyObject *referent = PyList_GetItem(inside, i);
+		if (is_leaf(r->world, referent) || pointer_map_get(&r->seen, referent))
+			continue;
+		if (pointer_map_set(&r->seen, referent, referent) ||
+		    PyList_Append(r->hidden, referent))
+			return -1;
+	}
+	return inside ? 0 : -1;
+}
+
+static int reach_hidden(struct reach *r)
+{
+	_cleanup_py_ PyObject *listed = py_call(r->world->get_objects);
+	int status = listed ? 0 : -1;
+
+	for (Py_ssize_t i = 0; !status && i < PyList_Size(listed); i++) {
+		PyObject *o = PyList_GetItem(listed, i);
+		status = pointer_map_set(&r->seen, o, o);
+	}
+	for (Py_ssize_t i = 0; !status && i < PyList_Size(listed); i++)
+		status = look_inside(r, PyList_GetItem(listed, i));
+	if (!status)
+		status = look_inside(r, r->world->modules);
+	for (Py_ssize_t i = 0; !status && i < PyList_Size(r->hidden); i++)
+		status = look_inside(r, PyList_GetItem(r->hidden, i));
+	return status;
+}
+
+static int refers_to_any(const struct world *w, PyObject *o, const struct pointer_map *keys)
+{
+	_cleanup_py_ PyObject *inside = py_call(w->get_referents, o);
+
+	for (Py_ssize_t i = 0; inside && i < PyList_Size(inside); i++)
+		if (pointer_map_get(keys, PyList_GetItem(inside, i)))
+			return 1;
+	return inside ? 0 : -1;
+}
+
+/* A new list of what is not listed. */
+static PyObject *untracked(const struct world *w)
+{
+	struct reach reach = {.world = w, .hidden = PyList_New(0)};
+	int status = 0;
+
+	if (w->opcodes.minor == 13 && gil_window_is_needed())
+		status = reach.hidden ? reach_hidden(&reach) : -1;
+	pointer_map_fini(&reach.seen);
+	if (status)
+		Py_DecRef(py_take(&reach.hidden));
+	return reach.hidden;
+}
+
+PyObject *untracked_and_listed(const struct world *w)
+{
+	_cleanup_py_ PyObject *all = py_call(w->get_objects);
+	_cleanup_py_ PyObject *hidden = all ? untracked(w) : NULL;
+
+	if (!hidden || PyList_SetSlice(all, PyList_Size(all), PyList_Size(all), hidden))
+		return NULL;
+	return py_take(&all);
+}
+
+int untracked_referrers(const struct world *w, PyObject *keys, PyObject *found)
+{
+	_cleanup_py_ PyObject *hidden = untracked(w);
+	struct pointer_map wanted = {0};
+	int status = hidden ? 0 : -1;
+
+	for (Py_ssize_t i = 0; !status && i < PyList_Size(keys); i++)
+		status = pointer_map_set(&wanted, PyList_GetItem(keys, i),
+					 PyList_GetItem(keys, i));
+	for (Py_ssize_t i = 0; !status && i < PyList_Size(hidden); i++) {
+		PyObject *o = PyList_GetItem(hidden, i);
+		int refers = refers_to_any(w, o, &wanted);
+		status = refers < 0 || (refers && PyList_Append(found, o)) ? -1 : 0;
+	}
+	pointer_map_fini(&wanted);
+	return status;
+}
