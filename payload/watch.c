@@ -45,7 +45,9 @@ static void *watch_main(void *argument)
 	return NULL;
 }
 
-/* A stack of our own: libc would keep one that it made. */
+/* A stack of our own: libc would keep one that it made. A child that is forked meanwhile must
+ * have it: libc walks its list of stacks there, and what it lists lies in them (nptl's
+ * reclaim_stacks(), glibc 2.36). */
 void watch_begin(struct watch *out, const struct wire_channel *channel, PyObject *exception)
 {
 	*out = (struct watch){.channel = channel,
@@ -54,7 +56,6 @@ void watch_begin(struct watch *out, const struct wire_channel *channel, PyObject
 	out->stack = sys_mmap_anonymous(STACK_SIZE);
 	if (!out->stack)
 		return;
-	sys_madvise(out->stack, STACK_SIZE, MADV_DONTFORK);
 	if (launch_thread(&out->thread, out->stack, STACK_SIZE, watch_main, out)) {
 		sys_munmap(out->stack, STACK_SIZE);
 		out->stack = NULL;
