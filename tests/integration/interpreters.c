@@ -210,6 +210,17 @@ const struct interpreter *interpreters_find(int major, int minor)
 	return NULL;
 }
 
+const struct interpreter *interpreters_debug(void)
+{
+	size_t count;
+	const struct interpreter *all = interpreters_all(&count);
+
+	for (size_t i = count; i-- > 0;)
+		if (interpreter_is_served(&all[i]) && all[i].debug)
+			return &all[i];
+	return NULL;
+}
+
 const struct interpreter *interpreters_embeddable(void)
 {
 	size_t count;

@@ -37,6 +37,8 @@ const struct interpreter *interpreters_find(int major, int minor);
  * second is as different from it as can be had: statically linked, else the oldest. */
 const struct interpreter *interpreters_newest(void);
 const struct interpreter *interpreters_other(void);
+/* The newest debug build. */
+const struct interpreter *interpreters_debug(void);
 /* The newest that has a library to embed. */
 const struct interpreter *interpreters_embeddable(void);
 

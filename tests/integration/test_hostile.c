@@ -60,7 +60,7 @@ static void expect_sane(const char *what)
 		  what);
 }
 
-Test(hostile, replies, .fini = stop, .timeout = 280)
+Test(hostile, replies, .fini = stop, .timeout = 3000)
 {
 	static const char *const formats[] = {"--verbose", "--json"};
 	const int rounds = campaign_size(100, 4);
@@ -193,7 +193,7 @@ static void lie_for_ever(void)
 	}
 }
 
-Test(hostile, files_and_maps, .fini = stop, .timeout = 280)
+Test(hostile, files_and_maps, .fini = stop, .timeout = 3000)
 {
 	static const char *const commands[] = {"attach", "doctor", "list"};
 	const int rounds = campaign_size(1500, 90);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * pyhotpatch is killed 300 times at a random instant of its life, on an idle, a busy and a
- * threaded target.
+ * pyhotpatch is killed at random instants of its life, on targets of each kind: 300 times, and
+ * 2000 times in a campaign.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -13,11 +13,9 @@
 #include <criterion/new/assert.h>
 
 #include "inject/base/deadline.h"
+#include "tests/integration/campaign.h"
 #include "tests/integration/pytarget.h"
 #include "tests/integration/survival.h"
-
-#define KILLS 100
-#define TRIES (3 * KILLS)
 
 static struct pytarget target;
 
@@ -59,7 +57,7 @@ static bool kill_after(int64_t ns)
 }
 
 static void kill_at_random(const struct interpreter *python, const char *script,
-			   const char *mode)
+			   const char *mode, int kills)
 {
 	unsigned seed = (unsigned)time(NULL) ^ (unsigned)getpid();
 	struct survival survival;
@@ -67,13 +65,16 @@ static void kill_at_random(const struct interpreter *python, const char *script,
 	int killed = 0, tried = 0;
 
 	if (!python)
-		cr_skip_test("no CPython 3.7 to 3.15 on this machine");
-	pytarget_start(&target, python, script, mode, "0.03");
+		cr_skip_test("no such CPython 3.7 to 3.15 on this machine");
+	if (script)
+		pytarget_start(&target, python, script, mode, "0.03");
+	else
+		pytarget_start_host(&target, python, mode);
 	survival_begin(&survival, &target);
 	usual = usual_ns();
 	srandom(seed);
 	/* Those that had ended before are not kills: there are some more, within reason. */
-	for (; killed < KILLS && tried < TRIES; tried++) {
+	for (; killed < kills && tried < 3 * kills; tried++) {
 		int64_t after = (int64_t)((double)usual * 1.25 * (double)random() / RAND_MAX);
 
 		pytarget_edit(&target);
@@ -81,24 +82,35 @@ static void kill_at_random(const struct interpreter *python, const char *script,
 		survival_check(&survival, "killed after %lld us (seed %u, number %d)",
 			       (long long)after / 1000, seed, tried);
 	}
-	cr_assert(lt(int, KILLS / 3, killed), "only %d of %d kills came in time", killed,
+	cr_assert(lt(int, kills / 3, killed), "only %d of %d kills came in time", killed,
 		  tried);
 	printf("%s: %d attaches, %d killed, within %.1f ms: %d times it was new, %d times old\n",
 	       target.label, tried, killed, (double)usual * 1.25 / 1e6, survival.was_new,
 	       survival.was_old);
 }
 
-Test(kill_random, idle, .fini = stop, .timeout = 280)
+Test(kill_random, idle, .fini = stop, .timeout = 3000)
 {
-	kill_at_random(interpreters_newest(), "idle.py", "sleep");
+	kill_at_random(interpreters_newest(), "idle.py", "sleep", campaign_size(450, 80));
 }
 
-Test(kill_random, busy, .fini = stop, .timeout = 280)
+Test(kill_random, busy, .fini = stop, .timeout = 3000)
 {
-	kill_at_random(interpreters_other(), "busy.py", "python");
+	kill_at_random(interpreters_other(), "busy.py", "python", campaign_size(450, 80));
 }
 
-Test(kill_random, threads, .fini = stop, .timeout = 280)
+Test(kill_random, threads, .fini = stop, .timeout = 3000)
 {
-	kill_at_random(interpreters_newest(), "busy.py", "threads");
+	kill_at_random(interpreters_newest(), "busy.py", "threads", campaign_size(450, 80));
+}
+
+Test(kill_random, debug_build, .fini = stop, .timeout = 3000)
+{
+	kill_at_random(interpreters_debug(), "busy.py", "sort", campaign_size(450, 40));
+}
+
+/* Each attach takes long here. */
+Test(kill_random, holder_of_the_gil, .fini = stop, .timeout = 3000)
+{
+	kill_at_random(interpreters_embeddable(), NULL, "main", campaign_size(200, 20));
 }

@@ -120,28 +120,28 @@ static void kill_at_each_step(const struct interpreter *python, const char *scri
 	       target.label, killed, step - 1, survival.was_new, survival.was_old);
 }
 
-Test(kill_steps, idle, .fini = stop, .timeout = 280)
+Test(kill_steps, idle, .fini = stop, .timeout = 3000)
 {
 	kill_at_each_step(interpreters_newest(), "idle.py", "sleep", 1);
 }
 
-Test(kill_steps, idle_other_interpreter, .fini = stop, .timeout = 280)
+Test(kill_steps, idle_other_interpreter, .fini = stop, .timeout = 3000)
 {
 	kill_at_each_step(interpreters_other(), "idle.py", "epoll", 1);
 }
 
-Test(kill_steps, busy, .fini = stop, .timeout = 280)
+Test(kill_steps, busy, .fini = stop, .timeout = 3000)
 {
 	kill_at_each_step(interpreters_other(), "busy.py", "python", 1);
 }
 
-Test(kill_steps, threads, .fini = stop, .timeout = 280)
+Test(kill_steps, threads, .fini = stop, .timeout = 3000)
 {
 	kill_at_each_step(interpreters_newest(), "idle.py", "threads", 1);
 }
 
 /* Without a memfd there is no lock that passes on: the other way of everything. */
-Test(kill_steps, no_memfd, .fini = stop, .timeout = 280)
+Test(kill_steps, no_memfd, .fini = stop, .timeout = 3000)
 {
 	if (geteuid() != 0)
 		cr_skip_test("it takes root to do without a memfd");
@@ -149,8 +149,13 @@ Test(kill_steps, no_memfd, .fini = stop, .timeout = 280)
 			  campaign_size(1, 5));
 }
 
+Test(kill_steps, debug_build, .fini = stop, .timeout = 3000)
+{
+	kill_at_each_step(interpreters_debug(), "idle.py", "poll", campaign_size(1, 4));
+}
+
 /* The second thread that is stopped is the one that serves. Each attach takes long here. */
-Test(kill_steps, holder_of_the_gil, .fini = stop, .timeout = 280)
+Test(kill_steps, holder_of_the_gil, .fini = stop, .timeout = 3000)
 {
 	const struct interpreter *python = interpreters_embeddable();
 

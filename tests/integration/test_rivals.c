@@ -49,7 +49,7 @@ static void all_at_once(int rounds)
 	}
 }
 
-Test(rivals, idle, .fini = stop, .timeout = 280)
+Test(rivals, idle, .fini = stop, .timeout = 3000)
 {
 	if (!interpreters_newest())
 		cr_skip_test("no CPython 3.7 to 3.15 on this machine");
@@ -57,7 +57,7 @@ Test(rivals, idle, .fini = stop, .timeout = 280)
 	all_at_once(campaign_size(200, 20));
 }
 
-Test(rivals, busy, .fini = stop, .timeout = 280)
+Test(rivals, busy, .fini = stop, .timeout = 3000)
 {
 	if (!interpreters_other())
 		cr_skip_test("no CPython 3.7 to 3.15 on this machine");
@@ -65,7 +65,7 @@ Test(rivals, busy, .fini = stop, .timeout = 280)
 	all_at_once(campaign_size(200, 20));
 }
 
-Test(rivals, holder_of_the_gil, .fini = stop, .timeout = 280)
+Test(rivals, holder_of_the_gil, .fini = stop, .timeout = 3000)
 {
 	if (!interpreters_embeddable())
 		cr_skip_test("no library of a CPython 3.7 to 3.13 on this machine");

@@ -62,22 +62,22 @@ static void storm(const struct interpreter *python, const char *mode, int attach
 	       (double)longest_ns / 1e6);
 }
 
-Test(storm, many_threads, .fini = stop, .timeout = 580)
+Test(storm, many_threads, .fini = stop, .timeout = 3000)
 {
 	storm(interpreters_newest(), "storm", campaign_size(500, 100));
 }
 
-Test(storm, many_threads_other_interpreter, .fini = stop, .timeout = 580)
+Test(storm, many_threads_other_interpreter, .fini = stop, .timeout = 3000)
 {
 	storm(interpreters_other(), "storm", campaign_size(500, 100));
 }
 
-Test(storm, one_thread, .fini = stop, .timeout = 580)
+Test(storm, one_thread, .fini = stop, .timeout = 3000)
 {
 	storm(interpreters_newest(), "alone", campaign_size(500, 60));
 }
 
-Test(storm, one_thread_other_interpreter, .fini = stop, .timeout = 580)
+Test(storm, one_thread_other_interpreter, .fini = stop, .timeout = 3000)
 {
 	storm(interpreters_other(), "alone", campaign_size(500, 60));
 }
@@ -99,17 +99,17 @@ static void storm_with(const char *library)
 	storm(interpreters_other(), "alone", campaign_size(200, 20));
 }
 
-Test(storm, jemalloc, .fini = stop, .timeout = 580)
+Test(storm, jemalloc, .fini = stop, .timeout = 3000)
 {
 	storm_with("libjemalloc.so.2");
 }
 
-Test(storm, tcmalloc, .fini = stop, .timeout = 580)
+Test(storm, tcmalloc, .fini = stop, .timeout = 3000)
 {
 	storm_with("libtcmalloc_minimal.so.4");
 }
 
-Test(storm, mimalloc, .fini = stop, .timeout = 580)
+Test(storm, mimalloc, .fini = stop, .timeout = 3000)
 {
 	storm_with("libmimalloc.so.2");
 }
