@@ -120,6 +120,7 @@ int PyUnicode_Compare(PyObject *a, PyObject *b);
 Py_ssize_t PyUnicode_Tailmatch(PyObject *text, PyObject *part, Py_ssize_t start, Py_ssize_t end,
 			       int direction);
 PyObject *PyUnicode_EncodeFSDefault(PyObject *text);
+PyObject *PyUnicode_DecodeFSDefault(const char *text);
 PyObject *PyUnicode_Concat(PyObject *a, PyObject *b);
 int PySequence_Contains(PyObject *o, PyObject *value);
 PyObject *PyBytes_FromString(const char *text);

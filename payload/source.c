@@ -58,35 +58,60 @@ static PyObject *archive_folder(PyObject *archive, PyObject *prefix)
 	return folder ? PyUnicode_FromFormat("%U/%U", archive, folder) : NULL;
 }
 
+/* "c/d.py" of "/a/b.zip/c/d.py". */
+static PyObject *member_of(PyObject *archive, PyObject *file)
+{
+	const char *text = PyUnicode_AsUTF8(file), *prefix = PyUnicode_AsUTF8(archive);
+	size_t length = prefix ? strlen(prefix) : 0;
+
+	if (!text || !prefix)
+		return NULL;
+	if (strlen(text) <= length || memcmp(text, prefix, length))
+		return py_ref(file);
+	return PyUnicode_FromString(text + length + 1);
+}
+
+static PyObject *read_with(struct job *job, const struct module *module, PyObject *path)
+{
+	_cleanup_py_ PyObject *archive = PyObject_GetAttrString(module->loader, "archive");
+	_cleanup_py_ PyObject *prefix =
+		archive ? PyObject_GetAttrString(module->loader, "prefix") : NULL;
+	_cleanup_py_ PyObject *folder = prefix ? archive_folder(path, prefix) : NULL;
+	_cleanup_py_ PyObject *member = folder ? member_of(archive, module->file) : NULL;
+	_cleanup_py_ PyObject *importer =
+		member ? py_call(origin_importer(&job->world, "zipimporter"), folder) : NULL;
+
+	return importer ? PyObject_CallMethod(importer, "get_data", "O", member) : NULL;
+}
+
 /* zipimport remembers the directory of each archive for ever, in its _zip_directory_cache: a
  * new importer reads that of the archive that is there now, and then the cache is put back, by
- * which the program's own importers live. */
+ * which the program's own importers live. module->path is where the archive is, also when the
+ * program knows it by a relative path and has gone to another folder. */
 static int read_from_archive(struct job *job, struct module *module)
 {
-	PyObject *type = py_type(module->loader);
 	PyObject *zipimport = PyDict_GetItemString(job->world.modules, "zipimport");
 	PyObject *cache = zipimport && world_is_module(&job->world, zipimport)
 				  ? PyDict_GetItemString(PyModule_GetDict(zipimport),
 							 "_zip_directory_cache")
 				  : NULL;
-	_cleanup_py_ PyObject *archive = PyObject_GetAttrString(module->loader, "archive");
-	_cleanup_py_ PyObject *prefix =
-		archive ? PyObject_GetAttrString(module->loader, "prefix") : NULL;
-	_cleanup_py_ PyObject *folder = prefix ? archive_folder(archive, prefix) : NULL;
+	char *name;
+	_cleanup_py_ PyObject *path = PyBytes_AsStringAndSize(module->path, &name, NULL)
+					      ? NULL
+					      : PyUnicode_DecodeFSDefault(name);
 	_cleanup_py_ PyObject *before =
-		folder && cache ? py_ref(PyDict_GetItem(cache, archive)) : NULL;
+		path && cache ? py_ref(PyDict_GetItem(cache, path)) : NULL;
+	PyObject *kind, *value, *traceback;
 
-	if (!folder || !cache || (before && PyDict_DelItem(cache, archive)))
+	if (!path || !cache || (before && PyDict_DelItem(cache, path)))
 		return -1;
-	_cleanup_py_ PyObject *importer = py_call(type, folder);
-	if (importer)
-		module->source = PyObject_CallMethod(importer, "get_data", "O", module->file);
-	if (before) {
-		PyObject *kind, *value, *traceback;
-		PyErr_Fetch(&kind, &value, &traceback);
-		PyDict_SetItem(cache, archive, before);
-		PyErr_Restore(kind, value, traceback);
-	}
+	module->source = read_with(job, module, path);
+	PyErr_Fetch(&kind, &value, &traceback);
+	if (before)
+		PyDict_SetItem(cache, path, before);
+	else if (PyDict_GetItem(cache, path))
+		PyDict_DelItem(cache, path);
+	PyErr_Restore(kind, value, traceback);
 	return module->source ? 0 : is_gone(&job->world);
 }
 

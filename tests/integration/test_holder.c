@@ -3,18 +3,17 @@
  * Programs around Python that keep the GIL while they wait in C: they are served on the thread
  * that holds it, are left as found, and survive the death of pyhotpatch.
  */
-#include <arpa/inet.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
 #include "inject/base/cleanup.h"
+#include "tests/integration/http.h"
 #include "tests/integration/pytarget.h"
 #include "tests/integration/snapshot.h"
 
@@ -112,29 +111,6 @@ static int start_uwsgi(pid_t workers[WORKERS])
 	return port;
 }
 
-/* The body of one answer, its last line. */
-static void get(char *out, size_t size, int port)
-{
-	static const char request[] = "GET / HTTP/1.0\r\n\r\n";
-	const struct sockaddr_in address = {.sin_family = AF_INET,
-					    .sin_port = htons((uint16_t)port),
-					    .sin_addr = {htonl(INADDR_LOOPBACK)}};
-	_cleanup_fd_ int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	char text[4096];
-	size_t used = 0;
-	ssize_t got;
-
-	cr_assert(eq(int, connect(fd, (const struct sockaddr *)&address, sizeof(address)), 0));
-	cr_assert(eq(int, (int)write(fd, request, sizeof(request) - 1),
-		     (int)sizeof(request) - 1));
-	while (used < sizeof(text) - 1 &&
-	       (got = read(fd, text + used, sizeof(text) - 1 - used)) > 0)
-		used += (size_t)got;
-	text[used] = '\0';
-	cr_assert(ne(ptr, strstr(text, "\r\n\r\n"), NULL), "%s", text);
-	snprintf(out, size, "%s", strstr(text, "\r\n\r\n") + 4);
-}
-
 /* Ask until each worker has answered; each must say v<version> and count on. */
 static void expect_answers(int port, const pid_t workers[WORKERS], int version,
 			   int counts[WORKERS])
@@ -145,7 +121,7 @@ static void expect_answers(int port, const pid_t workers[WORKERS], int version,
 	for (int i = 0; i < 500 && !(heard[0] && heard[1]); i++) {
 		int a, b, pid, count;
 
-		get(text, sizeof(text), port);
+		cr_assert(eq(int, http_get(text, sizeof(text), port, "/"), 0));
 		cr_assert(eq(int, sscanf(text, "v%d v%d %d %d", &a, &b, &pid, &count), 4), "%s",
 			  text);
 		cr_assert(a == version && b == version, "v%d expected: %s", version, text);
