@@ -30,6 +30,7 @@
 	X(NO_EXECUTABLE, "no-executable", UNSUPPORTED,                                         \
 	  "allow it: systemd's MemoryDenyWriteExecute=no, SELinux's execmem, and restart the service") \
 	X(NO_MEMFD, "no-memfd", PERMISSION, "run pyhotpatch as root on the host")              \
+	X(LIMIT, "limit", SYSTEM, "raise the limit: prlimit --pid PID")                        \
 	/* --- may we? --- */                                                                  \
 	X(OTHER_USER, "other-user", PERMISSION, "run as the target's user or as root")         \
 	X(SET_ID, "set-id", PERMISSION, "run as root")                                         \

@@ -180,8 +180,8 @@ int memory_make(struct handover *h, const struct step *step, struct hp_err *err)
 		*err = refusal;
 		return -1;
 	}
-	/* Denied. Without a memfd the worker cannot tell whether we
-	 * live, and the hijacked thread not wait for us: it goes back by the frame. */
+	/* Denied. Without a memfd the hijacked thread cannot wait for us: it goes back by the
+	 * frame. */
 	if (map_executable(h, step, err) < 0)
 		return -1;
 	return open_anonymous(h, step->target, &refusal, err);

@@ -2,7 +2,7 @@
  *
  * The memory that the target and we share, and its executable part.
  *
- *   backing   a memfd of the target's; where that is refused, anonymous shared memory, which we
+ *   backing   a memfd of the target's; where that is denied, anonymous shared memory, which we
  *             open through /proc/PID/map_files (as root)
  *   text      the backing, mapped R-X; where that is refused, private memory, written while it
  *             is RW and then made R-X

@@ -27,15 +27,16 @@ int step_failed(const struct step *step, const char *what, int error, struct hp_
 		{EAGAIN, "nproc", "threads of its user, or of its control group"},
 	};
 
-	hp_err_set(err, HP_SYSTEM, error, "%s in the target", what);
-	for (size_t i = 0; i < sizeof(limits) / sizeof(*limits); i++)
-		if (limits[i].error == error)
-			return hp_err_hint(
-				err,
-				"it is at its limit of %s; raise that: prlimit --pid "
-				"%d --%s=NUMBER",
-				limits[i].noun, step->target->pid, limits[i].option);
-	return -1;
+	for (size_t i = 0; i < sizeof(limits) / sizeof(*limits); i++) {
+		if (limits[i].error != error)
+			continue;
+		hp_err_obstacle(err, OBSTACLE_LIMIT, error, "%s in the target", what);
+		return hp_err_hint(err,
+				   "it is at its limit of %s; raise that: prlimit --pid "
+				   "%d --%s=NUMBER",
+				   limits[i].noun, step->target->pid, limits[i].option);
+	}
+	return hp_err_set(err, HP_SYSTEM, error, "%s in the target", what);
 }
 
 int step_syscall(const struct step *step, int64_t *result, const char *what, long nr,

@@ -195,3 +195,31 @@ Test(places, files_that_were_replaced_under_it, .fini = stop, .timeout = 60)
 {
 	expect_served_after("for f; do cp /bin/true \"$f.new\"; mv \"$f.new\" \"$f\"; done");
 }
+
+/* vm.memfd_noexec is a pid namespace's: 1 makes memfds that may not be executed, 2 refuses
+ * others. */
+static void serve_without_executable_memfds(const char *level)
+{
+	const char *const wrapper[] = {"unshare",
+				       "--pid",
+				       "--fork",
+				       "--mount-proc",
+				       "sh",
+				       "-c",
+				       "echo \"$0\" > /proc/sys/vm/memfd_noexec && exec \"$@\"",
+				       level,
+				       NULL};
+
+	need(wrapper);
+	start(interpreters_newest(), wrapper);
+	expect_served();
+	stop();
+}
+
+Test(places, memfds_that_may_not_be_executed, .fini = stop, .timeout = 60)
+{
+	if (access("/proc/sys/vm/memfd_noexec", F_OK) < 0)
+		cr_skip_test("this kernel has no vm.memfd_noexec (Linux 6.3)");
+	serve_without_executable_memfds("1");
+	serve_without_executable_memfds("2");
+}

@@ -141,6 +141,28 @@ Test(seccomp, memory_that_may_not_be_executed_is_told, .fini = stop, .timeout = 
 	expect_left_as_found(0);
 }
 
+/* Whoever may read the filters may open map_files as well, so that it is hidden here. */
+Test(seccomp, without_a_memfd_map_files_is_needed, .fini = stop, .timeout = 60)
+{
+	const struct interpreter *python = interpreters_newest();
+	char script[600];
+
+	if (geteuid() != 0 || !python)
+		cr_skip_test("needs root and a CPython 3.7 to 3.13");
+	start(python, "no-memfd");
+	snprintf(
+		script, sizeof(script),
+		"mount -t tmpfs none /proc/%d/map_files || exit 99; exec '%s' attach --json %d",
+		target.pid, pyhotpatch_path(), target.pid);
+	run_command(&run, (const char *const[]){"unshare", "--mount", "sh", "-c", script, NULL},
+		    20000);
+	if (run.status == 99)
+		cr_skip_test("this kernel lets nobody mount there");
+	expect_status(&target, &run, hp_err_exit_status(hp_obstacle_kind(OBSTACLE_NO_MEMFD)));
+	expect_text(&run, run.out, "\"obstacle\":\"no-memfd\"");
+	expect_left_as_found(0);
+}
+
 /* Interrupted in poll(), the thread would be killed for restart_syscall as soon as it is let
  * go. */
 Test(seccomp, a_wait_that_must_not_be_restarted_is_issued_anew, .fini = stop, .timeout = 60)
