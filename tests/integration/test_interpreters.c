@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * A server that gives each application an interpreter of its own: Apache with mod_wsgi. All of
- * them are served in one attach, and keep their state.
+ * Servers that give each application an interpreter of its own: Apache with mod_wsgi, uwsgi.
+ * All of them are served in one attach, and keep their state.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -20,16 +20,16 @@
 #define MODULES   "/usr/lib/apache2/modules"
 
 static struct pytarget target;
-static struct running apache;
+static struct running server;
 static struct snapshot before, after;
 
 static void stop(void)
 {
 	static struct run run;
 
-	if (apache.pid > 0) {
-		kill(apache.pid, SIGTERM); /* it ends its child, too */
-		run_finish(&run, &apache, 10000);
+	if (server.pid > 0) {
+		kill(server.pid, SIGTERM); /* its child ends, too */
+		run_finish(&run, &server, 10000);
 	}
 	pytarget_stop(&target);
 }
@@ -67,7 +67,7 @@ static int start(void)
 	pytarget_install(&target, "wsgi_app.py");
 	snprintf(path, sizeof(path), "%s/httpd.conf", target.dir);
 	write_configuration(path, port);
-	run_start(&apache, (const char *const[]){"/usr/sbin/apache2", "-f", path, "-D",
+	run_start(&server, (const char *const[]){"/usr/sbin/apache2", "-f", path, "-D",
 						 "FOREGROUND", NULL});
 	for (int i = 0; i < 200 && listens < 0; i++) {
 		sleep_ms(50);
@@ -119,4 +119,52 @@ Test(interpreters, mod_wsgi, .fini = stop, .timeout = 120)
 	snapshot_take(&after, pid);
 	snapshot_compare(text, sizeof(text), &before, &after);
 	cr_assert(eq(str, text, ""), "not left as found:\n%s", text);
+}
+
+/* ---- uwsgi with two applications: each has an interpreter, and nobody gives up the GIL ----
+ */
+
+static pid_t uwsgi_worker(int port)
+{
+	char text[256];
+	int pid = 0;
+
+	for (int i = 0; i < 200 && !pid; i++) {
+		sleep_ms(50);
+		if (http_get(text, sizeof(text), port, "/a") == 0)
+			sscanf(text, "%*s %*s %d", &pid);
+	}
+	cr_assert(ne(int, pid, 0), "uwsgi did not start");
+	return pid;
+}
+
+Test(interpreters, uwsgi, .fini = stop, .timeout = 120)
+{
+	char command[512];
+	struct run run;
+	pid_t pid;
+	int port = http_free_port();
+
+	if (access("/usr/lib/uwsgi/plugins/python3_plugin.so", R_OK) < 0)
+		cr_skip_test("no uwsgi with its plug-in for Python 3 on this machine");
+	pytarget_make(&target, "uwsgi");
+	pytarget_install(&target, "wsgi_app.py");
+	snprintf(command, sizeof(command),
+		 "cd '%s' && cp wsgi_app.py other_app.py && exec uwsgi --plugin python3 "
+		 "--http-socket 127.0.0.1:%d --mount /a=wsgi_app.py --mount /b=other_app.py "
+		 "--manage-script-name --processes 1 --master --no-orphans --die-on-term "
+		 "--logto uwsgi.log",
+		 target.dir, port);
+	run_start(&server, (const char *const[]){"sh", "-c", command, NULL});
+	pid = uwsgi_worker(port);
+	cr_assert(eq(int, expect_answer(port, "/b", 0, 1), pid));
+	for (int version = 1; version <= 2; version++) {
+		pytarget_edit(&target);
+		run_attach(&run, pid);
+		cr_assert(eq(int, run.status, 0), "%s", run.err);
+		cr_assert(ne(ptr, strstr(run.out, "edited (interpreter 1)"), NULL), "%s",
+			  run.out);
+		expect_answer(port, "/a", version, version + 1);
+		expect_answer(port, "/b", version, version + 1);
+	}
 }
