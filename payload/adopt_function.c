@@ -190,9 +190,7 @@ int adopt_functions(struct plan *p)
 	return 0;
 }
 
-/* The cells of `function` in the order of the new code's free variables; NULL without exception
- * when it has not got them all: a closure cannot be made up. */
-static PyObject *cells_for(const struct world *w, PyObject *function, PyObject *code)
+PyObject *adopt_cells(const struct world *w, PyObject *function, PyObject *code)
 {
 	PyObject *closure = PyFunction_GetClosure(function);
 	_cleanup_py_ PyObject *have =
@@ -223,7 +221,7 @@ int adopt_code_alone(struct plan *p, PyObject *function)
 	if (!code || code == old || pointer_map_get(&p->adopted, function) ||
 	    pointer_map_get(&p->stand_in, function))
 		return 0;
-	_cleanup_py_ PyObject *closure = cells_for(w, function, code);
+	_cleanup_py_ PyObject *closure = adopt_cells(w, function, code);
 	if (!closure && PyErr_Occurred())
 		return -1;
 	if (closure) {

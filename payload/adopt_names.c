@@ -132,7 +132,7 @@ static int adopt_module(struct plan *p, const struct module *m)
 }
 
 /* Modules that the run imported get the program's builtins, and their place in their package.
- */
+ * They stay imported when the attach is taken back, so these writes do, too. */
 static int settle_loaded(struct plan *p)
 {
 	const struct world *w = &p->job->world;
@@ -141,7 +141,8 @@ static int settle_loaded(struct plan *p)
 	for (Py_ssize_t i = 0; builtins && i < PyList_Size(p->shadow->loaded); i++) {
 		PyObject *module = PyTuple_GetItem(PyList_GetItem(p->shadow->loaded, i), 1);
 		if (world_is_module(w, module) &&
-		    plan_write(p, WRITE_ITEM, PyModule_GetDict(module), builtins, w->builtins))
+		    !writes_add(&p->writes, WRITE_ITEM, PyModule_GetDict(module), builtins,
+				w->builtins))
 			return -1;
 	}
 	for (Py_ssize_t i = 0; builtins && i < PyList_Size(p->shadow->shadows); i++) {
@@ -152,7 +153,7 @@ static int settle_loaded(struct plan *p)
 				   &value))
 			if (world_is_module(w, value) && !PyDict_GetItem(live, name) &&
 			    plan_stand_in(p, value) == value &&
-			    plan_write(p, WRITE_ITEM, live, name, value))
+			    !writes_add(&p->writes, WRITE_ITEM, live, name, value))
 				return -1;
 	}
 	return builtins ? 0 : -1;

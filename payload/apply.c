@@ -8,6 +8,7 @@
 #include "payload/failure.h"
 #include "payload/frames.h"
 #include "payload/freestanding.h"
+#include "payload/history.h"
 #include "payload/home.h"
 #include "payload/idle.h"
 #include "payload/sys.h"
@@ -91,8 +92,7 @@ static int judge_failure(struct plan *p, struct migration *migration)
 	return job_refuse(p->job, WIRE_STATUS_REFUSED, pair->module, text);
 }
 
-/* After the last write: what may run the program's code again. */
-static int settle(struct plan *p, const struct frame_types *types)
+void apply_aftermath(struct plan *p, const struct frame_types *types)
 {
 	struct job *job = p->job;
 
@@ -107,8 +107,13 @@ static int settle(struct plan *p, const struct frame_types *types)
 		Py_DecRef(cleared);
 		PyErr_Clear();
 	}
-	_cleanup_py_ PyObject *record = writes_record(&p->writes, &job->world);
-	if (!record || home_keep_record(job, record))
+}
+
+static int remember(struct plan *p)
+{
+	struct job *job = p->job;
+
+	if (history_push(p))
 		return -1;
 	for (size_t i = 0; i < job->modules.count; i++)
 		if (home_remember(job, &job->modules.items[i]))
@@ -129,8 +134,14 @@ static int commit_others(struct plan *p, int *undo_failed)
 	return -1;
 }
 
-/* 0 done, 1 to be planned anew, -1 refused or cancelled. */
-static int commit(struct plan *p, struct migration *migration, int *is_begun)
+static int refuse_broken(struct job *job)
+{
+	_cleanup_py_ PyObject *reason = failure_text(&job->world);
+
+	return job_refuse(job, WIRE_STATUS_BROKEN, NULL, reason);
+}
+
+int apply_commit(struct plan *p, int *is_begun)
 {
 	struct job *job = p->job;
 	int undo_failed;
@@ -143,25 +154,28 @@ static int commit(struct plan *p, struct migration *migration, int *is_begun)
 	int status = writes_commit(&p->writes, &job->world, &undo_failed);
 	job->reply.header->commit_ns += (uint64_t)(sys_now_ns() - start);
 	if (!status && !undo_failed && commit_others(p, &undo_failed))
-		status = -1;
-	else if (status && !undo_failed)
-		return judge_failure(p, migration);
+		return undo_failed ? refuse_broken(job) : -1;
 	if (!undo_failed)
-		return status;
-	_cleanup_py_ PyObject *reason = failure_text(&job->world);
-	return job_refuse(job, WIRE_STATUS_BROKEN, NULL, reason);
+		return status ? 1 : 0;
+	return refuse_broken(job);
 }
 
 /* What fails after the commit is bookkeeping; it cannot make it undone. */
-static void settle_quietly(struct plan *p, const struct frame_types *types)
+void apply_warn(struct job *job)
 {
-	if (!settle(p, types))
-		return;
-	_cleanup_py_ PyObject *reason = failure_text(&p->job->world);
-	job_note(p->job,
+	_cleanup_py_ PyObject *reason = failure_text(&job->world);
+
+	job_note(job,
 		 &(struct reply_item){.kind = WIRE_RECORD_WARNING,
 				      .text = reason ? PyUnicode_AsUTF8(reason) : NULL},
 		 NULL);
+}
+
+static void settle(struct plan *p, const struct frame_types *types)
+{
+	apply_aftermath(p, types);
+	if (remember(p))
+		apply_warn(p->job);
 }
 
 int apply_try(struct job *job, const struct shadow *shadow, struct migration *migration)
@@ -200,9 +214,11 @@ int apply(struct job *job, const struct shadow *shadow, struct migration *migrat
 		if (!status && !is_begun)
 			status = idle_wait(job, &types, plan.codes, idle_limit);
 		if (!status)
-			status = commit(&plan, migration, &is_begun);
-		if (!status)
-			settle_quietly(&plan, &types);
+			status = apply_commit(&plan, &is_begun);
+		if (status == 1)
+			status = judge_failure(&plan, migration);
+		else if (!status)
+			settle(&plan, &types);
 		plan_fini(&plan);
 	}
 	frame_types_fini(&types);

@@ -1,27 +1,57 @@
 /* SPDX-License-Identifier: MIT
  *
- * Baselines and the rollback record. The invariant: what is kept holds no module of the program
- * alive (a module is referred to weakly).
+ * Baselines. The invariant: what is kept holds no module of the program alive (a module is
+ * referred to weakly).
  */
 #include "payload/home.h"
 
 #include "payload/freestanding.h"
 
-#define HOME_NAME "_pyhotpatch"
+#define HOME_NAME    "_pyhotpatch"
+#define HOME_VERSION 1 /* of the layout of what is in there */
 
-/* The module's dict, made when `is_needed`. Borrowed. */
-static PyObject *home_dict(struct job *job, int is_needed)
+/* The home module if it is one that we can read. Borrowed. */
+static PyObject *find_home(struct job *job)
 {
 	PyObject *found = PyDict_GetItemString(job->world.modules, HOME_NAME);
+	PyObject *version = found && world_is_module(&job->world, found)
+				    ? PyDict_GetItemString(PyModule_GetDict(found), "version")
+				    : NULL;
 
-	if (job->home || (!found && !is_needed))
+	return version && py_is(version, job->world.integer) &&
+			       PyLong_AsLong(version) == HOME_VERSION
+		       ? found
+		       : NULL;
+}
+
+static PyObject *make_home(struct job *job)
+{
+	_cleanup_py_ PyObject *module = PyModule_New(HOME_NAME);
+	_cleanup_py_ PyObject *version = PyLong_FromLong(HOME_VERSION);
+
+	if (!module || !version ||
+	    PyDict_SetItemString(PyModule_GetDict(module), "version", version) ||
+	    PyDict_SetItemString(job->world.modules, HOME_NAME, module))
+		return NULL;
+	return PyDict_GetItemString(job->world.modules, HOME_NAME);
+}
+
+PyObject *home_dict(struct job *job, int is_needed)
+{
+	if (job->home)
 		return job->home;
-	_cleanup_py_ PyObject *module = found ? py_ref(found) : PyModule_New(HOME_NAME);
-	if (!module || !world_is_module(&job->world, module))
-		return NULL;
-	if (!found && PyDict_SetItemString(job->world.modules, HOME_NAME, module))
-		return NULL;
-	return job->home = PyModule_GetDict(module);
+	PyObject *module = find_home(job);
+	if (!module && is_needed)
+		module = make_home(job);
+	return job->home = module ? PyModule_GetDict(module) : NULL;
+}
+
+int home_remove(struct job *job)
+{
+	if (!PyDict_GetItemString(job->world.modules, HOME_NAME))
+		return 0;
+	job->home = NULL;
+	return PyDict_DelItemString(job->world.modules, HOME_NAME) ? -1 : 1;
 }
 
 static PyObject *baselines(struct job *job, int is_needed)
@@ -63,21 +93,44 @@ PyObject *home_baseline(struct job *job, const struct module *module,
 	return py_ref(PyTuple_GetItem(entry, 2));
 }
 
+static PyObject *make_baseline(const struct module *module, const struct file_stamp *of,
+			       PyObject *code)
+{
+	_cleanup_py_ PyObject *weak = PyWeakref_NewRef(module->anchor, NULL);
+	_cleanup_py_ PyObject *stamp = PyBytes_FromStringAndSize((const char *)of, sizeof(*of));
+
+	return weak && stamp ? PyTuple_Pack(3, weak, stamp, code) : NULL;
+}
+
 int home_remember(struct job *job, const struct module *module)
 {
 	PyObject *all = baselines(job, 1);
-	_cleanup_py_ PyObject *weak = all ? PyWeakref_NewRef(module->anchor, NULL) : NULL;
-	_cleanup_py_ PyObject *stamp =
-		PyBytes_FromStringAndSize((const char *)&module->stamp, sizeof(module->stamp));
 	_cleanup_py_ PyObject *entry =
-		weak && stamp ? PyTuple_Pack(3, weak, stamp, module->code) : NULL;
+		all ? make_baseline(module, &module->stamp, module->code) : NULL;
 
 	return entry ? PyDict_SetItem(all, module->key, entry) : -1;
 }
 
-int home_keep_record(struct job *job, PyObject *record)
+/* A stamp that no file has makes the next attach look at the file's content. */
+PyObject *home_baseline_before(struct job *job, const struct module *module)
 {
-	PyObject *home = home_dict(job, 1);
+	struct file_stamp stamp = {0};
 
-	return home ? PyDict_SetItemString(home, "last", record) : -1;
+	if (!module->old_code)
+		return py_ref(job->world.none);
+	_cleanup_py_ PyObject *code = home_baseline(job, module, &stamp);
+	if (code != module->old_code)
+		stamp = (struct file_stamp){0};
+	return make_baseline(module, &stamp, module->old_code);
+}
+
+int home_put_back(struct job *job, PyObject *module_key, PyObject *before)
+{
+	PyObject *all = baselines(job, 1);
+
+	if (!all)
+		return -1;
+	if (before != job->world.none)
+		return PyDict_SetItem(all, module_key, before);
+	return PyDict_GetItem(all, module_key) ? PyDict_DelItem(all, module_key) : 0;
 }

@@ -6,7 +6,9 @@
 
 #include "payload/everywhere.h"
 #include "payload/failure.h"
+#include "payload/rollback.h"
 #include "payload/select.h"
+#include "payload/status.h"
 #include "payload/turn.h"
 
 const struct wire_request *job_request(const struct job *job)
@@ -84,6 +86,12 @@ static int run(struct job *job)
 		return everywhere_attach(job);
 	case WIRE_COMMAND_PLAN:
 		return everywhere_plan(job);
+	case WIRE_COMMAND_ROLLBACK:
+		return rollback_run(job);
+	case WIRE_COMMAND_STATUS:
+		return status_run(job);
+	case WIRE_COMMAND_FORGET:
+		return status_forget(job);
 	default:
 		PyErr_SetString(job->world.error, "unknown command");
 		return -1;

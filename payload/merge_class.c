@@ -57,8 +57,8 @@ static int is_layout_same(const struct world *w, PyObject *old, PyObject *new,
 	       is_attribute_same(old, new, "__weakrefoffset__");
 }
 
-static struct class_pair *add_pair(struct plan *p, const struct module *m, PyObject *old,
-				   PyObject *new)
+struct class_pair *merge_add_pair(struct plan *p, const struct module *m, PyObject *old,
+				  PyObject *new)
 {
 	if (p->class_count == p->class_capacity) {
 		size_t capacity = p->class_capacity ? p->class_capacity * 2 : 16;
@@ -195,7 +195,7 @@ PyObject *merge_classes(struct plan *p, const struct module *m, PyObject *old, P
 	if (!old_dict || !new_dict || (!part && merge_bases(p, m, old, new)) ||
 	    (part && forget_donors_own(new_dict)))
 		return NULL;
-	struct class_pair *pair = add_pair(p, m, old, new);
+	struct class_pair *pair = merge_add_pair(p, m, old, new);
 	if (!pair)
 		return NULL;
 	_cleanup_py_ PyObject *binds = py_ref(pair->binds);

@@ -6,6 +6,7 @@
 #include "payload/plan.h"
 
 #include "payload/code.h"
+#include "payload/digest.h"
 #include "payload/freestanding.h"
 #include "payload/walk.h"
 
@@ -62,9 +63,13 @@ static int add_shadows(struct plan *p)
 
 static void report_module(struct plan *p, const struct module *m)
 {
+	char digest[DIGEST_HEX_SIZE];
+
+	digest_bytes(digest, m->source);
 	job_note(p->job,
 		 &(struct reply_item){.kind = WIRE_RECORD_MODULE,
 				      .action = WIRE_ACTION_CHANGED,
+				      .name = digest,
 				      .text = PyUnicode_AsUTF8(m->file)},
 		 m);
 }

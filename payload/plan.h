@@ -80,10 +80,17 @@ PyObject *merge_functions(struct plan *plan, const struct module *module, PyObje
 int merge_is_new_class(const struct plan *plan, const struct module *module, PyObject *o);
 PyObject *merge_classes(struct plan *plan, const struct module *module, PyObject *old,
 			PyObject *new);
+/* NULL with an exception; the next call may move it. */
+struct class_pair *merge_add_pair(struct plan *plan, const struct module *module, PyObject *old,
+				  PyObject *new);
 
 /* --- each lists the writes of one subject; -1 with an exception --- */
 int adopt_functions(struct plan *plan);
 int adopt_code_alone(struct plan *plan, PyObject *function);
+
+/* The cells of `function` in the order of the code's free variables, or None; NULL without
+ * exception when it has not got them all: a closure cannot be made up. */
+PyObject *adopt_cells(const struct world *world, PyObject *function, PyObject *code);
 int adopt_classes(struct plan *plan);
 int adopt_abstract(struct plan *plan);
 int adopt_enum(struct plan *plan, struct class_pair *pair);

@@ -8,6 +8,7 @@
  * in memory is changed only where it was proved to be the reference in question.
  */
 #include "payload/freestanding.h"
+#include "payload/history.h"
 #include "payload/plan.h"
 #include "payload/untracked.h"
 #include "payload/word.h"
@@ -44,6 +45,11 @@ static int ignore_undecorated(struct rebind *r, const struct module *m)
 		if (ignore(r, entry))
 			return -1;
 	return ignore(r, m->donors) || ignore(r, m->inner) || ignore(r, m->parts) ? -1 : 0;
+}
+
+static int ignore_record(void *context, PyObject *o)
+{
+	return ignore(context, o);
 }
 
 static long reference_count(const struct world *w, PyObject *o)
@@ -110,7 +116,7 @@ static int ignore_own(struct rebind *r)
 {
 	const struct shadow *s = r->plan->shadow;
 
-	if (ignore(r, r->keys))
+	if (ignore(r, r->keys) || history_visit(r->plan->job, ignore_record, r))
 		return -1;
 	for (size_t i = 0; i < r->plan->class_count; i++)
 		if (ignore(r, r->plan->classes[i].binds))

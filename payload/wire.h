@@ -92,7 +92,7 @@ struct wire_channel {
 enum wire_command {
 	WIRE_COMMAND_ATTACH = 1, /* apply what changed on disk */
 	WIRE_COMMAND_PLAN,       /* say what attach would do: change nothing, run nothing */
-	WIRE_COMMAND_ROLLBACK,   /* take attaches back, down to `argument` of them */
+	WIRE_COMMAND_ROLLBACK,   /* take the last attach back, or those after `argument` */
 	WIRE_COMMAND_STATUS,     /* say what was applied */
 	WIRE_COMMAND_FORGET,     /* remove all that earlier commands left in the target */
 	WIRE_COMMAND_COUNT
@@ -105,6 +105,7 @@ enum wire_request_flags {
 	WIRE_RERUN = 1u << 0,     /* run whole module bodies, as the original reload_all does */
 	WIRE_WHEN_IDLE = 1u << 1, /* wait until nobody runs what is to change; argument: at most
 				     so many milliseconds, 0: as long as the deadline allows */
+	WIRE_TO = 1u << 2, /* rollback: `argument` is the attach that is to be the last */
 };
 struct wire_request {
 	uint32_t magic, version;
@@ -144,7 +145,7 @@ struct wire_reply {
 };
 
 enum wire_record_kind {
-	WIRE_RECORD_MODULE = 1, /* name = module, text = file */
+	WIRE_RECORD_MODULE = 1, /* name = SHA-256 of the source or "", text = file */
 	WIRE_RECORD_FUNCTION,   /* name = qualified name */
 	WIRE_RECORD_CLASS,
 	WIRE_RECORD_NAME,      /* a module-level name; text = what it was bound to, in short */
@@ -153,6 +154,8 @@ enum wire_record_kind {
 				  the thread's id, 0 when in none or not known */
 	WIRE_RECORD_WARNING,   /* text */
 	WIRE_RECORD_ERROR,     /* text: as Python shows it, may hold several lines */
+	WIRE_RECORD_ATTACH,    /* an attach, number `count`, at `value` ns since the epoch; what
+				  follows up to the next one is what it did */
 	WIRE_RECORD_KIND_COUNT
 };
 

@@ -6,17 +6,32 @@
  */
 #include "payload/writes.h"
 
+static void write_fini(struct write *write)
+{
+	Py_DecRef(write->object);
+	Py_DecRef(write->key);
+	Py_DecRef(write->value);
+	Py_DecRef(write->old);
+	Py_DecRef(write->expected);
+}
+
+void writes_remove(struct writes *writes, size_t at)
+{
+	struct write dying = writes->items[at];
+
+	writes->count--;
+	for (size_t i = at; i < writes->count; i++)
+		writes->items[i] = writes->items[i + 1];
+	write_fini(&dying);
+}
+
 void writes_fini(struct writes *writes)
 {
 	struct writes dying = *writes;
 
 	*writes = (struct writes){0};
-	for (size_t i = 0; i < dying.count; i++) {
-		Py_DecRef(dying.items[i].object);
-		Py_DecRef(dying.items[i].key);
-		Py_DecRef(dying.items[i].value);
-		Py_DecRef(dying.items[i].old);
-	}
+	for (size_t i = 0; i < dying.count; i++)
+		write_fini(&dying.items[i]);
 	PyMem_Free(dying.items);
 	key_order_fini(&dying.order);
 }
@@ -43,6 +58,48 @@ struct write *writes_add(struct writes *writes, enum write_kind kind, PyObject *
 		.value = py_ref(value),
 	};
 	return write;
+}
+
+static int is_same_content(PyObject *a, PyObject *b)
+{
+	PyObject *key, *value;
+	Py_ssize_t at = 0;
+
+	if (PyDict_Size(a) != PyDict_Size(b))
+		return 0;
+	while (PyDict_Next(a, &at, &key, &value))
+		if (PyDict_GetItem(b, key) != value)
+			return 0;
+	return 1;
+}
+
+/* Identity, one level into what a write itself puts together. */
+static int is_same(const struct world *w, const struct write *write, PyObject *a, PyObject *b)
+{
+	if (a == b)
+		return 1;
+	if (!a || !b || py_type(a) != py_type(b))
+		return 0;
+	if (write->kind == WRITE_CONTENT)
+		return is_same_content(a, b);
+	if (write->kind != WRITE_CODE && write->kind != WRITE_BASES &&
+	    write->kind != WRITE_LIST)
+		return 0;
+	_cleanup_py_ PyObject *x = PySequence_Tuple(a), *y = PySequence_Tuple(b);
+	if (!x || !y || PyTuple_Size(x) != PyTuple_Size(y) || !py_is(x, w->tuple))
+		return 0;
+	for (Py_ssize_t i = 0; i < PyTuple_Size(x); i++)
+		if (PyTuple_GetItem(x, i) != PyTuple_GetItem(y, i))
+			return 0;
+	return 1;
+}
+
+int write_may_be_done(const struct write *write, const struct world *world)
+{
+	_cleanup_py_ PyObject *now = write->is_guarded ? write_current(world, write) : NULL;
+
+	PyErr_Clear();
+	return !write->is_guarded || is_same(world, write, now, write->expected);
 }
 
 /* A write that stopped in its middle has its old value put back like one that was done. */
@@ -92,7 +149,8 @@ static int note_order(struct key_order *order, const struct writes *writes,
 static int do_write(struct write *write, const struct world *w)
 {
 	write->old = write_current(w, write);
-	if (!PyErr_Occurred() && !write_put(w, write, write->value, 0)) {
+	int may = !write->is_guarded || is_same(w, write, write->old, write->expected);
+	if (may && !PyErr_Occurred() && !write_put(w, write, write->value, 0)) {
 		write->is_done = 1;
 		return 0;
 	}
@@ -118,24 +176,4 @@ int writes_commit(struct writes *writes, const struct world *world, int *undo_fa
 		}
 	}
 	return status;
-}
-
-PyObject *writes_record(const struct writes *writes, const struct world *world)
-{
-	_cleanup_py_ PyObject *record = PyList_New(0);
-
-	for (size_t i = 0; record && i < writes->count; i++) {
-		const struct write *write = &writes->items[i];
-		if (!write->is_done || !write->is_kept)
-			continue;
-		_cleanup_py_ PyObject *kind = PyLong_FromLong(write->kind);
-		PyObject *key = write->key ? write->key : world->none;
-		_cleanup_py_ PyObject *entry =
-			!kind        ? NULL
-			: write->old ? PyTuple_Pack(4, kind, write->object, key, write->old)
-				     : PyTuple_Pack(3, kind, write->object, key);
-		if (!entry || PyList_Append(record, entry))
-			return NULL;
-	}
-	return py_take(&record);
 }

@@ -31,7 +31,9 @@ struct write {
 	unsigned is_optional : 1; /* may fail without harm: the commit goes on */
 	unsigned is_done : 1;
 	unsigned is_kept : 1;           /* belongs into the rollback record */
+	unsigned is_guarded : 1;        /* only if `expected` is there: else the commit fails */
 	PyObject *object, *key, *value; /* owned; key and value may be NULL */
+	PyObject *expected;             /* owned; NULL: nothing is there */
 	PyObject *old;                  /* owned; what was there, once done */
 	size_t offset;                  /* WRITE_WORD: bytes from the object's start */
 };
@@ -48,6 +50,12 @@ void writes_fini(struct writes *writes);
 /* Adds a write; takes new references. Returns it for its flags, NULL with an exception set. */
 struct write *writes_add(struct writes *writes, enum write_kind kind, PyObject *object,
 			 PyObject *key, PyObject *value);
+
+/* Takes back that it was planned. */
+void writes_remove(struct writes *writes, size_t at);
+
+/* 1 when what the write expects is there; 1 for one that expects nothing in particular. */
+int write_may_be_done(const struct write *write, const struct world *world);
 
 /* Does them in order. On failure: -1, an exception is set, what was done is undone, and
  * *undo_failed tells whether even that failed. Runs no bytecode, except that of audit hooks. */
@@ -66,9 +74,5 @@ PyObject *write_current(const struct world *world, const struct write *write);
 
 /* Takes back what writes_commit did. 1 when that failed. */
 int writes_undo(struct writes *writes, const struct world *world);
-
-/* The rollback record: a list of (kind, object, key, old), without `old` where nothing was. New
- * reference. */
-PyObject *writes_record(const struct writes *writes, const struct world *world);
 
 #endif

@@ -9,8 +9,8 @@ A case is a text of sections, done in order:
     ### run              Python; its names stay for the sections below
     ### script NAME      the file runs as this process's __main__
     ### attach STATUS [rerun] [cancelled] [late] [module=NAME]... [path=PREFIX]...
-                     [argument=N] [version=N] [fail=N] [when-idle]
-                     [timeout=MS]
+                     [to=N] [version=N] [fail=N] [when-idle]
+                     [argument=MS] [timeout=MS]
                          payload_serve on a thread of its own, as the real worker calls it;
                          no donor may survive it
     ### plan STATUS, ### rollback STATUS, ### status STATUS, ### forget STATUS
@@ -42,7 +42,8 @@ from survivors import identities, survivors
 STATUS = ['none', 'applied', 'nothing', 'source-error', 'refused', 'cancelled', 'unsupported',
           'finalizing', 'broken', 'internal', 'busy']
 COMMANDS = ['', 'attach', 'plan', 'rollback', 'status', 'forget']
-KINDS = [None, 'module', 'function', 'class', 'name', 'instances', 'frame', 'warning', 'error']
+KINDS = [None, 'module', 'function', 'class', 'name', 'instances', 'frame', 'warning', 'error',
+         'attach']
 ACTIONS = ['', 'changed', 'added', 'removed', 'kept', 'migrated', 'skipped', 'refused', 'waiting']
 PENDING, RUNNING, COMMITTING, DONE, FAILED, CANCELLED = range(1, 7)
 CHANNEL, REQUEST, REPLY = '<IIIIqiiiIQQQQQQQ', '<IIIIIIII', '<IIIIQIIQQQQQQQQ'
@@ -145,7 +146,10 @@ class Runner:
         serve = self.faulty(numbers.pop('fail')) if 'fail' in numbers else self.serve
         state = CANCELLED if 'cancelled' in options else PENDING
         timeout = -1 if 'late' in options else numbers.pop('timeout', 30000) / 1000
-        flags = ('rerun' in options) + 2 * ('when-idle' in options)
+        to = [int(word[3:]) for word in options if word.startswith('to=')]
+        flags = ('rerun' in options) + 2 * ('when-idle' in options) + 4 * bool(to)
+        if to:
+            numbers['argument'] = to[0]
         self.channel = Channel(command, modules, paths, flags, state=state, timeout=timeout, **numbers)
         thread = ctypes.c_ulong()
         argument = ctypes.c_void_p(self.channel.address)

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The stack of attaches. The invariant: it is bounded, so that a service that is patched every
+ * day does not grow, and whatever is read from it was checked, because the program can reach
+ * it.
+ */
+#include "payload/history.h"
+
+#include "payload/home.h"
+#include "payload/record.h"
+#include "payload/sys.h"
+
+#define HISTORY_MAX 32
+
+static PyObject *list_in(PyObject *home, const struct world *w, int is_needed)
+{
+	PyObject *found = home ? PyDict_GetItemString(home, "history") : NULL;
+
+	if (found && py_is(found, w->list))
+		return found;
+	if (!home || !is_needed)
+		return NULL;
+	_cleanup_py_ PyObject *made = PyList_New(0);
+	return made && !PyDict_SetItemString(home, "history", made) ? made : NULL;
+}
+
+static int get(struct history *out, struct job *job, int is_needed)
+{
+	PyObject *home = home_dict(job, is_needed);
+	PyObject *dropped = home ? PyDict_GetItemString(home, "dropped") : NULL;
+
+	*out = (struct history){.entries = list_in(home, &job->world, is_needed)};
+	out->dropped =
+		dropped && py_is(dropped, job->world.integer) ? PyLong_AsLong(dropped) : 0;
+	out->count = out->dropped + (out->entries ? PyList_Size(out->entries) : 0);
+	return PyErr_Occurred() || (is_needed && !out->entries) ? -1 : 0;
+}
+
+int history_get(struct history *out, struct job *job)
+{
+	return get(out, job, 0);
+}
+
+PyObject *history_entry(const struct world *w, const struct history *history, Py_ssize_t number)
+{
+	PyObject *const types[HISTORY_FIELD_COUNT] = {
+		[HISTORY_TIME] = w->integer, [HISTORY_REPORT] = w->bytes,
+		[HISTORY_WRITES] = w->list,  [HISTORY_MIGRATED] = w->list,
+		[HISTORY_CACHES] = w->list,  [HISTORY_BASELINES] = w->dict,
+	};
+	PyObject *entry = PyList_GetItem(history->entries, number - history->dropped - 1);
+
+	if (!entry)
+		return NULL;
+	int is_sound = py_is(entry, w->tuple) && PyTuple_Size(entry) == HISTORY_FIELD_COUNT;
+	for (Py_ssize_t i = 0; is_sound && i < HISTORY_FIELD_COUNT; i++)
+		is_sound = py_is(PyTuple_GetItem(entry, i), types[i]);
+	if (is_sound)
+		return entry;
+	PyErr_SetString(w->error, "the record of the attach is damaged");
+	return NULL;
+}
+
+/* --- push -------------------------------------------------------------------------------- */
+
+static PyObject *migrated_of(const struct plan *p)
+{
+	_cleanup_py_ PyObject *list = PyList_New(0);
+
+	for (size_t i = 0; list && i < p->class_count; i++) {
+		const struct class_pair *pair = &p->classes[i];
+		if (!pair->is_migrating)
+			continue;
+		_cleanup_py_ PyObject *holder = record_hold(pair->donor);
+		_cleanup_py_ PyObject *entry =
+			holder ? PyTuple_Pack(2, pair->old, holder) : NULL;
+		if (!entry || PyList_Append(list, entry))
+			return NULL;
+	}
+	return py_take(&list);
+}
+
+static PyObject *caches_of(const struct plan *p)
+{
+	_cleanup_py_ PyObject *list = PyList_New(0);
+
+	for (Py_ssize_t i = 0; list && i < PyList_Size(p->caches); i++) {
+		_cleanup_py_ PyObject *holder = record_hold(PyList_GetItem(p->caches, i));
+		if (!holder || PyList_Append(list, holder))
+			return NULL;
+	}
+	return py_take(&list);
+}
+
+static PyObject *baselines_of(const struct plan *p)
+{
+	_cleanup_py_ PyObject *out = PyDict_New();
+
+	for (size_t i = 0; out && i < p->job->modules.count; i++) {
+		const struct module *m = &p->job->modules.items[i];
+		_cleanup_py_ PyObject *before = home_baseline_before(p->job, m);
+		_cleanup_py_ PyObject *anchor = before ? record_hold(m->anchor) : NULL;
+		_cleanup_py_ PyObject *entry =
+			anchor ? PyTuple_Pack(3, before, m->code, anchor) : NULL;
+		if (!entry || PyDict_SetItem(out, m->key, entry))
+			return NULL;
+	}
+	return py_take(&out);
+}
+
+static int drop_oldest(PyObject *home, struct history *history)
+{
+	_cleanup_py_ PyObject *dropped = PyLong_FromLongLong(history->dropped + 1);
+
+	if (!dropped || PyDict_SetItemString(home, "dropped", dropped))
+		return -1;
+	return PyList_SetSlice(history->entries, 0, 1, NULL);
+}
+
+int history_push(const struct plan *p)
+{
+	const struct reply *reply = &p->job->reply;
+	struct history history;
+
+	if (get(&history, p->job, 1))
+		return -1;
+	_cleanup_py_ PyObject *time = PyLong_FromLongLong(sys_clock_ns(CLOCK_REALTIME));
+	_cleanup_py_ PyObject *report = PyBytes_FromStringAndSize(
+		(const char *)(reply->header + 1), (Py_ssize_t)reply->header->used);
+	_cleanup_py_ PyObject *writes = record_make(p);
+	_cleanup_py_ PyObject *migrated = migrated_of(p), *caches = caches_of(p);
+	_cleanup_py_ PyObject *baselines = baselines_of(p);
+	if (!time || !report || !writes || !migrated || !caches || !baselines)
+		return -1;
+	_cleanup_py_ PyObject *entry =
+		PyTuple_Pack(6, time, report, writes, migrated, caches, baselines);
+	if (!entry || PyList_Append(history.entries, entry))
+		return -1;
+	return PyList_Size(history.entries) > HISTORY_MAX
+		       ? drop_oldest(home_dict(p->job, 1), &history)
+		       : 0;
+}
+
+/* --- cut --------------------------------------------------------------------------------- */
+
+static int put_back(struct job *job, PyObject *baselines)
+{
+	PyObject *name, *pair;
+	Py_ssize_t at = 0;
+
+	while (PyDict_Next(baselines, &at, &name, &pair)) {
+		PyObject *before = PyTuple_GetItem(pair, 0);
+		if (!before || home_put_back(job, name, before))
+			return -1;
+	}
+	return 0;
+}
+
+int history_cut(struct job *job, struct history *history, Py_ssize_t number)
+{
+	for (; history->count > number; history->count--) {
+		PyObject *entry = history_entry(&job->world, history, history->count);
+		if (!entry || put_back(job, PyTuple_GetItem(entry, HISTORY_BASELINES)))
+			return -1;
+		Py_ssize_t last = PyList_Size(history->entries) - 1;
+		if (PyList_SetSlice(history->entries, last, last + 1, NULL))
+			return -1;
+	}
+	return 0;
+}
+
+/* --- what is ours ------------------------------------------------------------------------ */
+
+static int visit_items(PyObject *list, int (*visit)(void *, PyObject *), void *context)
+{
+	for (Py_ssize_t i = 0; i < PyList_Size(list); i++)
+		if (visit(context, PyList_GetItem(list, i)))
+			return -1;
+	return visit(context, list);
+}
+
+int history_visit(struct job *job, int (*visit)(void *context, PyObject *o), void *context)
+{
+	struct history history;
+
+	if (history_get(&history, job))
+		return -1;
+	for (Py_ssize_t i = history.dropped + 1; i <= history.count; i++) {
+		PyObject *entry = history_entry(&job->world, &history, i);
+		if (!entry ||
+		    record_visit(PyTuple_GetItem(entry, HISTORY_WRITES), visit, context) ||
+		    visit_items(PyTuple_GetItem(entry, HISTORY_MIGRATED), visit, context))
+			return -1;
+	}
+	return 0;
+}

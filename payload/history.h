@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The stack of attaches in the home module: what each replaced, when, and what it said.
+ */
+#ifndef PAYLOAD_HISTORY_H
+#define PAYLOAD_HISTORY_H
+
+#include "payload/plan.h"
+
+/* Attaches are numbered from 1; the first `dropped` of `count` were dropped when the stack was
+ * full. */
+struct history {
+	PyObject *entries; /* list, borrowed from the home module; NULL when there is none */
+	Py_ssize_t dropped, count;
+};
+
+enum history_field {
+	HISTORY_TIME,      /* int: ns since the epoch */
+	HISTORY_REPORT,    /* bytes: the records of its reply */
+	HISTORY_WRITES,    /* list: record_make() */
+	HISTORY_MIGRATED,  /* list of (old class, holder of the class that replaced it) */
+	HISTORY_CACHES,    /* list of holders of lru_cache wrappers */
+	HISTORY_BASELINES, /* dict: module key -> (baseline before or None, new
+			      code, holder of the module's anchor) */
+	HISTORY_FIELD_COUNT
+};
+
+/* -1 with an exception: damaged. */
+int history_get(struct history *out, struct job *job);
+
+/* Borrowed; checked. `number` counts as above. NULL with an exception. */
+PyObject *history_entry(const struct world *world, const struct history *history,
+			Py_ssize_t number);
+
+/* Records the plan that was just committed, and the report so far. */
+int history_push(const struct plan *plan);
+
+/* Forgets the attaches above `number`, and puts the baselines back to what they were then. */
+int history_cut(struct job *job, struct history *history, Py_ssize_t number);
+
+/* Calls `visit` with each container of our own in there. */
+int history_visit(struct job *job, int (*visit)(void *context, PyObject *o), void *context);
+
+#endif

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What an earlier attach reported, told again.
+ */
+#ifndef PAYLOAD_REPLAY_H
+#define PAYLOAD_REPLAY_H
+
+#include "payload/job.h"
+
+/* Adds a record of the attach and those of its changes to the reply. When it `is_undone`, what
+ * was added was removed and the other way round. -1: the entry is damaged. */
+int replay_attach(struct job *job, PyObject *history_entry, Py_ssize_t number, int is_undone);
+
+#endif

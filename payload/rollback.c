@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Rollback: the inverse writes of the last attaches are one commit like any other, so it is all
+ * or nothing, and the program cannot see half of it. Each write is done only where what the
+ * attach wrote is still there.
+ *
+ * Classes that were replaced go back as they came: whatever refers to the new class, instances
+ * made since included, refers to the old one again.
+ */
+#include "payload/rollback.h"
+
+#include "payload/apply.h"
+#include "payload/failure.h"
+#include "payload/freestanding.h"
+#include "payload/history.h"
+#include "payload/lineage.h"
+#include "payload/record.h"
+#include "payload/replay.h"
+#include "payload/select.h"
+
+/* --- which attaches ---------------------------------------------------------------------- */
+
+static int refuse(struct job *job, PyObject *text)
+{
+	return job_refuse(job, WIRE_STATUS_REFUSED, NULL, text);
+}
+
+/* The number of the attach that is to be the last one afterwards. */
+static int choose(Py_ssize_t *out, struct job *job, const struct history *history)
+{
+	const struct wire_request *request = job_request(job);
+
+	*out = request->flags & WIRE_TO ? (Py_ssize_t)request->argument : history->count - 1;
+	if (*out > history->count) {
+		_cleanup_py_ PyObject *text = PyUnicode_FromFormat(
+			"there is no attach %zd: the last one is %zd", *out, history->count);
+		return refuse(job, text);
+	}
+	if (*out < history->dropped && history->count > history->dropped) {
+		_cleanup_py_ PyObject *text = PyUnicode_FromFormat(
+			"only what came after attach %zd is still recorded", history->dropped);
+		return refuse(job, text);
+	}
+	return 0;
+}
+
+/* --- the plan of a way back -------------------------------------------------------------- */
+
+/* A later replacement led to this class; it leads further back now. */
+static int pass_on(struct plan *p, PyObject *class, PyObject *old)
+{
+	for (size_t i = 0; i < p->class_count; i++) {
+		struct class_pair *pair = &p->classes[i];
+		if (pair->donor != class)
+			continue;
+		Py_DecRef(pair->donor);
+		pair->donor = py_ref(old);
+		if (pointer_map_set(&p->stand_in, pair->old, old))
+			return -1;
+	}
+	return 0;
+}
+
+static int add_classes(struct plan *p, PyObject *migrated)
+{
+	const struct world *w = &p->job->world;
+
+	for (Py_ssize_t i = 0; i < PyList_Size(migrated); i++) {
+		PyObject *pair = PyList_GetItem(migrated, i);
+		PyObject *old = PyTuple_GetItem(pair, 0), *holder = PyTuple_GetItem(pair, 1);
+		_cleanup_py_ PyObject *now = old && holder ? record_held(w, holder) : NULL;
+		if (PyErr_Occurred())
+			return -1;
+		if (!now)
+			continue;
+		if (pass_on(p, now, old) || !merge_add_pair(p, NULL, now, old) ||
+		    pointer_map_set(&p->stand_in, now, old))
+			return -1;
+	}
+	return 0;
+}
+
+static int add_caches(struct plan *p, PyObject *holders)
+{
+	for (Py_ssize_t i = 0; i < PyList_Size(holders); i++) {
+		_cleanup_py_ PyObject *cache =
+			record_held(&p->job->world, PyList_GetItem(holders, i));
+		if (PyErr_Occurred() || (cache && PyList_Append(p->caches, cache)))
+			return -1;
+	}
+	return 0;
+}
+
+/* Does one of the first `count` writes go to the same place? */
+static int is_among(const struct writes *all, size_t count, const struct write *write)
+{
+	for (size_t i = 0; i < count; i++)
+		if (all->items[i].object == write->object &&
+		    all->items[i].kind == write->kind && all->items[i].key == write->key)
+			return 1;
+	return 0;
+}
+
+/* A reference that the record itself puts back is not to be rebound as well: the name that an
+ * attach added for a class is to go, not to lead to the old class. */
+static void drop_covered(struct plan *p, size_t inverses)
+{
+	struct writes *all = &p->writes;
+
+	for (size_t i = all->count; i-- > inverses;)
+		if (all->items[i].kind != WRITE_CLASS && all->items[i].kind != WRITE_WORD &&
+		    is_among(all, inverses, &all->items[i]))
+			writes_remove(all, i);
+}
+
+/* What runs in a module's functions is looked at as an attach does: functions that new code
+ * made since go back, too. */
+static int add_modules(struct job *job, PyObject *baselines)
+{
+	const struct world *w = &job->world;
+	PyObject *key, *entry;
+	Py_ssize_t at = 0;
+
+	while (PyDict_Next(baselines, &at, &key, &entry)) {
+		PyObject *holder = PyTuple_GetItem(entry, 2);
+		_cleanup_py_ PyObject *anchor = holder ? record_held(w, holder) : NULL;
+		struct module *module = anchor ? modules_add(&job->modules) : NULL;
+		if (!module && (anchor || PyErr_Occurred()))
+			return -1;
+		if (!module)
+			continue;
+		module->name = py_ref(key);
+		module->live = py_ref(py_is(anchor, w->function) ? PyFunction_GetGlobals(anchor)
+								 : PyModule_GetDict(anchor));
+	}
+	return 0;
+}
+
+static int add_attach(struct plan *p, PyObject *entry)
+{
+	const struct world *w = &p->job->world;
+
+	if (record_invert(&p->writes, w, PyTuple_GetItem(entry, HISTORY_WRITES)) ||
+	    add_classes(p, PyTuple_GetItem(entry, HISTORY_MIGRATED)) ||
+	    add_caches(p, PyTuple_GetItem(entry, HISTORY_CACHES)) ||
+	    add_modules(p->job, PyTuple_GetItem(entry, HISTORY_BASELINES)))
+		return -1;
+	return 0;
+}
+
+/* A function that was made between two of the attaches: its record does not lead to the end. */
+static int finish_function(struct plan *p, PyObject *function, PyObject *code)
+{
+	const struct world *w = &p->job->world;
+	PyObject *end = PyDict_GetItem(p->codes, code);
+
+	if (pointer_map_get(&p->adopted, function))
+		return 0;
+	_cleanup_py_ PyObject *cells = end ? adopt_cells(w, function, end) : NULL;
+	_cleanup_py_ PyObject *value = cells ? PyTuple_Pack(2, end, cells) : NULL;
+	if (PyErr_Occurred() ||
+	    (value && !writes_add(&p->writes, WRITE_CODE, function, NULL, value)))
+		return -1;
+	return pointer_map_set(&p->adopted, function, function);
+}
+
+/* The last inverse write of each function is the one that stays. */
+static int finish_functions(struct plan *p)
+{
+	for (size_t i = p->writes.count; i-- > 0;) {
+		const struct write *write = &p->writes.items[i];
+		if (write->kind == WRITE_CODE &&
+		    finish_function(p, write->object, PyTuple_GetItem(write->value, 0)))
+			return -1;
+	}
+	return 0;
+}
+
+static int plan_back(struct plan *p, const struct history *history, Py_ssize_t to)
+{
+	p->codes = PyDict_New();
+	p->caches = PyList_New(0);
+	if (!p->codes || !p->caches || lineage_back(p->job, history, to, p->codes))
+		return -1;
+	for (Py_ssize_t i = history->count; i > to; i--) {
+		PyObject *entry = history_entry(&p->job->world, history, i);
+		if (!entry || add_attach(p, entry))
+			return -1;
+	}
+	if (finish_functions(p))
+		return -1;
+	size_t inverses = p->writes.count;
+	if (rebind_references(p))
+		return -1;
+	drop_covered(p, inverses);
+	return 0;
+}
+
+/* --- what stands in the way -------------------------------------------------------------- */
+
+static PyObject *subject_of(const struct world *w, const struct write *write)
+{
+	PyObject *o = write->object;
+	PyObject *module = py_is(o, w->dict) ? PyDict_GetItemString(o, "__name__") : NULL;
+
+	if (module && py_is(module, w->str) && write->key && py_is(write->key, w->str))
+		return PyUnicode_FromFormat("%U.%U", module, write->key);
+	if (!py_is(o, w->function) && !world_is_class(w, o))
+		return PyUnicode_FromString("an object of the program");
+	_cleanup_py_ PyObject *name = py_is(o, w->function)
+					      ? PyObject_GetAttrString(o, "__qualname__")
+					      : world_type_attribute(o, "__qualname__");
+	if (name && write->kind == WRITE_TYPE && py_is(write->key, w->str))
+		return PyUnicode_FromFormat("%U.%U", name, write->key);
+	return py_take(&name);
+}
+
+static int refuse_changed(struct plan *p, const struct write *write)
+{
+	_cleanup_py_ PyObject *subject = subject_of(&p->job->world, write);
+
+	PyErr_Clear();
+	_cleanup_py_ PyObject *text =
+		subject ? PyUnicode_FromFormat("%U was changed by the program since: what it "
+					       "made of it would be lost",
+					       subject)
+			: NULL;
+	return refuse(p->job, text);
+}
+
+/* Everything that stands in the way is named. Where several attaches wrote, the last one's
+ * value is what has to be there. */
+static int check(struct plan *p)
+{
+	int status = 0;
+
+	for (size_t i = 0; i < p->writes.count; i++) {
+		const struct write *write = &p->writes.items[i];
+		if (!write_may_be_done(write, &p->job->world) &&
+		    !is_among(&p->writes, i, write))
+			status = refuse_changed(p, write);
+	}
+	return status;
+}
+
+static int refuse_failed(struct plan *p)
+{
+	_cleanup_py_ PyObject *reason = failure_text(&p->job->world);
+	_cleanup_py_ PyObject *subject =
+		p->writes.failed ? subject_of(&p->job->world, p->writes.failed) : NULL;
+
+	PyErr_Clear();
+	_cleanup_py_ PyObject *text =
+		subject ? PyUnicode_FromFormat("%U cannot be put back: %U", subject, reason)
+			: NULL;
+	return refuse(p->job, text ? text : reason);
+}
+
+/* --- the command ------------------------------------------------------------------------- */
+
+static int report(struct plan *p, const struct history *history, Py_ssize_t to)
+{
+	for (Py_ssize_t i = history->count; i > to; i--) {
+		PyObject *entry = history_entry(&p->job->world, history, i);
+		if (!entry || replay_attach(p->job, entry, i, 1))
+			return -1;
+	}
+	return 0;
+}
+
+static int take_back(struct plan *p, struct history *history, Py_ssize_t to)
+{
+	struct frame_types types;
+	int is_begun = 0;
+
+	if (plan_back(p, history, to) || check(p))
+		return -1;
+	int status = apply_commit(p, &is_begun);
+	if (status)
+		return status == 1 ? refuse_failed(p) : -1;
+	if (report(p, history, to))
+		apply_warn(p->job);
+	if (frame_types_init(&types))
+		apply_warn(p->job);
+	apply_aftermath(p, &types);
+	frame_types_fini(&types);
+	if (history_cut(p->job, history, to))
+		apply_warn(p->job);
+	return 0;
+}
+
+int rollback_run(struct job *job)
+{
+	struct migration migration = {0};
+	struct shadow shadow = {0};
+	struct plan plan = {.job = job, .shadow = &shadow, .migration = &migration};
+	struct history history;
+	Py_ssize_t to;
+
+	if (history_get(&history, job) || choose(&to, job, &history))
+		return -1;
+	if (to == history.count || history.count == history.dropped) {
+		job->status = WIRE_STATUS_NOTHING_TO_DO;
+		return 0;
+	}
+	job_phase(job, WIRE_PHASE_PLAN);
+	int status = take_back(&plan, &history, to);
+	plan_fini(&plan);
+	if (!status)
+		job->status = WIRE_STATUS_APPLIED;
+	return status;
+}
