@@ -90,6 +90,22 @@ void changes_fini(struct changes *changes)
 	*changes = (struct changes){0};
 }
 
+const struct report_record *changes_next_attach(struct report *part,
+						const struct report *report, size_t *at)
+{
+	const struct report_record *attach;
+
+	while (*at < report->count && report->records[*at].kind != WIRE_RECORD_ATTACH)
+		(*at)++;
+	if (*at == report->count)
+		return NULL;
+	attach = &report->records[(*at)++];
+	*part = (struct report){.header = report->header, .records = report->records + *at};
+	for (; *at < report->count && report->records[*at].kind != WIRE_RECORD_ATTACH; (*at)++)
+		part->count++;
+	return attach;
+}
+
 const char *record_kind_name(enum wire_record_kind kind)
 {
 	static const char *const names[WIRE_RECORD_KIND_COUNT] = {
@@ -97,6 +113,7 @@ const char *record_kind_name(enum wire_record_kind kind)
 		[WIRE_RECORD_CLASS] = "class",         [WIRE_RECORD_NAME] = "name",
 		[WIRE_RECORD_INSTANCES] = "instances", [WIRE_RECORD_FRAME] = "frame",
 		[WIRE_RECORD_WARNING] = "warning",     [WIRE_RECORD_ERROR] = "error",
+		[WIRE_RECORD_ATTACH] = "attach",
 	};
 
 	return kind > 0 && kind < WIRE_RECORD_KIND_COUNT ? names[kind] : "";

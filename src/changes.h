@@ -28,6 +28,11 @@ struct changes {
 HP_MUST_CHECK int changes_group(struct changes *out, const struct report *report);
 void changes_fini(struct changes *changes);
 
+/* The next attach that a status or rollback tells of: *part becomes its records, borrowed, and
+ * *at, which starts at 0, goes behind them. NULL at the end, else its ATTACH record. */
+const struct report_record *changes_next_attach(struct report *part,
+						const struct report *report, size_t *at);
+
 /* "function", "class": the words of the JSON report; the text adds an s or two. */
 const char *record_kind_name(enum wire_record_kind kind);
 /* "changed", "added"; "" for WIRE_ACTION_NONE. */

@@ -9,6 +9,9 @@
 #include "src/options.h"
 
 int cmd_attach(const struct options *options);
+int cmd_rollback(const struct options *options);
+int cmd_status(const struct options *options);
+int cmd_forget(const struct options *options);
 int cmd_list(const struct options *options);
 int cmd_doctor(const struct options *options);
 

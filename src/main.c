@@ -16,6 +16,12 @@ static int run(const struct options *options)
 	switch (options->command) {
 	case COMMAND_ATTACH:
 		return cmd_attach(options);
+	case COMMAND_ROLLBACK:
+		return cmd_rollback(options);
+	case COMMAND_STATUS:
+		return cmd_status(options);
+	case COMMAND_FORGET:
+		return cmd_forget(options);
 	case COMMAND_LIST:
 		return cmd_list(options);
 	case COMMAND_DOCTOR:

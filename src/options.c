@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The command line, by argp: one table of options for the program and one for each command.
- * argp is told to print and to exit never (ARGP_NO_ERRS, ARGP_NO_EXIT), so that a mistake
- * becomes a struct hp_err like every other one.
+ * The command line, by argp; the tables are in options_table.c. argp is told to print and to
+ * exit never (ARGP_NO_ERRS, ARGP_NO_EXIT), so that a mistake becomes a struct hp_err like every
+ * other one.
  */
 #include "src/options.h"
 
@@ -14,128 +14,21 @@
 
 #include "inject/base/cleanup.h"
 #include "inject/base/deadline.h"
+#include "src/options_table.h"
 
 #define TIMEOUT_DEFAULT_NS (30 * (int64_t)1000000000)
 #define TIMEOUT_MAX_S      86400.0
-
-enum option_key {
-	KEY_HELP = 'h',
-	KEY_VERSION = 'V',
-	KEY_QUIET = 'q',
-	KEY_VERBOSE = 'v',
-	KEY_MODULE = 'm',
-	KEY_PATH = 'p',
-	KEY_TIMEOUT = 't',
-	KEY_JSON = 'j',
-	KEY_RERUN = 0x100,
-	KEY_WHEN_IDLE,
-	KEY_COLOR,
-};
 
 /* One parse, of the program's part or of a command's. */
 struct parse {
 	struct options *options;
 	const struct argp *argp;
-	const char *name; /* "pyhotpatch attach", for the help */
+	const struct command_entry *entry; /* NULL before the command */
+	const char *name;                  /* "pyhotpatch attach", for the help */
 	FILE *help_to;
 	struct hp_err *err;
 	bool failed, answered;
 };
-
-/* clang-format off */
-#define COMMON_OPTIONS                                                                           \
-	{"json", KEY_JSON, NULL, 0, "One JSON object per process, one a line, and nothing else", 8}, \
-	{"verbose", KEY_VERBOSE, NULL, 0, "Say more", 8},                                        \
-	{"quiet", KEY_QUIET, NULL, 0, "Say nothing but errors", 8},                              \
-	{"color", KEY_COLOR, "WHEN", 0, "auto (a terminal, unless NO_COLOR is set), always or never", 8}, \
-	{"help", KEY_HELP, NULL, 0, "Show this text", 9},                                        \
-	{"version", KEY_VERSION, NULL, 0, "Show the version", 9}
-
-static const struct argp_option common_options[] = {COMMON_OPTIONS, {0}};
-
-static const struct argp_option attach_options[] = {
-	{"module", KEY_MODULE, "NAME", 0, "Consider only the module NAME (may be repeated)", 1},
-	{"path", KEY_PATH, "PREFIX", 0, "Consider only modules whose file is PREFIX or below it (may be repeated)", 1},
-	{"timeout", KEY_TIMEOUT, "SECONDS", 0, "Give up, with nothing changed, after so long (default 30; fractions allowed)", 1},
-	{"when-idle", KEY_WHEN_IDLE, "SECONDS", OPTION_ARG_OPTIONAL, "Wait, at most so long, until nobody runs what is to change", 1},
-	{"rerun", KEY_RERUN, NULL, 0, "Run the whole body of each changed module again", 1},
-	COMMON_OPTIONS, {0}};
-/* clang-format on */
-
-static error_t parse_program_key(int key, char *arg, struct argp_state *state);
-static error_t parse_command_key(int key, char *arg, struct argp_state *state);
-
-static const struct argp program_argp = {
-	common_options,
-	parse_program_key,
-	"COMMAND [ARGUMENT...]",
-	"Fix a live Python program without restarting it."
-	"\v"
-	"Commands:\n"
-	"  attach PID...    apply what changed on disk\n"
-	"  list             the Python processes here\n"
-	"  doctor [PID...]  can I attach, and if not, why; touches nothing\n"
-	"\n"
-	"pyhotpatch COMMAND --help tells more; the manual is pyhotpatch(1).",
-	NULL,
-	NULL,
-	NULL,
-};
-
-static const struct argp attach_argp = {
-	attach_options,
-	parse_command_key,
-	"PID...",
-	"Apply to each process what changed in the source files of its modules since they were "
-	"imported: functions, methods and classes take their new definition in place, everything "
-	"or nothing."
-	"\v"
-	"The exit status is 0 when the changes were applied or there were none; otherwise nothing "
-	"was changed, and the status says why (see pyhotpatch(1)).",
-	NULL,
-	NULL,
-	NULL,
-};
-
-static const struct argp list_argp = {
-	common_options,
-	parse_command_key,
-	"",
-	"Show the Python processes of this machine, and whether they can be attached to.",
-	NULL,
-	NULL,
-	NULL,
-};
-
-static const struct argp doctor_argp = {
-	common_options,
-	parse_command_key,
-	"[PID...]",
-	"Say what stands in the way of an attach, and what to do about it. Nothing is touched. "
-	"Without a PID: what this machine allows.",
-	NULL,
-	NULL,
-	NULL,
-};
-
-static const struct command_entry {
-	const char *name, *full_name;
-	enum command command;
-	const struct argp *argp;
-	bool takes_pids, needs_pid;
-} commands[] = {
-	{"attach", "pyhotpatch attach", COMMAND_ATTACH, &attach_argp, true, true},
-	{"list", "pyhotpatch list", COMMAND_LIST, &list_argp, false, false},
-	{"doctor", "pyhotpatch doctor", COMMAND_DOCTOR, &doctor_argp, true, false},
-};
-
-static const struct command_entry *entry_of(enum command command)
-{
-	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-		if (commands[i].command == command)
-			return &commands[i];
-	return NULL;
-}
 
 #define FAIL(parse, ...)                                                                       \
 	((parse)->failed = true, (void)hp_err_set((parse)->err, HP_USAGE, 0, __VA_ARGS__),     \
@@ -186,6 +79,18 @@ static error_t set_when_idle(struct parse *parse, const char *arg)
 {
 	parse->options->idle_ns = 0;
 	return arg ? read_seconds(&parse->options->idle_ns, parse, "a wait", arg) : 0;
+}
+
+/* An attach as status numbers it; 0 is before the first. */
+static error_t set_to(struct parse *parse, const char *arg)
+{
+	size_t digits = strspn(arg, "0123456789");
+
+	if (!digits || arg[digits] || digits > 9)
+		return FAIL(parse, "'%s' is not the number of an attach", arg);
+	parse->options->to = (uint32_t)strtoul(arg, NULL, 10);
+	parse->options->has_to = true;
+	return 0;
 }
 
 static error_t set_color(struct parse *parse, const char *arg)
@@ -310,10 +215,10 @@ static error_t parse_common_key(int key, char *arg, const struct argp_state *sta
 	}
 }
 
-static error_t parse_command_key(int key, char *arg, struct argp_state *state)
+error_t options_parse_command(int key, char *arg, struct argp_state *state)
 {
 	struct parse *parse = state->input;
-	const struct command_entry *entry = entry_of(parse->options->command);
+	const struct command_entry *entry = parse->entry;
 
 	switch (key) {
 	case KEY_MODULE:
@@ -327,6 +232,11 @@ static error_t parse_command_key(int key, char *arg, struct argp_state *state)
 	case KEY_RERUN:
 		parse->options->rerun = true;
 		return 0;
+	case KEY_LIST:
+		parse->options->list = true;
+		return 0;
+	case KEY_TO:
+		return set_to(parse, arg);
 	case ARGP_KEY_ARG:
 		if (!entry->takes_pids)
 			return FAIL(parse, "%s takes no argument, but there is '%s'",
@@ -347,20 +257,20 @@ static error_t parse_command(struct argp_state *state, const char *name)
 	struct parse *parse = state->input;
 	int first = state->next - 1;
 
-	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-		if (strcmp(commands[i].name, name) != 0)
-			continue;
-		parse->options->command = commands[i].command;
-		parse->argp = commands[i].argp;
-		parse->name = commands[i].full_name;
-		state->next = state->argc;
-		return argp_parse(parse->argp, state->argc - first, state->argv + first,
-				  ARGP_NO_ERRS | ARGP_NO_EXIT | ARGP_NO_HELP, NULL, parse);
-	}
-	return FAIL(parse, "unknown command '%s'", name);
+	const struct command_entry *entry = options_command_named(name);
+
+	if (!entry)
+		return FAIL(parse, "unknown command '%s'", name);
+	parse->options->command = entry->command;
+	parse->entry = entry;
+	parse->argp = entry->argp;
+	parse->name = entry->full_name;
+	state->next = state->argc;
+	return argp_parse(parse->argp, state->argc - first, state->argv + first,
+			  ARGP_NO_ERRS | ARGP_NO_EXIT | ARGP_NO_HELP, NULL, parse);
 }
 
-static error_t parse_program_key(int key, char *arg, struct argp_state *state)
+error_t options_parse_program(int key, char *arg, struct argp_state *state)
 {
 	struct parse *parse = state->input;
 
@@ -377,8 +287,11 @@ static error_t parse_program_key(int key, char *arg, struct argp_state *state)
 int options_parse(struct options *out, int argc, char **argv, FILE *help_to, struct hp_err *err)
 {
 	struct options options = {.timeout_ns = TIMEOUT_DEFAULT_NS, .idle_ns = -1};
-	struct parse parse = {&options, &program_argp, "pyhotpatch", help_to,
-			      err,      false,         false};
+	struct parse parse = {.options = &options,
+			      .argp = &options_program,
+			      .name = "pyhotpatch",
+			      .help_to = help_to,
+			      .err = err};
 	error_t error;
 
 	options.pids = calloc((size_t)argc + 1, sizeof(*options.pids));
@@ -388,7 +301,7 @@ int options_parse(struct options *out, int argc, char **argv, FILE *help_to, str
 		options_fini(&options);
 		return hp_err_set(err, HP_SYSTEM, ENOMEM, "read the command line");
 	}
-	error = argp_parse(&program_argp, argc, argv,
+	error = argp_parse(&options_program, argc, argv,
 			   ARGP_NO_ERRS | ARGP_NO_EXIT | ARGP_NO_HELP | ARGP_IN_ORDER, NULL,
 			   &parse);
 	if (!error) {

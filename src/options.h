@@ -16,6 +16,9 @@
 
 enum command {
 	COMMAND_ATTACH,
+	COMMAND_ROLLBACK,
+	COMMAND_STATUS,
+	COMMAND_FORGET,
 	COMMAND_LIST,
 	COMMAND_DOCTOR,
 };
@@ -37,6 +40,8 @@ struct options {
 	int64_t timeout_ns;
 	int64_t idle_ns; /* --when-idle: wait at most so long; 0: no limit of its own; -1: not
 			    asked for */
+	uint32_t to;     /* rollback: the attach that is to be the last one; with has_to */
+	bool has_to, list;
 	bool rerun, json, quiet, verbose;
 	enum color_mode color;
 };

@@ -27,6 +27,16 @@ static const struct verdict {
 	[WIRE_STATUS_BUSY] = {HP_TIMEOUT, "timed out: what is to change was always running"},
 };
 
+static const struct operation_words {
+	const char *name, *done;
+} operations[WIRE_COMMAND_COUNT] = {
+	[WIRE_COMMAND_ATTACH] = {"attach", "applied"},
+	[WIRE_COMMAND_PLAN] = {"plan", "planned"},
+	[WIRE_COMMAND_ROLLBACK] = {"rollback", "rolled-back"},
+	[WIRE_COMMAND_STATUS] = {"status", "recorded"},
+	[WIRE_COMMAND_FORGET] = {"forget", "forgotten"},
+};
+
 /* The line of a traceback that names the exception: the first one that is not indented after
  * the last one that is. Python puts notes and further lines of a message behind it. */
 static const char *exception_line(const char *text, size_t *len_out)
@@ -123,12 +133,27 @@ void outcome_fini(struct outcome *outcome)
 	*outcome = (struct outcome){0};
 }
 
+const char *outcome_operation(const struct outcome *outcome)
+{
+	return operations[outcome->operation].name;
+}
+
 const char *outcome_status(const struct outcome *outcome)
 {
 	if (outcome->err.kind != HP_OK)
 		return "error";
-	return outcome->report.header.status == WIRE_STATUS_NOTHING_TO_DO ? "nothing-to-do"
-									  : "applied";
+	if (outcome->report.header.status == WIRE_STATUS_NOTHING_TO_DO)
+		return "nothing-to-do";
+	return operations[outcome->operation].done;
+}
+
+bool outcome_undo(char *out, size_t size, const struct outcome *outcome)
+{
+	if (outcome->operation != WIRE_COMMAND_ATTACH || outcome->err.kind != HP_OK ||
+	    outcome->report.header.status != WIRE_STATUS_APPLIED)
+		return false;
+	snprintf(out, size, "pyhotpatch rollback %d", (int)outcome->pid);
+	return true;
 }
 
 int outcome_exit_status(const struct outcome *outcome)
@@ -156,6 +181,8 @@ char *outcome_details(const struct outcome *outcome)
 		/* the first one's only line is the sentence already */
 		if (shown++ == 0 && !strchr(record->text, '\n'))
 			continue;
+		if (!strchr(record->text, '\n'))
+			fputs("  and: ", to);
 		fputs(record->text, to);
 		if (record->text[strlen(record->text) - 1] != '\n')
 			fputc('\n', to);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * How one attach went: the one object that the renderings show.
+ * How one request to one process went: the one object that the renderings show.
  *
- * The invariant: err.kind is HP_OK exactly when the changes were applied or there was nothing
- * to do, and then alone the exit status is 0.
+ * The invariant: err.kind is HP_OK exactly when what was asked was done or there was nothing to
+ * do, and then alone the exit status is 0.
  */
 #ifndef SRC_OUTCOME_H
 #define SRC_OUTCOME_H
@@ -17,9 +17,10 @@
 
 struct outcome {
 	pid_t pid;
-	pid_t inner_pid;   /* as proc_inner_pid() has it */
-	char python[32];   /* "3.12.1"; "" when it was not found out */
-	char command[256]; /* the target's command line; "" likewise */
+	pid_t inner_pid;             /* as proc_inner_pid() has it */
+	enum wire_command operation; /* what was asked */
+	char python[32];             /* "3.12.1"; "" when it was not found out */
+	char command[256];           /* the target's command line; "" likewise */
 	bool has_report;
 	struct report report; /* zero without has_report */
 	int64_t elapsed_ns, held_ns;
@@ -36,8 +37,12 @@ void outcome_fini(struct outcome *outcome);
  * found, which is most likely a slip of the pen. */
 void outcome_check_filters(struct outcome *outcome, size_t modules, size_t paths);
 
-/* "applied", "nothing-to-do", "error" */
+/* "attach", "rollback" */
+const char *outcome_operation(const struct outcome *outcome);
+/* "applied", "rolled-back", "recorded", "forgotten"; "nothing-to-do", "error" */
 const char *outcome_status(const struct outcome *outcome);
+/* The command that takes back what was applied; false when nothing was. */
+bool outcome_undo(char *out, size_t size, const struct outcome *outcome);
 int outcome_exit_status(const struct outcome *outcome);
 
 /* The texts of the ERROR records that hold more than the sentence, as Python shows them, one

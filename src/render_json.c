@@ -8,6 +8,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <jansson.h>
 
@@ -101,9 +102,10 @@ static json_t *module_object(const struct module_changes *module)
 
 	for (size_t i = 0; i < module->count; i++)
 		json_array_append_new(list, change_object(module->items[i]));
-	return json_pack("{s:s, s:o, s:s, s:o, s:o}", "name", module->name, "file",
+	return json_pack("{s:s, s:o, s:o, s:s, s:o, s:o}", "name", module->name, "file",
 			 record && !has_reason ? text_or_null(record->text) : json_null(),
-			 "action", record ? record_action_name(record->action) : "", "reason",
+			 "sha256", record ? text_or_null(record->name) : json_null(), "action",
+			 record ? record_action_name(record->action) : "", "reason",
 			 has_reason ? text_or_null(record->text) : json_null(), "changes",
 			 list);
 }
@@ -119,6 +121,35 @@ static json_t *module_list(const struct report *report)
 	for (size_t i = 0; i < changes.count; i++)
 		json_array_append_new(list, module_object(&changes.modules[i]));
 	changes_fini(&changes);
+	return list;
+}
+
+/* RFC 3339, in UTC */
+static json_t *time_string(uint64_t ns)
+{
+	time_t seconds = (time_t)(ns / 1000000000);
+	char text[40];
+	struct tm tm;
+
+	if (!gmtime_r(&seconds, &tm) ||
+	    !strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm))
+		return json_null();
+	return json_string(text);
+}
+
+/* What a status or rollback tells of, the last attach first. */
+static json_t *attach_list(const struct report *report)
+{
+	const struct report_record *attach;
+	json_t *list = json_array();
+	struct report part;
+	size_t at = 0;
+
+	while ((attach = changes_next_attach(&part, report, &at)))
+		json_array_append_new(list, json_pack("{s:I, s:o, s:o}", "number",
+						      (json_int_t)attach->count, "time",
+						      time_string(attach->value), "modules",
+						      module_list(&part)));
 	return list;
 }
 
@@ -166,12 +197,22 @@ static json_t *warning_list(const struct outcome *outcome)
 	return list;
 }
 
+static json_t *undo_string(const struct outcome *outcome)
+{
+	char undo[64];
+
+	return outcome_undo(undo, sizeof(undo), outcome) ? json_string(undo) : json_null();
+}
+
 void render_json_outcome(FILE *to, const struct outcome *outcome)
 {
 	const struct report *report = &outcome->report;
+	bool by_attach = outcome->operation == WIRE_COMMAND_STATUS ||
+			 outcome->operation == WIRE_COMMAND_ROLLBACK;
 	json_t *root = json_object();
 
 	json_object_set_new(root, "version", json_integer(REPORT_VERSION));
+	json_object_set_new(root, "operation", json_string(outcome_operation(outcome)));
 	json_object_set_new(root, "pid", json_integer(outcome->pid));
 	json_object_set_new(root, "inner_pid", pid_or_null(outcome->inner_pid));
 	json_object_set_new(root, "status", json_string(outcome_status(outcome)));
@@ -184,12 +225,16 @@ void render_json_outcome(FILE *to, const struct outcome *outcome)
 	json_object_set_new(root, "unsafe_stops", json_integer(outcome->unsafe_stops));
 	json_object_set_new(root, "modules_looked",
 			    json_integer(report->header.modules_looked));
-	json_object_set_new(root, "modules", module_list(report));
+	json_object_set_new(root, "modules",
+			    by_attach && outcome->err.kind == HP_OK ? json_array()
+								    : module_list(report));
+	json_object_set_new(root, "attaches", attach_list(report));
 	json_object_set_new(root, "warnings", warning_list(outcome));
 	json_object_set_new(root, "frames",
 			    record_list(report, WIRE_RECORD_FRAME, frame_object));
 	json_object_set_new(root, "source_errors",
 			    record_list(report, WIRE_RECORD_ERROR, source_error_object));
+	json_object_set_new(root, "undo", undo_string(outcome));
 	json_object_set_new(root, "truncated", json_integer(report->header.truncated));
 	put_object(to, root);
 }

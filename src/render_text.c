@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * An attach's result for people: one headline, then module by module, most important first,
+ * A result for people: one headline, then module by module, most important first,
  * then warnings. What comes from the target was neutralized when the report was decoded.
  */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "inject/report/text.h"
 #include "src/changes.h"
@@ -146,6 +147,8 @@ static void put_module(const struct page *page, const struct module_changes *mod
 	fprintf(page->to, "  %s%s%s%s%s\n", term_style(page->term, STYLE_STRONG),
 		module->name[0] ? module->name : "(no module)",
 		term_style(page->term, STYLE_PLAIN), text[0] ? "  " : "", text);
+	if (page->verbose && module->module && module->module->name[0])
+		fprintf(page->to, "    sha256              %s\n", module->module->name);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		put_row(page, &rows[i], module);
 	put_reasons(page, module, false);
@@ -213,27 +216,85 @@ static void put_extras(const struct page *page, const struct report *report,
 			count - EXTRAS_SHORT);
 }
 
-static void put_headline(const struct page *page, const struct outcome *outcome,
-			 const struct changes *changes)
+/* How many modules the report says were changed. */
+static size_t count_applied(const struct changes *changes)
 {
-	const struct wire_reply *reply = &outcome->report.header;
-	char elapsed[32], held[32], name[PROCESS_NAME_MAX];
 	size_t applied = 0;
 
 	for (size_t i = 0; i < changes->count; i++)
 		applied += !is_skipped(&changes->modules[i]);
+	return applied;
+}
+
+static size_t count_attaches(const struct report *report)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < report->count; i++)
+		count += report->records[i].kind == WIRE_RECORD_ATTACH;
+	return count;
+}
+
+/* "2 attaches", "1 module" */
+static const char *counted(char *out, size_t size, size_t count, const char *one,
+			   const char *many)
+{
+	snprintf(out, size, "%zu %s", count, count == 1 ? one : many);
+	return out;
+}
+
+static void put_nothing(const struct page *page, const struct outcome *outcome)
+{
+	static const char *const texts[WIRE_COMMAND_COUNT] = {
+		[WIRE_COMMAND_ROLLBACK] = "there is no attach to take back",
+		[WIRE_COMMAND_STATUS] = "no attach is recorded",
+		[WIRE_COMMAND_FORGET] = "there is nothing to forget",
+	};
+	uint32_t looked = outcome->report.header.modules_looked;
+
+	if (texts[outcome->operation])
+		fprintf(page->to, "%s; asked", texts[outcome->operation]);
+	else
+		fprintf(page->to, "nothing to do: %u module%s looked at", looked,
+			looked == 1 ? "" : "s");
+}
+
+static void put_done(const struct page *page, const struct outcome *outcome,
+		     const struct changes *changes)
+{
+	char modules[48], attaches[48];
+
+	counted(modules, sizeof(modules), count_applied(changes), "module", "modules");
+	counted(attaches, sizeof(attaches), count_attaches(&outcome->report), "attach",
+		"attaches");
+	fputs(term_style(page->term, STYLE_STRONG), page->to);
+	fputs(term_style(page->term, STYLE_GOOD), page->to);
+	if (outcome->operation == WIRE_COMMAND_ROLLBACK)
+		fprintf(page->to, "took back%s %s", term_style(page->term, STYLE_PLAIN),
+			attaches);
+	else if (outcome->operation == WIRE_COMMAND_STATUS)
+		fprintf(page->to, "%s%s recorded; asked", attaches,
+			term_style(page->term, STYLE_PLAIN));
+	else if (outcome->operation == WIRE_COMMAND_FORGET)
+		fprintf(page->to, "forgot%s all that attaches had left",
+			term_style(page->term, STYLE_PLAIN));
+	else
+		fprintf(page->to, "applied%s %s", term_style(page->term, STYLE_PLAIN), modules);
+}
+
+static void put_headline(const struct page *page, const struct outcome *outcome,
+			 const struct changes *changes)
+{
+	char elapsed[32], held[32], name[PROCESS_NAME_MAX];
+
 	term_duration(elapsed, sizeof(elapsed), outcome->elapsed_ns);
 	term_duration(held, sizeof(held), outcome->held_ns);
 	fprintf(page->to, "%s: ", process_name(name, outcome->pid, outcome->inner_pid));
-	if (reply->status == WIRE_STATUS_NOTHING_TO_DO)
-		fprintf(page->to, "nothing to do: %u module%s looked at in %s, held for %s\n",
-			reply->modules_looked, reply->modules_looked == 1 ? "" : "s", elapsed,
-			held);
+	if (outcome->report.header.status == WIRE_STATUS_NOTHING_TO_DO)
+		put_nothing(page, outcome);
 	else
-		fprintf(page->to, "%s%sapplied%s %zu module%s in %s, held for %s\n",
-			term_style(page->term, STYLE_STRONG),
-			term_style(page->term, STYLE_GOOD), term_style(page->term, STYLE_PLAIN),
-			applied, applied == 1 ? "" : "s", elapsed, held);
+		put_done(page, outcome, changes);
+	fprintf(page->to, " in %s, held for %s\n", elapsed, held);
 }
 
 static void put_verbose(const struct page *page, const struct outcome *outcome)
@@ -272,6 +333,44 @@ static void put_modules(const struct page *page, const struct changes *changes, 
 	}
 }
 
+/* "attach 2, 2026-11-25 18:03:12 +0100", and below it what it did */
+static void put_attach(const struct page *page, const struct report_record *attach,
+		       const struct report *part)
+{
+	time_t seconds = (time_t)(attach->value / 1000000000);
+	struct changes changes;
+	char when[64] = "";
+	struct tm tm;
+
+	if (localtime_r(&seconds, &tm))
+		strftime(when, sizeof(when), ", %Y-%m-%d %H:%M:%S %z", &tm);
+	fprintf(page->to, " %sattach %u%s%s\n", term_style(page->term, STYLE_STRONG),
+		attach->count, term_style(page->term, STYLE_PLAIN), when);
+	if (changes_group(&changes, part) < 0)
+		return;
+	put_modules(page, &changes, true);
+	changes_fini(&changes);
+}
+
+static void put_attaches(const struct page *page, const struct report *report)
+{
+	const struct report_record *attach;
+	struct report part;
+	size_t at = 0;
+
+	while ((attach = changes_next_attach(&part, report, &at)))
+		put_attach(page, attach, &part);
+}
+
+static void put_undo(const struct page *page, const struct outcome *outcome)
+{
+	char undo[64];
+
+	if (outcome_undo(undo, sizeof(undo), outcome))
+		fprintf(page->to, "  %sundo: %s%s\n", term_style(page->term, STYLE_FAINT), undo,
+			term_style(page->term, STYLE_PLAIN));
+}
+
 void render_text_outcome(FILE *to, const struct term *term, const struct outcome *outcome,
 			 bool verbose)
 {
@@ -290,7 +389,10 @@ void render_text_outcome(FILE *to, const struct term *term, const struct outcome
 		if (verbose)
 			put_verbose(&page, outcome);
 	}
-	put_modules(&page, &changes, outcome->err.kind == HP_OK);
+	if (count_attaches(report))
+		put_attaches(&page, report);
+	else
+		put_modules(&page, &changes, outcome->err.kind == HP_OK);
 	put_extras(&page, report, WIRE_RECORD_MODULE, put_skipped);
 	if (outcome->note[0])
 		put_warning(&page, &(struct report_record){
@@ -300,5 +402,6 @@ void render_text_outcome(FILE *to, const struct term *term, const struct outcome
 	if (report->header.truncated)
 		fprintf(to, "  %u more did not fit into the report\n",
 			report->header.truncated);
+	put_undo(&page, outcome);
 	changes_fini(&changes);
 }

@@ -12,9 +12,9 @@
 #include "tests/integration/snapshot.h"
 
 #define ATTACHES 200
-#define WARM_UP  20
+#define WARM_UP  40 /* more than the attaches that the target remembers */
 /* Between the warm-up and the end. A leaked stack page, reply or image each time would be more
- * than 4 KiB, and 180 times that is 720 KiB. */
+ * than 4 KiB, and 160 times that is 640 KiB. */
 #define RSS_SLACK_KIB 512
 /* Whichever thread is borrowed has a few pages of its stack touched, once. */
 #define RSS_SLACK_THREAD_KIB 24

@@ -30,6 +30,7 @@ static inline struct outcome end_reply(void)
 {
 	struct outcome outcome = {
 		.pid = 4711,
+		.operation = WIRE_COMMAND_ATTACH,
 		.python = "3.12.1",
 		.command = "gunicorn: worker [shop]\x1b[31m",
 		.elapsed_ns = 5123456,
@@ -58,11 +59,10 @@ static inline struct outcome end_reply(void)
 static inline struct outcome applied(void)
 {
 	reply_begin(&builder, WIRE_STATUS_APPLIED);
-	add(WIRE_RECORD_MODULE, WIRE_ACTION_CHANGED, "shop.cart", "shop.cart",
-	    "/srv/shop/cart.py");
+	add(WIRE_RECORD_MODULE, WIRE_ACTION_CHANGED, "shop.cart", "", "/srv/shop/cart.py");
 	add(WIRE_RECORD_FUNCTION, WIRE_ACTION_CHANGED, "shop.cart", "Cart.total", "");
 	add(WIRE_RECORD_NAME, WIRE_ACTION_KEPT, "shop.cart", "SESSIONS", "");
-	add(WIRE_RECORD_MODULE, WIRE_ACTION_CHANGED, "a.views", "a.views", "/srv/a/views.py");
+	add(WIRE_RECORD_MODULE, WIRE_ACTION_CHANGED, "a.views", "", "/srv/a/views.py");
 	add(WIRE_RECORD_FUNCTION, WIRE_ACTION_ADDED, "shop.cart", "Cart.discount_of_the_day",
 	    "");
 	add(WIRE_RECORD_FUNCTION, WIRE_ACTION_CHANGED, "shop.cart", "checkout", "");
@@ -83,8 +83,7 @@ static inline struct outcome applied(void)
 	add(WIRE_RECORD_FUNCTION, WIRE_ACTION_CHANGED, "a.views", "index", "");
 	add(WIRE_RECORD_FUNCTION, WIRE_ACTION_SKIPPED, "a.views", "helper",
 	    "is a C function now");
-	add(WIRE_RECORD_MODULE, WIRE_ACTION_SKIPPED, "speedups", "speedups",
-	    "the source file is gone");
+	add(WIRE_RECORD_MODULE, WIRE_ACTION_SKIPPED, "speedups", "", "the source file is gone");
 	add(WIRE_RECORD_WARNING, WIRE_ACTION_NONE, "a.views", "",
 	    "its source file was deleted");
 	add(WIRE_RECORD_WARNING, WIRE_ACTION_KEPT, "shop.cart", "make.<locals>.inner",
@@ -103,8 +102,7 @@ static inline struct outcome applied(void)
 static inline struct outcome nothing(void)
 {
 	reply_begin(&builder, WIRE_STATUS_NOTHING_TO_DO);
-	add(WIRE_RECORD_MODULE, WIRE_ACTION_SKIPPED, "speedups", "speedups",
-	    "the source file is gone");
+	add(WIRE_RECORD_MODULE, WIRE_ACTION_SKIPPED, "speedups", "", "the source file is gone");
 	struct outcome outcome = end_reply();
 	outcome.report.header.modules_looked = 1;
 	outcome_check_filters(&outcome, 3, 0);
@@ -125,7 +123,7 @@ static inline struct outcome source_error(void)
 static inline struct outcome refused(void)
 {
 	reply_begin(&builder, WIRE_STATUS_REFUSED);
-	add(WIRE_RECORD_MODULE, WIRE_ACTION_CHANGED, "shop", "shop", "/srv/shop.py");
+	add(WIRE_RECORD_MODULE, WIRE_ACTION_CHANGED, "shop", "", "/srv/shop.py");
 	add(WIRE_RECORD_FUNCTION, WIRE_ACTION_CHANGED, "shop", "f", "");
 	add(WIRE_RECORD_CLASS, WIRE_ACTION_REFUSED, "shop", "Order",
 	    "3 instances cannot move: __slots__ differ");
@@ -135,7 +133,7 @@ static inline struct outcome refused(void)
 /* No report at all: somebody else's process, with all that an error can carry. */
 static inline struct outcome failed(void)
 {
-	struct outcome outcome = {.pid = 4711};
+	struct outcome outcome = {.pid = 4711, .operation = WIRE_COMMAND_ATTACH};
 
 	hp_err_set(&outcome.err, HP_TRACED, 0, "it is traced by process 4800 (gdb\x1b[2J)");
 	hp_err_wrap(&outcome.err, "attach to process 4711");
@@ -149,13 +147,77 @@ static inline struct outcome many(void)
 	char name[32];
 
 	reply_begin(&builder, WIRE_STATUS_APPLIED);
-	add(WIRE_RECORD_MODULE, WIRE_ACTION_CHANGED, "big", "big", "/srv/big.py");
+	add(WIRE_RECORD_MODULE, WIRE_ACTION_CHANGED, "big", "", "/srv/big.py");
 	for (int i = 0; i < 100; i++) {
 		snprintf(name, sizeof(name), "function_%d", i);
 		add(WIRE_RECORD_FUNCTION, WIRE_ACTION_CHANGED, "big", name, "");
 		add(WIRE_RECORD_WARNING, WIRE_ACTION_NONE, "big", "", name);
 	}
 	return end_reply();
+}
+
+static inline void add_attach(uint32_t number, uint64_t time_s)
+{
+	reply_add(&builder,
+		  (struct wire_record){.kind = WIRE_RECORD_ATTACH,
+				       .action = WIRE_ACTION_CHANGED,
+				       .count = number,
+				       .value = time_s * 1000000000 + 5},
+		  "", "", "");
+}
+
+static inline void add_two_attaches(enum wire_action second)
+{
+	const char *digest = "aec070645fe53ee3b3763059376134f058cc337247c978add178b6ccdfb0019f";
+
+	add_attach(2, 1764093792);
+	add(WIRE_RECORD_MODULE, WIRE_ACTION_CHANGED, "shop.cart", digest, "/srv/shop/cart.py");
+	add(WIRE_RECORD_FUNCTION, WIRE_ACTION_CHANGED, "shop.cart", "Cart.total", "");
+	add(WIRE_RECORD_FUNCTION, second, "shop.cart", "Cart.discount", "");
+	add_attach(1, 1764090000);
+	add(WIRE_RECORD_MODULE, WIRE_ACTION_CHANGED, "shop.cart", "", "/srv/shop/cart.py");
+	add(WIRE_RECORD_CLASS, WIRE_ACTION_CHANGED, "shop.cart", "Cart", "");
+	add(WIRE_RECORD_MODULE, WIRE_ACTION_CHANGED, "a.views", "", "/srv/a/views.py");
+	add(WIRE_RECORD_NAME, WIRE_ACTION_CHANGED, "a.views", "RATE", "float");
+}
+
+static inline struct outcome end_of(enum wire_command operation)
+{
+	struct outcome outcome = end_reply();
+
+	outcome.operation = operation;
+	return outcome;
+}
+
+static inline struct outcome recorded(void)
+{
+	reply_begin(&builder, WIRE_STATUS_APPLIED);
+	add_two_attaches(WIRE_ACTION_ADDED);
+	reply_add(&builder, (struct wire_record){.kind = WIRE_RECORD_FRAME, .line = 41}, "",
+		  "worker_loop", "/srv/shop/worker.py");
+	return end_of(WIRE_COMMAND_STATUS);
+}
+
+static inline struct outcome rolled_back(void)
+{
+	reply_begin(&builder, WIRE_STATUS_APPLIED);
+	add_two_attaches(WIRE_ACTION_REMOVED);
+	return end_of(WIRE_COMMAND_ROLLBACK);
+}
+
+static inline struct outcome not_rolled_back(void)
+{
+	reply_begin(&builder, WIRE_STATUS_REFUSED);
+	add(WIRE_RECORD_ERROR, WIRE_ACTION_REFUSED, "", "", "shop.RATE was changed");
+	add(WIRE_RECORD_ERROR, WIRE_ACTION_REFUSED, "", "", "Cart.total was changed");
+	return end_of(WIRE_COMMAND_ROLLBACK);
+}
+
+static inline struct outcome empty(enum wire_command operation)
+{
+	reply_begin(&builder, operation == WIRE_COMMAND_FORGET ? WIRE_STATUS_APPLIED
+							       : WIRE_STATUS_NOTHING_TO_DO);
+	return end_of(operation);
 }
 
 static inline char *read_golden(const char *name)

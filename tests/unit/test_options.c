@@ -149,6 +149,24 @@ Test(options, list_and_doctor)
 	options_fini(&o);
 }
 
+Test(options, rollback_status_and_forget)
+{
+	struct options o = parse_good("rollback --to 0 12");
+
+	cr_assert(eq(int, o.command, COMMAND_ROLLBACK));
+	cr_assert(o.has_to && o.to == 0 && !o.list);
+	options_fini(&o);
+	o = parse_good("rollback --list -t 2 12 13");
+	cr_assert(o.list && !o.has_to);
+	options_fini(&o);
+	o = parse_good("status 12 --json");
+	cr_assert(eq(int, o.command, COMMAND_STATUS));
+	options_fini(&o);
+	o = parse_good("forget 12");
+	cr_assert(eq(int, o.command, COMMAND_FORGET));
+	options_fini(&o);
+}
+
 static const struct {
 	const char *line, *sentence;
 } bad[] = {
@@ -207,6 +225,14 @@ static const struct {
 	{"list 12", "list takes no argument, but there is '12'"},
 	{"list --module shop", "unknown option '--module'"},
 	{"doctor --rerun 12", "unknown option '--rerun'"},
+	{"rollback", "rollback needs the id of a process"},
+	{"rollback --to 12", "rollback needs the id of a process"},
+	{"rollback --to one 12", "'one' is not the number of an attach"},
+	{"rollback --to -1 12", "'-1' is not the number of an attach"},
+	{"rollback --to 4294967296 12", "'4294967296' is not the number of an attach"},
+	{"rollback --module shop 12", "unknown option '--module'"},
+	{"status --list 12", "unknown option '--list'"},
+	{"forget", "forget needs the id of a process"},
 	{"doctor 0", "'0' is not a process id"},
 };
 

@@ -13,7 +13,7 @@ static struct reply_builder builder;
 
 static struct outcome judged(void)
 {
-	struct outcome outcome = {.pid = 4711};
+	struct outcome outcome = {.pid = 4711, .operation = WIRE_COMMAND_ATTACH};
 	struct report report;
 	struct hp_err err;
 
@@ -96,7 +96,7 @@ Test(outcome, further_errors_are_details)
 	char *details = outcome_details(&outcome);
 
 	cr_assert(eq(str, outcome.err.text, "one"));
-	cr_assert(eq(str, details, "two\n"));
+	cr_assert(eq(str, details, "  and: two\n"));
 	free(details);
 	outcome_fini(&outcome);
 }

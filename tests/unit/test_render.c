@@ -45,6 +45,18 @@ Test(render, text_on_a_pipe_or_narrow_terminal)
 	expect_text("many.txt", many(), &narrow, false);
 }
 
+Test(render, text_of_the_other_commands)
+{
+	setenv("TZ", "UTC", 1);
+	expect_text("recorded.txt", recorded(), &narrow, false);
+	expect_text("recorded_verbose.txt", recorded(), &narrow, true);
+	expect_text("rolled_back.txt", rolled_back(), &narrow, false);
+	expect_text("not_rolled_back.txt", not_rolled_back(), &narrow, false);
+	expect_text("nothing_rolled_back.txt", empty(WIRE_COMMAND_ROLLBACK), &narrow, false);
+	expect_text("nothing_recorded.txt", empty(WIRE_COMMAND_STATUS), &narrow, false);
+	expect_text("forgotten.txt", empty(WIRE_COMMAND_FORGET), &narrow, false);
+}
+
 Test(render, text_verbose)
 {
 	expect_text("applied_verbose.txt", applied(), &narrow, true);

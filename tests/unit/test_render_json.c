@@ -57,10 +57,24 @@ static void check_type(json_t *schema, json_t *value, const char *where)
 	cr_assert(fits, "%s: maximum", where);
 }
 
-/* As much of JSON Schema as report.schema.json uses. */
-static void check_schema(json_t *schema, json_t *value, const char *where)
+/* {"$ref": "#/$defs/NAME"} */
+static json_t *resolve(json_t *root, json_t *schema)
 {
-	json_t *properties = json_object_get(schema, "properties"), *item;
+	const char *ref = json_string_value(json_object_get(schema, "$ref"));
+
+	if (!ref)
+		return schema;
+	cr_assert(eq(int, strncmp(ref, "#/$defs/", 8), 0), "%s", ref);
+	json_t *found = json_object_get(json_object_get(root, "$defs"), ref + 8);
+	cr_assert(ne(ptr, found, NULL), "%s", ref);
+	return found;
+}
+
+/* As much of JSON Schema as report.schema.json uses. */
+static void check_schema(json_t *root, json_t *of, json_t *value, const char *where)
+{
+	json_t *schema = resolve(root, of), *item;
+	json_t *properties = json_object_get(schema, "properties");
 	const char *key;
 	size_t i;
 
@@ -70,14 +84,14 @@ static void check_schema(json_t *schema, json_t *value, const char *where)
 		json_t *property = json_object_get(properties, key);
 
 		cr_assert(ne(ptr, property, NULL), "%s.%s is not in the schema", where, key);
-		check_schema(property, item, key);
+		check_schema(root, property, item, key);
 	}
 	if (json_is_object(value))
 		json_array_foreach(json_object_get(schema, "required"), i, item) cr_assert(
 			ne(ptr, json_object_get(value, json_string_value(item)), NULL),
 			"%s: no %s", where, json_string_value(item));
 	json_array_foreach(value, i, item)
-		check_schema(json_object_get(schema, "items"), item, where);
+		check_schema(root, json_object_get(schema, "items"), item, where);
 }
 
 static json_t *load_schema(void)
@@ -103,7 +117,7 @@ static void expect_json(const char *name, struct outcome outcome)
 	cr_assert(eq(ptr, strchr(got, '\n'), got + size - 1), "one line");
 	root = json_loads(got, 0, &error);
 	cr_assert(ne(ptr, root, NULL), "%s", error.text);
-	check_schema(schema, root, "report");
+	check_schema(schema, schema, root, "report");
 	cr_assert(eq(int, (int)json_integer_value(json_object_get(root, "exit_status")),
 		     outcome_exit_status(&outcome)));
 	expect_golden(name, got);
@@ -120,11 +134,16 @@ Test(render_json, outcomes)
 	expect_json("source_error.json", source_error());
 	expect_json("refused.json", refused());
 	expect_json("failed.json", failed());
+	expect_json("recorded.json", recorded());
+	expect_json("rolled_back.json", rolled_back());
+	expect_json("not_rolled_back.json", not_rolled_back());
+	expect_json("nothing_recorded.json", empty(WIRE_COMMAND_STATUS));
+	expect_json("forgotten.json", empty(WIRE_COMMAND_FORGET));
 }
 
 Test(render_json, outcome_with_bytes_that_are_no_text)
 {
-	struct outcome outcome = {.pid = 1};
+	struct outcome outcome = {.pid = 1, .operation = WIRE_COMMAND_ATTACH};
 
 	hp_err_set(&outcome.err, HP_SYSTEM, 0, "a \xff b");
 	strcpy(outcome.command, "\xc0\xaf\x01");
