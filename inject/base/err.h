@@ -19,7 +19,7 @@
 	X(NO_PROCESS, 3, "check the pid; pyhotpatch list shows the Python processes here")     \
 	X(PERMISSION, 4, "run as the target's user, as root, or with CAP_SYS_PTRACE")          \
 	X(NOT_PYTHON, 5, "pyhotpatch list shows the Python processes here")                    \
-	X(UNSUPPORTED, 6, "CPython 3.7 to 3.15 on glibc and x86-64 can be served")             \
+	X(UNSUPPORTED, 6, "CPython 3.7 to 3.15 on x86-64 can be served")                       \
 	X(NO_SAFE_POINT, 7, "try again, or raise --timeout")                                   \
 	X(TIMEOUT, 8, "nothing was changed; try again, or raise --timeout")                    \
 	X(TARGET_DIED, 9, "the process ended by itself or by somebody else's signal")          \

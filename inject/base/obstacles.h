@@ -60,10 +60,9 @@
 	X(WORD_SIZE, "word-size", UNSUPPORTED, "run the service with a 64-bit Python")         \
 	X(MACHINE, "machine", UNSUPPORTED,                                                     \
 	  "run the service with a Python for this machine, without emulation")                 \
-	X(MUSL, "musl", UNSUPPORTED, "run the service with a Python on glibc")                 \
 	X(STATIC_LIBC, "static-libc", UNSUPPORTED,                                             \
-	  "run the service with a Python that is linked to glibc dynamically")                 \
-	X(LIBC_CODE, "libc-code", UNSUPPORTED, "run the service with an unmodified glibc")
+	  "run the service with a Python that is linked to its libc dynamically")                 \
+	X(LIBC_CODE, "libc-code", UNSUPPORTED, "run the service with an unmodified libc")
 /* clang-format on */
 
 enum hp_obstacle {

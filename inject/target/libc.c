@@ -50,12 +50,14 @@ static struct module *libc_of_python(const struct target *target,
 	return module_named(target, names);
 }
 
+/* musl's loader and its libc are one file, known by either name. */
 static struct module *musl_of(const struct target *target)
 {
 	for (size_t i = 0; i < target->module_count; i++) {
 		const char *base = path_base(target->modules[i].path);
 
-		if (!strncmp(base, "ld-musl-", 8) || !strncmp(base, "libc.musl-", 10))
+		if (!strncmp(base, "ld-musl-", 8) || !strncmp(base, "libc.musl-", 10) ||
+		    !strcmp(base, "libc.so"))
 			return &target->modules[i];
 	}
 	return NULL;
@@ -201,32 +203,13 @@ static int find_malloc(struct target *target, struct hp_err *err)
 	return module_load(target, &target->modules[provider - target->modules], err);
 }
 
-static int no_glibc(struct target *target, struct hp_err *err)
+static int find_glibc(struct target *target, struct module *libc, struct hp_err *err)
 {
-	if (musl_of(target)) {
-		target->libc.flavour = LIBC_MUSL;
-		target->libc.module = musl_of(target);
-		hp_err_obstacle(err, OBSTACLE_MUSL, 0, "process %d uses musl as its libc",
-				target->pid);
-		return hp_err_hint(err,
-				   "pyhotpatch serves Pythons on glibc for now, not Alpine's");
-	}
-	return hp_err_obstacle(err, OBSTACLE_STATIC_LIBC, 0,
-			       "process %d has no shared libc (linked statically)",
-			       target->pid);
-}
-
-int libc_find(struct target *target, struct hp_err *err)
-{
-	static const struct file_names libc_names = {"libc.so.6", "libc-"};
 	static const struct file_names pthread_names = {"libpthread.so.0", "libpthread-"};
 	static const struct file_names loader_names = {"ld-linux-x86-64.so.2", "ld-"};
-	struct module *libc = libc_of_python(target, &libc_names);
 	struct module *pthread = module_named(target, &pthread_names);
 	struct module *loader = module_named(target, &loader_names);
 
-	if (!libc)
-		return no_glibc(target, err);
 	if (module_load(target, libc, err) < 0 ||
 	    (loader && module_load(target, loader, err) < 0) ||
 	    (pthread && module_load(target, pthread, err) < 0))
@@ -238,6 +221,32 @@ int libc_find(struct target *target, struct hp_err *err)
 	 */
 	target->libc.pthread =
 		elf_image_find(&libc->image, "pthread_create") || !pthread ? libc : pthread;
+	return 0;
+}
+
+/* The loader is no module of its own to keep away from: its functions are told by name. */
+static int find_musl(struct target *target, struct module *libc, struct hp_err *err)
+{
+	if (module_load(target, libc, err) < 0)
+		return -1;
+	target->libc.flavour = LIBC_MUSL;
+	target->libc.module = libc;
+	target->libc.pthread = libc;
+	return 0;
+}
+
+int libc_find(struct target *target, struct hp_err *err)
+{
+	static const struct file_names libc_names = {"libc.so.6", "libc-"};
+	struct module *libc = libc_of_python(target, &libc_names);
+	struct module *musl = libc ? NULL : musl_of(target);
+
+	if (!libc && !musl)
+		return hp_err_obstacle(err, OBSTACLE_STATIC_LIBC, 0,
+				       "process %d has no shared libc (linked statically)",
+				       target->pid);
+	if ((libc ? find_glibc(target, libc, err) : find_musl(target, musl, err)) < 0)
+		return -1;
 	if (find_malloc(target, err) < 0)
 		return -1;
 	return find_gadgets(target, err);

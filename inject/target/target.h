@@ -53,10 +53,10 @@ struct libc_info {
 	const struct module *loader;  /* ld-linux-x86-64.so.2 */
 	const struct module *pthread; /* libpthread.so.0 before glibc 2.34, else = module */
 	const struct module
-		*malloc_module; /* whose malloc is called: libc, or jemalloc by LD_PRELOAD */
-	remote_addr restore_rt; /* libc's __restore_rt: mov $15,%rax; syscall. Always found with
-				   glibc */
-	remote_addr syscall_ret; /* a "syscall; ret" in libc's text. Always found with glibc */
+		*malloc_module;  /* whose malloc is called: libc, or jemalloc by LD_PRELOAD */
+	remote_addr restore_rt;  /* libc's __restore_rt: mov $15,%rax; syscall. Always found
+				  */
+	remote_addr syscall_ret; /* a "syscall; ret" in libc's text. Always found */
 };
 
 struct target {
@@ -89,7 +89,7 @@ enum target_depth {
  * served are no errors; a process without any Python is. With TARGET_FULL each obstacle is an
  * error with its own kind and hint: no such process, zombie, stopped, traced (and by whom),
  * another user's, not Python, PyPy, Python 2, unsupported version, other machine or word size,
- * statically linked libc, musl. */
+ * statically linked libc. */
 HP_MUST_CHECK int target_describe(struct target *out, pid_t pid, enum target_depth depth,
 				  struct hp_err *err);
 void target_fini(struct target *target);

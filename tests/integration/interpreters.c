@@ -81,16 +81,17 @@ static bool describe(struct interpreter *out, const char *path, const char *root
 		"import sys\n"
 		"v = sys.version_info\n"
 		"name = getattr(getattr(sys, 'implementation', None), 'name', 'cpython')\n"
-		"print('%d %d %d %d %d %s' % (v[0], v[1], v[2], hasattr(sys, 'gettotalrefcount'),\n"
-		"      'libpython' in open('/proc/self/maps').read(), name))\n";
+		"maps = open('/proc/self/maps').read()\n"
+		"print('%d %d %d %d %d %d %s' % (v[0], v[1], v[2], hasattr(sys, 'gettotalrefcount'),\n"
+		"      'libpython' in maps, 'musl' in maps and 'libc.so.6' not in maps, name))\n";
 	const char *argv[] = {"/usr/sbin/chroot", root, path, "-S", "-E", "-c", question, NULL};
 	struct run run;
-	int micro, debug, shared;
+	int micro, debug, shared, musl;
 	char name[16];
 
 	run_command(&run, root[0] ? argv : argv + 2, 20000);
-	if (run.status != 0 || sscanf(run.out, "%d %d %d %d %d %15s", &out->major, &out->minor,
-				      &micro, &debug, &shared, name) != 6)
+	if (run.status != 0 || sscanf(run.out, "%d %d %d %d %d %d %15s", &out->major,
+				      &out->minor, &micro, &debug, &shared, &musl, name) != 7)
 		return false;
 	if (strcmp(name, "cpython") != 0)
 		return false;
@@ -98,8 +99,10 @@ static bool describe(struct interpreter *out, const char *path, const char *root
 	snprintf(out->root, sizeof(out->root), "%s", root);
 	out->debug = debug;
 	out->shared = shared;
-	snprintf(out->label, sizeof(out->label), "CPython %d.%d.%d %s%s", out->major,
-		 out->minor, micro, shared ? "shared" : "static", debug ? " debug" : "");
+	out->musl = musl;
+	snprintf(out->label, sizeof(out->label), "CPython %d.%d.%d %s%s%s", out->major,
+		 out->minor, micro, shared ? "shared" : "static", debug ? " debug" : "",
+		 musl ? " musl" : "");
 	find_library(out);
 	return true;
 }

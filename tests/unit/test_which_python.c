@@ -326,18 +326,20 @@ static enum hp_obstacle judge_libc(struct module *modules, size_t count)
 
 Test(which_python, a_libc_that_is_not_served_is_told)
 {
-	struct module musl = {.path = "/lib/ld-musl-x86_64.so.1"};
 	struct module none = {.path = "/srv/static-python"};
 
-	cr_assert(eq(int, judge_libc(&musl, 1), OBSTACLE_MUSL));
 	cr_assert(eq(int, judge_libc(&none, 1), OBSTACLE_STATIC_LIBC));
 }
 
 Test(which_python, a_libc_without_the_code_that_we_return_through_is_told)
 {
 	struct module bare = {.path = "/srv/libc.so.6", .loaded = true};
+	struct module musl = {.path = "/lib/ld-musl-x86_64.so.1", .loaded = true};
+	struct module same = {.path = "/usr/lib/x86_64-linux-musl/libc.so", .loaded = true};
 
 	cr_assert(eq(int, judge_libc(&bare, 1), OBSTACLE_LIBC_CODE));
+	cr_assert(eq(int, judge_libc(&musl, 1), OBSTACLE_LIBC_CODE));
+	cr_assert(eq(int, judge_libc(&same, 1), OBSTACLE_LIBC_CODE));
 }
 
 /* Lower in memory than the real one, since loaded later: the first that is found. */
