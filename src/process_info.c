@@ -78,19 +78,16 @@ static void get_public_facts(struct process_info *out)
 void process_info_get(struct process_info *out, pid_t pid)
 {
 	struct target target;
-	struct hp_err err = {0};
 
 	*out = (struct process_info){
 		.pid = pid, .inner_pid = proc_inner_pid(pid), .uptime_s = -1};
 	get_public_facts(out);
-	if (target_describe(&target, pid, TARGET_IDENTIFY, &err) == 0) {
+	out->obstacle_count = target_examine(&target, pid, out->obstacles, OBSTACLES_MAX);
+	if (target.python.kind != PYTHON_NONE) {
 		snprintf(out->python, sizeof(out->python), "%s", target.python.version);
 		snprintf(out->command, sizeof(out->command), "%s", target.command);
-		target_fini(&target);
 	}
-	out->obstacle_count = target_obstacles(pid, out->obstacles, OBSTACLES_MAX);
-	if (!out->obstacle_count && err.kind != HP_OK)
-		out->obstacles[out->obstacle_count++] = err;
+	target_fini(&target);
 }
 
 void process_info_check_filters(struct process_info *info)

@@ -172,25 +172,32 @@ void target_fini(struct target *target)
 	*target = target_empty;
 }
 
-size_t target_obstacles(pid_t pid, struct hp_err *obstacles, size_t capacity)
+size_t target_examine(struct target *out, pid_t pid, struct hp_err *obstacles, size_t capacity)
 {
-	_cleanup_(target_fini) struct target target = target_empty;
 	size_t count = 0;
 
+	*out = target_empty;
 	if (!capacity)
 		return 0;
-	if (open_process(&target, pid, &obstacles[0]) < 0 ||
-	    target_check_exists(&target, &obstacles[0]) < 0)
+	if (open_process(out, pid, &obstacles[0]) < 0 ||
+	    target_check_exists(out, &obstacles[0]) < 0)
 		return 1;
 	for (size_t i = 0; i < state_check_count && count < capacity; i++)
-		count += state_checks[i](&target, &obstacles[count]) < 0;
+		count += state_checks[i](out, &obstacles[count]) < 0;
 	if (count == capacity)
 		return count;
-	if (look_inside(&target, &obstacles[count]) < 0)
+	if (look_inside(out, &obstacles[count]) < 0)
 		return count ? count : 1; /* the same refusal is known by then */
-	if (python_check(&target, &obstacles[count]) < 0)
+	if (python_check(out, &obstacles[count]) < 0)
 		return count + 1;
-	return count + (libc_find(&target, &obstacles[count]) < 0);
+	return count + (libc_find(out, &obstacles[count]) < 0);
+}
+
+size_t target_obstacles(pid_t pid, struct hp_err *obstacles, size_t capacity)
+{
+	_cleanup_(target_fini) struct target target;
+
+	return target_examine(&target, pid, obstacles, capacity);
 }
 
 bool target_alive(const struct target *target)

@@ -97,6 +97,9 @@ void target_fini(struct target *target);
 /* The same checks as one list, for doctor: every obstacle, not the first alone. Each is a
  * filled hp_err. Returns how many (0: nothing stands in the way), at most capacity. */
 size_t target_obstacles(pid_t pid, struct hp_err *obstacles, size_t capacity);
+/* The same; *out is what was found out on the way, perhaps next to nothing, and has to be given
+ * to target_fini() in any case. */
+size_t target_examine(struct target *out, pid_t pid, struct hp_err *obstacles, size_t capacity);
 
 /* Turn an EPERM of ptrace or of a /proc file into the reason and the remedy: already traced,
  * other user, not dumpable, Yama 1-3, missing capability, user namespace. Fills *err, returns
