@@ -109,3 +109,12 @@ int attach_plan(struct job *job)
 	}
 	return 0;
 }
+
+int attach_sources(struct job *job)
+{
+	job_phase(job, WIRE_PHASE_SELECT);
+	if (candidates_find(job))
+		return -1;
+	job->status = WIRE_STATUS_NOTHING_TO_DO;
+	return 0;
+}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The commands attach and plan: what changed on disk, applied or only told.
+ * The commands attach, plan and sources: what changed on disk, applied or only told; what could
+ * change.
  */
 #ifndef PAYLOAD_ATTACH_H
 #define PAYLOAD_ATTACH_H
@@ -29,5 +30,6 @@ void attach_finish(struct job *job, struct attempt *attempt, int status);
 
 /* Tells what an attach would do. */
 int attach_plan(struct job *job);
+int attach_sources(struct job *job);
 
 #endif

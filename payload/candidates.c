@@ -60,6 +60,16 @@ static int may_differ(struct search *search, struct module *module, const char *
 		       : way_is_switched(search->ways, path, search->start_ns);
 }
 
+/* The module counts as looked at; who asked hears where its source is. */
+static void note_looked_at(struct search *search, const struct module *module, const char *path)
+{
+	search->job->reply.header->modules_looked++;
+	if (job_request(search->job)->command == WIRE_COMMAND_SOURCES)
+		job_note(search->job,
+			 &(struct reply_item){.kind = WIRE_RECORD_SOURCE, .text = path},
+			 module);
+}
+
 /* The usual case, without a look at the loader: the import system's own __file__, absolute, and
  * nothing has happened to it. */
 static int is_plainly_unchanged(struct search *search, struct module *module)
@@ -84,7 +94,8 @@ static int is_plainly_unchanged(struct search *search, struct module *module)
 	if (!filter_wants(&search->filter, PyUnicode_AsUTF8(module->name), path))
 		return 1;
 	int differs = may_differ(search, module, path);
-	search->job->reply.header->modules_looked += !differs;
+	if (!differs)
+		note_looked_at(search, module, path);
 	return differs < 0 ? -1 : !differs;
 }
 
@@ -115,7 +126,7 @@ static int judge(struct search *search, struct module *module)
 		return 0;
 	if (obstacle)
 		return skip(search, module, path, obstacle);
-	search->job->reply.header->modules_looked++;
+	note_looked_at(search, module, path);
 	long result = file_stamp_get(&module->stamp, path);
 	if (!result)
 		return may_differ(search, module, path);

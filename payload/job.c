@@ -4,6 +4,7 @@
  */
 #include "payload/job.h"
 
+#include "payload/attach.h"
 #include "payload/everywhere.h"
 #include "payload/failure.h"
 #include "payload/rollback.h"
@@ -52,7 +53,7 @@ static const char *command_name(uint32_t command)
 	static const char *const names[WIRE_COMMAND_COUNT] = {
 		[WIRE_COMMAND_ATTACH] = "attach",     [WIRE_COMMAND_PLAN] = "plan",
 		[WIRE_COMMAND_ROLLBACK] = "rollback", [WIRE_COMMAND_STATUS] = "status",
-		[WIRE_COMMAND_FORGET] = "forget",
+		[WIRE_COMMAND_FORGET] = "forget",     [WIRE_COMMAND_SOURCES] = "sources",
 	};
 
 	return command < WIRE_COMMAND_COUNT && names[command] ? names[command] : "";
@@ -92,6 +93,8 @@ static int run(struct job *job)
 		return status_run(job);
 	case WIRE_COMMAND_FORGET:
 		return status_forget(job);
+	case WIRE_COMMAND_SOURCES:
+		return attach_sources(job);
 	default:
 		PyErr_SetString(job->world.error, "unknown command");
 		return -1;

@@ -95,6 +95,7 @@ enum wire_command {
 	WIRE_COMMAND_ROLLBACK,   /* take the last attach back, or those after `argument` */
 	WIRE_COMMAND_STATUS,     /* say what was applied */
 	WIRE_COMMAND_FORGET,     /* remove all that earlier commands left in the target */
+	WIRE_COMMAND_SOURCES,    /* name the files that the modules come from */
 	WIRE_COMMAND_COUNT
 };
 
@@ -156,6 +157,7 @@ enum wire_record_kind {
 	WIRE_RECORD_ERROR,     /* text: as Python shows it, may hold several lines */
 	WIRE_RECORD_ATTACH,    /* an attach, number `count`, at `value` ns since the epoch; what
 				  follows up to the next one is what it did */
+	WIRE_RECORD_SOURCE,    /* text = the file, or archive, that a module comes from */
 	WIRE_RECORD_KIND_COUNT
 };
 

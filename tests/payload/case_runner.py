@@ -41,9 +41,9 @@ from survivors import identities, survivors
 
 STATUS = ['none', 'applied', 'nothing', 'source-error', 'refused', 'cancelled', 'unsupported',
           'finalizing', 'broken', 'internal', 'busy']
-COMMANDS = ['', 'attach', 'plan', 'rollback', 'status', 'forget']
+COMMANDS = ['', 'attach', 'plan', 'rollback', 'status', 'forget', 'sources']
 KINDS = [None, 'module', 'function', 'class', 'name', 'instances', 'frame', 'warning', 'error',
-         'attach']
+         'attach', 'source']
 ACTIONS = ['', 'changed', 'added', 'removed', 'kept', 'migrated', 'skipped', 'refused', 'waiting']
 PENDING, RUNNING, COMMITTING, DONE, FAILED, CANCELLED = range(1, 7)
 CHANNEL, REQUEST, REPLY = '<IIIIqiiiIQQQQQQQ', '<IIIIIIII', '<IIIIQIIQQQQQQQQ'
