@@ -7,18 +7,7 @@
 
 int cmd_attach(const struct options *options)
 {
-	const struct request request = {
-		.command = WIRE_COMMAND_ATTACH,
-		.flags = (options->rerun ? WIRE_RERUN : 0) |
-			 (options->idle_ns >= 0 ? WIRE_WHEN_IDLE : 0),
-		.argument = options->idle_ns > 0
-				    ? (uint32_t)((options->idle_ns + 999999) / 1000000)
-				    : 0,
-		.modules = options->modules,
-		.module_count = options->module_count,
-		.paths = (const char *const *)options->paths,
-		.path_count = options->path_count,
-	};
+	const struct request request = operation_attach_request(options);
 
 	return operation_run(options, &request);
 }

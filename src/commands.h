@@ -12,6 +12,7 @@ int cmd_attach(const struct options *options);
 int cmd_rollback(const struct options *options);
 int cmd_status(const struct options *options);
 int cmd_forget(const struct options *options);
+int cmd_watch(const struct options *options);
 int cmd_list(const struct options *options);
 int cmd_doctor(const struct options *options);
 

@@ -22,6 +22,8 @@ static int run(const struct options *options)
 		return cmd_status(options);
 	case COMMAND_FORGET:
 		return cmd_forget(options);
+	case COMMAND_WATCH:
+		return cmd_watch(options);
 	case COMMAND_LIST:
 		return cmd_list(options);
 	case COMMAND_DOCTOR:

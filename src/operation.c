@@ -109,7 +109,7 @@ static void wrap(struct outcome *outcome)
 	static const char *const doing[WIRE_COMMAND_COUNT] = {
 		[WIRE_COMMAND_ATTACH] = "attach to",      [WIRE_COMMAND_PLAN] = "plan for",
 		[WIRE_COMMAND_ROLLBACK] = "roll back in", [WIRE_COMMAND_STATUS] = "ask",
-		[WIRE_COMMAND_FORGET] = "forget in",
+		[WIRE_COMMAND_FORGET] = "forget in",      [WIRE_COMMAND_SOURCES] = "watch",
 	};
 
 	char name[PROCESS_NAME_MAX];
@@ -191,6 +191,33 @@ static int fail_all(const struct options *options, const struct request *request
 		render_json_outcome(stdout, &outcome);
 	}
 	return hp_err_exit_status(err->kind);
+}
+
+struct request operation_attach_request(const struct options *options)
+{
+	return (struct request){
+		.command = WIRE_COMMAND_ATTACH,
+		.flags = (options->rerun ? WIRE_RERUN : 0) |
+			 (options->idle_ns >= 0 ? WIRE_WHEN_IDLE : 0),
+		.argument = options->idle_ns > 0
+				    ? (uint32_t)((options->idle_ns + 999999) / 1000000)
+				    : 0,
+		.modules = options->modules,
+		.module_count = options->module_count,
+		.paths = (const char *const *)options->paths,
+		.path_count = options->path_count,
+	};
+}
+
+void operation_ask(struct outcome *outcome, const struct options *options,
+		   const struct request *request)
+{
+	struct operation operation;
+
+	if (operation_init(&operation, options, request, &outcome->err) < 0)
+		return;
+	serve_one(&operation, outcome);
+	operation_fini(&operation);
 }
 
 int operation_run(const struct options *options, const struct request *request)

@@ -48,6 +48,7 @@ const struct argp options_program = {
 	"  rollback PID...  take the last attach back\n"
 	"  status PID...    what was applied, when, and who still runs old code\n"
 	"  forget PID...    remove what attaches left in the process\n"
+	"  watch PID...     attach each time a source file changes, until ^C\n"
 	"  list             the Python processes here\n"
 	"  doctor [PID...]  can I attach, and if not, why; touches nothing\n"
 	"\n"
@@ -106,6 +107,18 @@ static const struct argp forget_argp = {
 	NULL,
 };
 
+static const struct argp watch_argp = {
+	attach_options,
+	options_parse_command,
+	"PID...",
+	"Attach to each process now, and again each time a source file of one of its modules "
+	"changes. What cannot be applied is shown and is not the end; that is ^C, or the end of "
+	"all processes.",
+	NULL,
+	NULL,
+	NULL,
+};
+
 static const struct argp list_argp = {
 	common_options,
 	options_parse_command,
@@ -132,6 +145,7 @@ static const struct command_entry commands[] = {
 	{"rollback", "pyhotpatch rollback", COMMAND_ROLLBACK, &rollback_argp, true, true},
 	{"status", "pyhotpatch status", COMMAND_STATUS, &status_argp, true, true},
 	{"forget", "pyhotpatch forget", COMMAND_FORGET, &forget_argp, true, true},
+	{"watch", "pyhotpatch watch", COMMAND_WATCH, &watch_argp, true, true},
 	{"list", "pyhotpatch list", COMMAND_LIST, &list_argp, false, false},
 	{"doctor", "pyhotpatch doctor", COMMAND_DOCTOR, &doctor_argp, true, false},
 };

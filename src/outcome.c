@@ -35,6 +35,7 @@ static const struct operation_words {
 	[WIRE_COMMAND_ROLLBACK] = {"rollback", "rolled-back"},
 	[WIRE_COMMAND_STATUS] = {"status", "recorded"},
 	[WIRE_COMMAND_FORGET] = {"forget", "forgotten"},
+	[WIRE_COMMAND_SOURCES] = {"sources", "named"},
 };
 
 /* The line of a traceback that names the exception: the first one that is not indented after
