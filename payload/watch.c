@@ -62,12 +62,34 @@ void watch_begin(struct watch *out, const struct wire_channel *channel, PyObject
 	}
 }
 
+/* What was asked for and has not come yet must come now. To take it back, by asking for NULL,
+ * would leave the interpreter's flag for it set for ever (Python/ceval.c, SIGNAL_ASYNC_EXC, 3.7
+ * to 3.12): all threads would look for it at every chance they have, and a traced one of 3.11
+ * would do nothing else. */
+static void meet_what_is_under_way(const struct watch *watch)
+{
+	PyObject *kind, *value, *traceback;
+
+	PyErr_Fetch(&kind, &value, &traceback);
+	_cleanup_py_ PyObject *globals = PyDict_New();
+	_cleanup_py_ PyObject *code =
+		Py_CompileString("while True: pass", "<pyhotpatch>", PY_FILE_INPUT);
+	if (globals && code &&
+	    PyThreadState_SetAsyncExc(watch->worker, watch->exception) == 1) {
+		PyObject *result = PyEval_EvalCode(code, globals, globals);
+		Py_DecRef(result);
+	}
+	PyErr_Clear();
+	PyErr_Restore(kind, value, traceback);
+}
+
 int watch_end(struct watch *watch)
 {
 	if (!watch->stack)
 		return 0;
 	__atomic_store_n(&watch->is_over, 1, __ATOMIC_SEQ_CST);
-	PyThreadState_SetAsyncExc(watch->worker, NULL);
+	if (watch->has_struck)
+		meet_what_is_under_way(watch);
 	sys_futex_wake_private(&watch->is_over);
 	PyThreadState *state = PyEval_SaveThread();
 	launch_join(watch->thread);
