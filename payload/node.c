@@ -88,3 +88,27 @@ int node_is_definition(PyObject *node)
 {
 	return TREE_IS(node, "FunctionDef", "AsyncFunctionDef", "ClassDef");
 }
+
+static int is_one_of(PyObject *node, const char *field, const char *const names[3])
+{
+	_cleanup_py_ PyObject *text = node_field(node, field);
+
+	for (int i = 0; text && i < 3; i++)
+		if (!PyUnicode_CompareWithASCIIString(text, names[i]))
+			return 1;
+	return 0;
+}
+
+int node_is_plainly_decorated(PyObject *node)
+{
+	static const char *const names[] = {"property", "staticmethod", "classmethod"};
+	static const char *const steps[] = {"setter", "getter", "deleter"};
+	_cleanup_py_ PyObject *decorators = node_field(node, "decorator_list");
+	Py_ssize_t count = decorators ? PyList_Size(decorators) : 0;
+	PyObject *first = count == 1 ? PyList_GetItem(decorators, 0) : NULL;
+
+	if (!first)
+		return !count;
+	return (TREE_IS(first, "Name") && is_one_of(first, "id", names)) ||
+	       (TREE_IS(first, "Attribute") && is_one_of(first, "attr", steps));
+}

@@ -23,4 +23,8 @@ int node_header_line(PyObject *node, int minor);
 int node_is_definition(PyObject *node);
 int node_is_function(PyObject *node);
 
+/* No decorator, or one of @property, @staticmethod, @classmethod and @x.setter, told by their
+ * names. */
+int node_is_plainly_decorated(PyObject *node);
+
 #endif

@@ -9,8 +9,10 @@
  * may have to see the new body:
  *
  *   - never, when nothing but the code of methods changed that were there before;
- *   - when methods came or went, if the maker left traces: attributes in the live class that
- * the body does not bind (__dataclass_fields__, _member_map_, _meta ...);
+ *   - when plain methods or properties came or went, if the maker noted methods: a table of
+ *     handlers, say, in an attribute that the body does not bind;
+ *   - when others did (decorated ones, __post_init__), if the maker left traces at all:
+ *     attributes that the body does not bind (__dataclass_fields__, _member_map_, _meta ...);
  *   - when anything else changed, also without traces where the maker is a metaclass or an
  *     __init_subclass__, because their registries may be keyed by what the class says of
  * itself.
@@ -18,6 +20,7 @@
  * The invariant: a decorator that left no trace is never called again while its list is the
  * same.
  */
+#include "payload/class_maker.h"
 #include "payload/freestanding.h"
 #include "payload/node.h"
 #include "payload/selection.h"
@@ -142,7 +145,16 @@ static int is_annotated_anew(const struct class_change *c)
 	return has_annotation_gone(c);
 }
 
-enum change_extent { CHANGE_CODE, CHANGE_METHODS, CHANGE_ATTRIBUTES };
+enum change_extent { CHANGE_CODE, CHANGE_PLAIN_METHODS, CHANGE_METHODS, CHANGE_ATTRIBUTES };
+
+/* __post_init__, _generate_next_value_: such names mean something to makers. */
+static int is_plain_name(PyObject *name)
+{
+	const char *text = PyUnicode_AsUTF8(name);
+
+	PyErr_Clear();
+	return text && text[0] != '_';
+}
 
 static int is_function_gone(const struct class_change *c, PyObject *name)
 {
@@ -163,7 +175,10 @@ static enum change_extent extent_of_removal(const struct class_change *c)
 			continue;
 		if (!is_function_gone(c, name))
 			return CHANGE_ATTRIBUTES;
-		extent = CHANGE_METHODS;
+		if (!is_plain_name(name))
+			extent = CHANGE_METHODS;
+		else if (extent == CHANGE_CODE)
+			extent = CHANGE_PLAIN_METHODS;
 	}
 	return extent;
 }
@@ -187,68 +202,15 @@ static enum change_extent extent_of(const struct class_change *c)
 			continue;
 		if (!node_is_function(node))
 			return CHANGE_ATTRIBUTES;
-		extent = CHANGE_METHODS;
+		if (!node_is_plainly_decorated(node) || !is_plain_name(name))
+			extent = CHANGE_METHODS;
+		else if (extent == CHANGE_CODE)
+			extent = CHANGE_PLAIN_METHODS;
 	}
 	return extent;
 }
 
 /* --- who makes the class ----------------------------------------------------------------- */
-
-/* What type and ABCMeta put into every class, and 3.13's compiler. */
-static int is_implicit(PyObject *name)
-{
-	static const char *const names[] = {
-		"__dict__",        "__weakref__",       "__module__",
-		"__doc__",         "__annotations__",   "__annotations_cache__",
-		"__annotate__",    "__annotate_func__", "__abstractmethods__",
-		"_abc_impl",       "__hash__",          "__parameters__",
-		"__orig_bases__",  "__firstlineno__",   "__static_attributes__",
-		"__type_params__", "__qualname__"};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-		if (!PyUnicode_CompareWithASCIIString(name, names[i]))
-			return 1;
-	return 0;
-}
-
-static int has_traces(const struct class_change *c)
-{
-	const struct world *w = &c->s->job->world;
-	PyObject *key, *value;
-	Py_ssize_t at = 0;
-
-	while (PyDict_Next(c->names, &at, &key, &value))
-		if (py_is(key, w->str) && PySet_Contains(c->before, key) != 1 &&
-		    !py_is(value, w->member_descriptor) && !is_implicit(key))
-			return 1;
-	return 0;
-}
-
-static int is_of_typing(PyObject *names)
-{
-	PyObject *module = PyDict_GetItemString(names, "__module__");
-
-	return module && !PyUnicode_CompareWithASCIIString(module, "typing");
-}
-
-/* A metaclass or __init_subclass__ that may keep a registry. typing's keep none. */
-static int has_program_maker(const struct class_change *c)
-{
-	const struct world *w = &c->s->job->world;
-	PyObject *meta = py_type(c->live);
-
-	if (meta != w->type && meta != w->abc_meta)
-		return 1;
-	_cleanup_py_ PyObject *mro = world_type_attribute(c->live, "__mro__");
-	for (Py_ssize_t i = 1; mro && i + 1 < PyTuple_Size(mro); i++) {
-		_cleanup_py_ PyObject *names = world_type_dict(w, PyTuple_GetItem(mro, i));
-		if (names && PyDict_GetItemString(names, "__init_subclass__") &&
-		    !is_of_typing(names))
-			return 1;
-	}
-	PyErr_Clear();
-	return 0;
-}
 
 static int has_decorators(const struct class_change *c)
 {
@@ -285,9 +247,13 @@ static int must_be_made(const struct class_change *c)
 		return 1;
 	if (extent == CHANGE_CODE)
 		return 0;
-	if (extent == CHANGE_ATTRIBUTES && has_program_maker(c))
+	if (extent == CHANGE_ATTRIBUTES && class_maker_is_of_program(w, c->live))
 		return 1;
-	return (has_decorators(c) || is_tuple || has_program_maker(c)) && has_traces(c);
+	if (!has_decorators(c) && !is_tuple && !class_maker_is_of_program(w, c->live))
+		return 0;
+	return extent == CHANGE_PLAIN_METHODS
+		       ? class_maker_notes_methods(w, c->names, c->before)
+		       : class_maker_left_traces(w, c->names, c->before);
 }
 
 /* --- bases ------------------------------------------------------------------------------- */
@@ -436,7 +402,8 @@ static int run_whole(const struct class_change *c, int is_header_same)
 	}
 	if (!is_header_same)
 		return 0;
-	if (!has_traces(c) && set_empty(c->node, "decorator_list"))
+	if (!class_maker_left_traces(&c->s->job->world, c->names, c->before) &&
+	    set_empty(c->node, "decorator_list"))
 		return -1;
 	return add_part(c, PyDict_GetItem(c->s->module->kept, c->place->qualname));
 }

@@ -121,12 +121,14 @@ static int are_decorators_same(const struct body *b, const struct definition *ol
 }
 
 /* @property, @staticmethod, @x.setter: they register nothing, and what they make can be
- * compared.
+ * compared. A decorator of the program's may make the same (pydantic 1: @validator), and does
+ * more.
  */
-static int is_plain_wrapper(const struct world *w, PyObject *value, int count)
+static int is_plain_wrapper(const struct world *w, PyObject *value, PyObject *node)
 {
-	return count == 1 && (py_is(value, w->property) || py_is(value, w->staticmethod) ||
-			      py_is(value, w->classmethod));
+	return (py_is(value, w->property) || py_is(value, w->staticmethod) ||
+		py_is(value, w->classmethod)) &&
+	       node_is_plainly_decorated(node);
 }
 
 static PyObject *our_decorator(const struct selection *s)
@@ -173,7 +175,7 @@ int selection_function(struct selection *s, const struct function_place *at, PyO
 	struct definition new;
 	int count = decorators ? (int)PyList_Size(decorators) : 0;
 
-	if (!count || !live || is_plain_wrapper(s->tokens.world, live, count) ||
+	if (!count || !live || is_plain_wrapper(s->tokens.world, live, node) ||
 	    body_count_stores(b, at->name) != 1 ||
 	    !body_find_new(&new, b, at->group, at->name) ||
 	    !find_old_code(&old_code, at, node, &new, count))
