@@ -25,12 +25,16 @@ class Server(uvicorn.Server):
 Server(uvicorn.Config(app, log_level='warning')).run([listening])
 ''',
     'models.py': '''
-from pydantic import BaseModel
+from pydantic import BaseModel, validator
 
 
 class Item(BaseModel):
     name: str
     count: int = 1
+
+    @validator('name')
+    def tidy(cls, value):
+        return value.lower()
 
     def describe(self):
         return 'old %s %d' % (self.name, self.count)
@@ -83,7 +87,7 @@ async def count():
 
 def drive(service):
     same(service.get('/?token=ann'), '"old index for old ann"')
-    same(service.get('/items', '{"name": "pear"}'), '"old pear 1"')
+    same(service.get('/items', '{"name": "PEAR"}'), '"old pear 1"')
     same(service.get('/items/pear'), '"old pear 1"')
 
 
@@ -91,11 +95,11 @@ def test_changed_functions_of_a_running_app():
     with running(FILES, ['serve.py']) as service:
         drive(service)
         service.edit('app.py', ("'old index", "'new index"), ("'old ' + token", "'new ' + token"))
-        service.edit('models.py', ("'old %s", "'new %s"))
+        service.edit('models.py', ("'old %s", "'new %s"), ('value.lower()', 'value.upper()'))
         service.attach()
         same(service.get('/?token=ann'), '"new index for new ann"')
         same(service.get('/items/pear'), '"new pear 1"')
-        same(service.get('/items', '{"name": "fig"}'), '"new fig 1"')
+        same(service.get('/items', '{"name": "fig"}'), '"new FIG 1"')
         same(service.get('/count'), '"6 1"')
 
 
@@ -115,7 +119,7 @@ async def names():
         service.attach()
         same(service.get('/names'), '["Pear"]')
         same(service.get('/items/pear'), '"old pear 1"')
-        same(service.get('/items', '{"name": "fig"}'), '"old fig 1"')
+        same(service.get('/items', '{"name": "FIG"}'), '"old fig 1"')
         same(service.get('/names'), '["Fig","Pear"]')
 
 
