@@ -82,10 +82,9 @@ class Editor:
             item.body[-1] = item.body[-1].replace(' + r', '')
 
     def decorators(self):
-        held = ''.join(x[2].value for x in self.items(Assign) if x[2].kind == 'table')
         _, around, item = self.pick([x for x in self.functions()
                                      if x[2].role in ('plain', 'method')])
-        if item and item.name not in held and (not around or around[-1].kind == 'class'):
+        if item and (not around or around[-1].kind == 'class'):
             item.decorators = [] if item.decorators and self.maker.chance(.5) \
                 else self.maker.decorators()
 

@@ -141,15 +141,11 @@ class Held:
     def __init__(self, name, value, kind, probe, target):
         self.uid = next(numbers)
         self.name, self.value, self.kind, self.probe = name, value, kind, probe
-        self.target, self.form = target.uid, self.form_of(target)
-
-    @staticmethod
-    def form_of(item):
-        return getattr(item, 'role', None), getattr(item, 'decorators', [])[:]
+        self.target, self.role = target.uid, getattr(target, 'role', None)
 
     def is_alive(self, program):
         found = [item for _, _, item in program.walk() if item.uid == self.target]
-        return bool(found) and self.form_of(found[0]) == self.form
+        return bool(found) and getattr(found[0], 'role', None) == self.role
 
 
 class Program:
