@@ -21,14 +21,27 @@ STATUS = {0: 'applied', 6: 'unsupported', 8: 'busy', 10: 'refused', 13: 'interna
 
 def records(answer):
     """The lines of --json as the payload's records."""
+    found = records_of_modules(answer['modules'])
+    for attach in answer['attaches']:
+        found.append(Record('attach', '', '', '', '', 0, attach['number'], 0))
+        found += records_of_modules(attach['modules'])
+    return found + records_of_the_rest(answer)
+
+
+def records_of_modules(modules):
     found = []
-    for module in answer['modules']:
+    for module in modules:
         if module['action']:
             found.append(Record('module', module['action'], module['name'], module['name'],
                                 module['reason'] or module['file'] or '', 0, 0, 0))
         for change in module['changes']:
             found.append(Record(change['kind'], change['action'], module['name'], change['name'],
                                 change['text'] or '', change['line'], change['count'], 0))
+    return found
+
+
+def records_of_the_rest(answer):
+    found = []
     for warning in answer['warnings']:
         found.append(Record('warning', '', warning['module'] or '', warning['name'] or '',
                             warning['text'], 0, 0, 0))

@@ -30,6 +30,7 @@ NOT_OUTSIDE = [
     (r"^### \w+ .*\bfail=|'fail=", 'it makes writes of the payload fail'),
     (r'\bversion=\d', 'it speaks another version of the contract'),
     (r'\bnested\(', 'it starts interpreters of its own'),
+    (r'\br\.value / 1e9', 'it looks at times as the payload gives them'),
     (r'\bChannel\(|\bchannel\(|\bserve\b|libc\b', 'it calls the payload itself'),
 ]
 
@@ -51,7 +52,7 @@ def run_program(pyhotpatch, request):
     options = []
     for word in words:
         key, _, value = word.partition('=')
-        if key in ('module', 'path'):
+        if key in ('module', 'path', 'to'):
             options += ['--' + key, value]
         elif key in ('rerun', 'when-idle'):
             options.append('--' + key)
