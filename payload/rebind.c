@@ -10,6 +10,7 @@
 #include "payload/freestanding.h"
 #include "payload/history.h"
 #include "payload/plan.h"
+#include "payload/rebind_kind.h"
 #include "payload/untracked.h"
 #include "payload/word.h"
 
@@ -210,8 +211,7 @@ static int rebind_tuple(struct rebind *r, PyObject *tuple)
 
 /* --- containers -------------------------------------------------------------------------- */
 
-/* Namespaces of classes have both; a dict of the program that has too costs a needless flush.
- */
+/* Namespaces of classes have both; a dict of the program's costs a needless flush. */
 static int looks_like_class_dict(PyObject *dict)
 {
 	return PyDict_GetItemString(dict, "__module__") &&
@@ -224,6 +224,8 @@ static int rebind_dict(struct rebind *r, PyObject *dict)
 	PyObject *key, *value;
 	Py_ssize_t at = 0;
 
+	if (!py_is(dict, r->world->dict) && rebind_has_old_key(p, dict))
+		return rebind_content(p, dict);
 	while (PyDict_Next(dict, &at, &key, &value)) {
 		PyObject *kept = plan_stand_in(p, value);
 		if (kept != value) {
@@ -232,7 +234,7 @@ static int rebind_dict(struct rebind *r, PyObject *dict)
 				return -1;
 		}
 		PyObject *kept_key = plan_stand_in(p, key);
-		if (kept_key == key || !py_is(dict, r->world->dict))
+		if (kept_key == key)
 			continue;
 		enum write_kind kind = PyDict_GetItem(dict, kept_key) ? WRITE_ITEM : WRITE_KEY;
 		if (!writes_add(&p->writes, kind, dict, key,
@@ -245,20 +247,20 @@ static int rebind_dict(struct rebind *r, PyObject *dict)
 /* A registry that already has the kept object has it once, not twice. */
 static int rebind_list(struct rebind *r, PyObject *list)
 {
-	_cleanup_py_ PyObject *out = PyList_New(0);
+	_cleanup_py_ PyObject *items = PySequence_List(list), *out = PyList_New(0);
 	int differs = 0;
 
-	for (Py_ssize_t i = 0; out && i < PyList_Size(list); i++) {
-		PyObject *item = PyList_GetItem(list, i);
+	for (Py_ssize_t i = 0; items && out && i < PyList_Size(items); i++) {
+		PyObject *item = PyList_GetItem(items, i);
 		PyObject *kept = plan_stand_in(r->plan, item);
 		differs |= kept != item;
-		if (kept != item && (count_in_list(out, kept) || count_in_list(list, kept)))
+		if (kept != item && (count_in_list(out, kept) || count_in_list(items, kept)))
 			continue;
 		if (PyList_Append(out, kept))
 			return -1;
 	}
-	if (!out || !differs)
-		return out ? 0 : -1;
+	if (!items || !out || !differs)
+		return items && out ? 0 : -1;
 	return writes_add(&r->plan->writes, WRITE_LIST, list, NULL, out) ? 0 : -1;
 }
 
@@ -369,20 +371,31 @@ static int rebind_slots(struct rebind *r, PyObject *o)
 	return mro ? 0 : -1;
 }
 
+static int rebind_items(struct rebind *r, PyObject *o)
+{
+	const struct world *w = r->world;
+
+	if (py_is_a(o, w->dict))
+		return rebind_dict(r, o);
+	if (py_is_a(o, w->list) || rebind_is_deque(w, o))
+		return rebind_list(r, o);
+	if (py_is_a(o, w->tuple))
+		return rebind_tuple(r, o);
+	return py_is_a(o, w->set) ? rebind_set(r, o) : 0;
+}
+
+/* Instances of subclasses have attributes besides their items. */
+static int is_bare(const struct world *w, PyObject *o)
+{
+	return py_is(o, w->dict) || py_is(o, w->list) || py_is(o, w->tuple) || py_is(o, w->set);
+}
+
 static int rebind_one(struct rebind *r, PyObject *o)
 {
 	const struct world *w = r->world;
 
 	if (py_is(o, w->function))
 		return rebind_function(r, o) || rebind_attributes(r, o) ? -1 : 0;
-	if (py_is_a(o, w->dict))
-		return rebind_dict(r, o);
-	if (py_is_a(o, w->list))
-		return rebind_list(r, o);
-	if (py_is_a(o, w->tuple))
-		return rebind_tuple(r, o);
-	if (py_is_a(o, w->set))
-		return rebind_set(r, o);
 	if (py_is(o, w->cell))
 		return rebind_cell(r, o);
 	if (world_is_class(w, o))
@@ -393,18 +406,20 @@ static int rebind_one(struct rebind *r, PyObject *o)
 	if (world_is_module(w, o) || py_is(o, w->getset_descriptor) ||
 	    py_is(o, w->member_descriptor))
 		return 0;
-	return rebind_attributes(r, o) || rebind_slots(r, o) ? -1 : 0;
+	if (rebind_items(r, o))
+		return -1;
+	return is_bare(w, o) ? 0 : rebind_attributes(r, o) || rebind_slots(r, o) ? -1 : 0;
 }
 
 /* 3.9 made instances refer to their class for the collector; before, each object is looked at.
  */
-static PyObject *find_referrers(struct rebind *r)
+static PyObject *find_referrers(struct rebind *r, PyObject *keys)
 {
-	_cleanup_py_ PyObject *args = PyList_AsTuple(r->keys);
+	_cleanup_py_ PyObject *args = PyList_AsTuple(keys);
 	_cleanup_py_ PyObject *found =
 		args ? PyObject_CallObject(r->world->get_referrers, args) : NULL;
 
-	if (found && untracked_referrers(r->world, r->keys, found))
+	if (found && untracked_referrers(r->world, keys, found))
 		return NULL;
 	if (!found || !r->plan->class_count ||
 	    r->plan->job->reply.header->python_version >= 0x03090000)
@@ -440,15 +455,43 @@ static int rebind_all(struct rebind *r, PyObject *found)
 	return status ? -1 : 0;
 }
 
+/* Who holds a frozenset that is replaced is found in turn; frozensets hold one another. */
+static int replace_frozensets(struct rebind *r, PyObject *found)
+{
+	const struct world *w = r->world;
+	Py_ssize_t at = 0;
+
+	for (;;) {
+		_cleanup_py_ PyObject *more = PyList_New(0);
+		for (; more && at < PyList_Size(found); at++) {
+			PyObject *o = PyList_GetItem(found, at);
+			if (py_is(o, w->frozenset) && !pointer_map_get(&r->ignore, o) &&
+			    rebind_frozenset(r->plan, more, o))
+				return -1;
+		}
+		if (!more || !PyList_Size(more))
+			return more ? 0 : -1;
+		_cleanup_py_ PyObject *next = find_referrers(r, more);
+		Py_ssize_t end = PyList_Size(found);
+		if (!next || ignore(r, more) || PyList_SetSlice(found, end, end, next))
+			return -1;
+	}
+}
+
 int rebind_references(struct plan *plan)
 {
 	struct rebind r = {.plan = plan, .world = &plan->job->world, .keys = PyList_New(0)};
 	PyObject *found = NULL;
-	int status = r.keys && !ignore_own(&r) && !collect_keys(&r) ? 0 : -1;
+	int status =
+		r.keys && !ignore_own(&r) && !collect_keys(&r) && !rebind_weak(plan, r.keys)
+			? 0
+			: -1;
 
 	if (!status && PyList_Size(r.keys) > 0) {
-		found = find_referrers(&r);
-		status = found ? rebind_all(&r, found) : -1;
+		found = find_referrers(&r, r.keys);
+		status = found && !ignore(&r, found) && !replace_frozensets(&r, found)
+				 ? rebind_all(&r, found)
+				 : -1;
 	}
 	pointer_map_fini(&r.ignore);
 	Py_DecRef(found);

@@ -33,6 +33,16 @@ static int set_code(PyObject *function, PyObject *code_and_closure)
 	return -1;
 }
 
+/* A deque has methods alone, written in C. */
+static int set_list(const struct world *w, PyObject *list, PyObject *value)
+{
+	if (py_is_a(list, w->list))
+		return PyList_SetSlice(list, 0, PyList_Size(list), value);
+	if (done(PyObject_CallMethod(list, "clear", NULL)))
+		return -1;
+	return done(PyObject_CallMethod(list, "extend", "O", value));
+}
+
 /* An OrderedDict keeps a list of its keys beside the dict that it is; functions for dicts pass
  * it by (Objects/odictobject.c). Enums had them for maps up to 3.7. */
 static int set_ordered_content(PyObject *dict, PyObject *content)
@@ -146,7 +156,7 @@ int write_put(const struct world *w, const struct write *write, PyObject *value,
 	case WRITE_CLASS:
 		return done(py_call(w->set_class, write->object, value));
 	case WRITE_LIST:
-		return PyList_SetSlice(write->object, 0, PyList_Size(write->object), value);
+		return set_list(w, write->object, value);
 	case WRITE_ELEMENT:
 		return is_undo ? swap_element(write->object, write->value, write->key)
 			       : swap_element(write->object, write->key, write->value);

@@ -18,8 +18,8 @@ enum write_kind {
 	WRITE_ANNOTATIONS,
 	WRITE_ATTRIBUTE, /* a function's own __doc__, __name__ and so on */
 	WRITE_CELL,
-	WRITE_CLASS,   /* object.__class__ = value, past any __setattr__ */
-	WRITE_LIST,    /* the whole content of a list becomes that of the list `value` */
+	WRITE_CLASS, /* object.__class__ = value, past any __setattr__ */
+	WRITE_LIST,  /* the whole content of a list or deque becomes that of the list `value` */
 	WRITE_ELEMENT, /* set: `key` goes, `value` comes */
 	WRITE_KEY,     /* dict: the key `key` becomes the key `value` */
 	WRITE_WORD,    /* the reference to `key` inside an immutable object becomes `value` */
