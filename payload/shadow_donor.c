@@ -8,7 +8,9 @@
  * decorator of the program's hears of it. Where the live class has an __init_subclass__, the
  * donor is made below a twin, a class laid out like the live one, and then put below the live
  * one: type.__new__ calls __init_subclass__, setting __bases__ does not (Objects/typeobject.c,
- * type_new_init_subclass and type_set_bases, 3.7 to 3.13). A donor of an abstract class has a
+ * type_new_init_subclass and type_set_bases, 3.7 to 3.15). typing's, which keeps no registry,
+ * may be called: what it writes on the donor is taken away (no class of Python is laid out like
+ * typing.Generic in 3.15). A donor of an abstract class has a
  * registry of its own (_abc_init), or questions about it would be answered into the live one's.
  */
 #include "payload/shadow.h"
@@ -27,6 +29,9 @@ const char shadow_donor_hook[] =
 	"        later = []\n"
 	"        donor = new(type(live), name, (twin(live, later),), names)\n"
 	"        put_below(donor, live, later)\n"
+	"    for k in list(names_of(donor)):\n" /* typing's __init_subclass__ */
+	"        if k not in names and k not in of_type:\n"
+	"            type.__delattr__(donor, k)\n"
 	"    put(donor, '__qualname__', qualname)\n"
 	"    made.append((donor, live))\n"
 	"    if abc_init and issubclass(type(live), abc_meta):\n"
@@ -34,7 +39,9 @@ const char shadow_donor_hook[] =
 	"    return donor\n"
 	"\n"
 	"def is_quiet(cls):\n"
-	"    return not any('__init_subclass__' in names_of(base) for base in read(cls, '__mro__')[:-1])\n"
+	"    return not any('__init_subclass__' in names_of(base) and\n"
+	"                   names_of(base).get('__module__') != 'typing'\n"
+	"                   for base in read(cls, '__mro__')[:-1])\n"
 	"\n"
 	"def layout(cls):\n"
 	"    return [read(cls, k) for k in ('__basicsize__', '__itemsize__', '__dictoffset__',\n"
