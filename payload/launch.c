@@ -181,6 +181,9 @@ __attribute__((used)) static void guest_main(struct wire_channel *channel,
  * by the kernel, and the return address on the stack is somebody else's. Neither %rcx nor %r11
  * holds the address of it: the syscall instruction destroys those.
  *
+ * payload_launch(channel) makes our data writable first: nothing of it is touched before. When
+ * that fails the thread leaves at once, and the program outside hears nothing from it.
+ *
  * payload_launch(channel), payload_lend(channel): guest_main(channel, start_worker or
  * holder_serve), then fcntl(memfd, F_OFD_SETLKW, &guest_lock): the thread waits for the lock
  * that the program outside holds. While that lives it stops the thread here and puts it back
@@ -194,8 +197,21 @@ __asm__(".text\n"
 	".globl payload_launch\n"
 	".type payload_launch, @function\n"
 	"payload_launch:\n"
+	"	pushq %rdi\n"
+	"	movq 160(%rdi), %rsi\n" /* data_size */
+	"	movq 152(%rdi), %rdi\n" /* data_start */
+	"	movl $3, %edx\n"        /* PROT_READ | PROT_WRITE */
+	"	movl $10, %eax\n"       /* SYS_mprotect */
+	"	syscall\n"
+	"	popq %rdi\n"
+	"	testq %rax, %rax\n"
+	"	jnz leave\n"
 	"	leaq start_worker(%rip), %rsi\n"
 	"	jmp guest\n"
+	"leave:\n" /* with nothing written: guest_lock is all zeros, which is right */
+	"	pushq %rbx\n"
+	"	movq %rdi, %rbx\n"
+	"	jmp wait\n"
 	".size payload_launch, . - payload_launch\n"
 
 	".globl payload_lend\n"
@@ -209,6 +225,7 @@ __asm__(".text\n"
 	"	pushq %rbx\n"
 	"	movq %rdi, %rbx\n"
 	"	call guest_main\n"
+	"wait:\n"
 	"	movl 32(%rbx), %edi\n"  /* memfd */
 	"	movl $38, %esi\n"       /* F_OFD_SETLKW */
 	"	leaq 104(%rbx), %rdx\n" /* guest_lock */
@@ -239,6 +256,9 @@ _Static_assert(__builtin_offsetof(struct wire_channel, image_base) == 40, "paylo
 _Static_assert(__builtin_offsetof(struct wire_channel, image_size) == 48, "payload_worker");
 _Static_assert(__builtin_offsetof(struct wire_channel, syscall_ret) == 56, "payload_worker");
 _Static_assert(__builtin_offsetof(struct wire_channel, memfd) == 32, "guest");
+_Static_assert(__builtin_offsetof(struct wire_channel, data_start) == 152, "payload_launch");
+_Static_assert(__builtin_offsetof(struct wire_channel, data_size) == 160, "payload_launch");
+_Static_assert(F_RDLCK == 0 && SYS_mprotect == 10, "payload_launch");
 _Static_assert(__builtin_offsetof(struct wire_channel, guest_lock) == 104, "guest");
 _Static_assert(sizeof(struct flock) == sizeof(((struct wire_channel *)0)->guest_lock),
 	       "kernel");

@@ -87,6 +87,7 @@ struct wire_channel {
 				   the image */
 	uint64_t memfd_device, memfd_inode; /* the program may have closed memfd, and the
 					       number may be another file's */
+	uint64_t data_start, data_size;     /* R-X until payload_launch() makes it RW */
 };
 
 enum wire_command {
@@ -184,7 +185,7 @@ struct wire_record {
 	uint64_t value; /* what it is, the kind says */
 };
 
-_Static_assert(sizeof(struct wire_channel) == 152, "wire layout");
+_Static_assert(sizeof(struct wire_channel) == 168, "wire layout");
 _Static_assert(sizeof(struct wire_request) == 32, "wire layout");
 _Static_assert(sizeof(struct wire_reply) == 96, "wire layout");
 _Static_assert(sizeof(struct wire_record) == 24, "wire layout");

@@ -36,10 +36,14 @@ void handover_init(struct handover *handover, const struct image *image, size_t 
 	handover->total_size = handover->reply_offset + WIRE_REPLY_SIZE;
 }
 
-static void fill(struct handover *h, const struct target *target, struct span request,
-		 struct deadline deadline)
+/* The image is written by one call rather than through the mapping, where each page of it would
+ * be a fault while the thread is held. */
+static int fill(struct handover *h, const struct target *target, struct span request,
+		struct deadline deadline, struct hp_err *err)
 {
-	image_relocate(h->image, h->local, h->base);
+	image_relocate(h->image, h->image->bytes, h->base);
+	if (pwrite(h->local_fd, h->image->bytes, h->image->size, 0) != (ssize_t)h->image->size)
+		return hp_err_set(err, HP_SYSTEM, errno, "write the payload");
 	memcpy(h->local + h->request_offset, request.data, request.len);
 	*h->channel = (struct wire_channel){
 		.magic = WIRE_MAGIC,
@@ -50,6 +54,8 @@ static void fill(struct handover *h, const struct target *target, struct span re
 		.memfd = h->remote_fd,
 		.memfd_device = h->device,
 		.memfd_inode = h->inode,
+		.data_start = h->data_start.v,
+		.data_size = h->data_size,
 		.image_base = h->base.v,
 		.image_size = h->total_size,
 		.syscall_ret = target->libc.syscall_ret.v,
@@ -59,6 +65,7 @@ static void fill(struct handover *h, const struct target *target, struct span re
 		.reply_capacity = WIRE_REPLY_SIZE,
 	};
 	owner_announce(&h->owner, &h->channel->owner);
+	return 0;
 }
 
 static int64_t boot_ticks(void)
@@ -149,11 +156,10 @@ int handover_run(struct handover *handover, struct tracee *tracee, const struct 
 {
 	const struct step step = {tracee, target, deadline};
 
-	if (memory_make(handover, &step, err) == 0 && memory_map(handover, &step, err) == 0) {
-		fill(handover, target, request, deadline);
-		if (launch(handover, &step, err) == 0)
-			return 0;
-	}
+	if (memory_make(handover, &step, err) == 0 && memory_map(handover, &step, err) == 0 &&
+	    fill(handover, target, request, deadline, err) == 0 &&
+	    launch(handover, &step, err) == 0)
+		return 0;
 	undo(handover, &step, err);
 	return -1;
 }

@@ -35,6 +35,8 @@ struct handover {
 
 	int32_t remote_fd;      /* -1 when there is none to close */
 	remote_addr base;       /* null when nothing is mapped */
+	remote_addr data_start; /* these two: what is still R-X and is to become RW */
+	size_t data_size;
 	uint64_t device, inode; /* of the shared memory */
 	bool text_is_private;   /* it must be written apart: see memory.c */
 	bool returned; /* the thread went back by the frame: no call can be made on it */

@@ -75,7 +75,6 @@ static int map_local(struct handover *h, struct hp_err *err)
 		return hp_err_set(err, HP_SYSTEM, errno, "map the target's memory");
 	h->local = local;
 	h->channel = (struct wire_channel *)(h->local + h->channel_offset);
-	memcpy(h->local, h->image->bytes, h->image->size);
 	return 0;
 }
 
@@ -200,7 +199,7 @@ static int protect(const struct step *step, remote_addr start, size_t size, uint
 
 static int write_text(const struct handover *h, const struct step *step, struct hp_err *err)
 {
-	struct iovec from = {h->local, h->image->text_size};
+	struct iovec from = {h->image->bytes, h->image->text_size};
 	struct iovec to = {(void *)(uintptr_t)h->base.v, h->image->text_size}; /* NOLINT */
 	ssize_t n = process_vm_writev(step->target->pid, &from, 1, &to, 1, 0);
 
@@ -238,7 +237,13 @@ int memory_map(struct handover *h, const struct step *step, struct hp_err *err)
 		return -1;
 	if (h->text_is_private)
 		return map_private_text(h, step, err);
-	return protect(step, addr_add(h->base, text), h->total_size - text, RW, err);
+	/* payload_launch() does it, which saves the thread two stops; should it fail, the
+	 * thread waits for our lock without a word. Where there is no lock it would be gone. */
+	if (h->remote_fd < 0)
+		return protect(step, addr_add(h->base, text), h->total_size - text, RW, err);
+	h->data_start = addr_add(h->base, text);
+	h->data_size = h->total_size - text;
+	return 0;
 }
 
 void memory_give_back(const struct handover *h, const struct step *step, struct hp_err *err)
