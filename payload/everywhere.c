@@ -13,7 +13,9 @@
 #include "payload/attach.h"
 #include "payload/failure.h"
 #include "payload/freestanding.h"
+#include "payload/history.h"
 #include "payload/interpreters.h"
+#include "payload/rollback.h"
 #include "payload/select.h"
 
 struct visit {
@@ -277,4 +279,47 @@ int everywhere_plan(struct job *job)
 	finish_all(&all, status);
 	visits_fini(&all);
 	return status;
+}
+
+static int has_history(struct visit *visit)
+{
+	struct history history;
+
+	if (begin(visit) || history_get(&history, visit->job))
+		return -1;
+	return history.count > history.dropped;
+}
+
+/* The records of the interpreters do not know of each other: which of them belong to one attach
+ * cannot be told, and half of it is not to be taken back. */
+static int refuse_rollback(struct visit *visit)
+{
+	_cleanup_py_ PyObject *reason = PyUnicode_FromFormat(
+		"interpreter %lld was changed, too: only what was applied to the main one alone "
+		"can be taken back; attach with the old sources instead",
+		(long long)visit->where.id);
+
+	return job_refuse(visit->job, WIRE_STATUS_REFUSED, NULL, reason);
+}
+
+int everywhere_rollback(struct job *job)
+{
+	struct visits all;
+	int status = visits_init(&all, job);
+
+	for (size_t i = 1; i < all.count && !status; i++) {
+		struct visit *visit = &all.items[i];
+		if (enter(visit))
+			continue;
+		status = has_history(visit);
+		if (status > 0)
+			status = refuse_rollback(visit);
+		status = settle_failure(visit->job, status);
+		leave(visit);
+		if (status)
+			job->status = visit->job->status;
+	}
+	finish_all(&all, status);
+	visits_fini(&all);
+	return status ? -1 : rollback_run(job);
 }

@@ -14,4 +14,7 @@ int everywhere_attach(struct job *job);
 /* Tells what attach would do, in each of them. */
 int everywhere_plan(struct job *job);
 
+/* Takes attaches back in the interpreter that we are in; refused when another was changed. */
+int everywhere_rollback(struct job *job);
+
 #endif

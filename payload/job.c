@@ -7,7 +7,6 @@
 #include "payload/attach.h"
 #include "payload/everywhere.h"
 #include "payload/failure.h"
-#include "payload/rollback.h"
 #include "payload/select.h"
 #include "payload/status.h"
 #include "payload/turn.h"
@@ -88,7 +87,7 @@ static int run(struct job *job)
 	case WIRE_COMMAND_PLAN:
 		return everywhere_plan(job);
 	case WIRE_COMMAND_ROLLBACK:
-		return rollback_run(job);
+		return everywhere_rollback(job);
 	case WIRE_COMMAND_STATUS:
 		return status_run(job);
 	case WIRE_COMMAND_FORGET:
