@@ -65,10 +65,9 @@ static int bind(struct plan *p, const struct module *m, PyObject *name, PyObject
 }
 
 /* Without the old source: a function or class that was defined in this file under this name. */
-static int is_definition(struct plan *p, const struct module *m, PyObject *name,
+static int is_definition(const struct world *w, const struct module *m, PyObject *name,
 			 PyObject *value)
 {
-	const struct world *w = &p->job->world;
 	_cleanup_py_ PyObject *own = NULL;
 
 	if (py_is(value, w->function) && PyFunction_GetGlobals(value) == m->live)
@@ -91,31 +90,43 @@ static PyObject *old_names(const struct world *w, const struct module *m)
 	return py_take(&names);
 }
 
-static int remove_names(struct plan *p, const struct module *m)
+PyObject *adopt_names_gone(struct job *job, const struct module *m)
 {
-	const struct world *w = &p->job->world;
+	const struct world *w = &job->world;
 	_cleanup_py_ PyObject *bound_before = old_names(w, m), *bound_now = PySet_New(NULL);
-	_cleanup_py_ PyObject *names = PyDict_Copy(m->live);
+	_cleanup_py_ PyObject *gone = PyList_New(0);
 	PyObject *name, *value;
 	Py_ssize_t at = 0;
 
-	if (!bound_now || !names || code_stored_names(w, m->code, bound_now))
-		return -1;
-	while (PyDict_Next(names, &at, &name, &value)) {
+	if (!bound_now || !gone || code_stored_names(w, m->code, bound_now))
+		return NULL;
+	while (PyDict_Next(m->live, &at, &name, &value)) {
 		if (!py_is(name, w->str) || is_of_import_system(name) ||
-		    (!m->before && PyDict_GetItem(m->fresh, name)) ||
+		    (!m->before && m->fresh && PyDict_GetItem(m->fresh, name)) ||
 		    PySet_Contains(bound_now, name) == 1)
 			continue;
-		if (bound_before ? PySet_Contains(bound_before, name) != 1
-				 : !is_definition(p, m, name, value))
-			continue;
-		report(p, m, name, value, WIRE_ACTION_REMOVED);
+		if (bound_before ? PySet_Contains(bound_before, name) == 1
+				 : is_definition(w, m, name, value))
+			if (PyList_Append(gone, name))
+				return NULL;
+	}
+	return py_take(&gone);
+}
+
+static int remove_names(struct plan *p, const struct module *m)
+{
+	_cleanup_py_ PyObject *gone = adopt_names_gone(p->job, m);
+
+	for (Py_ssize_t i = 0; gone && i < PyList_Size(gone); i++) {
+		PyObject *name = PyList_GetItem(gone, i);
+		report(p, m, name, PyDict_GetItem(m->live, name), WIRE_ACTION_REMOVED);
 		/* A module without docstring has None for it. */
 		int is_doc = !PyUnicode_CompareWithASCIIString(name, "__doc__");
-		if (plan_write(p, WRITE_ITEM, m->live, name, is_doc ? w->none : NULL))
+		if (plan_write(p, WRITE_ITEM, m->live, name,
+			       is_doc ? p->job->world.none : NULL))
 			return -1;
 	}
-	return 0;
+	return gone ? 0 : -1;
 }
 
 static int adopt_module(struct plan *p, const struct module *m)

@@ -7,6 +7,8 @@
 #include "payload/apply.h"
 #include "payload/candidates.h"
 #include "payload/failure.h"
+#include "payload/frames.h"
+#include "payload/preview.h"
 #include "payload/select.h"
 #include "payload/shadow.h"
 #include "payload/sys.h"
@@ -97,16 +99,20 @@ void attach_finish(struct job *job, struct attempt *attempt, int status)
 
 int attach_plan(struct job *job)
 {
-	if (select_modules(job))
+	_cleanup_py_ PyObject *codes = PyDict_New();
+	struct frame_types types;
+
+	if (!codes || select_modules(job))
 		return -1;
+	job_phase(job, WIRE_PHASE_PLAN);
 	for (size_t i = 0; i < job->modules.count; i++) {
-		const struct module *m = &job->modules.items[i];
-		job_note(job,
-			 &(struct reply_item){.kind = WIRE_RECORD_MODULE,
-					      .action = WIRE_ACTION_CHANGED,
-					      .text = PyUnicode_AsUTF8(m->file)},
-			 m);
+		struct module *m = &job->modules.items[i];
+		if (preview_module(job, m, codes))
+			return -1;
 	}
+	if (frame_types_init(&types) || frames_report(job, &types, codes) < 0)
+		PyErr_Clear();
+	frame_types_fini(&types);
 	return 0;
 }
 

@@ -47,6 +47,8 @@ struct module {
 			     None when only what changed runs, dict of constants, is the whole of
 			     the annotations made again) */
 	PyObject *kept;   /* dict: qualified name of a class -> set of attributes that stay */
+	PyObject *chosen; /* list of tuples (enum statement_field): the statements that run */
+	PyObject *stays;  /* list: names that statements bind which do not run */
 	PyObject *refreshed; /* dict: name that an unchanged import binds -> name imported */
 	PyObject *kept_annotations; /* set: numbers of annotated statements that need not run */
 	PyObject *binds; /* name -> value for the live namespace, donors not yet swapped */
@@ -57,6 +59,15 @@ struct module {
 	unsigned is_partial : 1;    /* less than the whole body runs, in a copy of `live` */
 	unsigned is_running : 1;    /* a thread is in its body, as in a script's */
 	unsigned is_translated : 1; /* its loader makes other code of the source than Python */
+};
+
+/* Of a statement that runs. */
+enum statement_field {
+	STATEMENT_LINE,          /* int */
+	STATEMENT_IS_DEFINITION, /* int: WIRE_RECORD_FUNCTION, WIRE_RECORD_CLASS or 0 */
+	STATEMENT_NAMES,         /* list: what it binds */
+	STATEMENT_IS_CODE_ALONE, /* int: of a function nothing but its body is known to differ
+				  */
 };
 
 struct modules {

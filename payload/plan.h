@@ -95,6 +95,8 @@ int adopt_classes(struct plan *plan);
 int adopt_abstract(struct plan *plan);
 int adopt_enum(struct plan *plan, struct class_pair *pair);
 int adopt_names(struct plan *plan);
+/* The names of the module whose statements are gone, as a list. New reference. */
+PyObject *adopt_names_gone(struct job *job, const struct module *module);
 int adopt_importers(struct plan *plan, const struct replaced_name *replaced);
 int rebind_references(struct plan *plan);
 

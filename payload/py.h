@@ -104,6 +104,7 @@ PyObject *PyTuple_GetItem(PyObject *tuple, Py_ssize_t at); /* borrowed */
 int PyTuple_SetItem(PyObject *tuple, Py_ssize_t at, PyObject *stolen);
 PyObject *PySet_New(PyObject *items);
 int PySet_Add(PyObject *set, PyObject *item);
+Py_ssize_t PySet_Size(PyObject *set);
 int PySet_Contains(PyObject *set, PyObject *item);
 int PySet_Discard(PyObject *set, PyObject *item);
 PyObject *PySequence_List(PyObject *o);
@@ -121,6 +122,7 @@ Py_ssize_t PyUnicode_Tailmatch(PyObject *text, PyObject *part, Py_ssize_t start,
 			       int direction);
 PyObject *PyUnicode_EncodeFSDefault(PyObject *text);
 PyObject *PyUnicode_DecodeFSDefault(const char *text);
+PyObject *PyUnicode_Substring(PyObject *text, Py_ssize_t start, Py_ssize_t end);
 PyObject *PyUnicode_Concat(PyObject *a, PyObject *b);
 int PySequence_Contains(PyObject *o, PyObject *value);
 PyObject *PyBytes_FromString(const char *text);

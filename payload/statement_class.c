@@ -259,8 +259,8 @@ static int must_be_made(const struct class_change *c)
 /* --- bases ------------------------------------------------------------------------------- */
 
 /* The same bases, keywords and decorators: all steps but the one that loads the body. */
-static int is_rest_same(const struct body *b, const struct definition *old,
-			const struct definition *new)
+int selection_is_rest_same(const struct body *b, const struct definition *old,
+			   const struct definition *new)
 {
 	if (old->code - old->first != new->code - new->first ||
 	    old->end - old->code != new->end - new->code)
@@ -420,7 +420,8 @@ static int select_in(struct class_change *c, const struct definition *old,
 	if (body_init(&c->body, t, old_code, outer->new.steps[new->code].value, c->nodes) ||
 	    (!is_known && selection_infer_class(c->s, &c->body, c->names) < 0))
 		return -1;
-	int is_header_same = is_known ? is_rest_same(outer, old, new) : are_bases_plausible(c);
+	int is_header_same =
+		is_known ? selection_is_rest_same(outer, old, new) : are_bases_plausible(c);
 	if (is_known && is_header_same && body_is_same(&c->body))
 		return 1;
 	follow_properties(&c->body);

@@ -185,3 +185,14 @@ int selection_function(struct selection *s, const struct function_place *at, PyO
 		inner ? PyTuple_Pack(3, inner, b->new.steps[new.code].value, live) : NULL;
 	return inner ? strip(s, node, at->qualname, entry) : 0;
 }
+
+int selection_is_code_alone(const struct selection *s, const struct group *group,
+			    PyObject *node)
+{
+	_cleanup_py_ PyObject *name = node_field(node, "name");
+	struct definition new, old;
+
+	return !name || !s->module->old_code || !body_find_new(&new, &s->body, group, name) ||
+	       !body_find_old(&old, &s->body, name) ||
+	       selection_is_rest_same(&s->body, &old, &new);
+}

@@ -193,6 +193,41 @@ static int add_dead(const struct selection *s, PyObject *out, PyObject **dead)
 	return *dead ? 0 : -1;
 }
 
+static long definition_kind(PyObject *node)
+{
+	if (node_is_function(node))
+		return WIRE_RECORD_FUNCTION;
+	return node_is_definition(node) ? WIRE_RECORD_CLASS : 0;
+}
+
+static int add_names(const struct body *b, const struct group *group, PyObject *names)
+{
+	for (int i = group->first; i < group->end; i++)
+		if (stream_is_store(b->tokens, &b->new.steps[i]) &&
+		    PyList_Append(names, b->new.steps[i].value))
+			return -1;
+	return 0;
+}
+
+/* What is told of the choice: of a statement that runs everything, of others the names. */
+static int note_choice(const struct selection *s, const struct group *group, PyObject *node,
+		       int runs)
+{
+	struct module *m = s->module;
+
+	if (!runs)
+		return add_names(&s->body, group, m->stays);
+	_cleanup_py_ PyObject *names = PyList_New(0);
+	_cleanup_py_ PyObject *entry =
+		names && !add_names(&s->body, group, names)
+			? Py_BuildValue("(iiOi)", node_number(node, "lineno", 0),
+					(int)definition_kind(node), names,
+					!node_is_function(node) ||
+						selection_is_code_alone(s, group, node))
+			: NULL;
+	return entry ? PyList_Append(m->chosen, entry) : -1;
+}
+
 static int sort_group(const struct sorter *sorter, const struct group *group, PyObject *out,
 		      PyObject **dead)
 {
@@ -200,11 +235,13 @@ static int sort_group(const struct sorter *sorter, const struct group *group, Py
 
 	for (int i = group->first_node; i < group->first_node + group->node_count; i++) {
 		PyObject *node = PyList_GetItem(sorter->body->nodes, i);
-		int runs = is_header(s->job->world.none, node, i)
-				   ? 1
-				   : sorter->choose(sorter, group, node);
+		int is_first = is_header(s->job->world.none, node, i);
+		int runs = is_first ? 1 : sorter->choose(sorter, group, node);
 		if (runs < 0 || (runs && add_dead(s, out, dead)) ||
 		    PyList_Append(runs ? out : *dead, node))
+			return -1;
+		if (sorter->body == &s->body && (!is_first || group->is_changed) &&
+		    note_choice(s, group, node, runs))
 			return -1;
 	}
 	return 0;
@@ -234,6 +271,10 @@ static int select_statements(struct selection *s)
 	m->refreshed = PyDict_New();
 	m->donors = PyDict_New();
 	m->parts = PyDict_New();
+	m->chosen = PyList_New(0);
+	m->stays = PyList_New(0);
+	if (!m->chosen || !m->stays)
+		return -1;
 	if (!nodes || !m->inner || !m->kept || !m->refreshed || !m->donors || !m->parts ||
 	    body_init(&s->body, &s->tokens, m->old_code, m->code, nodes) ||
 	    (!m->old_code && selection_infer(s)) || annotations_note_kept(s->job, m, &s->body))

@@ -150,8 +150,10 @@ enum wire_record_kind {
 	WIRE_RECORD_MODULE = 1, /* name = SHA-256 of the source or "", text = file */
 	WIRE_RECORD_FUNCTION,   /* name = qualified name */
 	WIRE_RECORD_CLASS,
-	WIRE_RECORD_NAME,      /* a module-level name; text = what it was bound to, in short */
+	WIRE_RECORD_NAME, /* a module-level name; text = the type of what it is bound to, value
+			     = items in it */
 	WIRE_RECORD_INSTANCES, /* `count` instances of class `name` */
+	WIRE_RECORD_STATEMENT, /* a statement that runs: line, text = how it begins */
 	WIRE_RECORD_FRAME,     /* `count` frames in old code: name, text = file, line; value =
 				  the thread's id, 0 when in none or not known */
 	WIRE_RECORD_WARNING,   /* text */
@@ -172,6 +174,7 @@ enum wire_action {
 	WIRE_ACTION_SKIPPED,  /* text says why */
 	WIRE_ACTION_REFUSED,  /* text says why */
 	WIRE_ACTION_WAITING,  /* a generator or coroutine: goes on when it is resumed */
+	WIRE_ACTION_LOST,     /* a name's value, which the program may have built up */
 	WIRE_ACTION_COUNT
 };
 

@@ -12,7 +12,7 @@
 /* Records that belong below a module; frames, warnings and errors stand for themselves. */
 static bool belongs_to_module(const struct report_record *record)
 {
-	return record->kind >= WIRE_RECORD_MODULE && record->kind <= WIRE_RECORD_INSTANCES;
+	return record->kind >= WIRE_RECORD_MODULE && record->kind <= WIRE_RECORD_STATEMENT;
 }
 
 static const char *module_of(const struct report_record *record)
@@ -111,9 +111,9 @@ const char *record_kind_name(enum wire_record_kind kind)
 	static const char *const names[WIRE_RECORD_KIND_COUNT] = {
 		[WIRE_RECORD_MODULE] = "module",       [WIRE_RECORD_FUNCTION] = "function",
 		[WIRE_RECORD_CLASS] = "class",         [WIRE_RECORD_NAME] = "name",
-		[WIRE_RECORD_INSTANCES] = "instances", [WIRE_RECORD_FRAME] = "frame",
-		[WIRE_RECORD_WARNING] = "warning",     [WIRE_RECORD_ERROR] = "error",
-		[WIRE_RECORD_ATTACH] = "attach",
+		[WIRE_RECORD_INSTANCES] = "instances", [WIRE_RECORD_STATEMENT] = "statement",
+		[WIRE_RECORD_FRAME] = "frame",         [WIRE_RECORD_WARNING] = "warning",
+		[WIRE_RECORD_ERROR] = "error",         [WIRE_RECORD_ATTACH] = "attach",
 	};
 
 	return kind > 0 && kind < WIRE_RECORD_KIND_COUNT ? names[kind] : "";
@@ -126,6 +126,7 @@ const char *record_action_name(enum wire_action action)
 		[WIRE_ACTION_ADDED] = "added",     [WIRE_ACTION_REMOVED] = "removed",
 		[WIRE_ACTION_KEPT] = "kept",       [WIRE_ACTION_MIGRATED] = "migrated",
 		[WIRE_ACTION_SKIPPED] = "skipped", [WIRE_ACTION_REFUSED] = "refused",
+		[WIRE_ACTION_LOST] = "lost",
 	};
 
 	return action < WIRE_ACTION_COUNT ? names[action] : "";

@@ -9,6 +9,7 @@
 #include "src/options.h"
 
 int cmd_attach(const struct options *options);
+int cmd_plan(const struct options *options);
 int cmd_rollback(const struct options *options);
 int cmd_status(const struct options *options);
 int cmd_forget(const struct options *options);

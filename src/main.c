@@ -16,6 +16,8 @@ static int run(const struct options *options)
 	switch (options->command) {
 	case COMMAND_ATTACH:
 		return cmd_attach(options);
+	case COMMAND_PLAN:
+		return cmd_plan(options);
 	case COMMAND_ROLLBACK:
 		return cmd_rollback(options);
 	case COMMAND_STATUS:

@@ -45,6 +45,7 @@ const struct argp options_program = {
 	"\v"
 	"Commands:\n"
 	"  attach PID...    apply what changed on disk\n"
+	"  plan PID...      what attach would do; nothing runs, nothing is changed\n"
 	"  rollback PID...  take the last attach back\n"
 	"  status PID...    what was applied, when, and who still runs old code\n"
 	"  forget PID...    remove what attaches left in the process\n"
@@ -68,6 +69,21 @@ static const struct argp attach_argp = {
 	"\v"
 	"The exit status is 0 when the changes were applied or there were none; otherwise nothing "
 	"was changed, and the status says why (see pyhotpatch(1)).",
+	NULL,
+	NULL,
+	NULL,
+};
+
+static const struct argp plan_argp = {
+	attach_options,
+	options_parse_command,
+	"PID...",
+	"Say what attach would do: what would be applied, which state would be kept or lost, what "
+	"stands in the way, which frames would go on in old code. New source is compiled in the "
+	"process and compared; nothing of it runs, and nothing is changed."
+	"\v"
+	"The exit status is 0 when attach would apply something or has nothing to do, as far as "
+	"can be told without running new code.",
 	NULL,
 	NULL,
 	NULL,
@@ -142,6 +158,7 @@ static const struct argp doctor_argp = {
 
 static const struct command_entry commands[] = {
 	{"attach", "pyhotpatch attach", COMMAND_ATTACH, &attach_argp, true, true},
+	{"plan", "pyhotpatch plan", COMMAND_PLAN, &plan_argp, true, true},
 	{"rollback", "pyhotpatch rollback", COMMAND_ROLLBACK, &rollback_argp, true, true},
 	{"status", "pyhotpatch status", COMMAND_STATUS, &status_argp, true, true},
 	{"forget", "pyhotpatch forget", COMMAND_FORGET, &forget_argp, true, true},

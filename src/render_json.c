@@ -86,11 +86,12 @@ static json_t *timings_object(const struct outcome *outcome)
 
 static json_t *change_object(const struct report_record *record)
 {
-	return json_pack("{s:s, s:s, s:s, s:o, s:I, s:I}", "kind",
+	return json_pack("{s:s, s:s, s:s, s:o, s:I, s:I, s:I}", "kind",
 			 record_kind_name(record->kind), "action",
 			 record_action_name(record->action), "name", record->name, "text",
 			 text_or_null(record->text), "line", (json_int_t)record->line, "count",
-			 (json_int_t)record->count);
+			 (json_int_t)record->count, "items",
+			 record->kind == WIRE_RECORD_NAME ? (json_int_t)record->value : 0);
 }
 
 static json_t *module_object(const struct module_changes *module)

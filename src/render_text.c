@@ -42,6 +42,8 @@ static const struct row {
 	{WIRE_RECORD_NAME, WIRE_ACTION_CHANGED, "names rebound"},
 	{WIRE_RECORD_NAME, WIRE_ACTION_ADDED, "names added"},
 	{WIRE_RECORD_NAME, WIRE_ACTION_REMOVED, "names removed"},
+	{WIRE_RECORD_STATEMENT, WIRE_ACTION_CHANGED, "statements run"},
+	{WIRE_RECORD_NAME, WIRE_ACTION_LOST, "STATE LOST"},
 	{WIRE_RECORD_NAME, WIRE_ACTION_KEPT, "state kept"},
 	{WIRE_RECORD_FUNCTION, WIRE_ACTION_KEPT, "functions kept"},
 	{WIRE_RECORD_CLASS, WIRE_ACTION_KEPT, "classes kept"},
@@ -79,8 +81,12 @@ static const char *item_text(char *out, size_t size, const struct report_record 
 
 	if (record->kind == WIRE_RECORD_INSTANCES)
 		snprintf(out, size, "%u of %s", record->count, name);
-	else if (record->kind == WIRE_RECORD_NAME && record->text[0] && record->name[0] &&
-		 record->action != WIRE_ACTION_KEPT)
+	else if (record->kind == WIRE_RECORD_STATEMENT)
+		snprintf(out, size, "line %u: %s", record->line, record->text);
+	else if (record->kind == WIRE_RECORD_NAME && record->text[0] && record->value)
+		snprintf(out, size, "%s (%s, %llu items)", name, record->text,
+			 (unsigned long long)record->value);
+	else if (record->kind == WIRE_RECORD_NAME && record->text[0] && record->name[0])
 		snprintf(out, size, "%s (%s)", name, record->text);
 	else
 		snprintf(out, size, "%s", name);
@@ -275,6 +281,9 @@ static void put_done(const struct page *page, const struct outcome *outcome,
 	else if (outcome->operation == WIRE_COMMAND_STATUS)
 		fprintf(page->to, "%s%s recorded; asked", attaches,
 			term_style(page->term, STYLE_PLAIN));
+	else if (outcome->operation == WIRE_COMMAND_PLAN)
+		fprintf(page->to, "would apply%s %s; planned",
+			term_style(page->term, STYLE_PLAIN), modules);
 	else if (outcome->operation == WIRE_COMMAND_FORGET)
 		fprintf(page->to, "forgot%s all that attaches had left",
 			term_style(page->term, STYLE_PLAIN));

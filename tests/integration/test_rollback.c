@@ -141,6 +141,9 @@ Test(rollback, json_of_every_command_is_valid, .fini = stop, .timeout = 120)
 		expect_text(&run, run.out, steps[i].wanted);
 		expect_valid();
 	}
+	command("plan", "--json", 0);
+	expect_text(&run, run.out, "\"planned\"");
+	expect_valid();
 	pytarget_write(&target, "edited.py", "def answer(:\n");
 	command("attach", "--json", hp_err_exit_status(HP_SOURCE));
 	expect_valid();

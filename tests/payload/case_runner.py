@@ -9,10 +9,11 @@ A case is a text of sections, done in order:
     ### run              Python; its names stay for the sections below
     ### script NAME      the file runs as this process's __main__
     ### attach STATUS [rerun] [cancelled] [late] [module=NAME]... [path=PREFIX]...
-                     [to=N] [version=N] [fail=N] [when-idle]
+                     [foretold] [to=N] [version=N] [fail=N] [when-idle]
                      [argument=MS] [timeout=MS]
                          payload_serve on a thread of its own, as the real worker calls it;
-                         no donor may survive it
+                         no donor may survive it; with `foretold` a plan before it must have told
+                         what it does
     ### plan STATUS, ### rollback STATUS, ### status STATUS, ### forget STATUS
                          the other commands, with the same options
 
@@ -36,15 +37,17 @@ import tempfile
 import time
 import traceback
 
+import foretold
 import snapshot
 from survivors import identities, survivors
 
 STATUS = ['none', 'applied', 'nothing', 'source-error', 'refused', 'cancelled', 'unsupported',
           'finalizing', 'broken', 'internal', 'busy']
 COMMANDS = ['', 'attach', 'plan', 'rollback', 'status', 'forget', 'sources']
-KINDS = [None, 'module', 'function', 'class', 'name', 'instances', 'frame', 'warning', 'error',
+KINDS = [None, 'module', 'function', 'class', 'name', 'instances', 'statement', 'frame', 'warning', 'error',
          'attach', 'source']
-ACTIONS = ['', 'changed', 'added', 'removed', 'kept', 'migrated', 'skipped', 'refused', 'waiting']
+ACTIONS = ['', 'changed', 'added', 'removed', 'kept', 'migrated', 'skipped', 'refused', 'waiting',
+           'lost']
 PENDING, RUNNING, COMMITTING, DONE, FAILED, CANCELLED = range(1, 7)
 CHANNEL, REQUEST, REPLY = '<IIIIqiiiIQQQQQQQ', '<IIIIIIII', '<IIIIQIIQQQQQQQQ'
 RECORD = '<HHIIIQ'
@@ -117,7 +120,7 @@ class Runner:
                       'cancel': lambda: self.channel.cancel(),
                       'channel': lambda: self.channel, 'texts': self.texts,
                       'nested': self.nested, 'Snapshot': snapshot.Snapshot,
-                      'attach': lambda words: self.command(['attach'] + words)}
+                      'attach': self.attach}
 
     def texts(self, kind):
         return [record.text for record in self.names['report'] if record.kind == kind]
@@ -136,6 +139,17 @@ class Runner:
             output = subprocess.run([sys.executable, '-S', '-E', *options, RUNNER, self.payload, case.name],
                                     stdout=subprocess.PIPE, stderr=subprocess.STDOUT).stdout.decode()
         assert output.startswith('[') and json.loads(output)[1] == 0, output.replace('\\n', '\n')
+
+    def attach(self, words):
+        """With a plan before it, which must foretell what the attach does."""
+        told = None
+        if 'foretold' in words:
+            self.command(['plan', None] + [word for word in words[1:] if 'fail=' not in word])
+            told = self.status, self.names['report']
+        self.command(['attach'] + words)
+        if told:
+            wrong = foretold.differences(told, (self.status, self.names['report']))
+            assert not wrong, '\n'.join(['attach is not as planned:'] + wrong)
 
     def command(self, words):
         command, expected, options = words[0], words[1], words[2:]
@@ -159,6 +173,9 @@ class Runner:
         final = self.channel.state
         self.names.update(report=report, header=header, final=final,
                           kinds=collections.Counter((x.kind, x.action) for x in report))
+        self.status = status
+        if expected is None:
+            return
         if expected == 'silent':
             assert final == CANCELLED, final
             return
@@ -179,6 +196,8 @@ class Runner:
             exec(compile('\n' * line + text, name, 'exec'), self.names)
         elif words[0] == 'script':
             script(words[1])
+        elif words[0] == 'attach':
+            self.attach(words[1:])
         elif words[0] in COMMANDS:
             self.command(words)
         else:

@@ -162,6 +162,10 @@ Test(options, rollback_status_and_forget)
 	o = parse_good("status 12 --json");
 	cr_assert(eq(int, o.command, COMMAND_STATUS));
 	options_fini(&o);
+	o = parse_good("plan -m shop --rerun 12");
+	cr_assert(eq(int, o.command, COMMAND_PLAN));
+	cr_assert(o.rerun && o.module_count == 1);
+	options_fini(&o);
 	o = parse_good("forget 12");
 	cr_assert(eq(int, o.command, COMMAND_FORGET));
 	options_fini(&o);
