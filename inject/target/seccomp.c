@@ -85,8 +85,6 @@ static const struct call calls[] = {
 	{"newfstatat", NEEDED, {SYS_newfstatat, {0}, 0}},
 	{"readlinkat", EXPECTED, {SYS_readlinkat, {0}, 0}},
 	{"read", NEEDED, {SYS_read, {0}, 0}},
-	{"getpid", EXPECTED, {SYS_getpid, {0}, 0}},
-	{"tgkill", EXPECTED, {SYS_tgkill, {0, 0, 0}, ARG(2)}},
 	{"futex", NEEDED, {SYS_futex, {0, FUTEX_WAKE}, ARG(1)}},
 	/* pthread_join, of the thread that watches new code: nptl/pthread_join_common.c */
 	{"futex", EXPECTED, {SYS_futex, {0, FUTEX_WAIT_BITSET | FUTEX_CLOCK_REALTIME}, ARG(1)}},
