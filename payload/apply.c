@@ -92,6 +92,20 @@ static int judge_failure(struct plan *p, struct migration *migration)
 	return job_refuse(p->job, WIRE_STATUS_REFUSED, pair->module, text);
 }
 
+/* Tracebacks show the new lines, also when the file looks as old as before. */
+static void forget_lines(struct job *job, const struct module *module)
+{
+	const struct world *w = &job->world;
+	PyObject *linecache = PyDict_GetItemString(w->modules, "linecache");
+	PyObject *cache = linecache && world_is_module(w, linecache)
+				  ? PyDict_GetItemString(PyModule_GetDict(linecache), "cache")
+				  : NULL;
+
+	if (cache && py_is(cache, w->dict) && PyDict_GetItem(cache, module->file) &&
+	    PyDict_DelItem(cache, module->file))
+		PyErr_Clear();
+}
+
 void apply_aftermath(struct plan *p, const struct frame_types *types)
 {
 	struct job *job = p->job;
@@ -115,9 +129,11 @@ static int remember(struct plan *p)
 
 	if (history_push(p))
 		return -1;
-	for (size_t i = 0; i < job->modules.count; i++)
+	for (size_t i = 0; i < job->modules.count; i++) {
+		forget_lines(job, &job->modules.items[i]);
 		if (home_remember(job, &job->modules.items[i]))
 			return -1;
+	}
 	return 0;
 }
 

@@ -205,6 +205,23 @@ static void drop_dummy_thread(struct world *w)
 		PyErr_Clear();
 }
 
+/* gc.collect calls what the program has put into gc.callbacks; this collection is not its own.
+ */
+static void collect_young(PyObject *gc)
+{
+	_cleanup_py_ PyObject *callbacks = PyObject_GetAttrString(gc, "callbacks");
+	_cleanup_py_ PyObject *kept = callbacks ? PySequence_List(callbacks) : NULL;
+	Py_ssize_t count = kept ? PyList_Size(kept) : 0;
+
+	if (count > 0 && PyList_SetSlice(callbacks, 0, count, NULL))
+		return;
+	_cleanup_py_ PyObject *found = PyObject_CallMethod(gc, "collect", "i", 0);
+	PyErr_Clear();
+	/* In front of what a finaliser may have added. */
+	if (count > 0)
+		PyList_SetSlice(callbacks, 0, 0, kept);
+}
+
 /* Donor classes are cycles; while they live, __subclasses__() shows them. Made with the
  * collector off, they are all young, so the cheapest collection finds them. A program that runs
  * without the collector is left alone. */
@@ -213,10 +230,8 @@ static void enable_collector(struct world *w)
 	_cleanup_py_ PyObject *gc = PyImport_ImportModule("gc");
 	_cleanup_py_ PyObject *enabled = gc ? PyObject_CallMethod(gc, "enable", NULL) : NULL;
 
-	if (enabled && w->made_garbage) {
-		PyObject *count = PyObject_CallMethod(gc, "collect", "i", 0);
-		Py_DecRef(count);
-	}
+	if (enabled && w->made_garbage)
+		collect_young(gc);
 	PyErr_Clear();
 }
 
