@@ -65,6 +65,7 @@ PyObject *PyObject_Call(PyObject *callable, PyObject *args, PyObject *kwargs);
 PyObject *PyObject_CallObject(PyObject *callable, PyObject *args);
 PyObject *PyObject_CallFunctionObjArgs(PyObject *callable, ...);
 PyObject *PyObject_CallMethod(PyObject *o, const char *name, const char *format, ...);
+void *PyType_GetSlot(PyObject *type, int slot);
 int PyType_IsSubtype(PyObject *type, PyObject *base);
 void PyType_Modified(PyObject *type);
 unsigned long PyType_GetFlags(PyObject *type);

@@ -11,6 +11,7 @@
 #include "payload/history.h"
 #include "payload/plan.h"
 #include "payload/rebind_kind.h"
+#include "payload/referrers.h"
 #include "payload/untracked.h"
 #include "payload/word.h"
 
@@ -415,9 +416,7 @@ static int rebind_one(struct rebind *r, PyObject *o)
  */
 static PyObject *find_referrers(struct rebind *r, PyObject *keys)
 {
-	_cleanup_py_ PyObject *args = PyList_AsTuple(keys);
-	_cleanup_py_ PyObject *found =
-		args ? PyObject_CallObject(r->world->get_referrers, args) : NULL;
+	_cleanup_py_ PyObject *found = referrers_find(r->world, keys);
 
 	if (found && untracked_referrers(r->world, keys, found))
 		return NULL;

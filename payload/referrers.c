@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * gc.get_referrers compares each reference in the heap with each key; here it is looked up,
+ * once the interpreter lets us ask a type how its objects are traversed.
+ *
+ * The invariant: objects are visited, never changed, and nothing of the program is called.
+ */
+#include "payload/referrers.h"
+
+#include "payload/freestanding.h"
+#include "payload/pointer_map.h"
+
+#define TYPE_TRAVERSE 71 /* Py_tp_traverse: Include/typeslots.h, part of the stable ABI */
+
+typedef int visit_function(PyObject *o, void *context);
+typedef int traverse_function(PyObject *o, visit_function *visit, void *context);
+
+struct pass {
+	struct pointer_map keys;
+	PyObject *found;
+	int is_failed;
+};
+
+static int is_key(PyObject *o, void *context)
+{
+	const struct pass *pass = context;
+
+	return pointer_map_get(&pass->keys, o) != NULL;
+}
+
+static int visit_object(PyObject *o, void *context)
+{
+	struct pass *pass = context;
+	void *slot = PyType_GetSlot(py_type(o), TYPE_TRAVERSE);
+	traverse_function *traverse;
+
+	memcpy(&traverse, &slot, sizeof(traverse));
+	if (traverse && o != pass->found && traverse(o, is_key, pass) &&
+	    PyList_Append(pass->found, o))
+		pass->is_failed = 1;
+	return !pass->is_failed;
+}
+
+/* 3.12 visits the objects without a list of them. */
+static int visit_all(struct pass *pass, const struct world *w)
+{
+	if (PyUnstable_GC_VisitObjects) {
+		PyUnstable_GC_VisitObjects(visit_object, pass);
+		return pass->is_failed ? -1 : 0;
+	}
+	_cleanup_py_ PyObject *all = py_call(w->get_objects);
+	for (Py_ssize_t i = 0; all && i < PyList_Size(all); i++)
+		if (!visit_object(PyList_GetItem(all, i), pass))
+			return -1;
+	return all ? 0 : -1;
+}
+
+static int fill(struct pass *pass, PyObject *keys)
+{
+	for (Py_ssize_t i = 0; i < PyList_Size(keys); i++) {
+		PyObject *key = PyList_GetItem(keys, i);
+		if (pointer_map_set(&pass->keys, key, key))
+			return -1;
+	}
+	return 0;
+}
+
+PyObject *referrers_find(const struct world *w, PyObject *keys)
+{
+	/* Before 3.10 only types of the heap tell their slots (Objects/typeobject.c). */
+	if (!PyType_GetSlot(w->dict, TYPE_TRAVERSE)) {
+		PyErr_Clear();
+		_cleanup_py_ PyObject *args = PyList_AsTuple(keys);
+		return args ? PyObject_CallObject(w->get_referrers, args) : NULL;
+	}
+	struct pass pass = {.found = PyList_New(0)};
+	int status = pass.found && !fill(&pass, keys) ? visit_all(&pass, w) : -1;
+
+	pointer_map_fini(&pass.keys);
+	if (!status)
+		return pass.found;
+	Py_DecRef(pass.found);
+	return NULL;
+}
