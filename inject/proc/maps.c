@@ -12,6 +12,8 @@
 #include "inject/proc/procfs.h"
 #include "inject/proc/scan.h"
 
+#define READ_TRIES 5
+
 static bool parse_prot(struct scan *line, uint32_t *prot)
 {
 	static const struct {
@@ -112,7 +114,7 @@ int maps_parse(struct maps *out, const char *text, size_t len, struct hp_err *er
 	return 0;
 }
 
-int maps_read(struct maps *out, int procfd, struct hp_err *err)
+static int read_once(struct maps *out, int procfd, struct hp_err *err)
 {
 	_cleanup_free_ char *text = NULL;
 	size_t len;
@@ -120,6 +122,18 @@ int maps_read(struct maps *out, int procfd, struct hp_err *err)
 	if (procfs_read(&text, &len, procfd, "maps", err) < 0)
 		return -1;
 	return maps_parse(out, text, len, err);
+}
+
+/* The file is no snapshot: a process that maps all the time may change between two reads of it,
+ * and then mappings can overlap (seen on Linux 6.18). */
+int maps_read(struct maps *out, int procfd, struct hp_err *err)
+{
+	int r = -1;
+
+	for (int tries = 0; r < 0 && tries < READ_TRIES; tries++) {
+		r = read_once(out, procfd, err);
+	}
+	return r;
 }
 
 void maps_fini(struct maps *maps)
