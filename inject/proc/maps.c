@@ -130,9 +130,8 @@ int maps_read(struct maps *out, int procfd, struct hp_err *err)
 {
 	int r = -1;
 
-	for (int tries = 0; r < 0 && tries < READ_TRIES; tries++) {
+	for (int tries = 0; r < 0 && tries < READ_TRIES; tries++)
 		r = read_once(out, procfd, err);
-	}
 	return r;
 }
 
