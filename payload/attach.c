@@ -12,7 +12,7 @@
 #include "payload/select.h"
 #include "payload/shadow.h"
 #include "payload/sys.h"
-#include "payload/watch.h"
+#include "payload/watchdog.h"
 
 static uint64_t lap(int64_t *since)
 {
@@ -40,11 +40,11 @@ static int select_modules(struct job *job)
 static int run_new_code(struct shadow *shadow, struct job *job)
 {
 	PyObject *exception = PyDict_GetItemString(job->world.builtins, "KeyboardInterrupt");
-	struct watch watch;
+	struct watchdog watchdog;
 
-	watch_begin(&watch, job->channel, exception);
+	watchdog_begin(&watchdog, job->channel, exception);
 	int status = shadow_run(shadow, job);
-	if (watch_end(&watch)) {
+	if (watchdog_end(&watchdog)) {
 		_cleanup_py_ PyObject *text =
 			PyUnicode_FromString("timed out: the new module code had not ended");
 		return job_refuse(job, WIRE_STATUS_CANCELLED, NULL, text);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * The invariant: the watching thread has ended, and its stack is unmapped, when watch_end
+ * The invariant: the watching thread has ended, and its stack is unmapped, when watchdog_end
  * returns; the image is not unmapped before.
  */
-#include "payload/watch.h"
+#include "payload/watchdog.h"
 
 #include <sys/mman.h>
 
@@ -21,26 +21,26 @@ static int is_dropped(const struct wire_channel *channel)
 }
 
 /* PyThreadState_SetAsyncExc wants the GIL. */
-static void strike(struct watch *watch)
+static void strike(struct watchdog *watchdog)
 {
 	int gil = PyGILState_Ensure();
 
-	if (!__atomic_load_n(&watch->is_over, __ATOMIC_SEQ_CST)) {
-		watch->has_struck = 1;
-		PyThreadState_SetAsyncExc(watch->worker, watch->exception);
+	if (!__atomic_load_n(&watchdog->is_over, __ATOMIC_SEQ_CST)) {
+		watchdog->has_struck = 1;
+		PyThreadState_SetAsyncExc(watchdog->worker, watchdog->exception);
 	}
 	PyGILState_Release(gil);
 }
 
 static void *watch_main(void *argument)
 {
-	struct watch *watch = argument;
+	struct watchdog *watchdog = argument;
 
-	while (!__atomic_load_n(&watch->is_over, __ATOMIC_SEQ_CST)) {
-		sys_futex_wait_private(&watch->is_over, 0, LOOK_NS);
-		if (!__atomic_load_n(&watch->is_over, __ATOMIC_SEQ_CST) &&
-		    is_dropped(watch->channel))
-			strike(watch);
+	while (!__atomic_load_n(&watchdog->is_over, __ATOMIC_SEQ_CST)) {
+		sys_futex_wait_private(&watchdog->is_over, 0, LOOK_NS);
+		if (!__atomic_load_n(&watchdog->is_over, __ATOMIC_SEQ_CST) &&
+		    is_dropped(watchdog->channel))
+			strike(watchdog);
 	}
 	return NULL;
 }
@@ -48,11 +48,12 @@ static void *watch_main(void *argument)
 /* A stack of our own: libc would keep one that it made. A child that is forked meanwhile must
  * have it: libc walks its list of stacks there, and what it lists lies in them (nptl's
  * reclaim_stacks(), glibc 2.36). */
-void watch_begin(struct watch *out, const struct wire_channel *channel, PyObject *exception)
+void watchdog_begin(struct watchdog *out, const struct wire_channel *channel,
+		    PyObject *exception)
 {
-	*out = (struct watch){.channel = channel,
-			      .exception = exception,
-			      .worker = PyThread_get_thread_ident()};
+	*out = (struct watchdog){.channel = channel,
+				 .exception = exception,
+				 .worker = PyThread_get_thread_ident()};
 	out->stack = sys_mmap_anonymous(STACK_SIZE);
 	if (!out->stack)
 		return;
@@ -66,7 +67,7 @@ void watch_begin(struct watch *out, const struct wire_channel *channel, PyObject
  * would leave the interpreter's flag for it set for ever (Python/ceval.c, SIGNAL_ASYNC_EXC, 3.7
  * to 3.12): all threads would look for it at every chance they have, and a traced one of 3.11
  * would do nothing else. */
-static void meet_what_is_under_way(const struct watch *watch)
+static void meet_what_is_under_way(const struct watchdog *watchdog)
 {
 	PyObject *kind, *value, *traceback;
 
@@ -75,7 +76,7 @@ static void meet_what_is_under_way(const struct watch *watch)
 	_cleanup_py_ PyObject *code =
 		Py_CompileString("while True: pass", "<pyhotpatch>", PY_FILE_INPUT);
 	if (globals && code &&
-	    PyThreadState_SetAsyncExc(watch->worker, watch->exception) == 1) {
+	    PyThreadState_SetAsyncExc(watchdog->worker, watchdog->exception) == 1) {
 		PyObject *result = PyEval_EvalCode(code, globals, globals);
 		Py_DecRef(result);
 	}
@@ -83,18 +84,18 @@ static void meet_what_is_under_way(const struct watch *watch)
 	PyErr_Restore(kind, value, traceback);
 }
 
-int watch_end(struct watch *watch)
+int watchdog_end(struct watchdog *watchdog)
 {
-	if (!watch->stack)
+	if (!watchdog->stack)
 		return 0;
-	__atomic_store_n(&watch->is_over, 1, __ATOMIC_SEQ_CST);
-	if (watch->has_struck)
-		meet_what_is_under_way(watch);
-	sys_futex_wake_private(&watch->is_over);
+	__atomic_store_n(&watchdog->is_over, 1, __ATOMIC_SEQ_CST);
+	if (watchdog->has_struck)
+		meet_what_is_under_way(watchdog);
+	sys_futex_wake_private(&watchdog->is_over);
 	PyThreadState *state = PyEval_SaveThread();
-	launch_join(watch->thread);
+	launch_join(watchdog->thread);
 	PyEval_RestoreThread(state);
-	sys_munmap(watch->stack, STACK_SIZE);
-	watch->stack = NULL;
-	return watch->has_struck != 0;
+	sys_munmap(watchdog->stack, STACK_SIZE);
+	watchdog->stack = NULL;
+	return watchdog->has_struck != 0;
 }

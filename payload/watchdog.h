@@ -6,8 +6,8 @@
  *
  * Code that waits in C meets the exception when it comes back to Python.
  */
-#ifndef PAYLOAD_WATCH_H
-#define PAYLOAD_WATCH_H
+#ifndef PAYLOAD_WATCHDOG_H
+#define PAYLOAD_WATCHDOG_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -15,7 +15,7 @@
 #include "payload/py.h"
 #include "payload/wire.h"
 
-struct watch {
+struct watchdog {
 	const struct wire_channel *channel; /* borrowed */
 	PyObject *exception;                /* borrowed: a class */
 	unsigned long worker, thread;       /* idents */
@@ -25,10 +25,11 @@ struct watch {
 };
 
 /* Where no thread can be made the code runs unwatched. `exception` is raised in this thread. */
-void watch_begin(struct watch *out, const struct wire_channel *channel, PyObject *exception);
+void watchdog_begin(struct watchdog *out, const struct wire_channel *channel,
+		    PyObject *exception);
 
 /* Called with the GIL held, gives it away for a moment. Keeps a pending exception. Returns
  * whether the code was asked to end. */
-int watch_end(struct watch *watch);
+int watchdog_end(struct watchdog *watchdog);
 
 #endif
