@@ -89,6 +89,17 @@ int annotations_adopt(struct plan *p, PyObject *old, PyObject *donor)
 	return write_annotate(p, old, plan_stand_in(p, b));
 }
 
+int annotations_adopt_copied(struct plan *p, PyObject *wrapper, PyObject *old, PyObject *donor)
+{
+	const struct world *w = &p->job->world;
+	_cleanup_py_ PyObject *a = annotate_of(w, wrapper), *b = annotate_of(w, old);
+
+	if (a != b ||
+	    (!a && PyFunction_GetAnnotations(wrapper) != PyFunction_GetAnnotations(old)))
+		return 0;
+	return annotations_adopt(p, wrapper, donor);
+}
+
 /* --- caches of classes and modules ------------------------------------------------------- */
 
 static PyObject *item(PyObject *dict, const char *name)

@@ -20,6 +20,10 @@ int annotations_merge(struct plan *plan, const struct module *module, PyObject *
 /* Lists the writes that give `old` the annotations of its donor. */
 int annotations_adopt(struct plan *plan, PyObject *old, PyObject *donor);
 
+/* The same for a wrapper of `old`, when what it has are those of `old`, not its own. */
+int annotations_adopt_copied(struct plan *plan, PyObject *wrapper, PyObject *old,
+			     PyObject *donor);
+
 /* What was computed once is dropped when it would come out differently. */
 int annotations_drop_of_class(struct plan *plan, PyObject *class, PyObject *current,
 			      PyObject *binds);

@@ -86,6 +86,7 @@ struct class_pair *merge_add_pair(struct plan *plan, const struct module *module
 
 /* --- each lists the writes of one subject; -1 with an exception --- */
 int adopt_functions(struct plan *plan);
+int adopt_wrappers(struct plan *plan);
 int adopt_code_alone(struct plan *plan, PyObject *function);
 
 /* The cells of `function` in the order of the code's free variables, or None; NULL without
