@@ -16,7 +16,8 @@ static PyObject *names_after(const struct plan *p, PyObject *class)
 
 	for (size_t i = 0; names && i < p->writes.count; i++) {
 		const struct write *write = &p->writes.items[i];
-		if (write->kind != WRITE_TYPE || write->object != class)
+		if ((write->kind != WRITE_TYPE && write->kind != WRITE_NAMESPACE) ||
+		    write->object != class)
 			continue;
 		if (write->value ? PyDict_SetItem(names, write->key, write->value)
 				 : PyDict_DelItem(names, write->key))

@@ -20,7 +20,7 @@ static int write_attributes(struct plan *p, const struct class_pair *pair, PyObj
 		PyObject *wanted = plan_stand_in(p, value);
 		if (now && (now == wanted || merge_is_same_constant(w, now, wanted)))
 			continue;
-		if (plan_write(p, WRITE_TYPE, kept, key, wanted))
+		if (plan_write_attribute(p, kept, key, wanted))
 			return -1;
 	}
 	return 0;
@@ -113,7 +113,7 @@ static int remove_attributes(struct plan *p, const struct class_pair *pair, PyOb
 		    !PyUnicode_CompareWithASCIIString(key, "_abc_impl") ||
 		    !is_from_source(p, pair, old_names, key, value))
 			continue;
-		if (plan_write(p, WRITE_TYPE, pair->old, key, NULL))
+		if (plan_write_attribute(p, pair->old, key, NULL))
 			return -1;
 	}
 	return 0;

@@ -176,7 +176,7 @@ static int settle_names(struct plan *p, const struct class_pair *pair, PyObject 
 		PyObject *next = PyDict_GetItem(new->members, key);
 		if (!now)
 			continue;
-		if (!next && plan_write(p, WRITE_TYPE, pair->old, key, NULL))
+		if (!next && plan_write_attribute(p, pair->old, key, NULL))
 			return -1;
 		if (next && (now != member || plan_stand_in(p, next) == member) &&
 		    PyDict_SetItem(pair->binds, key, now))

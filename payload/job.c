@@ -58,17 +58,20 @@ static const char *command_name(uint32_t command)
 	return command < WIRE_COMMAND_COUNT && names[command] ? names[command] : "";
 }
 
+/* Asked for by the interpreter only when there is a hook: PySys_Audit() leaves early otherwise
+ * (Python/sysmodule.c, since 3.8). */
+static PyObject *event_argument(void *argument)
+{
+	struct job *job = argument;
+
+	job->world.has_audit_hook = 1;
+	return PyUnicode_FromString(command_name(job_request(job)->command));
+}
+
 /* 3.8: an audit hook may veto, by raising. Every command is one event, with its name. */
 int job_announce(struct job *job)
 {
-	PyObject *audit = PySys_GetObject("audit");
-	_cleanup_py_ PyObject *event = PyUnicode_FromString("pyhotpatch.attach");
-	_cleanup_py_ PyObject *name =
-		PyUnicode_FromString(command_name(job_request(job)->command));
-	_cleanup_py_ PyObject *result =
-		audit && event && name ? py_call(audit, event, name) : NULL;
-
-	if (result || !audit)
+	if (!PySys_Audit || !PySys_Audit("pyhotpatch.attach", "O&", event_argument, job))
 		return 0;
 	_cleanup_py_ PyObject *reason = failure_text(&job->world);
 	return job_refuse(job, WIRE_STATUS_REFUSED, NULL, reason);

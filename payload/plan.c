@@ -45,6 +45,49 @@ int plan_write(struct plan *plan, enum write_kind kind, PyObject *object, PyObje
 	return 0;
 }
 
+/* The setters of these tell audit hooks, and do no more than write into the namespace
+ * (Objects/typeobject.c, type_set_doc, type_set_type_params of 3.12). */
+static int has_audited_setter(PyObject *name)
+{
+	return !PyUnicode_CompareWithASCIIString(name, "__doc__") ||
+	       !PyUnicode_CompareWithASCIIString(name, "__type_params__");
+}
+
+/* Would setting `name` call a descriptor of the metaclass (a property, for one)? */
+static int has_meta_descriptor(const struct world *w, PyObject *meta, PyObject *name)
+{
+	_cleanup_py_ PyObject *mro =
+		meta == w->type ? NULL : world_type_attribute(meta, "__mro__");
+
+	for (Py_ssize_t i = 0; mro && i < PyTuple_Size(mro); i++) {
+		PyObject *base = PyTuple_GetItem(mro, i);
+		_cleanup_py_ PyObject *dict =
+			base == w->type || base == w->object ? NULL : world_type_dict(w, base);
+		if (dict && PyDict_GetItem(dict, name))
+			return 1;
+	}
+	PyErr_Clear();
+	return 0;
+}
+
+static int is_dunder(PyObject *name)
+{
+	const char *text = PyUnicode_AsUTF8(name);
+
+	PyErr_Clear();
+	return text && text[0] == '_' && text[1] == '_';
+}
+
+int plan_write_attribute(struct plan *plan, PyObject *class, PyObject *name, PyObject *value)
+{
+	const struct world *w = &plan->job->world;
+	/* A name like __call__ has a slot in the type, which type.__setattr__ fills. */
+	int is_plain = has_audited_setter(name) ||
+		       (!is_dunder(name) && has_meta_descriptor(w, py_type(class), name));
+
+	return plan_write(plan, is_plain ? WRITE_NAMESPACE : WRITE_TYPE, class, name, value);
+}
+
 /* Shadow modules and their namespaces stand for the live ones wherever new code kept them. */
 static int add_shadows(struct plan *p)
 {

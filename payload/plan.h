@@ -105,6 +105,10 @@ int rebind_references(struct plan *plan);
 int plan_write(struct plan *plan, enum write_kind kind, PyObject *object, PyObject *key,
 	       PyObject *value);
 
+/* Adds the write of a class's attribute that runs no code of its metaclass, and of no audit
+ * hook. */
+int plan_write_attribute(struct plan *plan, PyObject *class, PyObject *name, PyObject *value);
+
 /* The module whose shadow namespace `dict` is, or NULL. */
 const struct module *plan_module_of(const struct plan *plan, PyObject *dict);
 

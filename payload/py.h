@@ -27,7 +27,7 @@ PY_WEAK void _Py_MergeZeroLocalRefcount(PyObject *o); /* free-threaded builds al
 int PyGILState_Ensure(void);
 void PyGILState_Release(int state);
 unsigned long PyThread_get_thread_ident(void);
-int PyThreadState_SetAsyncExc(unsigned long ident, PyObject *exception); /* NULL: none */
+int PyThreadState_SetAsyncExc(unsigned long ident, PyObject *exception);
 PyThreadState *PyGILState_GetThisThreadState(void);
 PY_WEAK PyThreadState *_PyThreadState_UncheckedGet(void); /* to 3.12 */
 PY_WEAK PyThreadState *PyThreadState_GetUnchecked(void);  /* 3.13 */
@@ -108,6 +108,7 @@ int PySet_Add(PyObject *set, PyObject *item);
 Py_ssize_t PySet_Size(PyObject *set);
 int PySet_Contains(PyObject *set, PyObject *item);
 int PySet_Discard(PyObject *set, PyObject *item);
+int PySet_Clear(PyObject *set);
 PyObject *PySequence_List(PyObject *o);
 PyObject *PySequence_Tuple(PyObject *o);
 
@@ -158,7 +159,8 @@ long PyImport_GetMagicNumber(void);
 PyObject *PyEval_EvalCode(PyObject *code, PyObject *globals, PyObject *locals);
 PyObject *Py_CompileString(const char *source, const char *file, int start);
 PyObject *PyMarshal_ReadObjectFromString(const char *bytes, Py_ssize_t size);
-PyObject *PySys_GetObject(const char *name); /* borrowed */
+PyObject *PySys_GetObject(const char *name);                         /* borrowed */
+PY_WEAK int PySys_Audit(const char *event, const char *format, ...); /* 3.8 */
 PY_WEAK void PyUnstable_GC_VisitObjects(int (*visit)(PyObject *, void *),
 					void *context); /* 3.12
 							 */

@@ -221,25 +221,17 @@ static int looks_like_class_dict(PyObject *dict)
 
 static int rebind_dict(struct rebind *r, PyObject *dict)
 {
-	struct plan *p = r->plan;
+	int is_hard = rebind_judge_dict(r->plan, dict);
 	PyObject *key, *value;
 	Py_ssize_t at = 0;
 
-	if (!py_is(dict, r->world->dict) && rebind_has_old_key(p, dict))
-		return rebind_content(p, dict);
+	if (is_hard >= 0)
+		r->plan->touches_class_dict |= looks_like_class_dict(dict);
+	if (is_hard)
+		return is_hard < 0 ? 0 : rebind_content(r->plan, dict);
 	while (PyDict_Next(dict, &at, &key, &value)) {
-		PyObject *kept = plan_stand_in(p, value);
-		if (kept != value) {
-			p->touches_class_dict |= looks_like_class_dict(dict);
-			if (!writes_add(&p->writes, WRITE_ITEM, dict, key, kept))
-				return -1;
-		}
-		PyObject *kept_key = plan_stand_in(p, key);
-		if (kept_key == key)
-			continue;
-		enum write_kind kind = PyDict_GetItem(dict, kept_key) ? WRITE_ITEM : WRITE_KEY;
-		if (!writes_add(&p->writes, kind, dict, key,
-				kind == WRITE_KEY ? kept_key : NULL))
+		PyObject *kept = plan_stand_in(r->plan, value);
+		if (kept != value && !writes_add(&r->plan->writes, WRITE_ITEM, dict, key, kept))
 			return -1;
 	}
 	return 0;
@@ -263,22 +255,6 @@ static int rebind_list(struct rebind *r, PyObject *list)
 	if (!items || !out || !differs)
 		return items && out ? 0 : -1;
 	return writes_add(&r->plan->writes, WRITE_LIST, list, NULL, out) ? 0 : -1;
-}
-
-static int rebind_set(struct rebind *r, PyObject *set)
-{
-	_cleanup_py_ PyObject *items = PySequence_List(set);
-
-	for (Py_ssize_t i = 0; items && i < PyList_Size(items); i++) {
-		PyObject *item = PyList_GetItem(items, i);
-		PyObject *kept = plan_stand_in(r->plan, item);
-		if (kept == item)
-			continue;
-		PyObject *come = count_in_list(items, kept) ? NULL : kept;
-		if (!writes_add(&r->plan->writes, WRITE_ELEMENT, set, item, come))
-			return -1;
-	}
-	return items ? 0 : -1;
 }
 
 static int rebind_cell(struct rebind *r, PyObject *cell)
@@ -382,7 +358,7 @@ static int rebind_items(struct rebind *r, PyObject *o)
 		return rebind_list(r, o);
 	if (py_is_a(o, w->tuple))
 		return rebind_tuple(r, o);
-	return py_is_a(o, w->set) ? rebind_set(r, o) : 0;
+	return py_is_a(o, w->set) ? rebind_set(r->plan, o) : 0;
 }
 
 /* Instances of subclasses have attributes besides their items. */
@@ -412,8 +388,7 @@ static int rebind_one(struct rebind *r, PyObject *o)
 	return is_bare(w, o) ? 0 : rebind_attributes(r, o) || rebind_slots(r, o) ? -1 : 0;
 }
 
-/* 3.9 made instances refer to their class for the collector; before, each object is looked at.
- */
+/* 3.9 made instances refer to their class for the collector; before, all are looked at. */
 static PyObject *find_referrers(struct rebind *r, PyObject *keys)
 {
 	_cleanup_py_ PyObject *found = referrers_find(r->world, keys);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * References in containers that cannot be written into item by item: deque, subclasses of
- * dict, frozensets and what holds objects weakly (WeakSet, WeakKeyDictionary,
- * WeakValueDictionary).
+ * References in containers that cannot be written into item by item: deque, dicts whose keys
+ * are replaced or run code when they hash, sets, frozensets and what holds objects weakly
+ * (WeakSet, WeakKeyDictionary, WeakValueDictionary).
  *
  * A frozenset and a weak reference cannot be changed: another takes its place, and the pass
  * rebinds the references to it in turn. Only weak references with a callback are looked at:
@@ -33,17 +33,31 @@ int rebind_is_deque(const struct world *w, PyObject *o)
 	return py_is(o, of_loaded(w, "collections", "deque"));
 }
 
-/* --- subclasses of dict ----------------------------------------------------------------- */
+/* --- dicts with other keys --------------------------------------------------------------- */
 
-int rebind_has_old_key(const struct plan *p, PyObject *dict)
+/* Neither hashing nor comparing such a key runs code of the program. */
+static int is_plain_key(const struct world *w, PyObject *key)
+{
+	return py_is(key, w->str) || py_is(key, w->integer) || py_is(key, w->bytes) ||
+	       py_is(key, w->boolean) || py_is(key, w->type) || key == w->none;
+}
+
+int rebind_judge_dict(const struct plan *p, PyObject *dict)
 {
 	PyObject *key, *value;
 	Py_ssize_t at = 0;
+	int needs = -1;
 
-	while (PyDict_Next(dict, &at, &key, &value))
+	while (PyDict_Next(dict, &at, &key, &value)) {
 		if (plan_stand_in(p, key) != key)
 			return 1;
-	return 0;
+		if (plan_stand_in(p, value) == value)
+			continue;
+		if (!is_plain_key(&p->job->world, key))
+			return 1;
+		needs = 0;
+	}
+	return needs;
 }
 
 int rebind_content(struct plan *p, PyObject *dict)
@@ -64,29 +78,49 @@ int rebind_content(struct plan *p, PyObject *dict)
 	return 0;
 }
 
-/* --- frozensets -------------------------------------------------------------------------- */
+/* --- sets -------------------------------------------------------------------------------- */
 
-/* Copies of sets take the hashes over: nobody's __hash__ is called but that of the classes. */
-int rebind_frozenset(struct plan *p, PyObject *more, PyObject *frozen)
+/* 1: *changed is a copy with what stands for its items, a new reference; 0: it would be the
+ * same. Copies of sets take the hashes over: nobody's __hash__ is called but that of the
+ * classes. */
+static int change_set(struct plan *p, PyObject *set, PyObject **changed)
 {
-	const struct world *w = &p->job->world;
-	_cleanup_py_ PyObject *items = PySequence_List(frozen);
-	_cleanup_py_ PyObject *changed = items ? PySet_New(frozen) : NULL;
+	_cleanup_py_ PyObject *items = PySequence_List(set);
+	_cleanup_py_ PyObject *copy = items ? PySet_New(set) : NULL;
 	int differs = 0;
 
-	if (!changed)
+	if (!copy)
 		return -1;
 	for (Py_ssize_t i = 0; i < PyList_Size(items); i++) {
 		PyObject *item = PyList_GetItem(items, i), *kept = plan_stand_in(p, item);
 		if (kept == item)
 			continue;
 		differs = 1;
-		if (PySet_Discard(changed, item) < 0 || PySet_Add(changed, kept))
+		if (PySet_Discard(copy, item) < 0 || PySet_Add(copy, kept))
 			return -1;
 	}
-	if (!differs || pointer_map_get(&p->stand_in, frozen))
-		return 0;
-	_cleanup_py_ PyObject *new = py_call(w->frozenset, changed);
+	*changed = differs ? py_take(&copy) : NULL;
+	return differs;
+}
+
+int rebind_set(struct plan *p, PyObject *set)
+{
+	_cleanup_py_ PyObject *content = NULL;
+	int differs = change_set(p, set, &content);
+
+	if (differs <= 0)
+		return differs;
+	return writes_add(&p->writes, WRITE_SET, set, NULL, content) ? 0 : -1;
+}
+
+int rebind_frozenset(struct plan *p, PyObject *more, PyObject *frozen)
+{
+	_cleanup_py_ PyObject *changed = NULL;
+	int differs = change_set(p, frozen, &changed);
+
+	if (differs <= 0 || pointer_map_get(&p->stand_in, frozen))
+		return differs < 0 ? -1 : 0;
+	_cleanup_py_ PyObject *new = py_call(p->job->world.frozenset, changed);
 	return new ? replace(p, more, frozen, new) : -1;
 }
 

@@ -9,12 +9,14 @@
 
 int rebind_is_deque(const struct world *world, PyObject *o);
 
-/* Is something that is replaced among the keys? */
-int rebind_has_old_key(const struct plan *plan, PyObject *dict);
+/* 1 when it takes more than other values below keys that hash and compare in C, 0 when that
+ * is enough, -1 when nothing is to be done. */
+int rebind_judge_dict(const struct plan *plan, PyObject *dict);
 
-/* An OrderedDict keeps a list of its keys, a subclass may think of something else: they get
- * their whole content anew. -1 with an exception. */
+/* The dict, the set gets its whole content anew, which is made here, so that the commit hashes
+ * and compares nothing. -1 with an exception. */
 int rebind_content(struct plan *plan, PyObject *dict);
+int rebind_set(struct plan *plan, PyObject *set);
 
 /* Another frozenset stands for this one, which is appended to the list `more`. -1 with an
  * exception. */

@@ -210,7 +210,8 @@ static PyObject *subject_of(const struct world *w, const struct write *write)
 	_cleanup_py_ PyObject *name = py_is(o, w->function)
 					      ? PyObject_GetAttrString(o, "__qualname__")
 					      : world_type_attribute(o, "__qualname__");
-	if (name && write->kind == WRITE_TYPE && py_is(write->key, w->str))
+	if (name && (write->kind == WRITE_TYPE || write->kind == WRITE_NAMESPACE) &&
+	    py_is(write->key, w->str))
 		return PyUnicode_FromFormat("%U.%U", name, write->key);
 	return py_take(&name);
 }

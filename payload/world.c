@@ -77,6 +77,7 @@ static int find_made_types(struct world *w)
 	w->type_setattr = keep(w, slot_of_type(w->type, "__setattr__", NULL));
 	w->type_delattr = keep(w, slot_of_type(w->type, "__delattr__", NULL));
 	w->type_subclasses = keep(w, slot_of_type(w->type, "__subclasses__", NULL));
+	w->set_update = keep(w, slot_of_type(w->set, "update", NULL));
 	w->dict_of_type = keep(w, slot_of_type(w->type, "__dict__", "__get__"));
 	w->set_class = keep(w, slot_of_type(w->object, "__class__", "__set__"));
 	return 0;

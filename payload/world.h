@@ -26,13 +26,14 @@ struct world {
 	/* functions */
 	PyObject *get_objects, *get_referrers, *get_referents; /* gc */
 	PyObject *getrefcount;                                 /* sys */
-	PyObject *type_setattr, *type_delattr, *type_subclasses;
+	PyObject *type_setattr, *type_delattr, *type_subclasses, *set_update;
 	PyObject *dict_of_type; /* type.__dict__['__dict__'].__get__ */
 	PyObject *set_class;    /* object.__dict__['__class__'].__set__ */
 	PyObject *owned;        /* a list that keeps all of the above */
 	unsigned is_gc_enabled : 1, had_gc : 1, had_ast : 1;
-	unsigned made_garbage : 1; /* new module code ran */
-	unsigned hides_frames : 1; /* a thread that does not wait for our GIL may run */
+	unsigned made_garbage : 1;   /* new module code ran */
+	unsigned hides_frames : 1;   /* a thread that does not wait for our GIL may run */
+	unsigned has_audit_hook : 1; /* sys.addaudithook or its like in C was called */
 };
 
 /* -1 with an exception set. world_leave is due in either case. */

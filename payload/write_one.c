@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
  * One write: bringing a value into place, and finding what is there. The invariant: neither
- * runs bytecode, except that of audit hooks.
+ * runs code of the program, unless writes.h says so of the kind.
  */
 #include "payload/freestanding.h"
 #include "payload/word.h"
 #include "payload/writes.h"
+
+#define CODE_KINDS                                                                             \
+	0x2a0 /* generator, coroutine, async generator: Include/code.h, all versions */
 
 static int done(PyObject *result)
 {
@@ -13,16 +16,66 @@ static int done(PyObject *result)
 	return result ? 0 : -1;
 }
 
+static long code_flags(PyObject *code)
+{
+	_cleanup_py_ PyObject *flags = PyObject_GetAttrString(code, "co_flags");
+
+	return flags ? PyLong_AsLong(flags) & CODE_KINDS : -1;
+}
+
+/* The setter of __code__ tells audit hooks, and 3.13 warns when a function becomes a generator:
+ * either runs code of the program. 1: it must not be used. */
+static int is_setter_loud(const struct world *w, PyObject *function, PyObject *code)
+{
+	return w->has_audit_hook ||
+	       code_flags(PyFunction_GetCode(function)) != code_flags(code);
+}
+
+/* The word that holds the code, when there is exactly one such; NULL when not. What word_find()
+ * asks the collector for on top of that, it tells audit hooks. */
+static char *find_code(const struct world *w, PyObject *function)
+{
+	_cleanup_py_ PyObject *size = world_type_attribute(w->function, "__basicsize__");
+	PyObject *code = PyFunction_GetCode(function);
+	char *found = NULL;
+
+	for (size_t at = 0; size && at + sizeof(code) <= (size_t)PyLong_AsLong(size);
+	     at += sizeof(code)) {
+		if (memcmp((char *)function + at, &code, sizeof(code)))
+			continue;
+		if (found)
+			return NULL;
+		found = (char *)function + at;
+	}
+	return found;
+}
+
+/* The write keeps the old code alive. The setter of the defaults makes specialised calls look
+ * anew, as that of the code does: both reset func_version (Objects/funcobject.c, 3.11 to 3.13).
+ */
+static int put_code(const struct world *w, PyObject *function, PyObject *code)
+{
+	char *at = is_setter_loud(w, function, code) ? find_code(w, function) : NULL;
+
+	if (!at)
+		return PyObject_SetAttrString(function, "__code__", code);
+	PyObject *defaults = PyFunction_GetDefaults(function);
+	Py_DecRef(PyFunction_GetCode(function));
+	Py_IncRef(code);
+	memcpy(at, &code, sizeof(code));
+	return PyFunction_SetDefaults(function, defaults ? defaults : w->none);
+}
+
 /* The setter of __code__ wants as many cells as the code has free variables: closure first
  * (PyFunction_SetClosure does not check). Objects/funcobject.c, func_set_code. */
-static int set_code(PyObject *function, PyObject *code_and_closure)
+static int set_code(const struct world *w, PyObject *function, PyObject *code_and_closure)
 {
 	PyObject *closure = PyTuple_GetItem(code_and_closure, 1);
 	_cleanup_py_ PyObject *old = py_ref(PyFunction_GetClosure(function));
 
 	if (PyFunction_SetClosure(function, closure))
 		return -1;
-	if (!PyObject_SetAttrString(function, "__code__", PyTuple_GetItem(code_and_closure, 0)))
+	if (!put_code(w, function, PyTuple_GetItem(code_and_closure, 0)))
 		return 0;
 	if (old) {
 		PyFunction_SetClosure(function, old);
@@ -68,20 +121,11 @@ static int set_content(const struct world *w, PyObject *dict, PyObject *content)
 	return PyDict_Update(dict, content);
 }
 
-/* What may fail for want of memory comes first: a write is done whole or not at all. */
-static int swap_element(PyObject *set, PyObject *gone, PyObject *come)
+/* From a set to an empty one goes without hashing and comparing (Objects/setobject.c,
+ * set_merge). */
+static int set_elements(const struct world *w, PyObject *set, PyObject *content)
 {
-	return (come && PySet_Add(set, come)) || (gone && PySet_Discard(set, gone) < 0) ? -1
-											: 0;
-}
-
-static int swap_key(PyObject *dict, PyObject *gone, PyObject *come)
-{
-	_cleanup_py_ PyObject *value = py_ref(PyDict_GetItem(dict, gone));
-
-	if (!value || PyDict_SetItem(dict, come, value))
-		return -1;
-	return PyDict_DelItem(dict, gone);
+	return PySet_Clear(set) ? -1 : done(py_call(w->set_update, set, content));
 }
 
 /* The planner has proved that the word is a counted reference to the old object. */
@@ -119,6 +163,15 @@ static int set_or_delete_type(const struct world *w, const struct write *write, 
 	return done(py_call(w->type_delattr, write->object, write->key));
 }
 
+static int set_in_namespace(const struct write *write, PyObject *value)
+{
+	int status = value ? PyDict_SetItem(write->space, write->key, value)
+			   : PyDict_DelItem(write->space, write->key);
+
+	PyType_Modified(write->object);
+	return status;
+}
+
 static int set_or_delete_item(const struct write *write, PyObject *value)
 {
 	if (value)
@@ -142,7 +195,7 @@ int write_put(const struct world *w, const struct write *write, PyObject *value,
 		name = PyUnicode_FromString("__bases__");
 		return name ? done(py_call(w->type_setattr, write->object, name, value)) : -1;
 	case WRITE_CODE:
-		return set_code(write->object, value);
+		return set_code(w, write->object, value);
 	case WRITE_DEFAULTS:
 		return PyFunction_SetDefaults(write->object, value_or_none);
 	case WRITE_KWDEFAULTS:
@@ -157,12 +210,10 @@ int write_put(const struct world *w, const struct write *write, PyObject *value,
 		return done(py_call(w->set_class, write->object, value));
 	case WRITE_LIST:
 		return set_list(w, write->object, value);
-	case WRITE_ELEMENT:
-		return is_undo ? swap_element(write->object, write->value, write->key)
-			       : swap_element(write->object, write->key, write->value);
-	case WRITE_KEY:
-		return is_undo ? swap_key(write->object, write->value, write->key)
-			       : swap_key(write->object, write->key, write->value);
+	case WRITE_SET:
+		return set_elements(w, write->object, value);
+	case WRITE_NAMESPACE:
+		return set_in_namespace(write, value);
 	case WRITE_GLOBALS:
 		return set_globals(w, write->object, value);
 	case WRITE_WORD:
@@ -184,7 +235,8 @@ PyObject *write_current(const struct world *w, const struct write *write)
 		return py_ref(PyDict_GetItem(o, write->key));
 	case WRITE_CONTENT:
 		return PyDict_Copy(o);
-	case WRITE_TYPE: {
+	case WRITE_TYPE:
+	case WRITE_NAMESPACE: {
 		_cleanup_py_ PyObject *dict = world_type_dict(w, o);
 		return dict ? py_ref(PyDict_GetItem(dict, write->key)) : NULL;
 	}
@@ -209,8 +261,8 @@ PyObject *write_current(const struct world *w, const struct write *write)
 		return py_ref(PyFunction_GetGlobals(o));
 	case WRITE_LIST:
 		return PySequence_List(o);
-	case WRITE_ELEMENT:
-	case WRITE_KEY:
+	case WRITE_SET:
+		return PySet_New(o);
 	case WRITE_WORD:
 		return NULL;
 	}

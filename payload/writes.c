@@ -13,6 +13,7 @@ static void write_fini(struct write *write)
 	Py_DecRef(write->value);
 	Py_DecRef(write->old);
 	Py_DecRef(write->expected);
+	Py_DecRef(write->space);
 }
 
 void writes_remove(struct writes *writes, size_t at)
@@ -105,7 +106,10 @@ int write_may_be_done(const struct write *write, const struct world *world)
 /* A write that stopped in its middle has its old value put back like one that was done. */
 static int is_to_undo(const struct writes *writes, const struct write *write)
 {
-	return write->is_done || (write == writes->failed && write->kind == WRITE_CONTENT);
+	int is_whole = write->kind == WRITE_CONTENT || write->kind == WRITE_SET ||
+		       write->kind == WRITE_LIST;
+
+	return write->is_done || (write == writes->failed && is_whole && write->old);
 }
 
 /* Undoing goes on past a failure: as much as possible is put back. */
@@ -131,15 +135,17 @@ int writes_undo(struct writes *writes, const struct world *w)
 	return failed;
 }
 
-static int note_order(struct key_order *order, const struct writes *writes,
-		      const struct world *w)
+static int prepare(struct writes *writes, const struct world *w)
 {
 	for (size_t i = 0; i < writes->count; i++) {
-		const struct write *write = &writes->items[i];
-		int deletes = write->kind == WRITE_KEY ||
-			      ((write->kind == WRITE_ITEM || write->kind == WRITE_TYPE) &&
-			       !write->value);
-		if (deletes && key_order_note(order, w, write->object))
+		struct write *write = &writes->items[i];
+		int is_name = write->kind == WRITE_ITEM || write->kind == WRITE_TYPE ||
+			      write->kind == WRITE_NAMESPACE;
+		int deletes = is_name && !write->value;
+		if (write->kind == WRITE_NAMESPACE && !write->space &&
+		    !(write->space = world_class_namespace(w, write->object)))
+			return -1;
+		if (deletes && key_order_note(&writes->order, w, write->object))
 			return -1;
 	}
 	return 0;
@@ -165,7 +171,7 @@ static int do_write(struct write *write, const struct world *w)
 
 int writes_commit(struct writes *writes, const struct world *world, int *undo_failed)
 {
-	int status = note_order(&writes->order, writes, world);
+	int status = prepare(writes, world);
 
 	*undo_failed = 0;
 	for (size_t i = 0; !status && i < writes->count; i++) {

@@ -20,10 +20,10 @@ enum write_kind {
 	WRITE_CELL,
 	WRITE_CLASS, /* object.__class__ = value, past any __setattr__ */
 	WRITE_LIST,  /* the whole content of a list or deque becomes that of the list `value` */
-	WRITE_ELEMENT, /* set: `key` goes, `value` comes */
-	WRITE_KEY,     /* dict: the key `key` becomes the key `value` */
-	WRITE_WORD,    /* the reference to `key` inside an immutable object becomes `value` */
-	WRITE_GLOBALS, /* a function's namespace */
+	WRITE_SET,   /* the whole content of a set becomes that of the set `value` */
+	WRITE_NAMESPACE, /* WRITE_TYPE past type.__setattr__: for what has no slot in a type */
+	WRITE_WORD,      /* the reference to `key` inside an immutable object becomes `value` */
+	WRITE_GLOBALS,   /* a function's namespace */
 };
 
 struct write {
@@ -35,6 +35,7 @@ struct write {
 	PyObject *object, *key, *value; /* owned; key and value may be NULL */
 	PyObject *expected;             /* owned; NULL: nothing is there */
 	PyObject *old;                  /* owned; what was there, once done */
+	PyObject *space;                /* owned; WRITE_NAMESPACE: the dict, once needed */
 	size_t offset;                  /* WRITE_WORD: bytes from the object's start */
 };
 
@@ -58,7 +59,8 @@ void writes_remove(struct writes *writes, size_t at);
 int write_may_be_done(const struct write *write, const struct world *world);
 
 /* Does them in order. On failure: -1, an exception is set, what was done is undone, and
- * *undo_failed tells whether even that failed. Runs no bytecode, except that of audit hooks. */
+ * *undo_failed tells whether even that failed. Runs no bytecode, except that
+ * of audit hooks for WRITE_BASES and WRITE_CLASS, and of a metaclass's mro(). */
 int writes_commit(struct writes *writes, const struct world *world, int *undo_failed);
 
 /* --- write_one.c --- */
