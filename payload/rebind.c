@@ -385,7 +385,11 @@ static int rebind_one(struct rebind *r, PyObject *o)
 		return 0;
 	if (rebind_items(r, o))
 		return -1;
-	return is_bare(w, o) ? 0 : rebind_attributes(r, o) || rebind_slots(r, o) ? -1 : 0;
+	/* Of a million instances that move, hardly one has the class in an attribute, too. */
+	if (is_bare(w, o) || !referrers_beyond_type(&r->plan->stand_in, o,
+						    r->plan->job->reply.header->python_version))
+		return 0;
+	return rebind_attributes(r, o) || rebind_slots(r, o) ? -1 : 0;
 }
 
 /* 3.9 made instances refer to their class for the collector; before, all are looked at. */

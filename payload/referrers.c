@@ -8,7 +8,6 @@
 #include "payload/referrers.h"
 
 #include "payload/freestanding.h"
-#include "payload/pointer_map.h"
 
 #define TYPE_TRAVERSE 71 /* Py_tp_traverse: Include/typeslots.h, part of the stable ABI */
 
@@ -81,4 +80,37 @@ PyObject *referrers_find(const struct world *w, PyObject *keys)
 		return pass.found;
 	Py_DecRef(pass.found);
 	return NULL;
+}
+
+struct look {
+	const struct pointer_map *keys;
+	PyObject *type;
+	int type_count, has_other;
+};
+
+static int look_at(PyObject *o, void *context)
+{
+	struct look *look = context;
+
+	if (o == look->type)
+		look->type_count++;
+	else if (pointer_map_get(look->keys, o))
+		look->has_other = 1;
+	return look->has_other;
+}
+
+/* From 3.9 on instances visit their type, once (Objects/typeobject.c, subtype_traverse). */
+int referrers_beyond_type(const struct pointer_map *keys, PyObject *o, uint64_t version)
+{
+	struct look look = {.keys = keys, .type = py_type(o)};
+	void *slot = PyType_GetSlot(look.type, TYPE_TRAVERSE);
+	traverse_function *traverse;
+
+	if (!slot) {
+		PyErr_Clear();
+		return 1;
+	}
+	memcpy(&traverse, &slot, sizeof(traverse));
+	traverse(o, look_at, &look);
+	return look.has_other || look.type_count > (version >= 0x03090000);
 }

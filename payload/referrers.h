@@ -5,10 +5,16 @@
 #ifndef PAYLOAD_REFERRERS_H
 #define PAYLOAD_REFERRERS_H
 
+#include "payload/pointer_map.h"
 #include "payload/world.h"
 
-/* The objects that the collector knows and that refer to one of `keys` (a list), as a list; on
- * 3.12 also those in its permanent generation. NULL with an exception. */
+/* The objects that the collector knows and that refer to one of `keys` (a list), as a list; not
+ * those that gc.freeze() hides from it (PyUnstable_GC_VisitObjects passes them by, too: seen on
+ * 3.12.1 and 3.13.0). NULL with an exception. */
 PyObject *referrers_find(const struct world *world, PyObject *keys);
+
+/* Whether an instance of a class written in Python refers to one of `keys` by more than being
+ * an instance of it. 1 when it cannot be told. `version` is PY_VERSION_HEX. */
+int referrers_beyond_type(const struct pointer_map *keys, PyObject *o, uint64_t version);
 
 #endif
