@@ -62,8 +62,13 @@ class OutsideRunner(case_runner.Runner):
     def __init__(self, ask, answer):
         self.ask, self.answer = ask, answer
         self.names = {'__name__': 'case', 'texts': self.texts,
+                      'FREES_CLASSES': case_runner.FREES_CLASSES,
                       'Snapshot': case_runner.snapshot.Snapshot,
                       'attach': lambda words: self.command(['attach'] + words)}
+
+    def attach(self, words):
+        # What a plan foretells is compared inside.
+        self.command(['attach'] + [word for word in words if word != 'foretold'])
 
     def command(self, words):
         os.write(self.ask, (json.dumps([os.getpid(), words[0], words[2:]]) + '\n').encode())

@@ -28,6 +28,8 @@ SECONDS = 60
 NOT_OUTSIDE = [
     (r'\bcancel\(|^### \w+ cancelled|\bsilent\b', 'it cancels the channel by hand'),
     (r"^### \w+ .*\bfail=|'fail=", 'it makes writes of the payload fail'),
+    (r'^### sources', 'it asks for what only watch asks for'),
+    (r'^### plan\b', 'it looks at the records of a plan'),
     (r'\bversion=\d', 'it speaks another version of the contract'),
     (r'\bnested\(', 'it starts interpreters of its own'),
     (r'\br\.value / 1e9', 'it looks at times as the payload gives them'),
