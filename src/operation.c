@@ -24,6 +24,7 @@
 #include "src/process_name.h"
 #include "src/render.h"
 #include "src/signals.h"
+#include "src/syslog_record.h"
 #include "src/term.h"
 
 struct operation {
@@ -156,6 +157,8 @@ static void serve_one(const struct operation *operation, struct outcome *outcome
 	}
 	if (r < 0)
 		wrap(outcome);
+	if (!operation->options->no_log)
+		syslog_record(outcome);
 }
 
 static void show(const struct operation *operation, const struct outcome *outcome)

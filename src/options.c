@@ -232,6 +232,9 @@ error_t options_parse_command(int key, char *arg, struct argp_state *state)
 	case KEY_RERUN:
 		parse->options->rerun = true;
 		return 0;
+	case KEY_NO_LOG:
+		parse->options->no_log = true;
+		return 0;
 	case KEY_LIST:
 		parse->options->list = true;
 		return 0;

@@ -45,6 +45,7 @@ struct options {
 	uint32_t to;     /* rollback: the attach that is to be the last one; with has_to */
 	bool has_to, list;
 	bool rerun, json, quiet, verbose;
+	bool no_log; /* what was changed is not written to the system's log */
 	enum color_mode color;
 };
 

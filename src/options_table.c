@@ -11,6 +11,9 @@
 #define TIMEOUT_OPTION                                                                           \
 	{"timeout", KEY_TIMEOUT, "SECONDS", 0, "Give up, with nothing changed, after so long (default 30; fractions allowed)", 1}
 
+#define NO_LOG_OPTION                                                                            \
+	{"no-log", KEY_NO_LOG, NULL, 0, "Write nothing to the system's log", 1}
+
 #define COMMON_OPTIONS                                                                           \
 	{"json", KEY_JSON, NULL, 0, "One JSON object per process, one a line, and nothing else", 8}, \
 	{"verbose", KEY_VERBOSE, NULL, 0, "Say more", 8},                                        \
@@ -27,12 +30,12 @@ static const struct argp_option attach_options[] = {
 	TIMEOUT_OPTION,
 	{"when-idle", KEY_WHEN_IDLE, "SECONDS", OPTION_ARG_OPTIONAL, "Wait, at most so long, until nobody runs what is to change", 1},
 	{"rerun", KEY_RERUN, NULL, 0, "Run the whole body of each changed module again", 1},
-	COMMON_OPTIONS, {0}};
+	NO_LOG_OPTION, COMMON_OPTIONS, {0}};
 
 static const struct argp_option rollback_options[] = {
 	{"list", KEY_LIST, NULL, 0, "Show the attaches that can be taken back, and take none back", 1},
 	{"to", KEY_TO, "N", 0, "Take back every attach after number N (0: all of them)", 1},
-	TIMEOUT_OPTION, COMMON_OPTIONS, {0}};
+	TIMEOUT_OPTION, NO_LOG_OPTION, COMMON_OPTIONS, {0}};
 
 static const struct argp_option short_options[] = {TIMEOUT_OPTION, COMMON_OPTIONS, {0}};
 /* clang-format on */

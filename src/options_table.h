@@ -24,6 +24,7 @@ enum option_key {
 	KEY_WHEN_IDLE,
 	KEY_LIST,
 	KEY_TO,
+	KEY_NO_LOG,
 };
 
 struct command_entry {

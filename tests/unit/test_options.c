@@ -166,6 +166,10 @@ Test(options, rollback_status_and_forget)
 	cr_assert(eq(int, o.command, COMMAND_PLAN));
 	cr_assert(o.rerun && o.module_count == 1);
 	options_fini(&o);
+	cr_assert(not(o.no_log));
+	o = parse_good("attach --no-log 12");
+	cr_assert(o.no_log);
+	options_fini(&o);
 	o = parse_good("forget 12");
 	cr_assert(eq(int, o.command, COMMAND_FORGET));
 	options_fini(&o);
