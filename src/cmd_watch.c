@@ -173,11 +173,19 @@ static int watch_sources(struct watch *watch, pid_t pid, struct hp_err *err)
 	return r;
 }
 
+/* Files that are elsewhere now, or new ones; an error is shown, and is not the end. */
+static void watch_again(struct watch *watch, pid_t pid)
+{
+	struct hp_err err;
+
+	if (watch_sources(watch, pid, &err) < 0)
+		diag_error(stderr, &watch->err, &err, NULL);
+}
+
 /* What has changed by now; an error is shown, and is not the end. */
 static void apply(struct watch *watch, pid_t pid)
 {
 	struct outcome outcome = {.pid = pid, .operation = WIRE_COMMAND_ATTACH};
-	struct hp_err err;
 	bool applied;
 
 	operation_ask(&outcome, watch->options, &watch->request);
@@ -185,8 +193,8 @@ static void apply(struct watch *watch, pid_t pid)
 	applied = !strcmp(outcome_status(&outcome), "applied");
 	outcome_fini(&outcome);
 	/* New code may have imported modules of other folders. */
-	if (applied && watch_sources(watch, pid, &err) < 0)
-		diag_error(stderr, &watch->err, &err, NULL);
+	if (applied)
+		watch_again(watch, pid);
 }
 
 /* ---- all of them ---- */
@@ -211,16 +219,20 @@ static void drop_ended(struct watch *watch)
 }
 
 /* Until nothing has happened for a moment: several files are saved at once. */
-static bool settle(struct watch *watch)
+static enum watcher_event settle(struct watch *watch)
 {
-	bool changed = watcher_take(&watch->watcher);
+	enum watcher_event greatest = watcher_take(&watch->watcher);
 
-	for (int i = 0; changed && i < QUIET_MAX && !*signals_flag(); i++) {
+	for (int i = 0; greatest && i < QUIET_MAX && !*signals_flag(); i++) {
+		enum watcher_event event;
+
 		if (poll(watch->polled, 1, QUIET_MS) <= 0)
 			break;
-		watcher_take(&watch->watcher);
+		event = watcher_take(&watch->watcher);
+		if (event > greatest)
+			greatest = event;
 	}
-	return changed;
+	return greatest;
 }
 
 static void watch_on(struct watch *watch)
@@ -228,13 +240,19 @@ static void watch_on(struct watch *watch)
 	for (size_t i = 0; i < watch->alive; i++)
 		apply(watch, watch->pids[i]);
 	while (watch->alive && !*signals_flag()) {
+		enum watcher_event event;
+
 		if (poll(watch->polled, watch->alive + 1, -1) < 0)
 			continue;
 		drop_ended(watch);
-		if (!settle(watch))
+		event = settle(watch);
+		if (!event)
 			continue;
-		for (size_t i = 0; i < watch->alive && !*signals_flag(); i++)
+		for (size_t i = 0; i < watch->alive && !*signals_flag(); i++) {
+			if (event == WATCHER_LINKS)
+				watch_again(watch, watch->pids[i]);
 			apply(watch, watch->pids[i]);
+		}
 	}
 }
 

@@ -26,17 +26,26 @@ static void stop(void)
 	pytarget_stop(&target);
 }
 
-static void start(const struct interpreter *python, const char *option)
+static void start_target(const struct interpreter *python)
 {
 	struct round round;
-	const char *argv[] = {pyhotpatch_path(), "watch", NULL, option, NULL};
 
 	if (!python)
 		cr_skip_test("no CPython that is served on this machine");
 	pytarget_start(&target, python, "idle.py", "sleep", "0.1");
 	pytarget_fresh(&target, &round);
-	argv[2] = target.number;
-	run_start(&watching, argv);
+}
+
+static void start_watching(const char *option)
+{
+	run_start(&watching, (const char *const[]){pyhotpatch_path(), "watch", target.number,
+						   option, NULL});
+}
+
+static void start(const struct interpreter *python, const char *option)
+{
+	start_target(python);
+	start_watching(option);
 }
 
 static void finish(void)
@@ -72,6 +81,33 @@ ParameterizedTest(struct case_param *param, watch, edits_land_until_the_target_e
 	expect_status(&target, &run, 0);
 	expect_text(&run, run.out, "applied in ");
 	expect_text(&run, run.out, "has ended\n");
+}
+
+/* In the target's folder. */
+static void shell(const char *script)
+{
+	run_command(&run, (const char *const[]){"sh", "-ec", script, "sh", target.dir, NULL},
+		    10000);
+	cr_assert(eq(int, run.status, 0), "%s: %s", script, run.err);
+}
+
+/* The links are switched, then the new release is edited, then a file that is no link. */
+Test(watch, a_release_that_is_switched, .fini = stop, .timeout = 120)
+{
+	start_target(interpreters_newest());
+	shell("cd $1; mkdir r0; mv edited.py second.py r0; ln -s r0 current;"
+	      "ln -s current/edited.py current/second.py .");
+	start_watching(NULL);
+	sleep_ms(1000);
+	shell("cd $1; cp -r r0 r1; sed -i s/v0/v1/ r1/*; ln -s r1 next; mv -T next current");
+	expect_soon(1);
+	shell("cd $1; sed -i s/v1/v2/ r1/*");
+	expect_soon(2);
+	shell("cd $1; cp -r r1 r2; sed -i s/v2/v3/ r2/*; rm current; ln -s r2 current");
+	expect_soon(3);
+	kill(watching.pid, SIGINT);
+	finish();
+	expect_status(&target, &run, 0);
 }
 
 Test(watch, a_mistake_is_shown_and_is_not_the_end, .fini = stop, .timeout = 120)
