@@ -3,10 +3,9 @@
 """The cases of tests/payload through the whole program: each in a process of its own, which
 `pyhotpatch` enters with ptrace for every command of the case. Prints TAP.
 
-run_outside.py PYHOTPATCH [--python EXE]... [--all] [-j N] [CASE...]
+run_outside.py PYHOTPATCH [--python EXE]... [-j N] [CASE...]
 
-Unless --all is given, each case runs on two of the interpreters found, a different pair for the
-next. A case that cannot run from outside says why.
+Each case runs on all interpreters found. One that cannot run from outside says why.
 """
 import argparse
 import concurrent.futures
@@ -97,21 +96,11 @@ def run(pyhotpatch, python, case):
         return status, output.read()
 
 
-def pairs(count, interpreters, everything):
-    """(number of a case, interpreter) for each run."""
-    for number in range(count):
-        for place, interpreter in enumerate(interpreters):
-            step = len(interpreters)
-            if everything or step < 3 or (place - number) % step in (0, step // 2):
-                yield number, interpreter
-
-
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument('pyhotpatch')
     parser.add_argument('cases', nargs='*')
     parser.add_argument('--python', action='append')
-    parser.add_argument('--all', action='store_true')
     parser.add_argument('-j', type=int, default=2)
     options = parser.parse_args()
     pyhotpatch = os.path.abspath(options.pyhotpatch)
@@ -126,7 +115,7 @@ def main():
         with open(case) as f:
             reasons.append(why_not(f.read(), re.findall(r'^  (\w+) ', usage, re.M)))
     able = [case for case, reason in zip(cases, reasons) if not reason]
-    runs = list(pairs(len(able), interpreters, options.all or bool(options.python)))
+    runs = [(case, interpreter) for case in able for interpreter in interpreters]
     print('1..%d' % (len(runs) + len(cases) - len(able)))
     number = failed = 0
     for case, reason in zip(cases, reasons):
@@ -134,12 +123,12 @@ def main():
             number += 1
             print('ok %d - %s # SKIP %s' % (number, name_of(case), reason))
     with concurrent.futures.ThreadPoolExecutor(options.j) as pool:
-        results = pool.map(lambda x: run(pyhotpatch, x[1][1], able[x[0]]), runs)
-        for (at, (version, _)), (status, output) in zip(runs, results):
+        results = pool.map(lambda x: run(pyhotpatch, x[1][1], x[0]), runs)
+        for (case, (version, _)), (status, output) in zip(runs, results):
             number += 1
             failed += status != 0
             print('%s %d - %s on CPython %s' % ('not ok' if status else 'ok', number,
-                                                name_of(able[at]), version))
+                                                name_of(case), version))
             if status:
                 print(''.join('#   %s\n' % line for line in output.splitlines()[-25:]), end='')
             sys.stdout.flush()
