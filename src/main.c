@@ -9,6 +9,7 @@
 #include "src/commands.h"
 #include "src/diag.h"
 #include "src/options.h"
+#include "src/selection.h"
 #include "src/term.h"
 
 static int run(const struct options *options)
@@ -52,7 +53,8 @@ int main(int argc, char **argv)
 	if (parsed < 0)
 		return fail(&err);
 	if (parsed == 0) {
-		status = run(&options);
+		parsed = selection_resolve(&options, &err);
+		status = parsed < 0 ? fail(&err) : run(&options);
 		options_fini(&options);
 	}
 	/* a full disk or a closed pipe must not look like success */

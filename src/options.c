@@ -8,6 +8,7 @@
 
 #include <argp.h>
 #include <errno.h>
+#include <regex.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -35,9 +36,8 @@ struct parse {
 	 EINVAL)
 
 /* A pid as people and ps write it: no sign, no blank, no leading zero. */
-static error_t add_pid(struct parse *parse, const char *arg)
+static error_t read_pid(pid_t *out, struct parse *parse, const char *arg)
 {
-	struct options *options = parse->options;
 	size_t digits = strspn(arg, "0123456789");
 	long long value;
 
@@ -49,10 +49,67 @@ static error_t add_pid(struct parse *parse, const char *arg)
 		return FAIL(parse, "'%s' is too large for a process id", arg);
 	if (value == getpid())
 		return FAIL(parse, "process %lld is pyhotpatch itself", value);
+	*out = (pid_t)value;
+	return 0;
+}
+
+static error_t add_pid(struct parse *parse, const char *arg)
+{
+	struct options *options = parse->options;
+	pid_t pid;
+
+	if (read_pid(&pid, parse, arg))
+		return EINVAL;
 	for (size_t i = 0; i < options->pid_count; i++)
-		if (options->pids[i] == value)
-			return FAIL(parse, "process %lld is named twice", value);
-	options->pids[options->pid_count++] = (pid_t)value;
+		if (options->pids[i] == pid)
+			return FAIL(parse, "process %d is named twice", (int)pid);
+	options->pids[options->pid_count++] = pid;
+	return 0;
+}
+
+static error_t add_tree(struct parse *parse, const char *arg)
+{
+	struct options *options = parse->options;
+	struct selector selector = {.kind = SELECT_TREE, .text = arg};
+
+	if (read_pid(&selector.pid, parse, arg))
+		return EINVAL;
+	options->selectors[options->selector_count++] = selector;
+	return 0;
+}
+
+/* systemctl takes "shop" for "shop.service", too. */
+static error_t add_unit(struct parse *parse, const char *arg)
+{
+	struct options *options = parse->options;
+	bool is_whole = arg[0] == '/' || strchr(arg, '.');
+	struct selector selector = {.kind = SELECT_UNIT, .text = arg};
+
+	if (!arg[0] || (arg[0] != '/' && strchr(arg, '/')))
+		return FAIL(parse, "'%s' is not the name of a unit (such as shop.service)",
+			    arg);
+	if (asprintf(&selector.unit, "%s%s", arg, is_whole ? "" : ".service") < 0)
+		return FAIL(parse, "no memory left");
+	options->selectors[options->selector_count++] = selector;
+	return 0;
+}
+
+static error_t add_match(struct parse *parse, const char *arg)
+{
+	struct options *options = parse->options;
+	regex_t compiled;
+	char why[128];
+	int error = regcomp(&compiled, arg, REG_EXTENDED | REG_NOSUB);
+
+	if (!arg[0])
+		return FAIL(parse, "--match needs a pattern");
+	if (error) {
+		regerror(error, &compiled, why, sizeof(why));
+		return FAIL(parse, "'%s' is not a regular expression: %s", arg, why);
+	}
+	regfree(&compiled);
+	options->selectors[options->selector_count++] =
+		(struct selector){.kind = SELECT_MATCH, .text = arg};
 	return 0;
 }
 
@@ -235,6 +292,12 @@ error_t options_parse_command(int key, char *arg, struct argp_state *state)
 	case KEY_NO_LOG:
 		parse->options->no_log = true;
 		return 0;
+	case KEY_TREE:
+		return add_tree(parse, arg);
+	case KEY_UNIT:
+		return add_unit(parse, arg);
+	case KEY_MATCH:
+		return add_match(parse, arg);
 	case KEY_LIST:
 		parse->options->list = true;
 		return 0;
@@ -246,7 +309,7 @@ error_t options_parse_command(int key, char *arg, struct argp_state *state)
 				    entry->name, arg);
 		return add_pid(parse, arg);
 	case ARGP_KEY_NO_ARGS:
-		if (entry->needs_pid)
+		if (entry->needs_pid && !parse->options->selector_count)
 			return FAIL(parse, "%s needs the id of a process", entry->name);
 		return 0;
 	default:
@@ -298,9 +361,10 @@ int options_parse(struct options *out, int argc, char **argv, FILE *help_to, str
 	error_t error;
 
 	options.pids = calloc((size_t)argc + 1, sizeof(*options.pids));
+	options.selectors = calloc((size_t)argc + 1, sizeof(*options.selectors));
 	options.modules = calloc((size_t)argc + 1, sizeof(*options.modules));
 	options.paths = calloc((size_t)argc + 1, sizeof(*options.paths));
-	if (!options.pids || !options.modules || !options.paths) {
+	if (!options.pids || !options.selectors || !options.modules || !options.paths) {
 		options_fini(&options);
 		return hp_err_set(err, HP_SYSTEM, ENOMEM, "read the command line");
 	}
@@ -322,6 +386,9 @@ int options_parse(struct options *out, int argc, char **argv, FILE *help_to, str
 void options_fini(struct options *options)
 {
 	free(options->pids);
+	for (size_t i = 0; i < options->selector_count; i++)
+		free(options->selectors[i].unit);
+	free(options->selectors);
 	free(options->modules);
 	for (size_t i = 0; i < options->path_count; i++)
 		free(options->paths[i]);

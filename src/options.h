@@ -31,10 +31,22 @@ enum color_mode {
 	COLOR_NEVER,
 };
 
+/* Other ways to choose processes than by their numbers. */
+enum selector_kind { SELECT_TREE, SELECT_UNIT, SELECT_MATCH };
+
+struct selector {
+	enum selector_kind kind;
+	pid_t pid;        /* SELECT_TREE: the first of them */
+	const char *text; /* as it was given, for people; borrowed from argv */
+	char *unit;       /* SELECT_UNIT: owned; the unit's whole name, or a control group */
+};
+
 struct options {
 	enum command command;
 	pid_t *pids; /* owned; positive, each once, never our own */
 	size_t pid_count;
+	struct selector *selectors; /* owned */
+	size_t selector_count;
 	const char **modules; /* owned array of names borrowed from argv, each once */
 	size_t module_count;
 	char **paths; /* owned array of owned absolute paths */

@@ -14,6 +14,11 @@
 #define NO_LOG_OPTION                                                                            \
 	{"no-log", KEY_NO_LOG, NULL, 0, "Write nothing to the system's log", 1}
 
+#define SELECT_OPTIONS                                                                           \
+	{"tree", KEY_TREE, "PID", 0, "The process PID and its descendants, those that are Pythons (may be repeated)", 2}, \
+	{"unit", KEY_UNIT, "NAME", 0, "The Python processes of a systemd unit", 2},              \
+	{"match", KEY_MATCH, "PATTERN", 0, "The Python processes whose command line has the regular expression PATTERN", 2}
+
 #define COMMON_OPTIONS                                                                           \
 	{"json", KEY_JSON, NULL, 0, "One JSON object per process, one a line, and nothing else", 8}, \
 	{"verbose", KEY_VERBOSE, NULL, 0, "Say more", 8},                                        \
@@ -30,14 +35,16 @@ static const struct argp_option attach_options[] = {
 	TIMEOUT_OPTION,
 	{"when-idle", KEY_WHEN_IDLE, "SECONDS", OPTION_ARG_OPTIONAL, "Wait, at most so long, until nobody runs what is to change", 1},
 	{"rerun", KEY_RERUN, NULL, 0, "Run the whole body of each changed module again", 1},
-	NO_LOG_OPTION, COMMON_OPTIONS, {0}};
+	NO_LOG_OPTION, SELECT_OPTIONS, COMMON_OPTIONS, {0}};
 
 static const struct argp_option rollback_options[] = {
 	{"list", KEY_LIST, NULL, 0, "Show the attaches that can be taken back, and take none back", 1},
 	{"to", KEY_TO, "N", 0, "Take back every attach after number N (0: all of them)", 1},
-	TIMEOUT_OPTION, NO_LOG_OPTION, COMMON_OPTIONS, {0}};
+	TIMEOUT_OPTION, NO_LOG_OPTION, SELECT_OPTIONS, COMMON_OPTIONS, {0}};
 
-static const struct argp_option short_options[] = {TIMEOUT_OPTION, COMMON_OPTIONS, {0}};
+static const struct argp_option short_options[] = {TIMEOUT_OPTION, SELECT_OPTIONS, COMMON_OPTIONS, {0}};
+
+static const struct argp_option doctor_options[] = {SELECT_OPTIONS, COMMON_OPTIONS, {0}};
 /* clang-format on */
 
 const struct argp options_program = {
@@ -149,7 +156,7 @@ static const struct argp list_argp = {
 };
 
 static const struct argp doctor_argp = {
-	common_options,
+	doctor_options,
 	options_parse_command,
 	"[PID...]",
 	"Say what stands in the way of an attach, and what to do about it. Nothing is touched. "

@@ -25,6 +25,9 @@ enum option_key {
 	KEY_LIST,
 	KEY_TO,
 	KEY_NO_LOG,
+	KEY_TREE,
+	KEY_UNIT,
+	KEY_MATCH,
 };
 
 struct command_entry {

@@ -164,6 +164,15 @@ int proc_list_pids(pid_t **pids_out, size_t *count_out, int dirfd, const char *n
 	return 0;
 }
 
+int proc_list_all(pid_t **pids_out, size_t *count_out, struct hp_err *err)
+{
+	_cleanup_fd_ int root = open(procfs_root(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (root < 0)
+		return hp_err_set(err, HP_SYSTEM, 0, "cannot read %s", procfs_root());
+	return proc_list_pids(pids_out, count_out, root, ".", err);
+}
+
 int proc_threads(pid_t **tids_out, size_t *count_out, int procfd, struct hp_err *err)
 {
 	pid_t *tids;

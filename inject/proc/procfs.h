@@ -48,9 +48,10 @@ HP_MUST_CHECK int proc_status_read(struct proc_status *out, int dirfd, const cha
  * be known. */
 pid_t proc_inner_pid(pid_t pid);
 
-/* What /proc/PID/stat alone says. */
+/* What /proc/PID/stat says. */
 struct proc_stat {
 	char state;
+	pid_t parent;
 	uint64_t flags;      /* PF_* of the kernel, see PROC_FLAG_KTHREAD */
 	uint64_t start_time; /* clock ticks since boot */
 };
@@ -69,6 +70,9 @@ bool proc_pid_of_name(const char *name, pid_t *pid_out);
  */
 HP_MUST_CHECK int proc_list_pids(pid_t **pids_out, size_t *count_out, int dirfd,
 				 const char *name, struct hp_err *err);
+
+/* Every process of the machine, in no order; owned, freed with free(). */
+HP_MUST_CHECK int proc_list_all(pid_t **pids_out, size_t *count_out, struct hp_err *err);
 
 /* The thread ids of a process; owned, freed with free(). Never empty on success. */
 HP_MUST_CHECK int proc_threads(pid_t **tids_out, size_t *count_out, int procfd,

@@ -223,7 +223,7 @@ pid_t proc_inner_pid(pid_t pid)
  * one ends it, since only numbers and the state's letter follow. */
 int proc_stat_parse(struct proc_stat *out, const char *text, size_t len, struct hp_err *err)
 {
-	enum { FIELD_FLAGS = 9, FIELD_START_TIME = 22 };
+	enum { FIELD_PARENT = 4, FIELD_FLAGS = 9, FIELD_START_TIME = 22 };
 	struct proc_stat stat = {0};
 	const char *name_end = memrchr(text, ')', len);
 
@@ -242,7 +242,9 @@ int proc_stat_parse(struct proc_stat *out, const char *text, size_t len, struct 
 		if (!scan_number(&rest, 10, &value))
 			return hp_err_set(err, HP_SYSTEM, 0, "field %d of stat cannot be read",
 					  field);
-		if (field == FIELD_FLAGS)
+		if (field == FIELD_PARENT)
+			stat.parent = (pid_t)value;
+		else if (field == FIELD_FLAGS)
 			stat.flags = value;
 		else if (field == FIELD_START_TIME)
 			stat.start_time = value;

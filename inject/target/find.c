@@ -4,7 +4,6 @@
  * read.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -33,7 +32,7 @@ static bool is_named_python(int procfd)
 	       status.state != 'Z' && python_is_name(status.name);
 }
 
-static bool has_python(pid_t pid)
+bool target_has_python(pid_t pid)
 {
 	_cleanup_fd_ int procfd = -1;
 	struct hp_err ignored;
@@ -58,16 +57,13 @@ static int compare_pids(const void *left, const void *right)
 
 int target_find_pythons(pid_t **pids_out, size_t *count_out, struct hp_err *err)
 {
-	_cleanup_fd_ int root = open(procfs_root(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	_cleanup_free_ pid_t *pids = NULL;
 	size_t count = 0, kept = 0;
 
-	if (root < 0)
-		return hp_err_set(err, HP_SYSTEM, 0, "cannot read %s", procfs_root());
-	if (proc_list_pids(&pids, &count, root, ".", err) < 0)
+	if (proc_list_all(&pids, &count, err) < 0)
 		return -1;
 	for (size_t i = 0; i < count; i++) {
-		if (pids[i] != getpid() && has_python(pids[i]))
+		if (pids[i] != getpid() && target_has_python(pids[i]))
 			pids[kept++] = pids[i];
 	}
 	if (kept)
@@ -79,13 +75,12 @@ int target_find_pythons(pid_t **pids_out, size_t *count_out, struct hp_err *err)
 
 pid_t target_find_contained(pid_t inner_pid)
 {
-	_cleanup_fd_ int root = open(procfs_root(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	_cleanup_free_ pid_t *pids = NULL;
 	struct hp_err ignored;
 	size_t count;
 	pid_t found = 0;
 
-	if (root < 0 || proc_list_pids(&pids, &count, root, ".", &ignored) < 0)
+	if (proc_list_all(&pids, &count, &ignored) < 0)
 		return 0;
 	for (size_t i = 0; i < count; i++) {
 		if (proc_inner_pid(pids[i]) != inner_pid)

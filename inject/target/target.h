@@ -127,7 +127,10 @@ remote_addr target_symbol(const struct target *target, const char *name);
  */
 void target_libc_calls(bool out[2], const struct target *target, const uint32_t nrs[2]);
 
-/* All running processes in which a Python is mapped; for list. Owned array of pids. */
+/* Whether a Python is mapped in it, or it is called so and may not be looked into. */
+bool target_has_python(pid_t pid);
+
+/* All running processes of which that is so; for list. Owned array of pids. */
 HP_MUST_CHECK int target_find_pythons(pid_t **pids_out, size_t *count_out, struct hp_err *err);
 
 /* The process that has this pid in a container, seen from here; 0 when there is none, or more

@@ -175,9 +175,39 @@ Test(options, rollback_status_and_forget)
 	options_fini(&o);
 }
 
+Test(options, ways_to_choose)
+{
+	struct options o = parse_good("attach --tree 12 --unit shop --unit=/a/b --match ^x 13");
+
+	cr_assert(eq(sz, o.pid_count, 1));
+	cr_assert(eq(sz, o.selector_count, 4));
+	cr_assert(o.selectors[0].kind == SELECT_TREE && o.selectors[0].pid == 12);
+	cr_assert(o.selectors[1].kind == SELECT_UNIT && o.selectors[3].kind == SELECT_MATCH);
+	cr_assert(eq(str, o.selectors[1].unit, "shop.service"));
+	cr_assert(eq(str, o.selectors[2].unit, "/a/b"));
+	options_fini(&o);
+	static const char *const others[] = {"plan",   "rollback", "status",
+					     "forget", "watch",    "doctor"};
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		char line[64];
+
+		snprintf(line, sizeof(line), "%s --unit shop.service", others[i]);
+		o = parse_good(line);
+		cr_assert(eq(sz, o.selector_count, 1));
+		options_fini(&o);
+	}
+}
+
 static const struct {
 	const char *line, *sentence;
 } bad[] = {
+	{"attach --tree x", "'x' is not a process id"},
+	{"attach --tree", "option '--tree' needs a value"},
+	{"attach --unit a/b", "'a/b' is not the name of a unit (such as shop.service)"},
+	{"attach --unit ''", "'' is not the name of a unit (such as shop.service)"},
+	{"attach --match ''", "--match needs a pattern"},
+	{"attach --match (", "'(' is not a regular expression: Unmatched ( or \\("},
+	{"list --tree 12", "unknown option '--tree'"},
 	{"", "no command given"},
 	{"--json", "no command given"},
 	{"''", "unknown command ''"},

@@ -178,6 +178,7 @@ Test(stat, the_name_may_hold_blanks_and_parentheses)
 
 	cr_assert(eq(int, proc_stat_parse(&stat, text, sizeof(text) - 1, &err), 0));
 	cr_assert(eq(chr, stat.state, 'S'));
+	cr_assert(eq(int, stat.parent, 1));
 	cr_assert(eq(u64, stat.flags, 4194560));
 	cr_assert(eq(u64, stat.start_time, 123456));
 }
