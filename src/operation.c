@@ -124,10 +124,11 @@ static int describe(struct target *out, const struct operation *operation,
 		    struct outcome *outcome)
 {
 	const struct deadline deadline = deadline_after_ns(operation->options->timeout_ns);
+	const enum target_depth depth = operation->options->force ? TARGET_FORCED : TARGET_FULL;
 	const struct timespec pause = {.tv_nsec = 2000000};
 
 	for (;;) {
-		int r = target_describe(out, outcome->pid, TARGET_FULL, &outcome->err);
+		int r = target_describe(out, outcome->pid, depth, &outcome->err);
 
 		if (r == 0 || outcome->err.kind != HP_TRACED || *signals_flag() ||
 		    deadline_passed(deadline) || !rival_has(outcome->pid, outcome->pid))

@@ -58,6 +58,7 @@ struct options {
 	bool has_to, list;
 	bool rerun, json, quiet, verbose;
 	bool no_log; /* what was changed is not written to the system's log */
+	bool force;  /* what whoever runs the process has forbidden is no obstacle */
 	enum color_mode color;
 };
 

@@ -11,6 +11,9 @@
 #define TIMEOUT_OPTION                                                                           \
 	{"timeout", KEY_TIMEOUT, "SECONDS", 0, "Give up, with nothing changed, after so long (default 30; fractions allowed)", 1}
 
+#define FORCE_OPTION                                                                             \
+	{"force", KEY_FORCE, NULL, 0, "Pass over what whoever runs the process has forbidden (remote-debug-off)", 1}
+
 #define NO_LOG_OPTION                                                                            \
 	{"no-log", KEY_NO_LOG, NULL, 0, "Write nothing to the system's log", 1}
 
@@ -32,7 +35,7 @@ static const struct argp_option common_options[] = {COMMON_OPTIONS, {0}};
 static const struct argp_option attach_options[] = {
 	{"module", KEY_MODULE, "NAME", 0, "Consider only the module NAME (may be repeated)", 1},
 	{"path", KEY_PATH, "PREFIX", 0, "Consider only modules whose file is PREFIX or below it (may be repeated)", 1},
-	TIMEOUT_OPTION,
+	TIMEOUT_OPTION, FORCE_OPTION,
 	{"when-idle", KEY_WHEN_IDLE, "SECONDS", OPTION_ARG_OPTIONAL, "Wait, at most so long, until nobody runs what is to change", 1},
 	{"rerun", KEY_RERUN, NULL, 0, "Run the whole body of each changed module again", 1},
 	NO_LOG_OPTION, SELECT_OPTIONS, COMMON_OPTIONS, {0}};
@@ -40,9 +43,9 @@ static const struct argp_option attach_options[] = {
 static const struct argp_option rollback_options[] = {
 	{"list", KEY_LIST, NULL, 0, "Show the attaches that can be taken back, and take none back", 1},
 	{"to", KEY_TO, "N", 0, "Take back every attach after number N (0: all of them)", 1},
-	TIMEOUT_OPTION, NO_LOG_OPTION, SELECT_OPTIONS, COMMON_OPTIONS, {0}};
+	TIMEOUT_OPTION, FORCE_OPTION, NO_LOG_OPTION, SELECT_OPTIONS, COMMON_OPTIONS, {0}};
 
-static const struct argp_option short_options[] = {TIMEOUT_OPTION, SELECT_OPTIONS, COMMON_OPTIONS, {0}};
+static const struct argp_option short_options[] = {TIMEOUT_OPTION, FORCE_OPTION, SELECT_OPTIONS, COMMON_OPTIONS, {0}};
 
 static const struct argp_option doctor_options[] = {SELECT_OPTIONS, COMMON_OPTIONS, {0}};
 /* clang-format on */

@@ -25,6 +25,7 @@ enum option_key {
 	KEY_LIST,
 	KEY_TO,
 	KEY_NO_LOG,
+	KEY_FORCE,
 	KEY_TREE,
 	KEY_UNIT,
 	KEY_MATCH,

@@ -54,6 +54,8 @@
 	X(PYTHON_2, "python-2", UNSUPPORTED, "pyhotpatch serves CPython 3, not Python 2")      \
 	X(OLD_PYTHON, "old-python", UNSUPPORTED, "run the service with a newer CPython")       \
 	X(NEW_PYTHON, "new-python", UNSUPPORTED, "look for a newer pyhotpatch")                \
+	X(REMOTE_DEBUG_OFF, "remote-debug-off", PERMISSION,                                    \
+	  "ask whoever runs it; --force passes over it")                                       \
 	X(NO_SYMBOLS, "no-symbols", UNSUPPORTED,                                               \
 	  "use a Python that was linked with --export-dynamic, as distributions' are")         \
 	/* --- what does it run on? --- */                                                     \

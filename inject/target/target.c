@@ -15,6 +15,7 @@
 
 #include "inject/base/cleanup.h"
 #include "inject/target/parts.h"
+#include "inject/target/remote_exec.h"
 
 static const struct target target_empty = {.pidfd = -1, .procfd = -1};
 
@@ -108,6 +109,7 @@ static int look_inside(struct target *target, struct hp_err *err)
 	}
 	if (modules_find(target, err) < 0 || python_find(target, err) < 0)
 		return hp_err_wrap(err, "process %d", target->pid);
+	remote_exec_find(target);
 	return 0;
 }
 
@@ -127,15 +129,17 @@ static int describe(struct target *target, pid_t pid, enum target_depth depth,
 {
 	if (open_process(target, pid, err) < 0 || target_check_exists(target, err) < 0)
 		return -1;
-	if (depth == TARGET_FULL && check_state(target, err) < 0)
+	if (depth != TARGET_IDENTIFY && check_state(target, err) < 0)
 		return -1;
 	if (look_inside(target, err) < 0)
 		return -1;
-	if (target->python.kind == PYTHON_NONE || depth == TARGET_FULL) {
+	if (target->python.kind == PYTHON_NONE || depth != TARGET_IDENTIFY) {
 		if (python_check(target, err) < 0)
 			return -1;
 	}
-	if (depth == TARGET_FULL) {
+	if (depth == TARGET_FULL && remote_exec_check(target, err) < 0)
+		return -1;
+	if (depth != TARGET_IDENTIFY) {
 		(void)load_vdso(target); /* only helps unwinding */
 		if (libc_find(target, err) < 0)
 			return -1;
@@ -190,6 +194,9 @@ size_t target_examine(struct target *out, pid_t pid, struct hp_err *obstacles, s
 		return count ? count : 1; /* the same refusal is known by then */
 	if (python_check(out, &obstacles[count]) < 0)
 		return count + 1;
+	count += remote_exec_check(out, &obstacles[count]) < 0;
+	if (count == capacity)
+		return count;
 	return count + (libc_find(out, &obstacles[count]) < 0);
 }
 

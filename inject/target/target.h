@@ -47,6 +47,14 @@ struct python_info {
 	char version[32]; /* "3.12.1", "3.11.2 debug", "PyPy" for people */
 };
 
+/* What is known of the interpreter's own remote execution (remote_exec.h). */
+struct remote_exec {
+	bool is_known, is_enabled; /* it has such a thing; it was not turned off */
+	/* Of the main thread's state; null when that may go away. */
+	remote_addr pending, path, eval_breaker;
+	size_t path_size;
+};
+
 struct libc_info {
 	enum libc_flavour flavour;
 	const struct module *module;  /* libc.so.6 */
@@ -76,6 +84,7 @@ struct target {
 	uint8_t auxv[768];   /* as the kernel set it up at exec(): tells a later exec() apart */
 	size_t auxv_len;
 	struct python_info python;
+	struct remote_exec remote_exec;
 	struct libc_info libc;
 };
 
@@ -83,13 +92,14 @@ struct target {
 enum target_depth {
 	TARGET_IDENTIFY, /* status, exe, command, maps, which Python */
 	TARGET_FULL,     /* also libc, gadgets; every obstacle that can be known is an error */
+	TARGET_FORCED,   /* likewise, but for what whoever runs the process has forbidden */
 };
 
 /* Fill *out. With TARGET_IDENTIFY a stopped or traced process and a Python that cannot be
  * served are no errors; a process without any Python is. With TARGET_FULL each obstacle is an
  * error with its own kind and hint: no such process, zombie, stopped, traced (and by whom),
  * another user's, not Python, PyPy, Python 2, unsupported version, other machine or word size,
- * statically linked libc. */
+ * statically linked libc, remote debugging turned off (not with TARGET_FORCED). */
 HP_MUST_CHECK int target_describe(struct target *out, pid_t pid, enum target_depth depth,
 				  struct hp_err *err);
 void target_fini(struct target *target);

@@ -196,6 +196,23 @@ Test(refuse, already_traced, .fini = stop)
 	expect_untouched();
 }
 
+/* Also on an older Python, which does not know the switch itself. */
+Test(refuse, forbidden_by_its_environment, .fini = stop, .timeout = 60)
+{
+	struct round round;
+
+	setenv("PYTHON_DISABLE_REMOTE_DEBUG", "1", 1);
+	start_idle();
+	pytarget_edit(&target);
+	expect_refusal(target.pid, hp_obstacle_kind(OBSTACLE_REMOTE_DEBUG_OFF),
+		       "PYTHON_DISABLE_REMOTE_DEBUG");
+	expect_untouched();
+	run_pyhotpatch(&run, (const char *const[]){"attach", "--force", target.number, NULL});
+	expect_status(&target, &run, 0);
+	pytarget_fresh(&target, &round);
+	expect_version(&target, &round, 1);
+}
+
 Test(refuse, stopped, .fini = stop)
 {
 	start_idle();

@@ -170,6 +170,12 @@ Test(options, rollback_status_and_forget)
 	o = parse_good("attach --no-log 12");
 	cr_assert(o.no_log);
 	options_fini(&o);
+	o = parse_good("status 12");
+	cr_assert(not(o.force));
+	options_fini(&o);
+	o = parse_good("status --force 12");
+	cr_assert(o.force);
+	options_fini(&o);
 	o = parse_good("forget 12");
 	cr_assert(eq(int, o.command, COMMAND_FORGET));
 	options_fini(&o);
