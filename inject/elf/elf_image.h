@@ -8,7 +8,6 @@
 #ifndef INJECT_ELF_ELF_IMAGE_H
 #define INJECT_ELF_ELF_IMAGE_H
 
-#include <search.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -43,9 +42,9 @@ struct elf_image {
 	bool is_pie;                /* ET_DYN */
 	struct elf_symbol *symbols; /* defined ones only, in the file's order */
 	size_t symbol_count;
-	struct hsearch_data by_name;  /* name -> the symbol of its default version */
-	struct elf_symbol **by_value; /* the same, sorted by value; functions first */
-	struct elf_import *imports;   /* in the order of the relocations */
+	uint32_t *by_name; /* owned; open table: number + 1 of the name's default version */
+	uint32_t by_name_mask;
+	struct elf_import *imports; /* in the order of the relocations */
 	size_t import_count;
 	struct elf_segment *segments; /* PT_LOAD */
 	size_t segment_count;
@@ -54,8 +53,7 @@ struct elf_image {
 		dynamic_size; /* PT_DYNAMIC; size 0 when there is none */
 	uint8_t build_id[32];
 	size_t build_id_len;
-	char *strings;   /* owned; what the names point into */
-	uint64_t *reach; /* owned; reach[i]: the highest end among by_value[0..i] */
+	char *strings; /* owned; what the names point into */
 };
 
 /* Parse bytes (a whole file, or a snapshot of it laid out as in the file). Symbols come from
@@ -83,7 +81,13 @@ const struct elf_symbol *elf_image_find(const struct elf_image *image, const cha
 /* The import of that name, starting the search behind `after` (NULL: at the first), or NULL. */
 const struct elf_import *elf_image_import(const struct elf_image *image, const char *name,
 					  const struct elf_import *after);
-/* The symbol whose [value, value + size) holds vaddr, or NULL: never "the nearest before". */
+/* The symbol whose [value, value + size) holds vaddr, or NULL: never "the nearest before".
+ * Slow.
+ */
 const struct elf_symbol *elf_image_at(const struct elf_image *image, uint64_t vaddr);
+/* All functions that have a size, IFUNCs too, by rising address. Owned array, freed by free(),
+ * of borrowed symbols. */
+HP_MUST_CHECK int elf_image_functions(const struct elf_symbol ***out, size_t *count_out,
+				      const struct elf_image *image, struct hp_err *err);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Indexing an image's symbols, and finding them by name and by address.
+ * Finding an image's symbols by name, by address, and in order. Only names have an index: what
+ * is wanted by address is wanted rarely.
  *
  * The invariant: a symbol found by address holds that address by its own size.
  */
@@ -8,6 +9,8 @@
 
 #include <stdlib.h>
 #include <string.h>
+
+#include "inject/base/name_hash.h"
 
 #define PAGE 4096u
 
@@ -20,40 +23,44 @@ static bool is_better(const struct elf_symbol *a, const struct elf_symbol *b)
 	return a->value < b->value;
 }
 
-/* hsearch_r() only reads what a key points to, though its type does not say so. */
-static ENTRY entry_of(const char *name, struct elf_symbol *symbol)
+static bool has_name(const struct elf_symbol *symbol, const char *name)
 {
-	return (ENTRY){.key = (char *)(uintptr_t)name, .data = symbol};
+	return symbol->name[0] == name[0] && !strcmp(symbol->name, name);
 }
 
-/* A hash table: sorting the 5000 names of a libc and a libpython took a quarter of what the
- * whole program does in user mode. */
-static int index_names(struct elf_image *image)
+/* Where in the table the name is, or the empty place where it would be. */
+static uint32_t *place_of(const struct elf_image *image, const char *name)
 {
-	if (!hcreate_r(2 * image->symbol_count + 1, &image->by_name))
-		return -1;
-	for (size_t i = 0; i < image->symbol_count; i++) {
-		struct elf_symbol *symbol = &image->symbols[i];
-		ENTRY *found;
+	uint32_t at = name_hash(name);
 
-		if (!hsearch_r(entry_of(symbol->name, symbol), ENTER, &found, &image->by_name))
-			return -1;
-		if (is_better(symbol, found->data))
-			found->data = symbol;
+	for (;; at++) {
+		uint32_t *place = &image->by_name[at & image->by_name_mask];
+
+		if (!*place || has_name(&image->symbols[*place - 1], name))
+			return place;
+	}
+}
+
+/* A table of our own: sorting the 5000 names of a libc and a libpython took a quarter of what
+ * the whole program did in user mode, hsearch_r() as much. */
+int elf_image_index(struct elf_image *image, struct hp_err *err)
+{
+	uint32_t size = 16;
+
+	while (size < 2 * image->symbol_count)
+		size *= 2;
+	image->by_name = calloc(size, sizeof(*image->by_name));
+	if (!image->by_name)
+		return hp_err_set(err, HP_SYSTEM, 0,
+				  "no memory for the symbols of an ELF file");
+	image->by_name_mask = size - 1;
+	for (size_t i = 0; i < image->symbol_count; i++) {
+		uint32_t *place = place_of(image, image->symbols[i].name);
+
+		if (!*place || is_better(&image->symbols[i], &image->symbols[*place - 1]))
+			*place = (uint32_t)i + 1;
 	}
 	return 0;
-}
-
-static int compare_values(const void *left, const void *right)
-{
-	const struct elf_symbol *a = *(struct elf_symbol *const *)left;
-	const struct elf_symbol *b = *(struct elf_symbol *const *)right;
-
-	if (a->value != b->value)
-		return a->value < b->value ? -1 : 1;
-	if (a->is_function != b->is_function)
-		return a->is_function ? -1 : 1;
-	return strcmp(a->name, b->name);
 }
 
 static uint64_t end_of(const struct elf_symbol *symbol)
@@ -61,27 +68,6 @@ static uint64_t end_of(const struct elf_symbol *symbol)
 	uint64_t end = symbol->value + symbol->size;
 
 	return end < symbol->value ? UINT64_MAX : end;
-}
-
-int elf_image_index(struct elf_image *image, struct hp_err *err)
-{
-	uint64_t reach = 0;
-
-	image->by_value = calloc(image->symbol_count + 1, sizeof(struct elf_symbol *));
-	image->reach = calloc(image->symbol_count + 1, sizeof(*image->reach));
-	if (!image->by_value || !image->reach || index_names(image))
-		return hp_err_set(err, HP_SYSTEM, 0,
-				  "no memory for the symbols of an ELF file");
-	for (size_t i = 0; i < image->symbol_count; i++)
-		image->by_value[i] = &image->symbols[i];
-	qsort(image->by_value, image->symbol_count, sizeof(*image->by_value), compare_values);
-	for (size_t i = 0; i < image->symbol_count; i++) {
-		uint64_t end = end_of(image->by_value[i]);
-
-		reach = end > reach ? end : reach;
-		image->reach[i] = reach;
-	}
-	return 0;
 }
 
 uint64_t elf_image_bias(const struct elf_image *image, uint64_t base)
@@ -99,25 +85,19 @@ uint64_t elf_image_bias(const struct elf_image *image, uint64_t base)
 
 void elf_image_fini(struct elf_image *image)
 {
-	if (image->by_name.table)
-		hdestroy_r(&image->by_name);
+	free(image->by_name);
 	free(image->symbols);
-	free(image->by_value);
 	free(image->imports);
 	free(image->segments);
 	free(image->strings);
-	free(image->reach);
 	*image = (struct elf_image){0};
 }
 
 const struct elf_symbol *elf_image_find(const struct elf_image *image, const char *name)
 {
-	struct hsearch_data by_name = image->by_name; /* FIND changes nothing of it */
-	ENTRY *found;
+	const uint32_t *place = image->by_name ? place_of(image, name) : NULL;
 
-	if (!by_name.table || !hsearch_r(entry_of(name, NULL), FIND, &found, &by_name))
-		return NULL;
-	return found->data;
+	return place && *place ? &image->symbols[*place - 1] : NULL;
 }
 
 const struct elf_import *elf_image_import(const struct elf_image *image, const char *name,
@@ -132,27 +112,76 @@ const struct elf_import *elf_image_import(const struct elf_image *image, const c
 	return NULL;
 }
 
+/* Which of two that hold an address it belongs to: the last to begin, a function before data.
+ */
+static bool is_nearer(const struct elf_symbol *a, const struct elf_symbol *b)
+{
+	if (a->value != b->value)
+		return a->value > b->value;
+	if (a->is_function != b->is_function)
+		return a->is_function;
+	return strcmp(a->name, b->name) < 0;
+}
+
+/* Through all of them: it is asked for once, when a message needs a name. */
 const struct elf_symbol *elf_image_at(const struct elf_image *image, uint64_t vaddr)
 {
 	const struct elf_symbol *found = NULL;
-	size_t low = 0, high = image->symbol_count;
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
+	for (size_t i = 0; i < image->symbol_count; i++) {
+		const struct elf_symbol *symbol = &image->symbols[i];
 
-		if (image->by_value[middle]->value <= vaddr)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	/* Backwards from the last that starts at or before vaddr, while one may still hold it.
-	 */
-	for (size_t i = low; i > 0 && image->reach[i - 1] > vaddr; i--) {
-		const struct elf_symbol *symbol = image->by_value[i - 1];
-
-		if (vaddr >= end_of(symbol) || (found && found->value != symbol->value))
-			continue;
-		found = symbol; /* of aliases the first: a function before data */
+		if (vaddr >= symbol->value && vaddr < end_of(symbol) &&
+		    (!found || is_nearer(symbol, found)))
+			found = symbol;
 	}
 	return found;
+}
+
+/* ---- in order ---- */
+
+enum { DIGIT_BITS = 11, DIGITS = 1 << DIGIT_BITS };
+
+/* One pass of a radix sort, stable: from by to, by the digit of (value - lowest) at shift. */
+static void sort_by_digit(const struct elf_symbol **to, const struct elf_symbol *const *from,
+			  size_t count, uint64_t lowest, unsigned shift)
+{
+	size_t begin[DIGITS + 1] = {0};
+
+	for (size_t i = 0; i < count; i++)
+		begin[((from[i]->value - lowest) >> shift) % DIGITS + 1]++;
+	for (size_t i = 0; i < DIGITS; i++)
+		begin[i + 1] += begin[i];
+	for (size_t i = 0; i < count; i++)
+		to[begin[((from[i]->value - lowest) >> shift) % DIGITS]++] = from[i];
+}
+
+/* The addresses of a library have some 21 bits: two passes, a tenth of what qsort() takes. */
+int elf_image_functions(const struct elf_symbol ***out, size_t *count_out,
+			const struct elf_image *image, struct hp_err *err)
+{
+	const size_t capacity = image->symbol_count + 1;
+	const struct elf_symbol **items = calloc(2 * capacity, sizeof(*items));
+	uint64_t lowest = UINT64_MAX, highest = 0;
+	size_t count = 0;
+
+	if (!items)
+		return hp_err_set(err, HP_SYSTEM, 0, "no memory to sort symbols");
+	for (size_t i = 0; i < image->symbol_count; i++) {
+		const struct elf_symbol *symbol = &image->symbols[i];
+
+		if (!symbol->is_function || !symbol->size)
+			continue;
+		items[count++] = symbol;
+		lowest = symbol->value < lowest ? symbol->value : lowest;
+		highest = symbol->value > highest ? symbol->value : highest;
+	}
+	for (unsigned shift = 0; count && shift < 64 && (highest - lowest) >> shift;
+	     shift += DIGIT_BITS) {
+		sort_by_digit(items + capacity, items, count, lowest, shift);
+		memcpy(items, items + capacity, count * sizeof(*items));
+	}
+	*out = items;
+	*count_out = count;
+	return 0;
 }

@@ -8,7 +8,7 @@
 #include "inject/base/err.h"
 #include "inject/elf/elf_image.h"
 
-/* Fill by_name, by_value and reach. */
+/* Fill by_name. */
 HP_MUST_CHECK int elf_image_index(struct elf_image *image, struct hp_err *err);
 
 #endif

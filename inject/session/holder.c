@@ -150,13 +150,15 @@ int holder_serve(struct handover *handover, struct judge *judge,
 	_cleanup_free_ struct thread *threads = NULL;
 	size_t count;
 
+	if (judge_prepare_frames(judge, err) < 0)
+		return -1;
 	if (threads_ranked(&threads, &count, judge->target, err) < 0)
 		return target_alive(judge->target) ? -1 : HOLDER_NOT_FOUND;
 	for (size_t i = 0; i < count; i++) {
 		int r;
 
-		if (addr_is_null(threads[i].sp) ||
-		    !judge_may_wait_outside(judge, threads[i].pc, threads[i].sp))
+		if (addr_is_null(threads[i].place.sp) ||
+		    !judge_may_wait_outside(judge, &threads[i].place))
 			continue;
 		r = ask_thread(&search, threads[i].tid, err);
 		if (r != HOLDER_NOT_FOUND)

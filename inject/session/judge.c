@@ -18,9 +18,7 @@ int judge_init(struct judge *out, const struct target *target, struct hp_err *er
 	out->stack = malloc(STACK_SCAN_MAX);
 	if (!out->stack)
 		return hp_err_set(err, HP_SYSTEM, ENOMEM, "prepare the stack scan");
-	if (safepoint_map_init(&out->map, target, err) < 0)
-		return -1;
-	return unwinder_new(&out->unwinder, target, err);
+	return safepoint_map_init(&out->map, target, err);
 }
 
 void judge_fini(struct judge *judge)
@@ -49,6 +47,64 @@ static size_t stack_snapshot(struct judge *judge, remote_addr sp)
 	return n == (ssize_t)len ? len : 0;
 }
 
+/* By its place and by what is on its stack now. */
+static void scan(struct safepoint *out, struct judge *judge, const struct safepoint_stop *stop)
+{
+	const size_t len = stack_snapshot(judge, stop->sp);
+
+	*out = (struct safepoint){.verdict = VERDICT_UNKNOWN,
+				  .reason = "on a stack that cannot be read as a whole"};
+	if (len)
+		safepoint_judge_stack(out, &judge->map, stop, (struct span){judge->stack, len});
+}
+
+static int make_unwinder(struct judge *judge, struct hp_err *err)
+{
+	return judge->unwinder ? 0 : unwinder_new(&judge->unwinder, judge->target, err);
+}
+
+int judge_prepare_frames(struct judge *judge, struct hp_err *err)
+{
+	if (safepoint_map_learn_ifuncs(&judge->map, judge->target, err) < 0 ||
+	    make_unwinder(judge, err) < 0)
+		return -1;
+	unwinder_read_tables(judge->unwinder);
+	return 0;
+}
+
+/* The tables that frames need are large, and a thread that waits can mostly be judged without:
+ * look before it is stopped. One that computes may be anywhere by then. */
+int judge_expect(struct judge *judge, const struct safepoint_stop *place, struct hp_err *err)
+{
+	const bool waits = !addr_is_null(place->sp) && place->syscall_nr >= 0;
+	struct safepoint guess;
+
+	if (judge->wants_frames || !waits)
+		return judge_prepare_frames(judge, err);
+	scan(&guess, judge, place);
+	if (guess.verdict == VERDICT_SAFE)
+		return 0;
+	if (make_unwinder(judge, err) < 0)
+		return -1;
+	unwinder_rehearse(judge->unwinder, place->pc, place->sp, guess.until);
+	return 0;
+}
+
+static int judge_frames(struct safepoint *out, struct judge *judge, const struct tracee *tracee,
+			const struct safepoint_stop *stop, struct hp_err *err)
+{
+	struct frame_list frames;
+	struct frame_start start;
+
+	arch_frame_start(&start, &tracee->regs);
+	start.until = out->until;
+	if (unwinder_collect(&frames, judge->unwinder, &start, err) < 0)
+		return -1;
+	safepoint_judge_frames(out, &judge->map, stop, &frames);
+	judge->wants_frames = out->verdict != VERDICT_SAFE;
+	return 0;
+}
+
 int judge_thread(struct safepoint *out, struct judge *judge, const struct tracee *tracee,
 		 struct hp_err *err)
 {
@@ -57,23 +113,15 @@ int judge_thread(struct safepoint *out, struct judge *judge, const struct tracee
 		.sp = arch_sp(&tracee->regs),
 		.rseq_cs = tracee_rseq_cs(tracee),
 	};
-	struct frame_list frames;
-	struct frame_start start;
-	size_t len;
 
 	stop.syscall_nr = arch_syscall(&tracee->regs, stop.syscall_args);
-	len = stack_snapshot(judge, stop.sp);
-	*out = (struct safepoint){.verdict = VERDICT_UNKNOWN};
-	if (len)
-		safepoint_judge_stack(out, &judge->map, &stop,
-				      (struct span){judge->stack, len});
+	scan(out, judge, &stop);
 	if (out->verdict != VERDICT_UNKNOWN)
 		return 0;
-	arch_frame_start(&start, &tracee->regs);
-	start.until = out->until;
-	if (unwinder_collect(&frames, judge->unwinder, &start, err) < 0)
-		return -1;
-	safepoint_judge_frames(out, &judge->map, &stop, &frames);
+	if (judge->unwinder)
+		return judge_frames(out, judge, tracee, &stop, err);
+	judge->wants_frames = true; /* the next time */
+	out->verdict = VERDICT_UNSAFE;
 	return 0;
 }
 
@@ -105,9 +153,9 @@ int judge_waits_outside(bool *out, struct judge *judge, const struct tracee *tra
 	return 0;
 }
 
-bool judge_may_wait_outside(struct judge *judge, remote_addr pc, remote_addr sp)
+bool judge_may_wait_outside(struct judge *judge, const struct safepoint_stop *place)
 {
-	const struct frame_start start = {.rip = pc.v, .rsp = sp.v};
+	const struct frame_start start = {.rip = place->pc.v, .rsp = place->sp.v};
 	struct frame_list frames;
 	struct hp_err ignored;
 

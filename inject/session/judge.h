@@ -18,7 +18,8 @@
 struct judge {
 	const struct target *target; /* borrowed */
 	struct safepoint_map map;
-	struct unwinder *unwinder; /* owned */
+	struct unwinder *unwinder; /* owned; NULL until frames are wanted */
+	bool wants_frames;         /* a stop has shown that they are */
 	uint8_t *stack; /* owned scratch for the scan, lazily touched: most of it costs nothing
 			 */
 };
@@ -28,16 +29,27 @@ HP_MUST_CHECK int judge_init(struct judge *out, const struct target *target,
 			     struct hp_err *err);
 void judge_fini(struct judge *judge);
 
-/* Whether pthread_create() may be called on it. Never VERDICT_UNKNOWN. */
+/* What judging by frames takes; cheap if done before. Nothing may be stopped meanwhile: it
+ * reads the unwind tables of libc and Python. */
+HP_MUST_CHECK int judge_prepare_frames(struct judge *judge, struct hp_err *err);
+
+/* A thread that seems to be at that place (sp is null: somewhere) is about to be stopped: get
+ * ready for it, so that it need not wait for what can be read now. */
+HP_MUST_CHECK int judge_expect(struct judge *judge, const struct safepoint_stop *place,
+			       struct hp_err *err);
+
+/* Whether pthread_create() may be called on it. Never VERDICT_UNKNOWN. When its stack must be
+ * walked, but nothing is prepared for that, the answer is no until judge_expect() has been
+ * asked again. */
 HP_MUST_CHECK int judge_thread(struct safepoint *out, struct judge *judge,
 			       const struct tracee *tracee, struct hp_err *err);
 
 /* Whether it waits in a system call that was made by a program around Python, not by Python: no
- * frame of the interpreter is on its stack. */
+ * frame of the interpreter is on its stack. After judge_prepare_frames(). */
 HP_MUST_CHECK int judge_waits_outside(bool *out, struct judge *judge,
 				      const struct tracee *tracee, struct hp_err *err);
 
 /* The same guess about a thread that is not stopped: false when Python is on its stack. */
-bool judge_may_wait_outside(struct judge *judge, remote_addr pc, remote_addr sp);
+bool judge_may_wait_outside(struct judge *judge, const struct safepoint_stop *place);
 
 #endif

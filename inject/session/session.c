@@ -161,9 +161,8 @@ static int hand_over(struct session *session, struct span request, struct hp_err
 		for (size_t i = 0; i < count; i++) {
 			if (check_time(session, err) < 0)
 				return -1;
-			if (!addr_is_null(threads[i].sp))
-				unwinder_rehearse(session->judge.unwinder, threads[i].pc,
-						  threads[i].sp);
+			if (judge_expect(&session->judge, &threads[i].place, err) < 0)
+				return -1;
 			switch (try_thread(session, threads[i].tid, request, err)) {
 			case ATTEMPT_DONE:
 				return 0;

@@ -62,26 +62,28 @@ enum thread_rank thread_rank_of(const char *line)
 	}
 }
 
-void thread_place_of(struct thread *out, const char *line)
+void thread_place_of(struct safepoint_stop *out, const char *line)
 {
-	uint64_t last[2] = {0};
+	enum { ARGS = 6, FIELDS = 1 + ARGS + 2 };
+	uint64_t fields[FIELDS];
 	size_t count = 0;
 
-	while (*line) {
+	while (*line && count < FIELDS) {
 		char *end;
-		const uint64_t value = strtoull(line, &end, 0);
 
+		fields[count] = strtoull(line, &end, 0); /* -1 is of any width */
 		if (end == line)
 			break;
-		last[0] = last[1];
-		last[1] = value;
 		count++;
 		line = end;
 	}
-	if (count < 3) /* the number of the call, SP, PC */
+	if (count != FIELDS && count != 3)
 		return;
-	out->sp = addr_of(last[0]);
-	out->pc = addr_of(last[1]);
+	*out = (struct safepoint_stop){.syscall_nr = (long)fields[0],
+				       .sp = addr_of(fields[count - 2]),
+				       .pc = addr_of(fields[count - 1])};
+	if (count == FIELDS)
+		memcpy(out->syscall_args, fields + 1, sizeof(out->syscall_args));
 }
 
 static int by_rank(const void *a, const void *b)
@@ -116,7 +118,7 @@ int threads_ranked(struct thread **out, size_t *count_out, const struct target *
 		if (procfs_read(&line, &len, target->procfd, name, &ignored) < 0)
 			continue;
 		threads[i].rank = thread_rank_of(line);
-		thread_place_of(&threads[i], line);
+		thread_place_of(&threads[i].place, line);
 	}
 	qsort(threads, count, sizeof(*threads), by_rank);
 	*out = threads;

@@ -8,9 +8,9 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#include "inject/base/addr.h"
 #include "inject/base/err.h"
 #include "inject/target/target.h"
+#include "inject/unwind/safepoint.h"
 
 enum thread_rank {
 	RANK_PARKED,      /* in a call that is restarted exactly */
@@ -22,7 +22,8 @@ enum thread_rank {
 struct thread {
 	pid_t tid;
 	enum thread_rank rank;
-	remote_addr sp, pc; /* where it was a moment ago; null when it was running */
+	struct safepoint_stop
+		place; /* where it was a moment ago; sp is null when it was running */
 };
 
 /* The threads of target, best first; owned, freed with free(). */
@@ -30,7 +31,7 @@ HP_MUST_CHECK int threads_ranked(struct thread **out, size_t *count_out,
 				 const struct target *target, struct hp_err *err);
 /* The rank that a line of /proc/PID/task/TID/syscall stands for; pure. */
 enum thread_rank thread_rank_of(const char *line);
-/* The last two fields of such a line; out is untouched when there are none. Pure. */
-void thread_place_of(struct thread *out, const char *line);
+/* The place that such a line tells of; out is untouched when it tells of none. Pure. */
+void thread_place_of(struct safepoint_stop *out, const char *line);
 
 #endif

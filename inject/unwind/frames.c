@@ -35,6 +35,7 @@ struct unwinder {
 	unw_addr_space_t space;
 	struct mapped_elf elves[ELVES_MAX];
 	size_t elf_count;
+	bool has_tables;
 	/* of the walk under way */
 	const struct frame_start *start;
 	unsigned reads;
@@ -206,10 +207,17 @@ int unwinder_new(struct unwinder **out, const struct target *target, struct hp_e
 	}
 	/* What libunwind caches is what it computed from read-only tables. */
 	unw_set_caching_policy(unwinder->space, UNW_CACHE_PER_THREAD);
-	tables_prepare(unwinder, target->libc.module);
-	tables_prepare(unwinder, target->python.module);
 	*out = take_ptr(&unwinder);
 	return 0;
+}
+
+void unwinder_read_tables(struct unwinder *unwinder)
+{
+	if (unwinder->has_tables)
+		return;
+	tables_prepare(unwinder, unwinder->target->libc.module);
+	tables_prepare(unwinder, unwinder->target->python.module);
+	unwinder->has_tables = true;
 }
 
 void unwinder_free(struct unwinder *unwinder)
@@ -221,21 +229,20 @@ void unwinder_free(struct unwinder *unwinder)
 	free(unwinder);
 }
 
-bool unwinder_extent(struct unwinder *unwinder, remote_addr pc, remote_addr *start_out,
-		     remote_addr *end_out)
+/* ---- the walk ---- */
+
+/* Of the function that a frame stands in. */
+static void extent_add(struct frame *frame, struct unwinder *unwinder)
 {
+	const uint64_t pc = frame->pc.v;
 	unw_proc_info_t info;
 
-	unwinder->reads = 0;
-	if (find_proc_info(unwinder->space, pc.v, &info, 0, unwinder) < 0 ||
-	    pc.v < info.start_ip || pc.v >= info.end_ip)
-		return false;
-	*start_out = addr_of(info.start_ip);
-	*end_out = addr_of(info.end_ip);
-	return true;
+	if (find_proc_info(unwinder->space, pc, &info, 0, unwinder) < 0 || pc < info.start_ip ||
+	    pc >= info.end_ip)
+		return;
+	frame->start = addr_of(info.start_ip);
+	frame->end = addr_of(info.end_ip);
 }
-
-/* ---- the walk ---- */
 
 static bool is_plain(const struct frame *frame, const struct libc_info *libc)
 {
@@ -252,7 +259,6 @@ static bool frame_add(struct frame_list *list, const struct target *target, uint
 {
 	const uint64_t place = exact ? pc : pc - 1;
 	const struct module *module = target_module_at(target, addr_of(place));
-	const struct elf_symbol *symbol = NULL;
 	struct frame frame = {.pc = addr_of(pc), .module = module, .exact = exact};
 
 	if (list->count >= FRAMES_MAX - TAIL && is_plain(&frame, &target->libc) &&
@@ -260,9 +266,6 @@ static bool frame_add(struct frame_list *list, const struct target *target, uint
 		list->count--;
 	if (list->count == FRAMES_MAX)
 		return false;
-	if (module && module->loaded)
-		symbol = elf_image_at(&module->image, place - module->bias);
-	frame.function = symbol ? symbol->name : NULL;
 	list->items[list->count++] = frame;
 	return true;
 }
@@ -291,6 +294,8 @@ static void walk(struct frame_list *out, struct unwinder *unwinder, unw_cursor_t
 			return;
 		if (!frame_add(out, unwinder->target, ip, exact))
 			return;
+		if (exact)
+			extent_add(&out->items[out->count - 1], unwinder);
 		if (start->until && sp > start->until &&
 		    frame_leaves_libc(out, &unwinder->target->libc)) {
 			out->complete = true;
@@ -330,9 +335,10 @@ int unwinder_collect(struct frame_list *out, struct unwinder *unwinder,
 	return 0;
 }
 
-void unwinder_rehearse(struct unwinder *unwinder, remote_addr pc, remote_addr sp)
+void unwinder_rehearse(struct unwinder *unwinder, remote_addr pc, remote_addr sp,
+		       uint64_t until)
 {
-	const struct frame_start start = {.rip = pc.v, .rsp = sp.v};
+	const struct frame_start start = {.rip = pc.v, .rsp = sp.v, .until = until};
 	struct frame_list ignored_frames;
 	struct hp_err ignored;
 

@@ -17,8 +17,10 @@
 struct frame {
 	remote_addr pc;              /* return address, or the pc itself when exact */
 	const struct module *module; /* borrowed from the target; NULL outside of every file */
-	const char *function;        /* by address and size; NULL when no symbol holds pc */
 	bool exact; /* where it stands: frame 0, and what a signal interrupted */
+	/* Of the function around pc, as its unwind information says; exact ones only, else null
+	 */
+	remote_addr start, end;
 };
 
 #define FRAMES_MAX 512
@@ -45,25 +47,25 @@ struct frame_start {
  * to the next; the rest it reads anew. */
 struct unwinder;
 
-/* Make one before anything is stopped: it reads the unwind tables of libc and Python, so that
- * the thread need not wait for that. target is borrowed. */
+/* target is borrowed. */
 HP_MUST_CHECK int unwinder_new(struct unwinder **out, const struct target *target,
 			       struct hp_err *err);
 void unwinder_free(struct unwinder *unwinder);
 
-/* Walk the stack of a thread that is not stopped, from what /proc/PID/task/TID/syscall says of
- * it, to have read the tables and programs of the functions it is in when it will be. Whatever
- * comes of it does not matter. It makes the walk that counts some five times as fast. */
-void unwinder_rehearse(struct unwinder *unwinder, remote_addr pc, remote_addr sp);
+/* Before a thread is stopped of which nothing is known: reads the unwind tables of libc and
+ * Python as a whole. Cheap if done before. */
+void unwinder_read_tables(struct unwinder *unwinder);
+
+/* Walk the stack of a thread that is not stopped, from where /proc/PID/task/TID/syscall says it
+ * is, up to `until` (see struct frame_start), to have read the tables and programs of the
+ * functions it is in when it will be. Whatever comes of it does not matter. It makes the walk
+ * that counts some five times as fast. */
+void unwinder_rehearse(struct unwinder *unwinder, remote_addr pc, remote_addr sp,
+		       uint64_t until);
 
 /* Walk the stack. An unwind that stops early is no error: complete is false then. */
 HP_MUST_CHECK int unwinder_collect(struct frame_list *out, struct unwinder *unwinder,
 				   const struct frame_start *start, struct hp_err *err);
-
-/* The extent of the function that holds pc, as its unwind information says. False when nothing
- * is known. */
-bool unwinder_extent(struct unwinder *unwinder, remote_addr pc, remote_addr *start_out,
-		     remote_addr *end_out);
 
 /* The same with an unwinder for this one walk. */
 HP_MUST_CHECK int frames_collect(struct frame_list *out, const struct target *target,

@@ -260,6 +260,16 @@ static const char *file_name(const struct frame *frame)
 	return slash ? slash + 1 : frame->module->path;
 }
 
+/* Whether it stands in memcpy or its like: there is no symbol, but unwind information says
+ * where its function begins and ends, and a slot leads there. */
+static bool in_ifunc(const struct safepoint_map *map, const struct frame *frame)
+{
+	for (size_t i = 0; i < map->ifunc_count; i++)
+		if (addr_in(map->ifuncs[i], frame->start, frame->end))
+			return true;
+	return false;
+}
+
 /* Whether libc may be entered as this run [first, end) shows it: what counts is the function
  * that the program called, the outermost one. */
 static bool run_is_known(const struct safepoint_map *map, const struct frame_list *frames,
@@ -272,8 +282,23 @@ static bool run_is_known(const struct safepoint_map *map, const struct frame_lis
 		return true;
 	if (range_at(map->allowed, map->allowed_count, place))
 		return true;
-	return end - first == 1 && called->exact &&
-	       range_at(map->ifuncs, map->ifunc_count, place);
+	return end - first == 1 && called->exact && in_ifunc(map, called);
+}
+
+static void conclude_in(struct safepoint *out, const struct safepoint_map *map,
+			const struct frame *called)
+{
+	const struct module *module = called->module;
+	const struct elf_symbol *symbol =
+		module ? elf_image_at(&module->image, frame_place(called) - module->bias)
+		       : NULL;
+
+	if (symbol)
+		conclude(out, VERDICT_UNSAFE, "in %s (%s)", symbol->name, file_name(called));
+	else
+		conclude(out, VERDICT_UNSAFE, "in an unnamed part of %s, at +%#llx",
+			 file_name(called),
+			 (unsigned long long)(called->pc.v - map->libc_start.v));
 }
 
 static bool runs_are_known(struct safepoint *out, const struct safepoint_map *map,
@@ -283,21 +308,11 @@ static bool runs_are_known(struct safepoint *out, const struct safepoint_map *ma
 
 	for (size_t i = 0; i < bottom; i++) {
 		const size_t end = run_end(map, frames, i);
-		const struct frame *called;
 
 		if (end == i)
 			continue;
-		called = &frames->items[end - 1];
 		if (!run_is_known(map, frames, i, end, parked)) {
-			if (called->function)
-				conclude(out, VERDICT_UNSAFE, "in %s (%s)", called->function,
-					 file_name(called));
-			else
-				conclude(
-					out, VERDICT_UNSAFE,
-					"in an unnamed part of %s, at +%#llx",
-					file_name(called),
-					(unsigned long long)(called->pc.v - map->libc_start.v));
+			conclude_in(out, map, &frames->items[end - 1]);
 			return false;
 		}
 		i = end - 1;

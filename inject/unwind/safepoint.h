@@ -42,8 +42,9 @@ struct safepoint_map {
 	struct safepoint_range
 		*allowed; /* libc functions that hold nothing: read, poll, sem_wait ... */
 	size_t allowed_count;
-	struct safepoint_range
-		*ifuncs; /* memcpy and its like, as resolved in the target's GOTs */
+	/* Where memcpy and its like are, as resolved in the target's GOTs; NULL until learned
+	 */
+	remote_addr *ifuncs;
 	size_t ifunc_count;
 	remote_addr libc_start, libc_end;
 	remote_addr pthread_start, pthread_end; /* libpthread.so.0; empty since glibc 2.34 */
@@ -60,6 +61,10 @@ struct safepoint_map {
 HP_MUST_CHECK int safepoint_map_init(struct safepoint_map *out, const struct target *target,
 				     struct hp_err *err);
 void safepoint_map_fini(struct safepoint_map *map);
+/* What only safepoint_judge_frames() asks for, and mostly nobody does; without it a thread in
+ * memcpy is called unsafe. Cheap if done before. */
+HP_MUST_CHECK int safepoint_map_learn_ifuncs(struct safepoint_map *map,
+					     const struct target *target, struct hp_err *err);
 
 /* Where the thread stands. */
 struct safepoint_stop {

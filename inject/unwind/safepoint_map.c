@@ -77,7 +77,8 @@ static void ranges_settle(struct ranges *ranges)
 
 struct maker {
 	const struct target *target;
-	struct ranges forbidden, allowed, ifuncs;
+	struct safepoint_names names;
+	struct ranges forbidden, allowed;
 	bool has_malloc, has_threads;
 	/* the space around pthread_create, where start_thread is */
 	uint64_t threads_gap[4][2];
@@ -91,25 +92,23 @@ struct place {
 	const char *name;
 };
 
-static size_t place_next(struct place *out, const struct module *module, size_t i)
+/* The place that begins with the function first; returns how many of the count share it. */
+static size_t place_take(struct place *out, const struct maker *maker, uint64_t bias,
+			 const struct elf_symbol *const *first, size_t count)
 {
-	const struct elf_image *image = &module->image;
-	const uint64_t value = image->by_value[i]->value;
+	size_t i = 0;
 
-	*out = (struct place){.start = value + module->bias, .class = NAME_OTHER};
-	for (; i < image->symbol_count && image->by_value[i]->value == value; i++) {
-		const struct elf_symbol *symbol = image->by_value[i];
-		enum name_class class;
+	*out = (struct place){.start = first[0]->value + bias, .class = NAME_OTHER};
+	for (; i < count && first[i]->value == first[0]->value; i++) {
+		const enum name_class class =
+			safepoint_name_class(&maker->names, first[i]->name);
 
-		if ((!symbol->is_function && !symbol->is_ifunc) || symbol->size == 0)
-			continue;
-		class = safepoint_name_class(symbol->name);
 		if (!out->name || class > out->class) {
 			out->class = class;
-			out->name = symbol->name;
+			out->name = first[i]->name;
 		}
-		if (out->start + symbol->size > out->end)
-			out->end = out->start + symbol->size;
+		if (out->start + first[i]->size > out->end)
+			out->end = out->start + first[i]->size;
 	}
 	return i;
 }
@@ -153,12 +152,14 @@ static int gap_add(struct maker *maker, const struct place *before, const struct
 
 static int names_add(struct maker *maker, const struct module *module, struct hp_err *err)
 {
+	_cleanup_free_ const struct elf_symbol **functions = NULL;
 	struct place before = {0}, place;
+	size_t count;
 
-	for (size_t i = 0; i < module->image.symbol_count;) {
-		i = place_next(&place, module, i);
-		if (!place.name)
-			continue;
+	if (elf_image_functions(&functions, &count, &module->image, err) < 0)
+		return -1;
+	for (size_t i = 0; i < count;) {
+		i += place_take(&place, maker, module->bias, functions + i, count - i);
 		if (place_add(maker, &place, err) < 0)
 			return -1;
 		if (before.name && gap_add(maker, &before, &place, err) < 0)
@@ -201,28 +202,6 @@ static int files_add(struct maker *maker, struct hp_err *err)
 				  "its memory allocator is linked into the interpreter (%s)",
 				  allocator->path);
 	return text_add(maker, allocator, err);
-}
-
-/* ---- IFUNCs ---- */
-
-static int ifuncs_add(struct maker *maker, struct hp_err *err)
-{
-	remote_addr found[IFUNCS_MAX];
-	const size_t count = ifuncs_find(found, IFUNCS_MAX, maker->target);
-	struct unwinder *unwinder;
-	int r = 0;
-
-	if (unwinder_new(&unwinder, maker->target, err) < 0)
-		return -1;
-	for (size_t i = 0; r == 0 && i < count; i++) {
-		remote_addr start, end;
-
-		if (unwinder_extent(unwinder, found[i], &start, &end))
-			r = ranges_add(&maker->ifuncs, start.v, end.v, "a string function",
-				       err);
-	}
-	unwinder_free(unwinder);
-	return r;
 }
 
 /* ---- the bottom of a thread's stack ---- */
@@ -314,9 +293,7 @@ static int maker_run(struct maker *maker, struct hp_err *err)
 		return hp_err_set(err, HP_UNSUPPORTED, 0,
 				  "its libc (%s) names neither malloc nor pthread_create",
 				  libc->module->path);
-	if (files_add(maker, err) < 0)
-		return -1;
-	return ifuncs_add(maker, err);
+	return files_add(maker, err);
 }
 
 static void map_take(struct safepoint_map *out, struct maker *maker)
@@ -325,14 +302,11 @@ static void map_take(struct safepoint_map *out, struct maker *maker)
 
 	ranges_settle(&maker->forbidden);
 	ranges_settle(&maker->allowed);
-	ranges_settle(&maker->ifuncs);
 	*out = (struct safepoint_map){
 		.forbidden = maker->forbidden.items,
 		.forbidden_count = maker->forbidden.count,
 		.allowed = maker->allowed.items,
 		.allowed_count = maker->allowed.count,
-		.ifuncs = maker->ifuncs.items,
-		.ifunc_count = maker->ifuncs.count,
 		.libc_start = libc->module->start,
 		.libc_end = libc->module->end,
 		.restore_rt = libc->restore_rt,
@@ -349,13 +323,25 @@ int safepoint_map_init(struct safepoint_map *out, const struct target *target,
 {
 	struct maker maker = {.target = target};
 
+	safepoint_names_init(&maker.names);
 	if (maker_run(&maker, err) < 0) {
 		free(maker.forbidden.items);
 		free(maker.allowed.items);
-		free(maker.ifuncs.items);
 		return -1;
 	}
 	map_take(out, &maker);
+	return 0;
+}
+
+int safepoint_map_learn_ifuncs(struct safepoint_map *map, const struct target *target,
+			       struct hp_err *err)
+{
+	if (map->ifuncs)
+		return 0;
+	map->ifuncs = calloc(IFUNCS_MAX, sizeof(*map->ifuncs));
+	if (!map->ifuncs)
+		return hp_err_set(err, HP_SYSTEM, ENOMEM, "list libc's functions");
+	map->ifunc_count = ifuncs_find(map->ifuncs, IFUNCS_MAX, target);
 	return 0;
 }
 

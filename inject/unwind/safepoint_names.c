@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * See safepoint_names.h. The invariant: each table is sorted as strcmp() sorts, and no name is
- * in two of them (a test checks it).
+ * See safepoint_names.h. The invariant: no name is in two of the tables (a test checks it).
  *
  * What matters is what pthread_create() itself takes (nptl/pthread_create.c, allocatestack.c,
  * elf/dl-tls.c; glibc 2.28 to 2.41): the allocator's arenas, the list of stacks, the loader's
@@ -14,9 +13,10 @@
 
 #include <linux/futex.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+
+#include "inject/base/name_hash.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -166,45 +166,66 @@ static const struct prefix prefixes[] = {
 	{"ptmalloc_", NAME_ALLOCATOR},
 };
 
-static int compare_name(const void *key, const void *item)
+_Static_assert(2 * (COUNT(names_allowed) + COUNT(names_forbidden) + COUNT(names_allocator) +
+		    COUNT(names_threads)) <=
+		       SAFEPOINT_NAMES_SIZE,
+	       "the table of names is too full");
+
+/* Where in the table the name is, or the empty place where it would be. */
+static size_t place_of(const struct safepoint_names *names, const char *name)
 {
-	return strcmp(key, *(const char *const *)item);
+	size_t at = name_hash(name) % SAFEPOINT_NAMES_SIZE;
+
+	while (names->items[at].name && strcmp(names->items[at].name, name) != 0)
+		at = (at + 1) % SAFEPOINT_NAMES_SIZE;
+	return at;
 }
 
-static bool name_in(const char *name, const char *const *names, size_t count)
+static void names_take(struct safepoint_names *names, const char *const *items, size_t count,
+		       enum name_class class)
 {
-	return bsearch(name, names, count, sizeof(names[0]), compare_name) != NULL;
+	for (size_t i = 0; i < count; i++)
+		names->items[place_of(names, items[i])] =
+			(struct safepoint_name){items[i], class};
 }
 
-static enum name_class whole_name_class(const char *name)
+void safepoint_names_init(struct safepoint_names *out)
 {
-	if (name_in(name, names_threads, COUNT(names_threads)))
-		return NAME_THREADS;
-	if (name_in(name, names_allocator, COUNT(names_allocator)))
-		return NAME_ALLOCATOR;
-	if (name_in(name, names_forbidden, COUNT(names_forbidden)))
-		return NAME_FORBIDDEN;
-	if (name_in(name, names_allowed, COUNT(names_allowed)))
-		return NAME_ALLOWED;
-	return NAME_OTHER;
+	memset(out, 0, sizeof(*out));
+	names_take(out, names_allowed, COUNT(names_allowed), NAME_ALLOWED);
+	names_take(out, names_forbidden, COUNT(names_forbidden), NAME_FORBIDDEN);
+	names_take(out, names_allocator, COUNT(names_allocator), NAME_ALLOCATOR);
+	names_take(out, names_threads, COUNT(names_threads), NAME_THREADS);
 }
 
-enum name_class safepoint_name_class(const char *name)
+static enum name_class whole_name_class(const struct safepoint_names *names, const char *name)
 {
-	enum name_class class = whole_name_class(name);
-	const char *dot = strchr(name, '.');
+	const struct safepoint_name *found = &names->items[place_of(names, name)];
+
+	return found->name ? found->class : NAME_OTHER;
+}
+
+enum name_class safepoint_name_class(const struct safepoint_names *names, const char *name)
+{
+	enum name_class class = whole_name_class(names, name);
+	const char *dot;
 	char stem[64];
 
 	if (class != NAME_OTHER)
 		return class;
-	for (size_t i = 0; i < COUNT(prefixes); i++)
-		if (strncmp(name, prefixes[i].text, strlen(prefixes[i].text)) == 0)
+	for (size_t i = 0; i < COUNT(prefixes); i++) {
+		const char *text = prefixes[i].text;
+
+		if (name[0] == text[0] && name[1] == text[1] &&
+		    strncmp(name, text, strlen(text)) == 0)
 			return prefixes[i].class;
+	}
+	dot = strchr(name, '.');
 	if (!dot || (size_t)(dot - name) >= sizeof(stem))
 		return NAME_OTHER;
 	memcpy(stem, name, (size_t)(dot - name));
 	stem[dot - name] = 0;
-	class = whole_name_class(stem);
+	class = whole_name_class(names, stem);
 	return class == NAME_ALLOWED ? NAME_OTHER : class;
 }
 

@@ -16,7 +16,17 @@ enum name_class {
 	NAME_ALLOCATOR, /* likewise, and so does the unnamed code around it: malloc.o */
 	NAME_THREADS,   /* likewise: pthread_create.o */
 };
-enum name_class safepoint_name_class(const char *name);
+
+/* The tables as one that is searched by hash: each function of libc is looked up in it. */
+#define SAFEPOINT_NAMES_SIZE 2048
+struct safepoint_names {
+	struct safepoint_name {
+		const char *name; /* NULL: no entry */
+		enum name_class class;
+	} items[SAFEPOINT_NAMES_SIZE];
+};
+void safepoint_names_init(struct safepoint_names *out);
+enum name_class safepoint_name_class(const struct safepoint_names *names, const char *name);
 
 enum syscall_class {
 	SYSCALL_OTHER,

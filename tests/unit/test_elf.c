@@ -98,15 +98,51 @@ Test(elf, libc_functions_are_where_the_loader_put_them)
 	elf_image_fini(&image);
 }
 
-Test(elf, values_are_sorted)
+Test(elf, functions_are_sorted_and_all_there)
 {
+	const struct elf_symbol **functions;
 	struct elf_image image;
+	size_t count, expected = 0;
 
 	read_path(&image, find_loaded("/libc.so.6").path);
 	cr_assert(lt(sz, 1000, image.symbol_count));
-	for (size_t i = 1; i < image.symbol_count; i++)
-		cr_assert(le(u64, image.by_value[i - 1]->value, image.by_value[i]->value));
+	for (size_t i = 0; i < image.symbol_count; i++)
+		expected += image.symbols[i].is_function && image.symbols[i].size;
+	cr_assert(zero(int,
+		       elf_image_functions(&functions, &count, &image, &(struct hp_err){0})));
+	cr_assert(eq(sz, count, expected));
+	for (size_t i = 1; i < count; i++)
+		cr_assert(functions[i - 1]->value < functions[i]->value ||
+			  (functions[i - 1]->value == functions[i]->value &&
+			   functions[i - 1] < functions[i]));
+	free(functions);
 	elf_image_fini(&image);
+}
+
+/* Values as no linker makes them: all bits count. */
+Test(elf, far_apart_values_are_sorted)
+{
+	struct elf_symbol symbols[] = {
+		{.name = "e", .value = UINT64_MAX, .size = 1, .is_function = true},
+		{.name = "b", .value = 1, .size = 1, .is_function = true},
+		{.name = "d", .value = 1ull << 63, .size = 1, .is_function = true},
+		{.name = "no size", .value = 3, .is_function = true},
+		{.name = "data", .value = 3, .size = 1},
+		{.name = "c", .value = 1ull << 40, .size = 1, .is_function = true},
+		{.name = "a", .value = 0, .size = 1, .is_function = true},
+	};
+	const struct elf_image image = {.symbols = symbols,
+					.symbol_count = sizeof(symbols) / sizeof(*symbols)};
+	const struct elf_symbol **functions;
+	char got[8] = "";
+	size_t count;
+
+	cr_assert(zero(int,
+		       elf_image_functions(&functions, &count, &image, &(struct hp_err){0})));
+	for (size_t i = 0; i < count; i++)
+		got[i] = functions[i]->name[0];
+	cr_assert(eq(str, got, "abcde"));
+	free(functions);
 }
 
 static size_t count_named(const struct elf_image *image, const char *name)
@@ -138,8 +174,10 @@ Test(elf, the_default_version_of_a_name_is_found)
 
 Test(elf, an_address_belongs_to_the_symbol_that_holds_it)
 {
+	const struct elf_symbol **functions;
 	struct elf_image image;
-	size_t gaps = 0;
+	size_t gaps = 0, count;
+	uint64_t end = 0;
 
 	read_path(&image, find_loaded("/libc.so.6").path);
 	const struct elf_symbol *munmap_symbol = elf_image_find(&image, "munmap");
@@ -153,13 +191,16 @@ Test(elf, an_address_belongs_to_the_symbol_that_holds_it)
 	cr_assert(zero(ptr, elf_image_at(&image, UINT64_MAX)));
 
 	/* Code between two exported functions is nobody's, never "the nearest before". */
-	for (size_t i = 0; i + 1 < image.symbol_count; i++) {
-		uint64_t end = image.reach[i];
-
-		if (end < image.by_value[i + 1]->value && ++gaps)
+	cr_assert(zero(int,
+		       elf_image_functions(&functions, &count, &image, &(struct hp_err){0})));
+	for (size_t i = 0; i + 1 < count; i++) {
+		if (functions[i]->value + functions[i]->size > end)
+			end = functions[i]->value + functions[i]->size;
+		if (end < functions[i + 1]->value && ++gaps)
 			cr_assert(zero(ptr, elf_image_at(&image, end)));
 	}
 	cr_assert(lt(sz, 100, gaps));
+	free(functions);
 	elf_image_fini(&image);
 }
 

@@ -41,9 +41,7 @@ static struct safepoint_range allowed[] = {
 	{{0x10100}, {0x10200}, "read"},
 	{{0x10400}, {0x10500}, "qsort"},
 };
-static struct safepoint_range ifuncs[] = {
-	{{0x10300}, {0x10400}, "memcpy"},
-};
+static remote_addr ifuncs[] = {{0x10300}};
 static const struct safepoint_map map = {
 	.forbidden = forbidden,
 	.forbidden_count = 3,
@@ -271,6 +269,15 @@ static const struct frames_case frames_cases[] = {
 	 VERDICT_UNSAFE},
 };
 
+/* Every function here is 0x100 long. */
+static struct frame frame_of(uint64_t pc, bool exact)
+{
+	const uint64_t start = exact ? pc & ~0xffull : 0;
+
+	return (struct frame){
+		.pc = {pc}, .exact = exact, .start = {start}, .end = {start + 0x100 * exact}};
+}
+
 Test(safepoint, frames)
 {
 	static struct frame_list frames;
@@ -284,9 +291,9 @@ Test(safepoint, frames)
 		frames.complete = !c->incomplete;
 		frames.at_bottom = !c->incomplete && !c->cut;
 		for (frames.count = 0; frames.count < 6 && c->pcs[frames.count]; frames.count++)
-			frames.items[frames.count] = (struct frame){
-				.pc = {c->pcs[frames.count] & ~EXACT},
-				.exact = !frames.count || (c->pcs[frames.count] & EXACT)};
+			frames.items[frames.count] =
+				frame_of(c->pcs[frames.count] & ~EXACT,
+					 !frames.count || (c->pcs[frames.count] & EXACT));
 		safepoint_judge_frames(&got, &map, &stop, &frames);
 		cr_expect(eq(int, got.verdict, c->verdict), "%s: %s", c->title, got.reason);
 	}

@@ -34,18 +34,23 @@ Test(threads, garbage_is_no_reason_to_prefer_a_thread)
 	cr_assert(eq(int, thread_rank_of("99999999999999999999 0x1"), RANK_OTHER));
 }
 
-Test(threads, the_place_is_in_the_last_two_fields)
+Test(threads, the_place_is_what_the_line_says)
 {
-	struct thread thread = {0};
+	struct safepoint_stop place = {0};
 
-	thread_place_of(&thread, "running\n");
-	thread_place_of(&thread, "");
-	thread_place_of(&thread, "12 0x7ffe\n");
-	cr_assert(eq(u64, thread.sp.v, 0));
-	thread_place_of(&thread, "202 0x1 0x2 0x3 0x4 0x5 0x6 0x7ffe 0x7f01\n");
-	cr_assert(eq(u64, thread.sp.v, 0x7ffe));
-	cr_assert(eq(u64, thread.pc.v, 0x7f01));
-	thread_place_of(&thread, "-1 0x10 0x20\n");
-	cr_assert(eq(u64, thread.sp.v, 0x10));
-	cr_assert(eq(u64, thread.pc.v, 0x20));
+	thread_place_of(&place, "running\n");
+	thread_place_of(&place, "");
+	thread_place_of(&place, "12 0x7ffe\n");
+	thread_place_of(&place, "12 0x1 0x2 0x7ffe 0x7f01\n");
+	cr_assert(eq(u64, place.sp.v, 0));
+	thread_place_of(&place, "202 0x1 0x2 0x3 0x4 0x5 0x6 0x7ffe 0x7f01\n");
+	cr_assert(eq(u64, place.sp.v, 0x7ffe));
+	cr_assert(eq(u64, place.pc.v, 0x7f01));
+	cr_assert(eq(long, place.syscall_nr, 202));
+	cr_assert(eq(u64, place.syscall_args[0], 1));
+	cr_assert(eq(u64, place.syscall_args[5], 6));
+	thread_place_of(&place, "-1 0x10 0x20\n");
+	cr_assert(eq(u64, place.sp.v, 0x10));
+	cr_assert(eq(u64, place.pc.v, 0x20));
+	cr_assert(eq(long, place.syscall_nr, -1));
 }
