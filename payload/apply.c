@@ -194,6 +194,19 @@ static void settle(struct plan *p, const struct frame_types *types)
 		apply_warn(p->job);
 }
 
+/* 1: the plan is to be made anew. */
+static int commit(struct plan *p, struct migration *migration, const struct frame_types *types,
+		  int *is_begun)
+{
+	int status = apply_commit(p, is_begun);
+
+	if (status == 1)
+		return judge_failure(p, migration);
+	if (!status)
+		settle(p, types);
+	return status;
+}
+
 int apply_try(struct job *job, const struct shadow *shadow, struct migration *migration)
 {
 	struct reply_mark records = reply_mark(&job->reply);
@@ -230,11 +243,7 @@ int apply(struct job *job, const struct shadow *shadow, struct migration *migrat
 		if (!status && !is_begun)
 			status = idle_wait(job, &types, plan.codes, idle_limit);
 		if (!status)
-			status = apply_commit(&plan, &is_begun);
-		if (status == 1)
-			status = judge_failure(&plan, migration);
-		else if (!status)
-			settle(&plan, &types);
+			status = commit(&plan, migration, &types, &is_begun);
 		plan_fini(&plan);
 	}
 	frame_types_fini(&types);
