@@ -17,6 +17,7 @@
 #include "payload/interpreters.h"
 #include "payload/rollback.h"
 #include "payload/select.h"
+#include "payload/together.h"
 
 struct visit {
 	struct interpreter where; /* no state: the interpreter that we came from */
@@ -112,10 +113,18 @@ static int prepare_all(struct visits *all)
 		struct visit *visit = &all->items[i];
 		if (enter(visit))
 			continue;
-		status = prepare(visit, all->count == 1);
+		status = prepare(visit, all->count == 1 && !together_is_asked(visit->job));
 		leave(visit);
 	}
 	return status;
+}
+
+static int has_work(const struct visits *all)
+{
+	for (size_t i = 0; i < all->count; i++)
+		if (all->items[i].is_prepared && all->items[i].job->modules.count)
+			return 1;
+	return 0;
 }
 
 static void finish_all(struct visits *all, int status)
@@ -169,10 +178,7 @@ static void conclude(const struct visits *all, int status)
 			job->status = all->items[i].job->status;
 	if (status)
 		return;
-	job->status = WIRE_STATUS_NOTHING_TO_DO;
-	for (size_t i = 0; i < all->count; i++)
-		if (all->items[i].is_prepared && all->items[i].job->modules.count)
-			job->status = WIRE_STATUS_APPLIED;
+	job->status = has_work(all) ? WIRE_STATUS_APPLIED : WIRE_STATUS_NOTHING_TO_DO;
 }
 
 /* --- the visits -------------------------------------------------------------------------- */
@@ -242,10 +248,13 @@ int everywhere_attach(struct job *job)
 
 	if (!status)
 		status = prepare_all(&all);
+	if (!status && has_work(&all))
+		status = together_wait(job);
 	if (!status)
 		status = commit_from(&all, 0);
 	if (all.count)
 		conclude(&all, status);
+	job->commit_others = NULL;
 	finish_all(&all, status);
 	visits_fini(&all);
 	return status;
@@ -302,6 +311,14 @@ static int refuse_rollback(struct visit *visit)
 	return job_refuse(visit->job, WIRE_STATUS_REFUSED, NULL, reason);
 }
 
+static int prepare_rollback(struct job *job)
+{
+	int status = rollback_try(job);
+
+	modules_fini(&job->modules);
+	return status == 1 ? together_wait(job) : status;
+}
+
 int everywhere_rollback(struct job *job)
 {
 	struct visits all;
@@ -321,5 +338,8 @@ int everywhere_rollback(struct job *job)
 	}
 	finish_all(&all, status);
 	visits_fini(&all);
+	if (!status && job_request(job)->command == WIRE_COMMAND_ROLLBACK &&
+	    together_is_asked(job))
+		status = prepare_rollback(job);
 	return status ? -1 : rollback_run(job);
 }

@@ -54,9 +54,6 @@ int idle_wait(struct job *job, const struct frame_types *types, PyObject *codes,
 	      int64_t limit_ns)
 {
 	struct reply_mark records = reply_mark(&job->reply);
-	/* A thread that was borrowed because it keeps the GIL is not to wait for others. */
-	int32_t worker = job->channel->worker_tid;
-	int may_wait = !worker || worker == sys_gettid();
 	int waited = 0;
 
 	if (!(job_request(job)->flags & WIRE_WHEN_IDLE) || job_is_committing(job))
@@ -68,7 +65,7 @@ int idle_wait(struct job *job, const struct frame_types *types, PyObject *codes,
 		reply_cut(&job->reply, records);
 		if (count <= 0)
 			return count < 0 ? -1 : waited;
-		if (!may_wait || sys_now_ns() >= limit_ns)
+		if (!job_may_wait(job) || sys_now_ns() >= limit_ns)
 			return give_up(job, types, codes);
 		job_phase(job, WIRE_PHASE_IDLE);
 		if (pause_without_gil(job)) {

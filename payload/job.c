@@ -9,6 +9,7 @@
 #include "payload/failure.h"
 #include "payload/select.h"
 #include "payload/status.h"
+#include "payload/together.h"
 #include "payload/turn.h"
 
 const struct wire_request *job_request(const struct job *job)
@@ -86,7 +87,7 @@ static int run(struct job *job)
 		return -1;
 	switch (request->command) {
 	case WIRE_COMMAND_ATTACH:
-		return everywhere_attach(job);
+		return everywhere_attach(job) ? -1 : together_settle(job);
 	case WIRE_COMMAND_PLAN:
 		return everywhere_plan(job);
 	case WIRE_COMMAND_ROLLBACK:

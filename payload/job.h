@@ -106,6 +106,10 @@ void job_phase(struct job *job, enum wire_phase phase);
 /* Whether somebody still waits for the answer. */
 int job_is_wanted(const struct job *job);
 
+/* Whether this thread is ours to wait with: one that was borrowed because it keeps the GIL is
+ * not. */
+int job_may_wait(const struct job *job);
+
 /* The attach has committed in another interpreter. */
 int job_is_committing(const struct job *job);
 

@@ -290,6 +290,36 @@ static int take_back(struct plan *p, struct history *history, Py_ssize_t to)
 	return 0;
 }
 
+static int find(struct history *history, Py_ssize_t *to, struct job *job)
+{
+	if (history_get(history, job) || choose(to, job, history))
+		return -1;
+	if (*to == history->count || history->count == history->dropped) {
+		job->status = WIRE_STATUS_NOTHING_TO_DO;
+		return 0;
+	}
+	job_phase(job, WIRE_PHASE_PLAN);
+	return 1;
+}
+
+int rollback_try(struct job *job)
+{
+	struct reply_mark records = reply_mark(&job->reply);
+	struct migration migration = {0};
+	struct shadow shadow = {0};
+	struct plan plan = {.job = job, .shadow = &shadow, .migration = &migration};
+	struct history history;
+	Py_ssize_t to;
+	int status = find(&history, &to, job);
+
+	if (status == 1 && (plan_back(&plan, &history, to) || check(&plan)))
+		status = -1;
+	plan_fini(&plan);
+	if (status == 1)
+		reply_cut(&job->reply, records);
+	return status;
+}
+
 int rollback_run(struct job *job)
 {
 	struct migration migration = {0};
@@ -297,15 +327,11 @@ int rollback_run(struct job *job)
 	struct plan plan = {.job = job, .shadow = &shadow, .migration = &migration};
 	struct history history;
 	Py_ssize_t to;
+	int status = find(&history, &to, job);
 
-	if (history_get(&history, job) || choose(&to, job, &history))
-		return -1;
-	if (to == history.count || history.count == history.dropped) {
-		job->status = WIRE_STATUS_NOTHING_TO_DO;
-		return 0;
-	}
-	job_phase(job, WIRE_PHASE_PLAN);
-	int status = take_back(&plan, &history, to);
+	if (status != 1)
+		return status;
+	status = take_back(&plan, &history, to);
 	plan_fini(&plan);
 	if (!status)
 		job->status = WIRE_STATUS_APPLIED;

@@ -7,6 +7,10 @@
 
 #include "payload/job.h"
 
+/* Plans, to know that it can be done. 0: there is nothing to take back, as job->status says; 1:
+ * there is, and it can be; -1: it cannot. */
+int rollback_try(struct job *job);
+
 /* Sets job->status. -1: nothing has changed; job->status or an exception says why. */
 int rollback_run(struct job *job);
 

@@ -14,7 +14,7 @@
 
 #define CANCEL_NS 1000000000ll
 
-static int swap_state(struct wire_channel *channel, uint32_t from, uint32_t to)
+int serve_swap_state(struct wire_channel *channel, uint32_t from, uint32_t to)
 {
 	if (!__atomic_compare_exchange_n(&channel->state, &from, to, 0, __ATOMIC_SEQ_CST,
 					 __ATOMIC_SEQ_CST))
@@ -38,6 +38,13 @@ int job_is_wanted(const struct job *job)
 	       channel_owner_lives(channel) && sys_now_ns() < channel->deadline_ns + CANCEL_NS;
 }
 
+int job_may_wait(const struct job *job)
+{
+	int32_t worker = job->channel->worker_tid;
+
+	return !worker || worker == sys_gettid();
+}
+
 int job_is_committing(const struct job *job)
 {
 	return __atomic_load_n(&job->channel->state, __ATOMIC_SEQ_CST) == WIRE_COMMITTING;
@@ -48,7 +55,7 @@ int job_begin_commit(struct job *job)
 	if (job_is_committing(job))
 		return 0;
 	if (is_dropped(job->channel) ||
-	    swap_state(job->channel, WIRE_RUNNING, WIRE_COMMITTING)) {
+	    serve_swap_state(job->channel, WIRE_RUNNING, WIRE_COMMITTING)) {
 		job->status = WIRE_STATUS_CANCELLED;
 		return -1;
 	}
@@ -158,7 +165,8 @@ static int serve_with_gil(struct job *job)
 	int is_ours = __atomic_load_n(&channel->state, __ATOMIC_SEQ_CST) == WIRE_PENDING;
 	if (is_ours) {
 		job->reply.header->gil_wait_ns = (uint64_t)(sys_now_ns() - before);
-		if (is_dropped(channel) || swap_state(channel, WIRE_PENDING, WIRE_RUNNING))
+		if (is_dropped(channel) ||
+		    serve_swap_state(channel, WIRE_PENDING, WIRE_RUNNING))
 			job->status = WIRE_STATUS_CANCELLED;
 		else
 			run(job);
@@ -180,7 +188,7 @@ static void publish(struct job *job)
 
 	job->reply.header->status = job->status;
 	while (state == WIRE_PENDING || state == WIRE_RUNNING || state == WIRE_COMMITTING) {
-		if (!swap_state(channel, state, is_done ? WIRE_DONE : WIRE_FAILED))
+		if (!serve_swap_state(channel, state, is_done ? WIRE_DONE : WIRE_FAILED))
 			return;
 		state = __atomic_load_n(&channel->state, __ATOMIC_SEQ_CST);
 	}

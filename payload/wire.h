@@ -27,11 +27,16 @@
 #include <stdint.h>
 
 #define WIRE_MAGIC      0x31504850u /* "PHP1" */
-#define WIRE_VERSION    4u
+#define WIRE_VERSION    5u
 #define WIRE_REPLY_SIZE (4u << 20) /* address space; pages exist only where the reply wrote */
 
 /* channel.state, a futex word. Arrows: PENDING > RUNNING > COMMITTING > DONE; PENDING or
  * RUNNING > FAILED; COMMITTING > FAILED after a complete undo; PENDING or RUNNING > CANCELLED.
+ *
+ * With WIRE_TOGETHER the payload waits for the program twice, before it changes anything and
+ * after: RUNNING > PREPARED > RUNNING or CANCELLED; COMMITTING > APPLIED > KEPT or REVOKED >
+ * COMMITTING. When the program has died meanwhile, the payload itself swaps PREPARED for
+ * CANCELLED and APPLIED for REVOKED.
  */
 enum wire_state {
 	WIRE_PENDING = 1,
@@ -40,6 +45,10 @@ enum wire_state {
 	WIRE_DONE = 4,   /* the reply is complete; what it says was applied */
 	WIRE_FAILED = 5, /* the reply is complete; the program is as it was */
 	WIRE_CANCELLED = 6,
+	WIRE_PREPARED = 7, /* nothing is changed, and that it can be is known */
+	WIRE_APPLIED = 8,  /* changed, and it can be taken back */
+	WIRE_KEPT = 9,
+	WIRE_REVOKED = 10,
 };
 
 /* channel.phase: what the worker is at, for the progress line. No decision hangs on it. */
@@ -54,7 +63,8 @@ enum wire_phase {
 	WIRE_PHASE_COMMIT,
 	WIRE_PHASE_REPORT,
 	WIRE_PHASE_LEAVING,
-	WIRE_PHASE_IDLE, /* waits until nobody runs what is to change */
+	WIRE_PHASE_IDLE,     /* waits until nobody runs what is to change */
+	WIRE_PHASE_TOGETHER, /* waits for the other processes of the operation */
 };
 
 /* channel.guest: whether a hijacked thread may execute the image. The program may send one in
@@ -107,7 +117,9 @@ enum wire_request_flags {
 	WIRE_RERUN = 1u << 0,     /* run whole module bodies, as the original reload_all does */
 	WIRE_WHEN_IDLE = 1u << 1, /* wait until nobody runs what is to change; argument: at most
 				     so many milliseconds, 0: as long as the deadline allows */
-	WIRE_TO = 1u << 2, /* rollback: `argument` is the attach that is to be the last */
+	WIRE_TO = 1u << 2,       /* rollback: `argument` is the attach that is to be the last */
+	WIRE_TOGETHER = 1u << 3, /* attach, rollback: one of several processes, which are
+				    changed all or none; see enum wire_state */
 };
 struct wire_request {
 	uint32_t magic, version;
@@ -131,6 +143,7 @@ enum wire_status {
 	WIRE_STATUS_BROKEN,      /* an undo failed: the program may not be as it was */
 	WIRE_STATUS_INTERNAL,    /* a bug of the payload, nothing was changed */
 	WIRE_STATUS_BUSY, /* what is to change was running all the time; nothing was changed */
+	WIRE_STATUS_REVOKED, /* applied and taken back: another process could not be changed */
 	WIRE_STATUS_COUNT
 };
 

@@ -25,6 +25,8 @@ static const struct verdict {
 				"the changes failed halfway and could not be taken back"},
 	[WIRE_STATUS_INTERNAL] = {HP_INTERNAL, "the payload failed, and has changed nothing"},
 	[WIRE_STATUS_BUSY] = {HP_TIMEOUT, "timed out: what is to change was always running"},
+	[WIRE_STATUS_REVOKED] = {HP_HELD_BACK,
+				 "taken back, because another process could not be changed"},
 };
 
 static const struct operation_words {
@@ -198,10 +200,12 @@ char *outcome_details(const struct outcome *outcome)
 static int rank_of(int status)
 {
 	if (status == hp_err_exit_status(HP_NOT_RESTORED))
-		return 3;
+		return 4;
 	if (status == hp_err_exit_status(HP_TARGET_DIED))
-		return 2;
-	return status != 0;
+		return 3;
+	if (status != hp_err_exit_status(HP_HELD_BACK))
+		return status ? 2 : 0;
+	return 1; /* the other one tells why */
 }
 
 int exit_status_worse(int earlier, int later)

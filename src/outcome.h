@@ -50,7 +50,8 @@ int outcome_exit_status(const struct outcome *outcome);
 char *outcome_details(const struct outcome *outcome);
 
 /* Of two exit statuses the one that matters more: a target that may be harmed before a target
- * that died before any other failure before none; else the earlier. */
+ * that died before any other failure before one that was held back because of another's before
+ * none; else the earlier. */
 int exit_status_worse(int earlier, int later);
 
 #endif

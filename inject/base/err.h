@@ -33,7 +33,8 @@
 	X(FINALIZING, 17, "the interpreter is shutting down; there is nothing left to patch")  \
 	X(SOURCE, 18, "nothing was changed; mend the source and attach again")                 \
 	X(NOT_RESTORED, 19, "the target may not be as it was found; please report this")       \
-	X(INTERRUPTED, 20, "nothing was changed")
+	X(INTERRUPTED, 20, "nothing was changed")                                              \
+	X(HELD_BACK, 21, "see what is said of the other process; --keep-going leaves it out")
 
 enum hp_err_kind {
 	HP_OK = 0,

@@ -36,14 +36,16 @@ static bool state_is_final(uint32_t state)
 
 /* "cancelled" and "patched" exclude each other: only before COMMITTING does the swap succeed.
  */
-static bool cancel(const struct handover *h)
+bool await_cancel(const struct await *await)
 {
+	const struct handover *h = await->handover;
 	uint32_t state = state_of(h);
 
-	while (state == WIRE_PENDING || state == WIRE_RUNNING)
-		if (__atomic_compare_exchange_n(&h->channel->state, &state, WIRE_CANCELLED,
-						false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+	while (state == WIRE_PENDING || state == WIRE_RUNNING || state == WIRE_PREPARED) {
+		if (handover_swap_state(h, state, WIRE_CANCELLED))
 			return true;
+		state = state_of(h);
+	}
 	return state == WIRE_CANCELLED;
 }
 
@@ -112,6 +114,7 @@ static const char *phase_text(uint32_t phase)
 		[WIRE_PHASE_COMPILE] = "it was still compiling the new source",
 		[WIRE_PHASE_SHADOW] = "the new module code had not ended",
 		[WIRE_PHASE_PLAN] = "it was still planning the changes",
+		[WIRE_PHASE_TOGETHER] = "it was ready, but another process was not",
 		[WIRE_PHASE_IDLE] = "functions that are to change were running all the time",
 	};
 
@@ -201,9 +204,11 @@ int await_reply(struct await *await, struct deadline until, struct hp_err *err)
 		bool late = deadline_passed(options->deadline);
 
 		if (state_is_final(state))
-			return AWAIT_REPLIED;
+			return SESSION_ANSWERED;
+		if (state == WIRE_APPLIED)
+			return SESSION_APPLIED;
 		if ((late || (options->interrupted && *options->interrupted)) &&
-		    cancel(handover))
+		    await_cancel(await))
 			return give_up(await, err);
 		if (late && deadline_left_ns(options->deadline) < -COMMIT_NS)
 			return hp_err_set(err, HP_NOT_RESTORED, 0, "the commit does not end");
@@ -211,8 +216,10 @@ int await_reply(struct await *await, struct deadline until, struct hp_err *err)
 		    worker_is_lost(handover, await->target))
 			return hp_err_set(err, HP_TARGET_DIED, 0,
 					  "the process ended, or replaced itself by exec");
+		if (state == WIRE_PREPARED)
+			return SESSION_PREPARED;
 		if (deadline_passed(until))
-			return AWAIT_NOT_YET;
+			return SESSION_BUSY;
 		report_progress(await);
 		futex_wait(handover, state);
 	}

@@ -22,13 +22,16 @@ struct await {
 struct await await_of(const struct handover *handover, const struct target *target,
 		      const struct session_options *options);
 
-enum await_outcome { AWAIT_REPLIED = 0, AWAIT_NOT_YET = 1 };
-
-/* Returns AWAIT_REPLIED when the channel is DONE or FAILED, AWAIT_NOT_YET at `until`. At the
- * deadline of the options, or when interrupted, the channel is swapped to CANCELLED first, so
+/* Returns an enum session_stage: SESSION_ANSWERED when the channel is DONE or FAILED,
+ * SESSION_BUSY at `until`, the others when the payload waits for us. At the deadline of the
+ * options, or when interrupted, the channel is swapped to CANCELLED first, so
  * that -1 (HP_TIMEOUT, HP_INTERRUPTED) means: never patched, not later either. HP_TARGET_DIED
  * when the process ended or replaced itself by exec. */
 HP_MUST_CHECK int await_reply(struct await *await, struct deadline until, struct hp_err *err);
+
+/* Swaps the channel to CANCELLED. False when the payload has begun to change the program, or
+ * has answered. */
+bool await_cancel(const struct await *await);
 
 /* Whether the worker may be waiting for the GIL: to begin, or because it had to give it up in
  * the middle. */

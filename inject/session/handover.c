@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -64,7 +65,7 @@ static int fill(struct handover *h, const struct target *target, struct span req
 		.reply_offset = h->reply_offset - h->channel_offset,
 		.reply_capacity = WIRE_REPLY_SIZE,
 	};
-	owner_announce(&h->owner, &h->channel->owner);
+	owner_announce(&h->owner, h->local_fd, h->channel_offset);
 	return 0;
 }
 
@@ -138,10 +139,7 @@ static void undo(struct handover *h, const struct step *step, struct hp_err *err
 	struct hp_err failed;
 
 	if (h->launched || h->returned) {
-		uint32_t pending = WIRE_PENDING;
-
-		__atomic_compare_exchange_n(&h->channel->state, &pending, WIRE_CANCELLED, false,
-					    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+		handover_swap_state(h, WIRE_PENDING, WIRE_CANCELLED);
 		hp_err_undo(err, "up to %zu KiB of address space stay mapped in the target",
 			    h->total_size >> 10);
 		return;
@@ -162,6 +160,15 @@ int handover_run(struct handover *handover, struct tracee *tracee, const struct 
 		return 0;
 	undo(handover, &step, err);
 	return -1;
+}
+
+bool handover_swap_state(const struct handover *handover, uint32_t from, uint32_t to)
+{
+	if (!__atomic_compare_exchange_n(&handover->channel->state, &from, to, false,
+					 __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		return false;
+	syscall(SYS_futex, &handover->channel->state, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
+	return true;
 }
 
 bool handover_admit(struct handover *handover)

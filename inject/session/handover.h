@@ -30,7 +30,7 @@ struct handover {
 
 	int local_fd;   /* our own open file of the memfd; carries the lock that says we live */
 	uint8_t *local; /* our view, total_size bytes; shared with the target */
-	struct owner owner;           /* announced in channel->owner */
+	struct owner owner;           /* announces channel->owner */
 	struct wire_channel *channel; /* inside local: volatile in spirit, read with atomics */
 
 	int32_t remote_fd;      /* -1 when there is none to close */
@@ -57,6 +57,9 @@ HP_MUST_CHECK bool handover_admit(struct handover *handover);
 /* After handover_run() or handover_admit(), and once the thread was restored: it executes
  * nothing of ours any more, which the worker waits to hear. */
 void handover_released(struct handover *handover);
+
+/* One arrow of the channel's states; wakes the payload. False when it was in another state. */
+bool handover_swap_state(const struct handover *handover, uint32_t from, uint32_t to);
 
 /* Give the local view back and drop the lock. */
 void handover_fini(struct handover *handover);

@@ -50,7 +50,7 @@ static int await_served(struct search *search, struct hp_err *err)
 		if (tracee_check(&search->tracee, err) < 0)
 			return -1;
 		r = await_reply(&await, deadline_after_ns(LOOK_NS), err);
-	} while (r == AWAIT_NOT_YET);
+	} while (r == SESSION_BUSY);
 	if (guest_await(h, &search->tracee, deadline_after_ns(LEAVE_NS), &late) == 0 || r < 0)
 		return r;
 	*err = late;

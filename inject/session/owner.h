@@ -3,25 +3,26 @@
  * A word in memory that we share, in which the kernel marks our death, whatever we die of: a
  * robust futex (set_robust_list(2)). For a target that has no descriptor of the memory, and so
  * cannot look at our lock.
+ *
+ * A thread has one list of such words, and all are at the same distance from their entries:
+ *
+ *   region   entry of the list   |  the channel's page, mapped once more
+ *            (ours alone)        |  ... wire_channel.owner ...
  */
 #ifndef INJECT_SESSION_OWNER_H
 #define INJECT_SESSION_OWNER_H
 
-#include <linux/futex.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* Stays where it is while announced: the kernel walks it when the thread ends. */
 struct owner {
-	struct robust_list_head head;
-	struct robust_list entry;
-	struct robust_list_head *previous; /* the C library's own; NULL when not announced */
-	size_t previous_size;
+	uint8_t *region; /* NULL when not announced */
 };
 
-/* From now on until owner_withdraw(), by the same thread. Not being able to is no error: then
- * the word never changes. */
-void owner_announce(struct owner *owner, uint32_t *word);
+/* The channel's owner word is marked from now on until owner_withdraw(), by the same thread.
+ * The channel is at `offset` of the file `fd`. Not being able to is no error: then the word
+ * never changes. */
+void owner_announce(struct owner *owner, int fd, size_t offset);
 void owner_withdraw(struct owner *owner);
 
 #endif

@@ -35,6 +35,9 @@ struct session {
 	struct image image;
 	struct seccomp_libc libc;
 	struct handover handover;
+	struct await await;
+	struct deadline impatient; /* when to look who has the GIL */
+	int64_t patience_ns, began_ns;
 	struct session_result result;
 	unsigned refusals;
 	char last_reason[200]; /* where the last unsafe thread was */
@@ -197,30 +200,8 @@ static int take_reply(struct session *session, struct hp_err *err)
 	return 0;
 }
 
-/* When the GIL does not come, its holder may be had instead. */
-static int await_served(struct session *session, struct hp_err *err)
+static int start(struct session *session, struct span request, struct hp_err *err)
 {
-	struct await await = await_of(&session->handover, session->target, session->options);
-	int64_t patience_ns = GIL_PATIENCE_NS;
-
-	for (;;) {
-		int r = await_reply(&await, deadline_after_ns(patience_ns), err);
-
-		if (r != AWAIT_NOT_YET)
-			return r;
-		if (await_may_want_gil(&await) &&
-		    holder_serve(&session->handover, &session->judge, session->options,
-				 &session->result, err) < 0)
-			return -1;
-		if (patience_ns < GIL_PATIENCE_MAX_NS)
-			patience_ns *= 2;
-	}
-}
-
-static int attach(struct session *session, struct span request, struct hp_err *err)
-{
-	int r;
-
 	if (session->target->status.seccomp_mode) /* it takes a millisecond */
 		seccomp_learn_libc(&session->libc, session->target);
 	if (image_link(&session->image, session->options->payload_path, session->target, err) <
@@ -228,32 +209,133 @@ static int attach(struct session *session, struct span request, struct hp_err *e
 	    judge_init(&session->judge, session->target, err) < 0 ||
 	    hand_over(session, request, err) < 0)
 		return -1;
-	r = await_served(session, err);
-	if (r == 0) {
+	session->await = await_of(&session->handover, session->target, session->options);
+	return 0;
+}
+
+static void session_free(struct session *session)
+{
+	judge_fini(&session->judge);
+	image_fini(&session->image);
+	session_result_fini(&session->result);
+	free(session);
+}
+
+/* ---- in steps ---- */
+
+static void be_patient(struct session *session, int64_t patience_ns)
+{
+	session->patience_ns = patience_ns;
+	session->impatient = deadline_after_ns(patience_ns);
+}
+
+int session_open(struct session **out, const struct target *target, struct span request,
+		 const struct session_options *options, struct hp_err *err)
+{
+	struct session *session = malloc(sizeof(*session));
+
+	if (!session)
+		return hp_err_set(err, HP_SYSTEM, ENOMEM, "begin");
+	*session = (struct session){
+		.target = target, .options = options, .began_ns = clock_now_ns()};
+	if (start(session, request, err) < 0) {
+		session_free(session);
+		return -1;
+	}
+	be_patient(session, GIL_PATIENCE_NS);
+	*out = session;
+	return 0;
+}
+
+/* When the GIL does not come, its holder may be had instead. */
+static int look_for_holder(struct session *session, struct hp_err *err)
+{
+	if (await_may_want_gil(&session->await) &&
+	    holder_serve(&session->handover, &session->judge, session->options,
+			 &session->result, err) < 0)
+		return -1;
+	be_patient(session, session->patience_ns < GIL_PATIENCE_MAX_NS
+				    ? session->patience_ns * 2
+				    : session->patience_ns);
+	return 0;
+}
+
+int session_await(struct session *session, struct deadline until, struct hp_err *err)
+{
+	for (;;) {
+		const bool is_first = session->impatient.at_ns < until.at_ns;
+		int stage = await_reply(&session->await, is_first ? session->impatient : until,
+					err);
+
+		if (stage != SESSION_BUSY || !is_first)
+			return stage;
+		if (look_for_holder(session, err) < 0)
+			return -1;
+	}
+}
+
+void session_go(struct session *session)
+{
+	handover_swap_state(&session->handover, WIRE_PREPARED, WIRE_RUNNING);
+	be_patient(session, GIL_PATIENCE_NS);
+}
+
+void session_keep(struct session *session)
+{
+	handover_swap_state(&session->handover, WIRE_APPLIED, WIRE_KEPT);
+}
+
+void session_revoke(struct session *session)
+{
+	handover_swap_state(&session->handover, WIRE_APPLIED, WIRE_REVOKED);
+	be_patient(session, GIL_PATIENCE_NS);
+}
+
+bool session_cancel(struct session *session)
+{
+	return await_cancel(&session->await);
+}
+
+int session_close(struct session_result *out, struct session *session, struct hp_err *err)
+{
+	int r = -1;
+
+	if (out) {
 		session->result.worker_left =
 			await_worker_end(&session->handover, session->target);
 		r = take_reply(session, err);
 	}
 	handover_fini(&session->handover);
+	if (r == 0) {
+		session->result.elapsed_ns = clock_now_ns() - session->began_ns;
+		*out = session->result;
+		session->result.reply = NULL;
+	}
+	session_free(session);
 	return r;
 }
+
+/* ---- at once ---- */
 
 int session_run(struct session_result *out, const struct target *target, struct span request,
 		const struct session_options *options, struct hp_err *err)
 {
-	struct session session = {.target = target, .options = options};
-	int64_t began = clock_now_ns();
-	int r = attach(&session, request, err);
+	struct session *session;
+	int stage;
 
-	judge_fini(&session.judge);
-	image_fini(&session.image);
-	if (r < 0) {
-		session_result_fini(&session.result);
+	if (session_open(&session, target, request, options, err) < 0)
 		return -1;
+	do {
+		stage = session_await(session, options->deadline, err);
+	} while (stage == SESSION_BUSY);
+	if (stage == SESSION_ANSWERED)
+		return session_close(out, session, err);
+	if (stage > 0) {
+		session_cancel(session);
+		hp_err_set(err, HP_BAD_REPORT, 0, "the payload waits for nobody");
 	}
-	session.result.elapsed_ns = clock_now_ns() - began;
-	*out = session.result;
-	return 0;
+	session_close(NULL, session, err);
+	return -1;
 }
 
 void session_result_fini(struct session_result *result)

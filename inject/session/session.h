@@ -39,10 +39,41 @@ struct session_result {
 	bool worker_left;   /* the worker's thread was seen to end; false: it lingers */
 };
 
-/* Run `request` (bytes of a wire_request with its strings) in the target. */
+/* Run `request` (bytes of a wire_request with its strings) in the target, to its end. */
 HP_MUST_CHECK int session_run(struct session_result *out, const struct target *target,
 			      struct span request, const struct session_options *options,
 			      struct hp_err *err);
+
+/* The same in steps, for several targets side by side: nothing of any target is held between
+ * two calls. `target` and `options` are borrowed until session_close(), which is due after
+ * session_open() has returned 0. */
+struct session;
+HP_MUST_CHECK int session_open(struct session **out, const struct target *target,
+			       struct span request, const struct session_options *options,
+			       struct hp_err *err);
+
+enum session_stage {
+	SESSION_ANSWERED = 0, /* the payload is done: session_close() */
+	SESSION_BUSY,         /* at `until` it still was at work */
+	SESSION_PREPARED,     /* these two with WIRE_TOGETHER: nothing is changed; session_go()
+				 or session_cancel() */
+	SESSION_APPLIED,      /* changed, and can be as before: session_keep() or _revoke() */
+};
+/* Wait until the payload waits for us or is done: an enum session_stage, or -1 as await_reply()
+ * has it. */
+HP_MUST_CHECK int session_await(struct session *session, struct deadline until,
+				struct hp_err *err);
+
+void session_go(struct session *session);
+void session_keep(struct session *session);
+void session_revoke(struct session *session);
+/* False when it is too late: the changes are made or being made, and will be answered for. */
+bool session_cancel(struct session *session);
+
+/* Frees the session in any case. Fills *out when the payload has answered; -1 when it has not,
+ * with *err filled unless `out` is NULL. */
+int session_close(struct session_result *out, struct session *session, struct hp_err *err);
+
 /* What an attach would find of seccomp filters, for doctor: one thread is stopped for a moment,
  * since the kernel shows them in no other way. Nothing is changed. */
 HP_MUST_CHECK int session_check_filters(const struct target *target, struct hp_err *err);

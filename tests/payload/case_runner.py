@@ -10,10 +10,12 @@ A case is a text of sections, done in order:
     ### script NAME      the file runs as this process's __main__
     ### attach STATUS [rerun] [cancelled] [late] [module=NAME]... [path=PREFIX]...
                      [foretold] [to=N] [version=N] [fail=N] [when-idle]
-                     [argument=MS] [timeout=MS]
+                     [argument=MS] [timeout=MS] [together=keep|revoke|cancel|nobody]
                          payload_serve on a thread of its own, as the real worker calls it;
                          no donor may survive it; with `foretold` a plan before it must have told
-                         what it does
+                         what it does; with `together` it is one of several processes: while_prepared()
+                         and while_applied(), if the case has them, are called while it waits for
+                         the others, and then it is told what was asked for here, or nothing
     ### plan STATUS, ### rollback STATUS, ### status STATUS, ### forget STATUS
                          the other commands, with the same options
 
@@ -23,6 +25,7 @@ payload answered, and texts(kind) the texts of one kind of record. cancel() canc
 from inside new module code. nested(text, *options) runs a case in an interpreter of its own that is
 started for it with these options, in a folder of its own; its sections begin with +++. A failing assertion or an unexpected status fails the case.
 """
+import _thread
 import collections
 import ctypes
 import gc
@@ -42,16 +45,16 @@ import snapshot
 from survivors import identities, survivors
 
 STATUS = ['none', 'applied', 'nothing', 'source-error', 'refused', 'cancelled', 'unsupported',
-          'finalizing', 'broken', 'internal', 'busy']
+          'finalizing', 'broken', 'internal', 'busy', 'revoked']
 COMMANDS = ['', 'attach', 'plan', 'rollback', 'status', 'forget', 'sources']
 KINDS = [None, 'module', 'function', 'class', 'name', 'instances', 'statement', 'frame', 'warning', 'error',
          'attach', 'source']
 ACTIONS = ['', 'changed', 'added', 'removed', 'kept', 'migrated', 'skipped', 'refused', 'waiting',
            'lost']
-PENDING, RUNNING, COMMITTING, DONE, FAILED, CANCELLED = range(1, 7)
+PENDING, RUNNING, COMMITTING, DONE, FAILED, CANCELLED, PREPARED, APPLIED, KEPT, REVOKED = range(1, 11)
 CHANNEL, REQUEST, REPLY = '<IIIIqiiiIQQQQQQQ', '<IIIIIIII', '<IIIIQIIQQQQQQQQ'
 RECORD = '<HHIIIQ'
-VERSION = 4
+VERSION = 5
 REPLY_SIZE = 1 << 20
 RUNNER = os.path.abspath(__file__)
 TIMEOUT = 300
@@ -86,6 +89,10 @@ class Channel:
     @property
     def phase(self):
         return ctypes.c_uint32.from_address(self.address + 12).value
+
+    def swap(self, old, new):
+        if self.state == old:
+            ctypes.c_uint32.from_address(self.address + 8).value = new
 
     def cancel(self):
         word = ctypes.c_uint32.from_address(self.address + 8)
@@ -151,6 +158,21 @@ class Runner:
             wrong = foretold.differences(told, (self.status, self.names['report']))
             assert not wrong, '\n'.join(['attach is not as planned:'] + wrong)
 
+    def decide(self, word):
+        """What the program outside does when it has heard of the others."""
+        channel, began = self.channel, time.monotonic()
+        while channel.state not in (DONE, FAILED, CANCELLED) and time.monotonic() - began < 60:
+            state = channel.state
+            if state in (PREPARED, APPLIED) and state not in self.waited:
+                self.waited.append(state)
+                self.names.get('while_prepared' if state == PREPARED else 'while_applied', int)()
+                if word == 'cancel':
+                    channel.swap(PREPARED, CANCELLED)
+                elif word != 'nobody':
+                    channel.swap(PREPARED, RUNNING)
+                    channel.swap(APPLIED, KEPT if word == 'keep' else REVOKED)
+            time.sleep(0.001)
+
     def command(self, words):
         command, expected, options = words[0], words[1], words[2:]
         modules = [word[7:] for word in options if word.startswith('module=')]
@@ -161,17 +183,21 @@ class Runner:
         state = CANCELLED if 'cancelled' in options else PENDING
         timeout = -1 if 'late' in options else numbers.pop('timeout', 30000) / 1000
         to = [int(word[3:]) for word in options if word.startswith('to=')]
-        flags = ('rerun' in options) + 2 * ('when-idle' in options) + 4 * bool(to)
+        together = [word[9:] for word in options if word.startswith('together=')]
+        flags = ('rerun' in options) + 2 * ('when-idle' in options) + 4 * bool(to) + 8 * bool(together)
         if to:
             numbers['argument'] = to[0]
         self.channel = Channel(command, modules, paths, flags, state=state, timeout=timeout, **numbers)
+        self.waited = []
+        if together:
+            _thread.start_new_thread(self.decide, (together[0],))
         thread = ctypes.c_ulong()
         argument = ctypes.c_void_p(self.channel.address)
         assert self.libc.pthread_create(ctypes.byref(thread), None, serve, argument) == 0
         assert self.libc.pthread_join(thread, None) == 0
         status, report, header = self.channel.reply()
         final = self.channel.state
-        self.names.update(report=report, header=header, final=final,
+        self.names.update(report=report, header=header, final=final, waited=self.waited,
                           kinds=collections.Counter((x.kind, x.action) for x in report))
         self.status = status
         if expected is None:

@@ -41,6 +41,7 @@ Test(outcome, each_status_has_its_exit_status)
 		{WIRE_STATUS_BROKEN, 19, "error"},
 		{WIRE_STATUS_INTERNAL, 13, "error"},
 		{WIRE_STATUS_BUSY, 8, "error"},
+		{WIRE_STATUS_REVOKED, 21, "error"},
 	};
 
 	cr_assert(eq(sz, sizeof(cases) / sizeof(cases[0]), WIRE_STATUS_COUNT - 1));
@@ -144,4 +145,7 @@ Test(outcome, the_worst_status_wins)
 	cr_assert(eq(int, exit_status_worse(9, 18), 9));
 	cr_assert(eq(int, exit_status_worse(9, 19), 19), "a target that may be harmed");
 	cr_assert(eq(int, exit_status_worse(19, 9), 19));
+	cr_assert(eq(int, exit_status_worse(21, 4), 4), "the one that was to blame");
+	cr_assert(eq(int, exit_status_worse(4, 21), 4));
+	cr_assert(eq(int, exit_status_worse(0, 21), 21));
 }

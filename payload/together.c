@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * See together.h. The invariant: once the program outside has died, nothing is applied any
+ * more, and what was applied without its word that it stays is taken back.
+ */
+#include "payload/together.h"
+
+#include "payload/everywhere.h"
+#include "payload/failure.h"
+#include "payload/launch.h"
+#include "payload/select.h"
+#include "payload/serve.h"
+#include "payload/sys.h"
+
+#define LOOK_NS 1000000ll
+/* Who decides may have been stopped (SIGSTOP) while it tells one after the other. */
+#define WORD_NS 60000000000ll
+
+int together_is_asked(const struct job *job)
+{
+	return (job_request(job)->flags & WIRE_TOGETHER) != 0;
+}
+
+/* Before the commit the deadline counts. After it whoever lives says what becomes of all of
+ * them: one that decided for itself would be the odd one out. */
+static int is_forsaken(const struct wire_channel *channel, uint32_t state)
+{
+	int64_t patience_ns = state == WIRE_APPLIED ? WORD_NS : 0;
+
+	return sys_now_ns() >= channel->deadline_ns + patience_ns ||
+	       !channel_owner_lives(channel);
+}
+
+/* Swaps `from` for `state` and waits until it is swapped for another, which is returned; for
+ * `else_state` when nobody is left to do so. */
+static uint32_t wait_in(struct job *job, uint32_t from, uint32_t state, uint32_t else_state)
+{
+	struct wire_channel *channel = job->channel;
+	uint32_t now;
+
+	if (serve_swap_state(channel, from, state))
+		return __atomic_load_n(&channel->state, __ATOMIC_SEQ_CST);
+	job_phase(job, WIRE_PHASE_TOGETHER);
+	PyThreadState *thread = PyEval_SaveThread();
+	while ((now = __atomic_load_n(&channel->state, __ATOMIC_SEQ_CST)) == state) {
+		if (is_forsaken(channel, state))
+			serve_swap_state(channel, state, else_state);
+		else
+			sys_pause(LOOK_NS);
+	}
+	PyEval_RestoreThread(thread);
+	return now;
+}
+
+/* A thread of the program that was borrowed has its own work to go back to. */
+static int refuse_borrowed(struct job *job)
+{
+	_cleanup_py_ PyObject *reason = PyUnicode_FromString(
+		"no thread gives the GIL up, and the one that holds it cannot wait for other "
+		"processes");
+
+	return job_refuse(job, WIRE_STATUS_REFUSED, NULL, reason);
+}
+
+int together_wait(struct job *job)
+{
+	if (!together_is_asked(job))
+		return 0;
+	if (!job_may_wait(job))
+		return refuse_borrowed(job);
+	if (wait_in(job, WIRE_RUNNING, WIRE_PREPARED, WIRE_CANCELLED) == WIRE_RUNNING)
+		return 0;
+	job->status = WIRE_STATUS_CANCELLED;
+	return -1;
+}
+
+/* The record of the attach leads back, as rollback goes. */
+static int revoke(struct job *job)
+{
+	modules_fini(&job->modules);
+	reply_clear(&job->reply);
+	job->status = WIRE_STATUS_NONE;
+	int status = everywhere_rollback(job);
+	if (!status) {
+		reply_clear(&job->reply);
+		job->status = WIRE_STATUS_REVOKED;
+		return 0;
+	}
+	if (job->status == WIRE_STATUS_NONE) {
+		_cleanup_py_ PyObject *text = failure_text(&job->world);
+		job_refuse(job, WIRE_STATUS_INTERNAL, NULL, text);
+	}
+	job->status = WIRE_STATUS_BROKEN;
+	return -1;
+}
+
+int together_settle(struct job *job)
+{
+	if (!together_is_asked(job) || job->status != WIRE_STATUS_APPLIED)
+		return 0;
+	uint32_t word = wait_in(job, WIRE_COMMITTING, WIRE_APPLIED, WIRE_REVOKED);
+	serve_swap_state(job->channel, word, WIRE_COMMITTING);
+	return word == WIRE_KEPT ? 0 : revoke(job);
+}
