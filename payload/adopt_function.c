@@ -69,11 +69,11 @@ static int write_globals(struct plan *p, PyObject *old, PyObject *donor)
 
 	if (wanted == globals)
 		return 0;
-	if (word_find(&p->job->world, old, globals, &offset) != 1) {
-		PyErr_SetString(p->job->world.error, "functions of an unknown layout");
+	if (word_find_globals(&p->job->world, old, &offset) ||
+	    plan_write(p, WRITE_GLOBALS, old, NULL, wanted))
 		return -1;
-	}
-	return plan_write(p, WRITE_GLOBALS, old, NULL, wanted);
+	p->writes.items[p->writes.count - 1].offset = offset;
+	return 0;
 }
 
 static int is_same_or_none(const struct world *w, PyObject *a, PyObject *b)

@@ -50,13 +50,9 @@ static int rebind_function(struct rebind *r, PyObject *function)
 	PyObject *live = plan_stand_in(r->plan, globals);
 	size_t offset;
 
-	if (live != globals) {
-		int proved = word_find(r->world, function, globals, &offset);
-		if (proved == 0)
-			PyErr_SetString(r->world->error, "functions of an unknown layout");
-		if (proved != 1 || write_word(r->plan, function, globals, live, offset))
-			return -1;
-	}
+	if (live != globals && (word_find_globals(r->world, function, &offset) ||
+				write_word(r->plan, function, globals, live, offset)))
+		return -1;
 	if (rebind_word(r, function, r->plan->shadow->builtins, builtins) < 0)
 		return -1;
 	return m ? 0 : adopt_code_alone(r->plan, function);

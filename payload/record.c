@@ -10,6 +10,8 @@
  */
 #include "payload/record.h"
 
+#include "payload/word.h"
+
 enum hold { HOLD_STRONG, HOLD_WEAK, HOLD_NAMESPACE };
 enum entry_flags { HAD_OLD = 1, HAD_NEW = 2, HAS_CELLS = 4 };
 enum entry_field { KIND, FLAGS, OBJECT, KEY, OLD, NEW, FIELD_COUNT };
@@ -153,10 +155,14 @@ static int invert(struct writes *out, const struct world *w, PyObject *entry)
 		return PyErr_Occurred() ? -1 : 0;
 	if (flags & HAS_CELLS && add_cells(w, object, &old, &new))
 		return -1;
+	size_t offset = 0;
+	if (kind == WRITE_GLOBALS && word_find_globals(w, object, &offset))
+		return -1;
 	struct write *write = writes_add(out, (enum write_kind)kind, object,
 					 key == w->none ? NULL : key, old);
 	if (!write)
 		return -1;
+	write->offset = offset;
 	write->is_guarded = 1;
 	/* What is gone cannot be what is there: the entry itself never is either. */
 	write->expected = py_ref(flags & HAD_NEW && !new ? entry : new);

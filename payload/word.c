@@ -32,3 +32,12 @@ int word_find(const struct world *w, PyObject *o, PyObject *old, size_t *offset)
 	}
 	return found == 1 && count_in_list(referents, old) == 1 ? 1 : 0;
 }
+
+int word_find_globals(const struct world *w, PyObject *function, size_t *offset)
+{
+	int proved = word_find(w, function, PyFunction_GetGlobals(function), offset);
+
+	if (proved == 0)
+		PyErr_SetString(w->error, "functions of an unknown layout");
+	return proved == 1 ? 0 : -1;
+}

@@ -15,4 +15,7 @@
  */
 int word_find(const struct world *world, PyObject *o, PyObject *old, size_t *offset_out);
 
+/* That to a function's globals. -1 with an exception also when it cannot be proved. */
+int word_find_globals(const struct world *world, PyObject *function, size_t *offset_out);
+
 #endif

@@ -4,7 +4,6 @@
  * runs code of the program, unless writes.h says so of the kind.
  */
 #include "payload/freestanding.h"
-#include "payload/word.h"
 #include "payload/writes.h"
 
 #define CODE_KINDS                                                                             \
@@ -144,16 +143,11 @@ static int set_word(PyObject *object, size_t offset, PyObject *old, PyObject *va
 }
 
 /* No setter: func_globals is read-only in all versions. */
-static int set_globals(const struct world *w, PyObject *function, PyObject *globals)
+static int set_globals(const struct write *write, PyObject *globals)
 {
-	PyObject *old = PyFunction_GetGlobals(function);
-	size_t offset;
+	PyObject *old = PyFunction_GetGlobals(write->object);
 
-	if (old == globals)
-		return 0;
-	if (word_find(w, function, old, &offset) != 1)
-		return -1;
-	return set_word(function, offset, old, globals);
+	return old == globals ? 0 : set_word(write->object, write->offset, old, globals);
 }
 
 static int set_or_delete_type(const struct world *w, const struct write *write, PyObject *value)
@@ -215,7 +209,7 @@ int write_put(const struct world *w, const struct write *write, PyObject *value,
 	case WRITE_NAMESPACE:
 		return set_in_namespace(write, value);
 	case WRITE_GLOBALS:
-		return set_globals(w, write->object, value);
+		return set_globals(write, value);
 	case WRITE_WORD:
 		return is_undo ? set_word(write->object, write->offset, write->value,
 					  write->key)

@@ -23,7 +23,7 @@ enum write_kind {
 	WRITE_SET,   /* the whole content of a set becomes that of the set `value` */
 	WRITE_NAMESPACE, /* WRITE_TYPE past type.__setattr__: for what has no slot in a type */
 	WRITE_WORD,      /* the reference to `key` inside an immutable object becomes `value` */
-	WRITE_GLOBALS,   /* a function's namespace */
+	WRITE_GLOBALS,   /* a function's namespace, which is the word at `offset` */
 };
 
 struct write {
@@ -36,7 +36,7 @@ struct write {
 	PyObject *expected;             /* owned; NULL: nothing is there */
 	PyObject *old;                  /* owned; what was there, once done */
 	PyObject *space;                /* owned; WRITE_NAMESPACE: the dict, once needed */
-	size_t offset;                  /* WRITE_WORD: bytes from the object's start */
+	size_t offset; /* WRITE_WORD, WRITE_GLOBALS: bytes from the object's start */
 };
 
 struct writes {
