@@ -226,7 +226,9 @@ int adopt_code_alone(struct plan *p, PyObject *function)
 		return -1;
 	if (closure) {
 		_cleanup_py_ PyObject *value = PyTuple_Pack(2, code, closure);
-		return value ? plan_write(p, WRITE_CODE, function, NULL, value) : -1;
+		if (!value || plan_write(p, WRITE_CODE, function, NULL, value))
+			return -1;
+		return pointer_map_set(&p->adopted, function, function); /* once */
 	}
 	_cleanup_py_ PyObject *name = PyObject_GetAttrString(function, "__qualname__");
 	job_note(p->job,
