@@ -9,7 +9,8 @@
 #include "payload/rebind.h"
 
 #include "payload/freestanding.h"
-#include "payload/rebind_kind.h"
+#include "payload/rebind_hashed.h"
+#include "payload/rebind_weak.h"
 #include "payload/referrers.h"
 #include "payload/untracked.h"
 
@@ -72,17 +73,22 @@ static int move_instance(struct rebind *r, PyObject *o, PyObject *class)
 	return writes_add(&p->writes, WRITE_CLASS, o, NULL, kept) ? 0 : -1;
 }
 
+static int ignore_ancestries(struct rebind *r, PyObject *found)
+{
+	for (Py_ssize_t i = 0; i < PyList_Size(found); i++) {
+		PyObject *o = PyList_GetItem(found, i);
+		if (world_is_class(r->world, o) && !pointer_map_get(&r->ignore, o) &&
+		    rebind_ignore_ancestry(r, o))
+			return -1;
+	}
+	return 0;
+}
+
 static int rebind_all(struct rebind *r, PyObject *found)
 {
-	const struct world *w = r->world;
 	struct pointer_map seen = {0};
 	int status = rebind_ignore(r, found);
 
-	for (Py_ssize_t i = 0; !status && i < PyList_Size(found); i++) {
-		PyObject *o = PyList_GetItem(found, i);
-		if (world_is_class(w, o) && !pointer_map_get(&r->ignore, o))
-			status = rebind_ignore_ancestry(r, o);
-	}
 	for (Py_ssize_t i = 0; !status && i < PyList_Size(found); i++) {
 		PyObject *o = PyList_GetItem(found, i);
 		if (pointer_map_get(&r->ignore, o) || pointer_map_get(&seen, o))
@@ -94,27 +100,46 @@ static int rebind_all(struct rebind *r, PyObject *found)
 	return status ? -1 : 0;
 }
 
-/* Who holds a frozenset that is replaced is found in turn; frozensets hold one another. */
-static int replace_frozensets(struct rebind *r, PyObject *found)
+/* What of `found` is to be searched for in turn; see rebind_hashed.c. New list. */
+static PyObject *hashed_anew(struct rebind *r, PyObject *found, Py_ssize_t from,
+			     struct pointer_map *known)
 {
-	const struct world *w = r->world;
-	Py_ssize_t at = 0;
+	_cleanup_py_ PyObject *more = PyList_New(0);
 
-	for (;;) {
-		_cleanup_py_ PyObject *more = PyList_New(0);
-		for (; more && at < PyList_Size(found); at++) {
-			PyObject *o = PyList_GetItem(found, at);
-			if (py_is(o, w->frozenset) && !pointer_map_get(&r->ignore, o) &&
-			    rebind_frozenset(r->plan, more, o))
-				return -1;
-		}
-		if (!more || !PyList_Size(more))
-			return more ? 0 : -1;
-		_cleanup_py_ PyObject *next = find_referrers(r, more);
-		Py_ssize_t end = PyList_Size(found);
-		if (!next || rebind_ignore(r, more) || PyList_SetSlice(found, end, end, next))
-			return -1;
+	for (Py_ssize_t i = from; more && i < PyList_Size(found); i++) {
+		PyObject *o = PyList_GetItem(found, i);
+		if (pointer_map_get(&r->ignore, o) || pointer_map_get(known, o))
+			continue;
+		if (py_is(o, r->world->frozenset) && rebind_frozenset(r->plan, more, o))
+			return NULL;
+		if (rebind_is_key_tuple(r->plan, o) &&
+		    (PyList_Append(more, o) || pointer_map_set(known, o, o)))
+			return NULL;
 	}
+	return py_take(&more);
+}
+
+/* Tuples and frozensets hold one another. */
+static int find_hashed(struct rebind *r, PyObject *found)
+{
+	struct pointer_map known = {0};
+	Py_ssize_t at = 0;
+	int status = 0, is_done = 0;
+
+	while (!status && !is_done) {
+		Py_ssize_t end = PyList_Size(found);
+		_cleanup_py_ PyObject *more = hashed_anew(r, found, at, &known);
+		is_done = more && !PyList_Size(more);
+		if (is_done)
+			break;
+		_cleanup_py_ PyObject *next = more ? find_referrers(r, more) : NULL;
+		at = end;
+		status = next && !rebind_ignore(r, more)
+				 ? PyList_SetSlice(found, end, end, next)
+				 : -1;
+	}
+	pointer_map_fini(&known);
+	return status;
 }
 
 int rebind_references(struct plan *plan)
@@ -128,11 +153,13 @@ int rebind_references(struct plan *plan)
 
 	if (!status && PyList_Size(r.keys) > 0) {
 		found = find_referrers(&r, r.keys);
-		status = found && !rebind_ignore(&r, found) && !replace_frozensets(&r, found)
+		status = found && !rebind_ignore(&r, found) && !ignore_ancestries(&r, found) &&
+					 !find_hashed(&r, found)
 				 ? rebind_all(&r, found)
 				 : -1;
 	}
 	pointer_map_fini(&r.ignore);
+	pointer_map_fini(&r.written);
 	Py_DecRef(found);
 	Py_DecRef(r.keys);
 	return status;

@@ -12,12 +12,14 @@ struct rebind {
 	struct plan *plan;
 	const struct world *world;
 	struct pointer_map ignore; /* our own containers, and what dies with the donors */
-	PyObject *keys;            /* list: the objects whose referrers matter */
+	struct pointer_map
+		written; /* dict -> set of the names that the plan sets in it anyhow */
+	PyObject *keys;  /* list: the objects whose referrers matter */
 };
 
 /* Each -1 with an exception. */
 
-/* --- rebind_ours.c: fills `ignore` --- */
+/* --- rebind_ours.c: fills `ignore` and `written` --- */
 int rebind_ignore(struct rebind *r, PyObject *o); /* `o` may be NULL */
 int rebind_ignore_ours(struct rebind *r);
 int rebind_ignore_donors(struct rebind *r);

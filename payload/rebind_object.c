@@ -8,7 +8,7 @@
  */
 #include "payload/freestanding.h"
 #include "payload/rebind.h"
-#include "payload/rebind_kind.h"
+#include "payload/rebind_hashed.h"
 #include "payload/referrers.h"
 #include "payload/word.h"
 
@@ -89,6 +89,7 @@ static int looks_like_class_dict(PyObject *dict)
 
 static int rebind_dict(struct rebind *r, PyObject *dict)
 {
+	PyObject *written = pointer_map_get(&r->written, dict);
 	int is_hard = rebind_judge_dict(r->plan, dict);
 	PyObject *key, *value;
 	Py_ssize_t at = 0;
@@ -99,7 +100,10 @@ static int rebind_dict(struct rebind *r, PyObject *dict)
 		return is_hard < 0 ? 0 : rebind_content(r->plan, dict);
 	while (PyDict_Next(dict, &at, &key, &value)) {
 		PyObject *kept = plan_stand_in(r->plan, value);
-		if (kept != value && !writes_add(&r->plan->writes, WRITE_ITEM, dict, key, kept))
+		if (kept == value ||
+		    (written && py_is(key, r->world->str) && PySet_Contains(written, key) == 1))
+			continue;
+		if (!writes_add(&r->plan->writes, WRITE_ITEM, dict, key, kept))
 			return -1;
 	}
 	return 0;
@@ -204,13 +208,21 @@ static int rebind_slots(struct rebind *r, PyObject *o)
 	return mro ? 0 : -1;
 }
 
+static int is_deque(const struct world *w, PyObject *o)
+{
+	PyObject *m = PyDict_GetItemString(w->modules, "collections");
+
+	return m && world_is_module(w, m) &&
+	       py_is(o, PyDict_GetItemString(PyModule_GetDict(m), "deque"));
+}
+
 static int rebind_items(struct rebind *r, PyObject *o)
 {
 	const struct world *w = r->world;
 
 	if (py_is_a(o, w->dict))
 		return rebind_dict(r, o);
-	if (py_is_a(o, w->list) || rebind_is_deque(w, o))
+	if (py_is_a(o, w->list) || is_deque(w, o))
 		return rebind_list(r, o);
 	if (py_is_a(o, w->tuple))
 		return rebind_tuple(r, o);

@@ -4,6 +4,7 @@
  * runs code of the program, unless writes.h says so of the kind.
  */
 #include "payload/freestanding.h"
+#include "payload/twin_dict.h"
 #include "payload/writes.h"
 
 #define CODE_KINDS                                                                             \
@@ -183,6 +184,8 @@ int write_put(const struct world *w, const struct write *write, PyObject *value,
 		return set_or_delete_item(write, value);
 	case WRITE_CONTENT:
 		return set_content(w, write->object, value);
+	case WRITE_TWIN:
+		return twin_dict_swap(w, write->object, write->value);
 	case WRITE_TYPE:
 		return set_or_delete_type(w, write, value);
 	case WRITE_BASES:
@@ -257,6 +260,7 @@ PyObject *write_current(const struct world *w, const struct write *write)
 		return PySequence_List(o);
 	case WRITE_SET:
 		return PySet_New(o);
+	case WRITE_TWIN:
 	case WRITE_WORD:
 		return NULL;
 	}

@@ -10,6 +10,7 @@
 enum write_kind {
 	WRITE_ITEM,     /* dict[key] = value; value NULL deletes */
 	WRITE_CONTENT,  /* the whole content of a dict becomes that of the dict `value` */
+	WRITE_TWIN,     /* the dict changes places with its twin `value` (twin_dict.h) */
 	WRITE_TYPE,     /* type.__setattr__(object, key, value); value NULL deletes */
 	WRITE_BASES,    /* class.__bases__ = value */
 	WRITE_CODE,     /* function: value = (code, closure or None) */

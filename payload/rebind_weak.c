@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Weak references to what is replaced. One cannot be changed: another takes its place, and the
+ * pass rebinds the references to it in turn.
+ */
+#include "payload/rebind_weak.h"
+
+#include "payload/freestanding.h"
+
+static PyObject *of_loaded(const struct world *w, const char *module, const char *name)
+{
+	PyObject *m = PyDict_GetItemString(w->modules, module);
+
+	return m && world_is_module(w, m) ? PyDict_GetItemString(PyModule_GetDict(m), name)
+					  : NULL;
+}
+
+/* The same to another object, or NULL without exception. */
+static PyObject *same_reference(const struct world *w, PyObject *ref, PyObject *to)
+{
+	PyObject *type = py_type(ref);
+	PyObject *keyed = of_loaded(w, "weakref", "KeyedRef");
+	_cleanup_py_ PyObject *callback = PyObject_GetAttrString(ref, "__callback__");
+	PyObject *made = NULL;
+
+	if (callback && callback != w->none && type == of_loaded(w, "weakref", "ReferenceType"))
+		made = py_call(type, to, callback);
+	if (callback && callback != w->none && type == keyed) {
+		_cleanup_py_ PyObject *key = PyObject_GetAttrString(ref, "key");
+		made = key ? py_call(type, to, callback, key) : NULL;
+	}
+	PyErr_Clear();
+	return made;
+}
+
+static int replace_references(struct plan *p, PyObject *more, PyObject *o)
+{
+	const struct world *w = &p->job->world;
+	PyObject *find = of_loaded(w, "_weakref", "getweakrefs");
+	_cleanup_py_ PyObject *refs = find ? py_call(find, o) : NULL;
+
+	PyErr_Clear();
+	for (Py_ssize_t i = 0; refs && i < PyList_Size(refs); i++) {
+		PyObject *ref = PyList_GetItem(refs, i);
+		_cleanup_py_ PyObject *made = same_reference(w, ref, plan_stand_in(p, o));
+		if (made &&
+		    (pointer_map_set(&p->stand_in, ref, made) || PyList_Append(more, ref)))
+			return -1;
+	}
+	return 0;
+}
+
+int rebind_weak(struct plan *p, PyObject *keys)
+{
+	Py_ssize_t count = PyList_Size(keys);
+
+	for (Py_ssize_t i = 0; i < count; i++) {
+		PyObject *key = PyList_GetItem(keys, i);
+		if (plan_stand_in(p, key) != key &&
+		    (world_is_class(&p->job->world, key) ||
+		     py_is(key, p->job->world.function)) &&
+		    replace_references(p, keys, key))
+			return -1;
+	}
+	return 0;
+}
