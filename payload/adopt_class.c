@@ -164,7 +164,8 @@ static int adopt_class(struct plan *p, struct class_pair *pair)
 
 	if (!current)
 		return -1;
-	if (!pair->is_migrating && py_is_a(pair->old, w->enum_type) && adopt_enum(p, pair))
+	if (py_is_a(pair->old, w->enum_type) &&
+	    (pair->is_migrating ? adopt_enum_moved(p, pair) : adopt_enum(p, pair)))
 		return -1;
 	if (write_attributes(p, pair, kept, current) ||
 	    (!pair->is_part && write_bases(p, pair, kept)) ||

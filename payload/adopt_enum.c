@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Enums in place: a member that both sources have stays the object it is and takes the new
- * value; the class's maps are rebuilt around the kept members.
+ * Enums: a member that both sources have stays the object it is and takes the new value; the
+ * class's maps are rebuilt around the kept members. A member that is an int or a str itself
+ * cannot change: the new one of its name stands for it, and references to it are rebound like
+ * those to a class that was replaced. So it is with all members of a class that is replaced.
  */
 #include "payload/freestanding.h"
 #include "payload/plan.h"
@@ -21,21 +23,73 @@ static int maps_of(struct enum_maps *out, const struct world *w, PyObject *dict)
 	       py_is_a(out->values, w->dict) && py_is_a(out->names, w->list);
 }
 
-/* A member that is itself an int, a str or a tuple cannot change its value. */
+/* The type written in C, other than object, that members are instances of, or NULL without
+ * exception: what they have from it (their number, their text) was set when they were made. */
+static PyObject *data_type(const struct world *w, PyObject *member)
+{
+	_cleanup_py_ PyObject *mro = world_type_attribute(py_type(member), "__mro__");
+
+	for (Py_ssize_t i = 0; mro && i < PyTuple_Size(mro); i++) {
+		PyObject *base = PyTuple_GetItem(mro, i);
+		if (base != w->object && !(PyType_GetFlags(base) & PY_TYPE_IS_HEAP))
+			return base;
+	}
+	PyErr_Clear();
+	return NULL;
+}
+
+static int is_equal_as(PyObject *type, PyObject *a, PyObject *b)
+{
+	_cleanup_py_ PyObject *compare = PyObject_GetAttrString(type, "__eq__");
+	_cleanup_py_ PyObject *equal = compare ? py_call(compare, a, b) : NULL;
+	int is_equal = equal && PyObject_IsTrue(equal) == 1;
+
+	PyErr_Clear();
+	return is_equal;
+}
+
+static int is_number_in_place(PyObject *class, const char *name)
+{
+	_cleanup_py_ PyObject *value = world_type_attribute(class, name);
+	long number = value ? PyLong_AsLong(value) : 0;
+
+	PyErr_Clear();
+	return number > 0;
+}
+
+static long basic_size(PyObject *class)
+{
+	_cleanup_py_ PyObject *size = world_type_attribute(class, "__basicsize__");
+
+	return size ? PyLong_AsLong(size) : -1;
+}
+
+/* All that a member has is in its __dict__: neither slots nor what a type written in C adds. */
+static int is_plain(const struct world *w, PyObject *member)
+{
+	PyObject *class = py_type(member);
+	long pointers = is_number_in_place(class, "__dictoffset__") +
+			is_number_in_place(class, "__weakrefoffset__");
+
+	return !is_number_in_place(class, "__itemsize__") &&
+	       basic_size(class) <= basic_size(w->object) + pointers * (long)sizeof(PyObject *);
+}
+
 static int can_take_value(const struct world *w, PyObject *old, PyObject *new)
 {
-	PyObject *const immutable[] = {w->integer, w->str, w->real, w->tuple, w->bytes};
 	_cleanup_py_ PyObject *old_dict = world_own_dict(w, old);
 	_cleanup_py_ PyObject *new_dict = world_own_dict(w, new);
 	PyObject *x = old_dict ? PyDict_GetItemString(old_dict, "_value_") : NULL;
 	PyObject *y = new_dict ? PyDict_GetItemString(new_dict, "_value_") : NULL;
 
-	if (!x || !y)
+	if (!x || !y || is_plain(w, old))
+		return x && y && is_plain(w, new);
+	PyObject *type = data_type(w, old);
+	if (!type || type != data_type(w, new) || !is_equal_as(type, old, new))
 		return 0;
-	for (size_t i = 0; i < sizeof(immutable) / sizeof(*immutable); i++)
-		if (py_is_a(old, immutable[i]))
-			return merge_is_same_constant(w, x, y);
-	return 1;
+	return merge_is_same_constant(w, x, y) ||
+	       (py_is(x, type) && py_is(y, type) && type != w->real && type != w->complex &&
+		is_equal_as(type, x, y));
 }
 
 /* A copy of a map with donors swapped. */
@@ -51,35 +105,60 @@ static PyObject *with_stand_ins(const struct plan *p, PyObject *map)
 	return py_take(&out);
 }
 
-/* An old member stands for one new one: what was an alias may be a member of its own now. */
-static int pair_map(struct plan *p, struct pointer_map *taken, PyObject *old, PyObject *new)
+static int replace_member(struct plan *p, PyObject *old, PyObject *new)
+{
+	_cleanup_py_ PyObject *pair = PyTuple_Pack(2, old, new);
+
+	if (!pair || PyList_Append(p->replaced, pair))
+		return -1;
+	return pointer_map_set(&p->stand_in, old, new);
+}
+
+struct pairing {
+	struct plan *plan;
+	struct pointer_map taken;
+	int is_moving; /* none can stay */
+};
+
+static int pair_member(struct pairing *pairing, PyObject *old, PyObject *new)
+{
+	struct plan *p = pairing->plan;
+
+	if (pointer_map_set(&pairing->taken, old, new) ||
+	    pointer_map_set(&pairing->taken, new, old))
+		return -1;
+	if (!pairing->is_moving && can_take_value(&p->job->world, old, new))
+		return pointer_map_set(&p->stand_in, new, old);
+	return replace_member(p, old, new);
+}
+
+/* One old member goes with one new one: what was an alias may be a member of its own now. */
+static int pair_map(struct pairing *pairing, PyObject *old, PyObject *new)
 {
 	PyObject *key, *member;
 	Py_ssize_t at = 0;
 
 	while (PyDict_Next(new, &at, &key, &member)) {
 		PyObject *before = PyDict_GetItem(old, key);
-		if (!before || before == member || pointer_map_get(taken, before) ||
-		    pointer_map_get(&p->stand_in, member) ||
-		    !can_take_value(&p->job->world, before, member))
-			continue;
-		if (pointer_map_set(&p->stand_in, member, before) ||
-		    pointer_map_set(taken, before, member))
+		if (before && before != member && !pointer_map_get(&pairing->taken, before) &&
+		    !pointer_map_get(&pairing->taken, member) &&
+		    pair_member(pairing, before, member))
 			return -1;
 	}
 	return 0;
 }
 
-/* All pairs come first, since members may hold one another (_inverted_). Combinations of flags
- * are in the map of values alone. */
+/* All pairs come first, since members may hold one another (_inverted_). A member goes by its
+ * name, or by its value when its name is gone. Combinations of flags are in the map of values
+ * alone. */
 static int pair_members(struct plan *p, const struct enum_maps *old,
-			const struct enum_maps *new)
+			const struct enum_maps *new, int is_moving)
 {
-	struct pointer_map taken = {0};
-	int status = pair_map(p, &taken, old->members, new->members) ||
-		     pair_map(p, &taken, old->values, new->values);
+	struct pairing pairing = {.plan = p, .is_moving = is_moving};
+	int status = pair_map(&pairing, old->members, new->members) ||
+		     pair_map(&pairing, old->values, new->values);
 
-	pointer_map_fini(&taken);
+	pointer_map_fini(&pairing.taken);
 	return status ? -1 : 0;
 }
 
@@ -196,7 +275,7 @@ int adopt_enum(struct plan *p, struct class_pair *pair)
 		return -1;
 	if (!maps_of(&old, w, old_dict) || !maps_of(&new, w, new_dict))
 		return 0;
-	if (pair_members(p, &old, &new) || take_members(p, pair, &old, &new))
+	if (pair_members(p, &old, &new, 0) || take_members(p, pair, &old, &new))
 		return -1;
 	_cleanup_py_ PyObject *members = with_stand_ins(p, new.members);
 	_cleanup_py_ PyObject *values = with_stand_ins(p, new.values);
@@ -206,4 +285,19 @@ int adopt_enum(struct plan *p, struct class_pair *pair)
 	    plan_write(p, WRITE_LIST, old.names, NULL, new.names))
 		return -1;
 	return settle_names(p, pair, old_dict, &old, &new);
+}
+
+/* The donor's members are those of the class then. */
+int adopt_enum_moved(struct plan *p, const struct class_pair *pair)
+{
+	const struct world *w = &p->job->world;
+	_cleanup_py_ PyObject *old_dict = world_type_dict(w, pair->old);
+	_cleanup_py_ PyObject *new_dict = world_type_dict(w, pair->donor);
+	struct enum_maps old, new;
+
+	if (!old_dict || !new_dict)
+		return -1;
+	if (!maps_of(&old, w, old_dict) || !maps_of(&new, w, new_dict))
+		return 0;
+	return pair_members(p, &old, &new, 1);
 }

@@ -70,18 +70,23 @@ static int is_type_error(const struct world *w)
 	return kind && PyErr_ExceptionMatches(kind);
 }
 
-/* Bases that the setter refused: 1, the class is to migrate and the plan to be made anew. */
+/* Bases that the setter refused, or an object of the donor that cannot become one of the class
+ * (a member of an enum of tuples, up to 3.11): 1, the class is to migrate and the plan to be
+ * made anew. */
 static int judge_failure(struct plan *p, struct migration *migration)
 {
 	const struct write *failed = p->writes.failed;
 	const struct class_pair *pair = failed ? pair_of(p, failed->object) : NULL;
 
-	if (failed && failed->kind == WRITE_BASES && pair && !pair->is_migrating &&
-	    is_type_error(&p->job->world)) {
+	if (failed && failed->kind == WRITE_CLASS)
+		pair = pair_of(p, failed->value);
+	if (failed && (failed->kind == WRITE_BASES || failed->kind == WRITE_CLASS) && pair &&
+	    !pair->is_migrating && is_type_error(&p->job->world)) {
 		PyErr_Clear();
 		return pointer_map_set(&migration->must_move, pair->old, pair->old) ? -1 : 1;
 	}
-	pair = failed && failed->kind == WRITE_CLASS ? pair_of(p, failed->value) : NULL;
+	if (failed && failed->kind != WRITE_CLASS)
+		pair = NULL;
 	_cleanup_py_ PyObject *reason = failure_text(&p->job->world);
 	if (!pair)
 		return job_refuse(p->job, WIRE_STATUS_REFUSED, NULL, reason);

@@ -63,18 +63,25 @@ PyObject *history_entry(const struct world *w, const struct history *history, Py
 
 /* --- push -------------------------------------------------------------------------------- */
 
+static int add_migrated(PyObject *list, PyObject *old, PyObject *new)
+{
+	_cleanup_py_ PyObject *holder = record_hold(new);
+	_cleanup_py_ PyObject *entry = holder ? PyTuple_Pack(2, old, holder) : NULL;
+
+	return entry ? PyList_Append(list, entry) : -1;
+}
+
 static PyObject *migrated_of(const struct plan *p)
 {
 	_cleanup_py_ PyObject *list = PyList_New(0);
 
-	for (size_t i = 0; list && i < p->class_count; i++) {
-		const struct class_pair *pair = &p->classes[i];
-		if (!pair->is_migrating)
-			continue;
-		_cleanup_py_ PyObject *holder = record_hold(pair->donor);
-		_cleanup_py_ PyObject *entry =
-			holder ? PyTuple_Pack(2, pair->old, holder) : NULL;
-		if (!entry || PyList_Append(list, entry))
+	for (size_t i = 0; list && i < p->class_count; i++)
+		if (p->classes[i].is_migrating &&
+		    add_migrated(list, p->classes[i].old, p->classes[i].donor))
+			return NULL;
+	for (Py_ssize_t i = 0; list && i < PyList_Size(p->replaced); i++) {
+		PyObject *pair = PyList_GetItem(p->replaced, i);
+		if (add_migrated(list, PyTuple_GetItem(pair, 0), PyTuple_GetItem(pair, 1)))
 			return NULL;
 	}
 	return py_take(&list);

@@ -18,7 +18,8 @@ enum history_field {
 	HISTORY_TIME,      /* int: ns since the epoch */
 	HISTORY_REPORT,    /* bytes: the records of its reply */
 	HISTORY_WRITES,    /* list: record_make() */
-	HISTORY_MIGRATED,  /* list of (old class, holder of the class that replaced it) */
+	HISTORY_MIGRATED,  /* list of (old class or member of an enum, holder of what replaced
+			      it) */
 	HISTORY_CACHES,    /* list of holders of lru_cache wrappers */
 	HISTORY_BASELINES, /* dict: module key -> (baseline before or None, new
 			      code, holder of the module's anchor) */

@@ -164,7 +164,8 @@ int plan_make(struct plan *out, struct job *job, const struct shadow *shadow,
 	*out = (struct plan){.job = job, .shadow = shadow, .migration = migration};
 	out->codes = PyDict_New();
 	out->caches = PyList_New(0);
-	if (!out->codes || !out->caches || add_shadows(out))
+	out->replaced = PyList_New(0);
+	if (!out->codes || !out->caches || !out->replaced || add_shadows(out))
 		return -1;
 	for (size_t i = 0; i < job->modules.count; i++)
 		if (plan_module(out, &job->modules.items[i]))
@@ -195,6 +196,7 @@ void plan_fini(struct plan *plan)
 	pointer_map_fini(&plan->adopted);
 	Py_DecRef(plan->codes);
 	Py_DecRef(plan->caches);
+	Py_DecRef(plan->replaced);
 	writes_fini(&plan->writes);
 	*plan = (struct plan){0};
 }

@@ -38,6 +38,7 @@ struct plan {
 	struct pointer_map adopted;  /* kept function -> donor */
 	PyObject *codes;             /* dict: old code -> new code */
 	PyObject *caches;            /* list: lru_cache wrappers to clear afterwards */
+	PyObject *replaced;          /* list of (old, new): members of enums */
 	struct class_pair *classes;
 	size_t class_count, class_capacity;
 	int depth;
@@ -95,6 +96,7 @@ PyObject *adopt_cells(const struct world *world, PyObject *function, PyObject *c
 int adopt_classes(struct plan *plan);
 int adopt_abstract(struct plan *plan);
 int adopt_enum(struct plan *plan, struct class_pair *pair);
+int adopt_enum_moved(struct plan *plan, const struct class_pair *pair);
 int adopt_names(struct plan *plan);
 /* The names of the module whose statements are gone, as a list. New reference. */
 PyObject *adopt_names_gone(struct job *job, const struct module *module);

@@ -46,22 +46,38 @@ static int choose(Py_ssize_t *out, struct job *job, const struct history *histor
 
 /* --- the plan of a way back -------------------------------------------------------------- */
 
-/* A later replacement led to this class; it leads further back now. */
-static int pass_on(struct plan *p, PyObject *class, PyObject *old)
+/* A later replacement led to this object; it leads further back now. */
+static int pass_on(struct plan *p, PyObject *now, PyObject *old)
 {
 	for (size_t i = 0; i < p->class_count; i++) {
 		struct class_pair *pair = &p->classes[i];
-		if (pair->donor != class)
+		if (pair->donor != now)
 			continue;
 		Py_DecRef(pair->donor);
 		pair->donor = py_ref(old);
 		if (pointer_map_set(&p->stand_in, pair->old, old))
 			return -1;
 	}
+	for (Py_ssize_t i = 0; i < PyList_Size(p->replaced); i++) {
+		PyObject *later = PyTuple_GetItem(PyList_GetItem(p->replaced, i), 0);
+		if (plan_stand_in(p, later) == now && pointer_map_set(&p->stand_in, later, old))
+			return -1;
+	}
 	return 0;
 }
 
-static int add_classes(struct plan *p, PyObject *migrated)
+static int add_way_back(struct plan *p, PyObject *now, PyObject *old)
+{
+	_cleanup_py_ PyObject *pair = PyTuple_Pack(2, now, old);
+
+	if (!pair || pass_on(p, now, old) || pointer_map_set(&p->stand_in, now, old))
+		return -1;
+	if (world_is_class(&p->job->world, old))
+		return merge_add_pair(p, NULL, now, old) ? 0 : -1;
+	return PyList_Append(p->replaced, pair);
+}
+
+static int add_migrated(struct plan *p, PyObject *migrated)
 {
 	const struct world *w = &p->job->world;
 
@@ -69,12 +85,7 @@ static int add_classes(struct plan *p, PyObject *migrated)
 		PyObject *pair = PyList_GetItem(migrated, i);
 		PyObject *old = PyTuple_GetItem(pair, 0), *holder = PyTuple_GetItem(pair, 1);
 		_cleanup_py_ PyObject *now = old && holder ? record_held(w, holder) : NULL;
-		if (PyErr_Occurred())
-			return -1;
-		if (!now)
-			continue;
-		if (pass_on(p, now, old) || !merge_add_pair(p, NULL, now, old) ||
-		    pointer_map_set(&p->stand_in, now, old))
+		if (PyErr_Occurred() || (now && add_way_back(p, now, old)))
 			return -1;
 	}
 	return 0;
@@ -141,7 +152,7 @@ static int add_attach(struct plan *p, PyObject *entry)
 	const struct world *w = &p->job->world;
 
 	if (record_invert(&p->writes, w, PyTuple_GetItem(entry, HISTORY_WRITES)) ||
-	    add_classes(p, PyTuple_GetItem(entry, HISTORY_MIGRATED)) ||
+	    add_migrated(p, PyTuple_GetItem(entry, HISTORY_MIGRATED)) ||
 	    add_caches(p, PyTuple_GetItem(entry, HISTORY_CACHES)) ||
 	    add_modules(p->job, PyTuple_GetItem(entry, HISTORY_BASELINES)))
 		return -1;
@@ -180,7 +191,9 @@ static int plan_back(struct plan *p, const struct history *history, Py_ssize_t t
 {
 	p->codes = PyDict_New();
 	p->caches = PyList_New(0);
-	if (!p->codes || !p->caches || lineage_back(p->job, history, to, p->codes))
+	p->replaced = PyList_New(0);
+	if (!p->codes || !p->caches || !p->replaced ||
+	    lineage_back(p->job, history, to, p->codes))
 		return -1;
 	for (Py_ssize_t i = history->count; i > to; i--) {
 		PyObject *entry = history_entry(&p->job->world, history, i);

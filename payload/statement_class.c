@@ -237,13 +237,31 @@ static int is_special(const struct class_change *c)
 	return c->is_annotated_anew && c->s->job->world.opcodes.minor >= 14;
 }
 
+/* An enum calls these once for each member, and puts another __new__ into the class. */
+static int makes_members_anew(const struct class_change *c)
+{
+	static const char *const makers[] = {"__new__", "__init__", "_generate_next_value_"};
+
+	for (int i = 0; i < c->body.group_count; i++) {
+		const struct group *group = &c->body.groups[i];
+		PyObject *node = PyList_GetItem(c->nodes, group->first_node);
+		_cleanup_py_ PyObject *name = NULL;
+		if (group->is_changed && node_is_definition(node))
+			name = node_field(node, "name");
+		for (size_t j = 0; name && j < sizeof(makers) / sizeof(*makers); j++)
+			if (!PyUnicode_CompareWithASCIIString(name, makers[j]))
+				return 1;
+	}
+	return 0;
+}
+
 static int must_be_made(const struct class_change *c)
 {
 	enum change_extent extent = extent_of(c);
 	const struct world *w = &c->s->job->world;
 	int is_tuple = PyType_IsSubtype(c->live, w->tuple);
 
-	if (is_special(c))
+	if (is_special(c) || (py_is_a(c->live, w->enum_type) && makes_members_anew(c)))
 		return 1;
 	if (extent == CHANGE_CODE)
 		return 0;
