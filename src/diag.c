@@ -32,6 +32,6 @@ void diag_error(FILE *to, const struct term *term, const struct hp_err *err,
 		fprintf(to, "%s%s", details, details[strlen(details) - 1] == '\n' ? "" : "\n");
 	if (err->undo_text[0])
 		put_line(to, "  not put back: ", err->undo_text);
-	if (hint[0])
+	if (hint[0] && err->kind != HP_HELD_BACK) /* the other one's hint is what helps */
 		put_line(to, "  hint: ", hint);
 }

@@ -1,183 +1,96 @@
 /* SPDX-License-Identifier: MIT
  *
- * From options to outcomes: describe, ask the payload, judge, show; one process after the
- * other.
+ * From options to outcomes that are shown: of several processes all or none is changed, unless
+ * each is to be served for itself, one after the other.
  *
  * The invariant: every process that was named is reported, in the order given, also those that
  * were not reached any more after an interrupt.
  */
 #include "src/operation.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "inject/base/cleanup.h"
-#include "inject/proc/procfs.h"
 #include "inject/report/report.h"
-#include "inject/session/rival.h"
-#include "inject/session/session.h"
-#include "inject/target/target.h"
+#include "src/ask.h"
 #include "src/diag.h"
-#include "src/outcome.h"
-#include "src/payload_path.h"
-#include "src/process_name.h"
 #include "src/render.h"
 #include "src/signals.h"
-#include "src/syslog_record.h"
 #include "src/term.h"
 
-struct operation {
+/* What is shown of several processes. */
+struct show {
 	const struct options *options;
-	enum wire_command command;
 	struct term out, err;
-	char *payload_path;
-	uint8_t *request;
-	size_t request_len;
+	bool is_alone;
+	char *details; /* owned; of the last process: workers mostly take the same changes */
 };
 
-static void operation_fini(struct operation *operation)
+static void show_error(const struct show *show, const struct outcome *outcome)
 {
-	free(operation->payload_path);
-	free(operation->request);
+	_cleanup_free_ char *details = outcome_details(outcome);
+
+	diag_error(stderr, &show->err, &outcome->err, details);
+	render_text_outcome(stderr, &show->err, outcome, show->options->verbose);
 }
 
-static int operation_init(struct operation *out, const struct options *options,
-			  const struct request *request, struct hp_err *err)
+/* One headline for each process, and what was done once. */
+static void show_one_of_several(struct show *show, const struct outcome *outcome)
 {
-	struct operation operation = {
-		.options = options,
-		.command = request->command,
-		.out = term_of(stdout, options->color),
-		.err = term_of(stderr, options->color),
-	};
+	char *details = NULL;
+	size_t size;
+	FILE *to = open_memstream(&details, &size);
 
-	if (payload_path_find(&operation.payload_path, err) < 0 ||
-	    request_encode(&operation.request, &operation.request_len, request, err) < 0) {
-		operation_fini(&operation);
-		return -1;
-	}
-	*out = operation;
-	return 0;
-}
-
-static int run_session(const struct operation *operation, const struct target *target,
-		       struct outcome *outcome)
-{
-	const struct options *options = operation->options;
-	struct progress progress = {
-		.to = operation->err.is_tty && !options->quiet ? stderr : NULL,
-		.pid = target->pid,
-	};
-	struct session_options session = {
-		.payload_path = operation->payload_path,
-		.deadline = deadline_after_ns(options->timeout_ns),
-		.interrupted = signals_flag(),
-		.progress = progress_update,
-		.progress_context = &progress,
-	};
-	struct session_result result = {0};
-	struct report report;
-	bool lingers;
-	int r;
-
-	r = session_run(&result, target,
-			(struct span){operation->request, operation->request_len}, &session,
-			&outcome->err);
-	progress_end(&progress);
-	if (r < 0)
-		return -1;
-	outcome->held_ns = result.held_ns;
-	outcome->elapsed_ns = result.elapsed_ns;
-	outcome->stops = result.stops;
-	outcome->unsafe_stops = result.unsafe;
-	r = report_decode(&report, (struct span){result.reply, result.reply_len},
-			  &outcome->err);
-	lingers = !result.worker_left;
-	session_result_fini(&result);
-	if (r < 0)
-		return -1;
-	outcome_take_report(outcome, &report);
-	outcome_check_filters(outcome, options->module_count, options->path_count);
-	if (lingers && !outcome->note[0])
-		snprintf(outcome->note, sizeof(outcome->note),
-			 "the thread that did the work had not ended yet when pyhotpatch left");
-	return outcome->err.kind == HP_OK ? 0 : -1;
-}
-
-static void wrap(struct outcome *outcome)
-{
-	static const char *const doing[WIRE_COMMAND_COUNT] = {
-		[WIRE_COMMAND_ATTACH] = "attach to",      [WIRE_COMMAND_PLAN] = "plan for",
-		[WIRE_COMMAND_ROLLBACK] = "roll back in", [WIRE_COMMAND_STATUS] = "ask",
-		[WIRE_COMMAND_FORGET] = "forget in",      [WIRE_COMMAND_SOURCES] = "watch",
-	};
-
-	char name[PROCESS_NAME_MAX];
-
-	hp_err_wrap(&outcome->err, "%s %s", doing[outcome->operation],
-		    process_name(name, outcome->pid, outcome->inner_pid));
-}
-
-/* Another pyhotpatch has a thread for some milliseconds. */
-static int describe(struct target *out, const struct operation *operation,
-		    struct outcome *outcome)
-{
-	const struct deadline deadline = deadline_after_ns(operation->options->timeout_ns);
-	const enum target_depth depth = operation->options->force ? TARGET_FORCED : TARGET_FULL;
-	const struct timespec pause = {.tv_nsec = 2000000};
-
-	for (;;) {
-		int r = target_describe(out, outcome->pid, depth, &outcome->err);
-
-		if (r == 0 || outcome->err.kind != HP_TRACED || *signals_flag() ||
-		    deadline_passed(deadline) || !rival_has(outcome->pid, outcome->pid))
-			return r;
-		outcome->err = (struct hp_err){0};
-		nanosleep(&pause, NULL);
-	}
-}
-
-static void serve_one(const struct operation *operation, struct outcome *outcome)
-{
-	struct target target;
-	int r;
-
-	if (*signals_flag()) {
-		hp_err_set(&outcome->err, HP_INTERRUPTED, 0, "interrupted before it began");
-		wrap(outcome);
+	render_text_headline(stdout, &show->out, outcome);
+	if (!to)
 		return;
-	}
-	outcome->inner_pid = proc_inner_pid(outcome->pid);
-	r = describe(&target, operation, outcome);
-	if (r == 0) {
-		snprintf(outcome->python, sizeof(outcome->python), "%s", target.python.version);
-		snprintf(outcome->command, sizeof(outcome->command), "%s", target.command);
-		r = run_session(operation, &target, outcome);
-		target_fini(&target);
-	}
-	if (r < 0)
-		wrap(outcome);
-	if (!operation->options->no_log)
-		syslog_record(outcome);
+	render_text_details(to, &show->out, outcome, show->options->verbose);
+	fclose(to);
+	if (!show->details || strcmp(details, show->details) != 0)
+		fputs(details, stdout);
+	free(show->details);
+	show->details = details;
 }
 
-static void show(const struct operation *operation, const struct outcome *outcome)
+static void show_outcome(struct show *show, const struct outcome *outcome)
 {
-	const struct options *options = operation->options;
-	_cleanup_free_ char *details = NULL;
+	const struct options *options = show->options;
 
-	if (options->json) {
+	if (options->json)
 		render_json_outcome(stdout, outcome);
-	} else if (outcome->err.kind == HP_OK) {
-		if (!options->quiet)
-			render_text_outcome(stdout, &operation->out, outcome, options->verbose);
-	} else {
-		details = outcome_details(outcome);
-		diag_error(stderr, &operation->err, &outcome->err, details);
-		render_text_outcome(stderr, &operation->err, outcome, options->verbose);
-	}
+	else if (outcome->err.kind != HP_OK)
+		show_error(show, outcome);
+	else if (options->quiet)
+		;
+	else if (show->is_alone)
+		render_text_outcome(stdout, &show->out, outcome, options->verbose);
+	else
+		show_one_of_several(show, outcome);
 	fflush(stdout); /* the next process may take its time */
+}
+
+static int exit_status_of(const struct outcomes *all)
+{
+	int status = 0;
+
+	for (size_t i = 0; i < all->count; i++)
+		status = exit_status_worse(status, outcome_exit_status(&all->items[i]));
+	return status;
+}
+
+static void show_summary(const struct show *show, const struct outcomes *all)
+{
+	const bool has_failed = exit_status_of(all) != 0;
+
+	if (show->options->json || all->count < 2)
+		return;
+	if (has_failed)
+		render_text_summary(stderr, &show->err, all->items, all->count);
+	else if (!show->options->quiet)
+		render_text_summary(stdout, &show->out, all->items, all->count);
 }
 
 /* Nobody can be served: say so once for people, for each process to a program. */
@@ -216,32 +129,106 @@ struct request operation_attach_request(const struct options *options)
 void operation_ask(struct outcome *outcome, const struct options *options,
 		   const struct request *request)
 {
-	struct operation operation;
+	struct ask ask;
 
-	if (operation_init(&operation, options, request, &outcome->err) < 0)
+	if (ask_init(&ask, options, request, &outcome->err) < 0)
 		return;
-	serve_one(&operation, outcome);
-	operation_fini(&operation);
+	ask_process(&ask, outcome);
+	ask_fini(&ask);
+}
+
+/* Each for itself; shown one by one, since the next may take its time. */
+static int serve_each(struct outcomes *out, const struct ask *ask,
+		      const struct selection *chosen, struct show *show)
+{
+	struct outcome *items = calloc(chosen->count + 1, sizeof(*items));
+
+	for (size_t i = 0; items && i < chosen->count; i++) {
+		items[i] = (struct outcome){.pid = chosen->pids[i], .operation = ask->command};
+		ask_process(ask, &items[i]);
+		if (show)
+			show_outcome(show, &items[i]);
+	}
+	*out = (struct outcomes){items, items ? chosen->count : 0};
+	return items ? 0 : -1;
+}
+
+static bool are_together(const struct options *options, const struct request *request,
+			 const struct selection *chosen)
+{
+	const bool changes = request->command == WIRE_COMMAND_ATTACH ||
+			     request->command == WIRE_COMMAND_ROLLBACK;
+
+	return changes && !options->keep_going &&
+	       (chosen->count > 1 || options->selector_count);
+}
+
+/* `show` may be NULL. */
+static int serve(struct outcomes *out, const struct ask *ask, const struct selection *chosen,
+		 struct show *show, struct hp_err *err)
+{
+	if (!ask->is_together) {
+		if (serve_each(out, ask, chosen, show) == 0)
+			return 0;
+		return hp_err_set(err, HP_SYSTEM, ENOMEM, "serve %zu processes", chosen->count);
+	}
+	if (group_serve(out, ask, chosen, err) < 0)
+		return -1;
+	for (size_t i = 0; show && i < out->count; i++)
+		show_outcome(show, &out->items[i]);
+	return 0;
+}
+
+static int prepare(struct ask *out, const struct options *options,
+		   const struct request *request, const struct selection *chosen,
+		   struct hp_err *err)
+{
+	struct request own = *request;
+
+	if (are_together(options, request, chosen))
+		own.flags |= WIRE_TOGETHER;
+	return ask_init(out, options, &own, err);
+}
+
+int operation_ask_all(struct outcomes *out, const struct options *options,
+		      const struct request *request, const struct selection *chosen,
+		      struct hp_err *err)
+{
+	struct ask ask;
+	int r;
+
+	if (prepare(&ask, options, request, chosen, err) < 0)
+		return -1;
+	r = serve(out, &ask, chosen, NULL, err);
+	ask_fini(&ask);
+	return r;
 }
 
 int operation_run(const struct options *options, const struct request *request)
 {
-	struct operation operation;
+	const struct selection chosen = {options->pids, options->pid_count};
+	struct show show = {
+		.options = options,
+		.out = term_of(stdout, options->color),
+		.err = term_of(stderr, options->color),
+		.is_alone = chosen.count == 1,
+	};
+	struct outcomes all;
 	struct hp_err err;
-	int status = 0;
+	struct ask ask;
+	int status;
 
-	if (operation_init(&operation, options, request, &err) < 0)
+	if (prepare(&ask, options, request, &chosen, &err) < 0)
 		return fail_all(options, request, &err);
 	signals_catch();
-	for (size_t i = 0; i < options->pid_count; i++) {
-		struct outcome outcome = {.pid = options->pids[i],
-					  .operation = request->command};
-
-		serve_one(&operation, &outcome);
-		show(&operation, &outcome);
-		status = exit_status_worse(status, outcome_exit_status(&outcome));
-		outcome_fini(&outcome);
+	if (serve(&all, &ask, &chosen, &show, &err) == 0) {
+		show_summary(&show, &all);
+		status = exit_status_of(&all);
+		outcomes_fini(&all);
+	} else {
+		status = fail_all(options, request, &err);
 	}
-	operation_fini(&operation);
+	free(show.details);
+	ask_fini(&ask);
 	return status;
 }

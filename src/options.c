@@ -292,6 +292,9 @@ error_t options_parse_command(int key, char *arg, struct argp_state *state)
 	case KEY_NO_LOG:
 		parse->options->no_log = true;
 		return 0;
+	case KEY_KEEP_GOING:
+		parse->options->keep_going = true;
+		return 0;
 	case KEY_TREE:
 		return add_tree(parse, arg);
 	case KEY_UNIT:

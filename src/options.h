@@ -56,6 +56,7 @@ struct options {
 			    asked for */
 	uint32_t to;     /* rollback: the attach that is to be the last one; with has_to */
 	bool has_to, list;
+	bool keep_going; /* each process for itself */
 	bool rerun, json, quiet, verbose;
 	bool no_log; /* what was changed is not written to the system's log */
 	bool force;  /* what whoever runs the process has forbidden is no obstacle */

@@ -17,6 +17,9 @@
 #define NO_LOG_OPTION                                                                            \
 	{"no-log", KEY_NO_LOG, NULL, 0, "Write nothing to the system's log", 1}
 
+#define KEEP_GOING_OPTION                                                                        \
+	{"keep-going", KEY_KEEP_GOING, NULL, 0, "Of several processes, change those that can be changed", 2}
+
 #define SELECT_OPTIONS                                                                           \
 	{"tree", KEY_TREE, "PID", 0, "The process PID and its descendants, those that are Pythons (may be repeated)", 2}, \
 	{"unit", KEY_UNIT, "NAME", 0, "The Python processes of a systemd unit", 2},              \
@@ -38,12 +41,12 @@ static const struct argp_option attach_options[] = {
 	TIMEOUT_OPTION, FORCE_OPTION,
 	{"when-idle", KEY_WHEN_IDLE, "SECONDS", OPTION_ARG_OPTIONAL, "Wait, at most so long, until nobody runs what is to change", 1},
 	{"rerun", KEY_RERUN, NULL, 0, "Run the whole body of each changed module again", 1},
-	NO_LOG_OPTION, SELECT_OPTIONS, COMMON_OPTIONS, {0}};
+	NO_LOG_OPTION, KEEP_GOING_OPTION, SELECT_OPTIONS, COMMON_OPTIONS, {0}};
 
 static const struct argp_option rollback_options[] = {
 	{"list", KEY_LIST, NULL, 0, "Show the attaches that can be taken back, and take none back", 1},
 	{"to", KEY_TO, "N", 0, "Take back every attach after number N (0: all of them)", 1},
-	TIMEOUT_OPTION, FORCE_OPTION, NO_LOG_OPTION, SELECT_OPTIONS, COMMON_OPTIONS, {0}};
+	TIMEOUT_OPTION, FORCE_OPTION, NO_LOG_OPTION, KEEP_GOING_OPTION, SELECT_OPTIONS, COMMON_OPTIONS, {0}};
 
 static const struct argp_option short_options[] = {TIMEOUT_OPTION, FORCE_OPTION, SELECT_OPTIONS, COMMON_OPTIONS, {0}};
 
@@ -78,7 +81,7 @@ static const struct argp attach_argp = {
 	"PID...",
 	"Apply to each process what changed in the source files of its modules since they were "
 	"imported: functions, methods and classes take their new definition in place, everything "
-	"or nothing."
+	"or nothing, in all of the processes or in none."
 	"\v"
 	"The exit status is 0 when the changes were applied or there were none; otherwise nothing "
 	"was changed, and the status says why (see pyhotpatch(1)).",

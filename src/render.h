@@ -16,6 +16,13 @@
  * refused changes alone: its error is diag_error()'s. */
 void render_text_outcome(FILE *to, const struct term *term, const struct outcome *outcome,
 			 bool verbose);
+/* What that shows of one that succeeded, in parts, without how to take it back. */
+void render_text_headline(FILE *to, const struct term *term, const struct outcome *outcome);
+void render_text_details(FILE *to, const struct term *term, const struct outcome *outcome,
+			 bool verbose);
+/* How it went with several processes, in one line; and how to take it back. */
+void render_text_summary(FILE *to, const struct term *term, const struct outcome *outcomes,
+			 size_t count);
 void render_text_list(FILE *to, const struct term *term,
 		      const struct process_info *const *infos, size_t count);
 void render_text_doctor(FILE *to, const struct term *term, const struct process_info *info);

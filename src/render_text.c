@@ -380,37 +380,68 @@ static void put_undo(const struct page *page, const struct outcome *outcome)
 			term_style(page->term, STYLE_PLAIN));
 }
 
+static void put_all(const struct page *page, const struct outcome *outcome,
+		    const struct changes *changes)
+{
+	const struct report *report = &outcome->report;
+
+	if (page->verbose && outcome->err.kind == HP_OK)
+		put_verbose(page, outcome);
+	if (count_attaches(report))
+		put_attaches(page, report);
+	else
+		put_modules(page, changes, outcome->err.kind == HP_OK);
+	put_extras(page, report, WIRE_RECORD_MODULE, put_skipped);
+	if (outcome->note[0])
+		put_warning(page, &(struct report_record){
+					  .module = "", .name = "", .text = outcome->note});
+	put_extras(page, report, WIRE_RECORD_WARNING, put_warning);
+	put_extras(page, report, WIRE_RECORD_FRAME, put_frame);
+	if (report->header.truncated)
+		fprintf(page->to, "  %u more did not fit into the report\n",
+			report->header.truncated);
+}
+
+static bool group(struct changes *out, FILE *to, const struct outcome *outcome)
+{
+	if (!outcome->has_report)
+		return false;
+	if (changes_group(out, &outcome->report) == 0)
+		return true;
+	fprintf(to, "process %d: no memory left for the report\n", (int)outcome->pid);
+	return false;
+}
+
+void render_text_headline(FILE *to, const struct term *term, const struct outcome *outcome)
+{
+	const struct page page = {to, term, false};
+	struct changes changes;
+
+	if (!group(&changes, to, outcome))
+		return;
+	put_headline(&page, outcome, &changes);
+	changes_fini(&changes);
+}
+
+void render_text_details(FILE *to, const struct term *term, const struct outcome *outcome,
+			 bool verbose)
+{
+	const struct page page = {to, term, verbose};
+	struct changes changes;
+
+	if (!group(&changes, to, outcome))
+		return;
+	put_all(&page, outcome, &changes);
+	changes_fini(&changes);
+}
+
 void render_text_outcome(FILE *to, const struct term *term, const struct outcome *outcome,
 			 bool verbose)
 {
-	const struct report *report = &outcome->report;
-	struct page page = {to, term, verbose};
-	struct changes changes;
+	const struct page page = {to, term, verbose};
 
-	if (!outcome->has_report)
-		return;
-	if (changes_group(&changes, report) < 0) {
-		fprintf(to, "process %d: no memory left for the report\n", (int)outcome->pid);
-		return;
-	}
-	if (outcome->err.kind == HP_OK) {
-		put_headline(&page, outcome, &changes);
-		if (verbose)
-			put_verbose(&page, outcome);
-	}
-	if (count_attaches(report))
-		put_attaches(&page, report);
-	else
-		put_modules(&page, &changes, outcome->err.kind == HP_OK);
-	put_extras(&page, report, WIRE_RECORD_MODULE, put_skipped);
-	if (outcome->note[0])
-		put_warning(&page, &(struct report_record){
-					   .module = "", .name = "", .text = outcome->note});
-	put_extras(&page, report, WIRE_RECORD_WARNING, put_warning);
-	put_extras(&page, report, WIRE_RECORD_FRAME, put_frame);
-	if (report->header.truncated)
-		fprintf(to, "  %u more did not fit into the report\n",
-			report->header.truncated);
+	if (outcome->err.kind == HP_OK)
+		render_text_headline(to, term, outcome);
+	render_text_details(to, term, outcome, verbose);
 	put_undo(&page, outcome);
-	changes_fini(&changes);
 }

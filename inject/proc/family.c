@@ -55,17 +55,28 @@ void family_fini(struct family *family)
 	*family = (struct family){0};
 }
 
+static const struct kin *find(const struct family *family, pid_t pid)
+{
+	const struct kin wanted = {.pid = pid};
+
+	return family->count
+		       ? bsearch(&wanted, family->items, family->count, sizeof(wanted), compare)
+		       : NULL;
+}
+
+bool family_has(const struct family *family, pid_t pid)
+{
+	return find(family, pid) != NULL;
+}
+
 bool family_descends(const struct family *family, pid_t pid, pid_t ancestor)
 {
 	for (size_t steps = 0; steps <= family->count; steps++) {
-		const struct kin wanted = {.pid = pid};
 		const struct kin *found;
 
 		if (pid == ancestor)
 			return true;
-		found = family->count ? bsearch(&wanted, family->items, family->count,
-						sizeof(wanted), compare)
-				      : NULL;
+		found = find(family, pid);
 		if (!found)
 			return false;
 		pid = found->parent;

@@ -28,4 +28,6 @@ void family_fini(struct family *family);
 /* Whether `pid` is `ancestor`, or descends from it. */
 bool family_descends(const struct family *family, pid_t pid, pid_t ancestor);
 
+bool family_has(const struct family *family, pid_t pid);
+
 #endif

@@ -21,8 +21,7 @@
 #define LOOK_NS     20000000ll /* how often to look whether the target still lives */
 #define PROGRESS_NS 100000000ll
 #define COMMIT_NS   30000000000ll /* a commit is short; one that takes this long is broken */
-#define LEAVE_NS    5000000000ll
-#define STRIKE_NS   1000000000ll /* new module code is told to end every 50 ms */
+#define STRIKE_NS   1000000000ll  /* new module code is told to end every 50 ms */
 
 static uint32_t state_of(const struct handover *h)
 {
@@ -123,8 +122,8 @@ static const char *phase_text(uint32_t phase)
 	return "it was about to answer";
 }
 
-static bool worker_leaves(const struct handover *h, const struct target *target,
-			  int64_t patience_ns)
+bool await_worker_end(const struct handover *h, const struct target *target,
+		      int64_t patience_ns)
 {
 	struct deadline deadline = deadline_after_ns(patience_ns);
 	int64_t pause_ns = 20000;
@@ -149,16 +148,19 @@ static int give_up(const struct await *await, struct hp_err *err)
 	const char *more = "";
 
 	if (phase == WIRE_PHASE_SHADOW &&
-	    !worker_leaves(await->handover, await->target, STRIKE_NS))
+	    !await_worker_end(await->handover, await->target, STRIKE_NS))
 		more = "; it did not end when told to, and its thread stays until it does";
 	if (options->interrupted && *options->interrupted)
 		return hp_err_set(err, HP_INTERRUPTED, 0, "interrupted%s", more);
 	return hp_err_set(err, HP_TIMEOUT, 0, "timed out: %s%s", phase_text(phase), more);
 }
 
-static void futex_wait(const struct handover *h, uint32_t state)
+static void futex_wait(const struct handover *h, uint32_t state, struct deadline until)
 {
-	const struct timespec ts = {.tv_nsec = LOOK_NS};
+	const int64_t left_ns = deadline_left_ns(until);
+	const struct timespec ts = {.tv_nsec = left_ns > LOOK_NS ? LOOK_NS
+					       : left_ns > 0     ? left_ns
+								 : 0};
 
 	syscall(SYS_futex, &h->channel->state, FUTEX_WAIT, state, &ts, NULL, 0);
 }
@@ -221,11 +223,6 @@ int await_reply(struct await *await, struct deadline until, struct hp_err *err)
 		if (deadline_passed(until))
 			return SESSION_BUSY;
 		report_progress(await);
-		futex_wait(handover, state);
+		futex_wait(handover, state, until);
 	}
-}
-
-bool await_worker_end(const struct handover *handover, const struct target *target)
-{
-	return worker_leaves(handover, target, LEAVE_NS);
 }

@@ -37,8 +37,8 @@ bool await_cancel(const struct await *await);
  * the middle. */
 bool await_may_want_gil(const struct await *await);
 
-/* Wait until the worker's thread has left; false when it has not in a few seconds. */
-HP_MUST_CHECK bool await_worker_end(const struct handover *handover,
-				    const struct target *target);
+/* Wait until the worker's thread has left; false when it has not in that time. */
+bool await_worker_end(const struct handover *handover, const struct target *target,
+		      int64_t patience_ns);
 
 #endif

@@ -26,6 +26,10 @@
 #define GIL_PATIENCE_NS     300000000ll
 #define GIL_PATIENCE_MAX_NS 2400000000ll
 
+/* For the worker to leave, when it has answered, and when it is not to. */
+#define LEAVE_NS     5000000000ll
+#define CANCELLED_NS 1000000000ll
+
 #define REFUSALS_MAX 50
 
 struct session {
@@ -296,13 +300,18 @@ bool session_cancel(struct session *session)
 	return await_cancel(&session->await);
 }
 
+void session_await_end(const struct session *session)
+{
+	(void)await_worker_end(&session->handover, session->target, CANCELLED_NS);
+}
+
 int session_close(struct session_result *out, struct session *session, struct hp_err *err)
 {
 	int r = -1;
 
 	if (out) {
 		session->result.worker_left =
-			await_worker_end(&session->handover, session->target);
+			await_worker_end(&session->handover, session->target, LEAVE_NS);
 		r = take_reply(session, err);
 	}
 	handover_fini(&session->handover);

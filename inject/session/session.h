@@ -70,6 +70,9 @@ void session_revoke(struct session *session);
 /* False when it is too late: the changes are made or being made, and will be answered for. */
 bool session_cancel(struct session *session);
 
+/* After session_cancel(): until the worker has left, mostly at once; not for long. */
+void session_await_end(const struct session *session);
+
 /* Frees the session in any case. Fills *out when the payload has answered; -1 when it has not,
  * with *err filled unless `out` is NULL. */
 int session_close(struct session_result *out, struct session *session, struct hp_err *err);

@@ -57,6 +57,36 @@ Test(render, text_of_the_other_commands)
 	expect_text("forgotten.txt", empty(WIRE_COMMAND_FORGET), &narrow, false);
 }
 
+static void expect_summary(const char *name, struct outcome *outcomes, size_t count,
+			   const struct term *term)
+{
+	char *got;
+	size_t size;
+	FILE *to = open_memstream(&got, &size);
+
+	render_text_summary(to, term, outcomes, count);
+	fclose(to);
+	expect_golden(name, got);
+	free(got);
+	for (size_t i = 0; i < count; i++)
+		outcome_fini(&outcomes[i]);
+}
+
+Test(render, one_line_for_several)
+{
+	struct outcome held = {.pid = 17, .operation = WIRE_COMMAND_ATTACH};
+
+	hp_err_set(&held.err, HP_HELD_BACK, 0, "nothing was changed");
+	expect_summary("summary_applied.txt",
+		       (struct outcome[]){applied(), nothing(), applied()}, 3, &narrow);
+	expect_summary("summary_held_back.txt", (struct outcome[]){held, refused(), held}, 3,
+		       &narrow);
+	expect_summary("summary_mixed.txt",
+		       (struct outcome[]){applied(), failed(), source_error()}, 3, &colored);
+	expect_summary("summary_rolled_back.txt",
+		       (struct outcome[]){rolled_back(), rolled_back()}, 2, &narrow);
+}
+
 Test(render, text_verbose)
 {
 	expect_text("applied_verbose.txt", applied(), &narrow, true);
