@@ -28,6 +28,8 @@
 #define QUIET_MS 100
 /* So often at most, for a folder that something writes to all the time. */
 #define QUIET_MAX 20
+/* A process that ends just when all are to be changed is left out the next time. */
+#define ATTEMPTS_MAX 5
 
 struct watch {
 	const struct options *options;
@@ -50,8 +52,16 @@ static void watch_fini(struct watch *watch)
 
 static int add_process(struct watch *watch, pid_t pid, struct hp_err *err)
 {
-	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	const size_t count = watch->alive + 1;
+	struct pollfd *polled = realloc(watch->polled, (count + 1) * sizeof(*polled));
+	pid_t *pids = realloc(watch->pids, count * sizeof(*pids));
+	int fd;
 
+	watch->polled = polled ? polled : watch->polled;
+	watch->pids = pids ? pids : watch->pids;
+	if (!polled || !pids)
+		return hp_err_set(err, HP_SYSTEM, ENOMEM, "watch process %d", (int)pid);
+	fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (fd < 0)
 		return hp_err_set(err, HP_NO_PROCESS, errno, "watch process %d", (int)pid);
 	watch->pids[watch->alive++] = pid;
@@ -65,12 +75,11 @@ static int watch_init(struct watch *out, const struct options *options, struct h
 		.options = options,
 		.request = operation_attach_request(options),
 		.watcher = {.fd = -1},
-		.polled = calloc(options->pid_count + 1, sizeof(struct pollfd)),
-		.pids = calloc(options->pid_count, sizeof(pid_t)),
+		.polled = calloc(1, sizeof(struct pollfd)),
 		.out = term_of(stdout, options->color),
 		.err = term_of(stderr, options->color),
 	};
-	if (!out->polled || !out->pids)
+	if (!out->polled)
 		return hp_err_set(err, HP_SYSTEM, ENOMEM, "watch %zu processes",
 				  options->pid_count);
 	if (watcher_init(&out->watcher, err) < 0)
@@ -139,6 +148,8 @@ static void show(const struct watch *watch, const struct outcome *outcome)
 
 	if (options->json)
 		render_json_outcome(stdout, outcome);
+	else if (outcome->err.kind == HP_HELD_BACK && !options->verbose)
+		; /* another one tells why */
 	else if (outcome->err.kind != HP_OK)
 		put_error(watch, outcome);
 	else if (options->verbose)
@@ -182,21 +193,6 @@ static void watch_again(struct watch *watch, pid_t pid)
 		diag_error(stderr, &watch->err, &err, NULL);
 }
 
-/* What has changed by now; an error is shown, and is not the end. */
-static void apply(struct watch *watch, pid_t pid)
-{
-	struct outcome outcome = {.pid = pid, .operation = WIRE_COMMAND_ATTACH};
-	bool applied;
-
-	operation_ask(&outcome, watch->options, &watch->request);
-	show(watch, &outcome);
-	applied = !strcmp(outcome_status(&outcome), "applied");
-	outcome_fini(&outcome);
-	/* New code may have imported modules of other folders. */
-	if (applied)
-		watch_again(watch, pid);
-}
-
 /* ---- all of them ---- */
 
 static void drop_ended(struct watch *watch)
@@ -215,6 +211,60 @@ static void drop_ended(struct watch *watch)
 		watch->alive--;
 		watch->pids[i] = watch->pids[watch->alive];
 		watch->polled[i + 1] = watch->polled[watch->alive + 1];
+	}
+}
+
+static bool is_watched(const struct watch *watch, pid_t pid)
+{
+	for (size_t i = 0; i < watch->alive; i++)
+		if (watch->pids[i] == pid)
+			return true;
+	return false;
+}
+
+/* False when one of them has ended, and so held the others back. */
+static bool take(struct watch *watch, const struct outcome *outcome)
+{
+	const enum hp_err_kind kind = outcome->err.kind;
+	struct hp_err err;
+
+	if (kind == HP_NO_PROCESS || kind == HP_ZOMBIE || kind == HP_TARGET_DIED)
+		return false;
+	show(watch, outcome);
+	if (!is_watched(watch, outcome->pid)) {
+		if (add_process(watch, outcome->pid, &err) == 0)
+			watch_again(watch, outcome->pid);
+	} else if (!strcmp(outcome_status(outcome), "applied")) {
+		watch_again(watch, outcome->pid); /* it may have imported from other folders */
+	}
+	return true;
+}
+
+static bool apply_to_all(struct watch *watch)
+{
+	const struct selection chosen = {watch->pids, watch->alive};
+	struct outcomes all;
+	struct hp_err err;
+	bool complete = true;
+
+	if (operation_ask_all(&all, watch->options, &watch->request, &chosen, &err) < 0) {
+		diag_error(stderr, &watch->err, &err, NULL);
+		return true;
+	}
+	for (size_t i = 0; i < all.count; i++)
+		complete &= take(watch, &all.items[i]);
+	outcomes_fini(&all);
+	return complete;
+}
+
+/* What has changed by now; an error is shown, and is not the end. */
+static void apply(struct watch *watch)
+{
+	for (int i = 0; i < ATTEMPTS_MAX && watch->alive && !*signals_flag(); i++) {
+		if (apply_to_all(watch))
+			return;
+		if (poll(watch->polled, watch->alive + 1, 0) > 0)
+			drop_ended(watch);
 	}
 }
 
@@ -237,8 +287,7 @@ static enum watcher_event settle(struct watch *watch)
 
 static void watch_on(struct watch *watch)
 {
-	for (size_t i = 0; i < watch->alive; i++)
-		apply(watch, watch->pids[i]);
+	apply(watch);
 	while (watch->alive && !*signals_flag()) {
 		enum watcher_event event;
 
@@ -246,13 +295,10 @@ static void watch_on(struct watch *watch)
 			continue;
 		drop_ended(watch);
 		event = settle(watch);
-		if (!event)
-			continue;
-		for (size_t i = 0; i < watch->alive && !*signals_flag(); i++) {
-			if (event == WATCHER_LINKS)
-				watch_again(watch, watch->pids[i]);
-			apply(watch, watch->pids[i]);
-		}
+		for (size_t i = 0; i < watch->alive && event == WATCHER_LINKS; i++)
+			watch_again(watch, watch->pids[i]);
+		if (event)
+			apply(watch);
 	}
 }
 
