@@ -13,8 +13,7 @@ struct selection {
 	struct module *module; /* borrowed */
 	struct tokens tokens;
 	struct body body;
-	PyObject *rebound; /* set, owned: names that functions assign with `global`; when
-			      inferring */
+	PyObject *rebound; /* set, owned: names that functions assign with `global`; or NULL */
 };
 
 /* Where a definition stands: in the body of the module or of a class. All borrowed. */
@@ -27,16 +26,30 @@ struct function_place {
 
 /* --- statements.c --- */
 
-/* Who decides for each statement of a body whether it shall run: 1, 0, -1 with an exception. */
+/* That a statement shall run, or that it was reduced to the part of it that shall. */
+enum { SELECTION_WHOLE = 1, SELECTION_IN_PART = 2 };
+
+/* Who decides for each statement of a body whether it shall run: one of the above, 0, -1 with
+ * an exception. */
 struct sorter {
 	struct selection *selection;
 	const struct body *body;
+	unsigned is_of_module : 1; /* it is told of */
 	int (*choose)(const struct sorter *sorter, const struct group *group, PyObject *node);
 	const void *context;
 };
 
 /* The statements of the body as a new list, those that shall not run below `if 0:`. */
 PyObject *selection_sort(const struct sorter *sorter);
+
+/* A statement of the module, or of a block in it: 1 when it shall run, 0, -1. */
+int selection_choose(const struct sorter *sorter, const struct group *group, PyObject *node);
+
+/* --- statement_block.c --- */
+
+/* A block that changed: what did not change inside shall not run. SELECTION_WHOLE when all of
+ * it shall, SELECTION_IN_PART, or -1. */
+int selection_block(struct selection *s, const struct group *group, PyObject *node);
 
 /* --- statement_definition.c --- */
 
@@ -60,6 +73,9 @@ PyObject *selection_inner(const struct selection *s, PyObject *value, PyObject *
 int selection_class(struct selection *s, const struct function_place *place, PyObject *node);
 
 /* --- statement_infer.c --- */
+
+/* Fills `rebound`. */
+int selection_find_rebound(struct selection *s);
 
 /* Without old code: judges each group by what is there now. */
 int selection_infer(struct selection *s);

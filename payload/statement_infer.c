@@ -36,13 +36,14 @@ static int add_rebound(struct selection *s, PyObject *code)
 	return status;
 }
 
-static int find_rebound(struct selection *s)
+int selection_find_rebound(struct selection *s)
 {
 	PyObject *module_code = s->module->code, *code, *unused;
 	_cleanup_py_ PyObject *codes = PyDict_New();
 	Py_ssize_t at = 0;
 
-	if (!codes || code_collect(s->tokens.world, module_code, codes))
+	s->rebound = PySet_New(NULL);
+	if (!s->rebound || !codes || code_collect(s->tokens.world, module_code, codes))
 		return -1;
 	while (PyDict_Next(codes, &at, &code, &unused))
 		if (code != module_code && add_rebound(s, code))
@@ -214,8 +215,7 @@ static int judge(struct selection *s, struct group *group)
 
 int selection_infer(struct selection *s)
 {
-	s->rebound = PySet_New(NULL);
-	int status = s->rebound ? find_rebound(s) : -1;
+	int status = selection_find_rebound(s);
 
 	for (int i = 0; !status && i < s->body.group_count; i++)
 		status = judge(s, &s->body.groups[i]);

@@ -12,6 +12,7 @@
 #include "payload/statements.h"
 
 #include "payload/annotations.h"
+#include "payload/block.h"
 #include "payload/code.h"
 #include "payload/freestanding.h"
 #include "payload/node.h"
@@ -157,8 +158,7 @@ static int refine(struct selection *s, const struct group *group, PyObject *node
 				      : selection_class(s, &place, node);
 }
 
-/* 1 when the statement shall run. */
-static int choose(const struct sorter *sorter, const struct group *group, PyObject *node)
+int selection_choose(const struct sorter *sorter, const struct group *group, PyObject *node)
 {
 	struct selection *s = sorter->selection;
 	int is_changed = group->is_changed;
@@ -175,6 +175,15 @@ static int choose(const struct sorter *sorter, const struct group *group, PyObje
 		return same < 0 ? -1 : !same;
 	}
 	return is_changed;
+}
+
+static int choose(const struct sorter *sorter, const struct group *group, PyObject *node)
+{
+	int runs = selection_choose(sorter, group, node);
+
+	return runs > 0 && group->is_changed && group->node_count == 1 && block_is(node)
+		       ? selection_block(sorter->selection, group, node)
+		       : runs;
 }
 
 /* `if 0:` with the statements in it. */
@@ -200,11 +209,22 @@ static long definition_kind(PyObject *node)
 	return node_is_definition(node) ? WIRE_RECORD_CLASS : 0;
 }
 
+static int add_name(const struct body *b, int at, PyObject *names)
+{
+	const struct step *step = &b->new.steps[at];
+
+	return stream_is_store(b->tokens, step) ? PyList_Append(names, step->value) : 0;
+}
+
 static int add_names(const struct body *b, const struct group *group, PyObject *names)
 {
 	for (int i = group->first; i < group->end; i++)
-		if (stream_is_store(b->tokens, &b->new.steps[i]) &&
-		    PyList_Append(names, b->new.steps[i].value))
+		if (add_name(b, i, names))
+			return -1;
+	for (int i = b->new.hot; i < b->new.count; i++)
+		if (b->new.steps[i].line >= group->line &&
+		    b->new.steps[i].line < group->line_end &&i >=
+			    group->end &&add_name(b, i, names))
 			return -1;
 	return 0;
 }
@@ -223,7 +243,8 @@ static int note_choice(const struct selection *s, const struct group *group, PyO
 			? Py_BuildValue("(iiOi)", node_number(node, "lineno", 0),
 					(int)definition_kind(node), names,
 					!node_is_function(node) ||
-						selection_is_code_alone(s, group, node))
+						(!group->is_anew &&
+						 selection_is_code_alone(s, group, node)))
 			: NULL;
 	return entry ? PyList_Append(m->chosen, entry) : -1;
 }
@@ -240,8 +261,8 @@ static int sort_group(const struct sorter *sorter, const struct group *group, Py
 		if (runs < 0 || (runs && add_dead(s, out, dead)) ||
 		    PyList_Append(runs ? out : *dead, node))
 			return -1;
-		if (sorter->body == &s->body && (!is_first || group->is_changed) &&
-		    note_choice(s, group, node, runs))
+		if (sorter->is_of_module && runs != SELECTION_IN_PART &&
+		    (!is_first || group->is_changed) && note_choice(s, group, node, runs))
 			return -1;
 	}
 	return 0;
@@ -279,7 +300,8 @@ static int select_statements(struct selection *s)
 	    body_init(&s->body, &s->tokens, m->old_code, m->code, nodes) ||
 	    (!m->old_code && selection_infer(s)) || annotations_note_kept(s->job, m, &s->body))
 		return -1;
-	const struct sorter sorter = {.selection = s, .body = &s->body, .choose = choose};
+	const struct sorter sorter = {
+		.selection = s, .body = &s->body, .is_of_module = 1, .choose = choose};
 	_cleanup_py_ PyObject *chosen = selection_sort(&sorter);
 	if (!chosen || PyObject_SetAttrString(tree, "body", chosen))
 		return -1;
