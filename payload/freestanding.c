@@ -5,6 +5,7 @@
  */
 #include "payload/freestanding.h"
 
+#undef memcpy
 void *memcpy(void *restrict to, const void *restrict from, size_t size)
 {
 	char *d = to;

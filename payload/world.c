@@ -6,6 +6,7 @@
 #include "payload/world.h"
 
 #include "payload/freestanding.h"
+#include "payload/type_word.h"
 
 /* Keeps `o` in world->owned, which steals it; returns it borrowed. */
 static PyObject *keep(struct world *world, PyObject *o)
@@ -183,6 +184,7 @@ int world_enter(struct world *w)
 	if (!w->error || !w->common || find_opcodes(w) || find_made_types(w) ||
 	    find_collector(w))
 		return -1;
+	type_word_find(w);
 	find_optional_types(w);
 	w->getrefcount = PySys_GetObject("getrefcount");
 	return w->error && w->getrefcount ? 0 : -1;
