@@ -177,5 +177,5 @@ int adopt_names(struct plan *p)
 		if (m->fresh && adopt_module(p, m))
 			return -1;
 	}
-	return settle_loaded(p);
+	return p->shadow->loaded ? settle_loaded(p) : 0;
 }

@@ -56,6 +56,14 @@ static int run_new_code(struct shadow *shadow, struct job *job)
 	return status;
 }
 
+static int has_run(const struct job *job)
+{
+	for (size_t i = 0; i < job->modules.count; i++)
+		if (job->modules.items[i].run_code)
+			return 1;
+	return 0;
+}
+
 static int prepare_new_code(struct job *job, struct attempt *attempt)
 {
 	int64_t since = sys_now_ns();
@@ -74,7 +82,7 @@ int attach_prepare(struct job *job, struct attempt *attempt)
 	*attempt = (struct attempt){0};
 	if (select_modules(job))
 		return -1;
-	return job->modules.count ? prepare_new_code(job, attempt) : 0;
+	return has_run(job) ? prepare_new_code(job, attempt) : 0;
 }
 
 int attach_try(struct job *job, struct attempt *attempt)

@@ -8,9 +8,19 @@
 #include "payload/bytecode.h"
 #include "payload/freestanding.h"
 
+#define CODE_KINDS                                                                             \
+	0x2a0 /* generator, coroutine, async generator: Include/code.h, all versions */
+
 PyObject *code_attribute(PyObject *code, const char *name)
 {
 	return PyObject_GetAttrString(code, name);
+}
+
+long code_kind(PyObject *code)
+{
+	_cleanup_py_ PyObject *flags = code_attribute(code, "co_flags");
+
+	return flags ? PyLong_AsLong(flags) & CODE_KINDS : -1;
 }
 
 int code_name_is(PyObject *code, const char *name)

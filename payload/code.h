@@ -10,6 +10,10 @@
 /* An attribute whose value the code keeps alive or that is small; NULL with an exception. */
 PyObject *code_attribute(PyObject *code, const char *name);
 
+/* What calling it makes: 0 for a plain function, else a generator, a coroutine or an
+ * asynchronous generator; -1 with an exception. */
+long code_kind(PyObject *code);
+
 int code_name_is(PyObject *code, const char *name);
 
 /* 1 when both do the same, whatever their lines and file; 0; -1 with an exception. */

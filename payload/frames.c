@@ -239,8 +239,23 @@ static PyObject *gather_waiting(const struct search *s)
 	return all ? py_take(&found) : NULL;
 }
 
+/* Is there a generator among what changed? Nothing else waits, and the heap is large. */
+static int may_wait(struct search *s)
+{
+	PyObject *code, *new;
+	Py_ssize_t at = 0;
+
+	while (PyDict_Next(s->codes, &at, &code, &new)) {
+		if (code_kind(code) && is_old(s, code))
+			return 1;
+	}
+	return 0;
+}
+
 static int search_heap(struct search *s)
 {
+	if (!may_wait(s))
+		return PyErr_Occurred() ? -1 : 0;
 	_cleanup_py_ PyObject *found = gather_waiting(s);
 
 	for (Py_ssize_t i = 0; found && i < PyList_Size(found); i++)

@@ -51,10 +51,13 @@ struct module {
 	PyObject *stays;  /* list: names that statements bind which do not run */
 	PyObject *refreshed; /* dict: name that an unchanged import binds -> name imported */
 	PyObject *kept_annotations; /* set: numbers of annotated statements that need not run */
-	PyObject *binds; /* name -> value for the live namespace, donors not yet swapped */
+	PyObject *bodies; /* list of (qualified name, new code): all that changed, when is_moved
+			     and not NULL */
+	PyObject *binds;  /* name -> value for the live namespace, donors not yet swapped */
 	struct file_stamp stamp;
 	enum module_kind kind;
-	/* moved: nothing but lines changed; code objects are replaced, nothing runs */
+	/* moved: nothing but lines and bodies changed; code objects are replaced, nothing runs
+	 */
 	unsigned is_main : 1, is_changed : 1, is_moved : 1;
 	unsigned is_partial : 1;    /* less than the whole body runs, in a copy of `live` */
 	unsigned is_running : 1;    /* a thread is in its body, as in a script's */

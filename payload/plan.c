@@ -117,11 +117,28 @@ static void report_module(struct plan *p, const struct module *m)
 		 m);
 }
 
+static void report_bodies(struct plan *p, const struct module *m)
+{
+	for (Py_ssize_t i = 0; m->bodies && i < PyList_Size(m->bodies); i++) {
+		PyObject *entry = PyList_GetItem(m->bodies, i);
+		_cleanup_py_ PyObject *line =
+			code_attribute(PyTuple_GetItem(entry, 1), "co_firstlineno");
+		job_note(p->job,
+			 &(struct reply_item){
+				 .kind = WIRE_RECORD_FUNCTION,
+				 .action = WIRE_ACTION_CHANGED,
+				 .name = PyUnicode_AsUTF8(PyTuple_GetItem(entry, 0)),
+				 .line = line ? (uint32_t)PyLong_AsLong(line) : 0},
+			 m);
+	}
+}
+
 static int plan_module(struct plan *p, struct module *m)
 {
 	const struct world *w = &p->job->world;
 
 	report_module(p, m);
+	report_bodies(p, m);
 	if (m->old_code && code_pair(w, m->old_code, m->code, p->codes))
 		return -1;
 	return m->fresh ? merge_names(p, m) : 0;

@@ -9,6 +9,7 @@
 #include "payload/rebind.h"
 
 #include "payload/freestanding.h"
+#include "payload/holders.h"
 #include "payload/rebind_hashed.h"
 #include "payload/rebind_weak.h"
 #include "payload/referrers.h"
@@ -36,9 +37,11 @@ static int collect_keys(struct rebind *r)
 	while ((entry = pointer_map_next(&p->stand_in, &at)))
 		if (needs_search(r, entry->key) && PyList_Append(r->keys, entry->key))
 			return -1;
-	for (size_t i = 0; i < p->job->modules.count; i++)
-		if (PyList_Append(r->keys, p->job->modules.items[i].live))
+	for (size_t i = 0; i < p->job->modules.count; i++) {
+		const struct module *m = &p->job->modules.items[i];
+		if (!holders_are_known(p, m) && PyList_Append(r->keys, m->live))
 			return -1;
+	}
 	return p->shadow->builtins ? PyList_Append(r->keys, p->shadow->builtins) : 0;
 }
 

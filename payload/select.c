@@ -5,6 +5,7 @@
  */
 #include "payload/select.h"
 
+#include "payload/bodies.h"
 #include "payload/candidates.h"
 #include "payload/failure.h"
 #include "payload/freestanding.h"
@@ -15,12 +16,12 @@
 
 void module_fini(struct module *m)
 {
-	PyObject *const owned[] = {m->name,   m->key,   m->object,    m->anchor,
-				   m->live,   m->file,  m->path,      m->loader,
-				   m->source, m->code,  m->run_code,  m->old_code,
-				   m->shadow, m->fresh, m->before,    m->binds,
-				   m->inner,  m->kept,  m->refreshed, m->kept_annotations,
-				   m->donors, m->parts, m->chosen,    m->stays};
+	PyObject *const owned[] = {
+		m->name,     m->key,      m->object, m->anchor,    m->live,
+		m->file,     m->path,     m->loader, m->source,    m->code,
+		m->run_code, m->old_code, m->shadow, m->fresh,     m->before,
+		m->binds,    m->inner,    m->kept,   m->refreshed, m->kept_annotations,
+		m->donors,   m->parts,    m->chosen, m->stays,     m->bodies};
 
 	*m = (struct module){0};
 	for (size_t i = 0; i < sizeof(owned) / sizeof(*owned); i++)
@@ -85,6 +86,34 @@ static int keep_changed(struct job *job)
 	return 0;
 }
 
+/* 1 when nothing of the module needs to run. */
+static int is_code_alone(struct job *job, struct module *module)
+{
+	if (module->is_moved)
+		return 1;
+	if (!module->old_code || PyDict_GetItemString(module->live, "__reload__"))
+		return 0;
+	return bodies_differ_alone(&job->world, module, &module->bodies);
+}
+
+/* All or none: what runs of one module may call the new functions of another, which are there
+ * only when that ran, too. A plan tells more when statements are chosen. */
+static int spare_runs(struct job *job)
+{
+	int status = !job->is_rerun && !job->is_dry_run;
+
+	for (size_t i = 0; status == 1 && i < job->modules.count; i++)
+		status = is_code_alone(job, &job->modules.items[i]);
+	for (size_t i = 0; i < job->modules.count; i++) {
+		struct module *module = &job->modules.items[i];
+		if (status == 1)
+			module->is_moved = 1;
+		else
+			Py_DecRef(py_take(&module->bodies));
+	}
+	return status < 0 ? -1 : 0;
+}
+
 /* A loader with a language of its own may have no use for a part of a syntax tree. */
 static int give_up_statements(struct job *job, struct module *module)
 {
@@ -129,7 +158,7 @@ int select_changed(struct job *job)
 	if (job->status != WIRE_STATUS_NONE)
 		status = -1;
 	if (!status)
-		status = keep_changed(job);
+		status = keep_changed(job) || spare_runs(job) ? -1 : 0;
 	for (size_t i = 0; !status && i < job->modules.count; i++)
 		status = choose_statements(job, &job->modules.items[i]);
 	source_loud(job, quiet);

@@ -3,12 +3,10 @@
  * One write: bringing a value into place, and finding what is there. The invariant: neither
  * runs code of the program, unless writes.h says so of the kind.
  */
+#include "payload/code.h"
 #include "payload/freestanding.h"
 #include "payload/twin_dict.h"
 #include "payload/writes.h"
-
-#define CODE_KINDS                                                                             \
-	0x2a0 /* generator, coroutine, async generator: Include/code.h, all versions */
 
 static int done(PyObject *result)
 {
@@ -16,19 +14,11 @@ static int done(PyObject *result)
 	return result ? 0 : -1;
 }
 
-static long code_flags(PyObject *code)
-{
-	_cleanup_py_ PyObject *flags = PyObject_GetAttrString(code, "co_flags");
-
-	return flags ? PyLong_AsLong(flags) & CODE_KINDS : -1;
-}
-
 /* The setter of __code__ tells audit hooks, and 3.13 warns when a function becomes a generator:
  * either runs code of the program. 1: it must not be used. */
 static int is_setter_loud(const struct world *w, PyObject *function, PyObject *code)
 {
-	return w->has_audit_hook ||
-	       code_flags(PyFunction_GetCode(function)) != code_flags(code);
+	return w->has_audit_hook || code_kind(PyFunction_GetCode(function)) != code_kind(code);
 }
 
 /* The word that holds the code, when there is exactly one such; NULL when not. What word_find()
