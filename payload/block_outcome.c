@@ -59,7 +59,7 @@ static PyObject *old_code_of(const struct block *b, int at)
 
 	if (b->new.other[at] < 0)
 		return body_find_old(&definition, &b->s->body, b->new.stream->steps[at].value)
-			       ? old->steps[definition.code].value
+			       ? definition.body
 			       : NULL;
 	for (int i = at; i >= 0 && b->owner[i] == b->owner[at] && b->new.other[i] >= 0; i--) {
 		PyObject *value = old->steps[b->new.other[i]].value;

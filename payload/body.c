@@ -232,12 +232,23 @@ void body_fini(struct body *b)
 
 /* --- definitions ------------------------------------------------------------------------- */
 
-static int loads_code(const struct body *b, const struct step *step, PyObject *name)
+/* The code of the definition that the step loads, or NULL; borrowed. Type parameters are made
+ * by a function around it (Python/compile.c of 3.12, compiler_type_params). */
+static PyObject *loaded_code(const struct body *b, const struct step *step, PyObject *name)
 {
-	if (!step->value || !py_is(step->value, b->tokens->world->code))
-		return 0;
+	const struct world *w = b->tokens->world;
+
+	if (!step->value || !py_is(step->value, w->code))
+		return NULL;
 	_cleanup_py_ PyObject *own = code_attribute(step->value, "co_name");
-	return own && !PyUnicode_Compare(own, name);
+	if (!own || !PyUnicode_Compare(own, name))
+		return own ? step->value : NULL;
+	_cleanup_py_ PyObject *generic =
+		PyUnicode_FromFormat("<generic parameters of %U>", name);
+	if (!generic || PyUnicode_Compare(own, generic))
+		return NULL;
+	_cleanup_py_ PyObject *inside = code_find(w, step->value, name);
+	return inside; /* which the step's value keeps */
 }
 
 static int find_store(const struct body *b, const struct stream *s, int from, PyObject *name)
@@ -252,23 +263,25 @@ static int find_store(const struct body *b, const struct stream *s, int from, Py
 int body_find_new(struct definition *out, const struct body *b, const struct group *group,
 		  PyObject *name)
 {
-	for (int i = group->first; i < group->end; i++)
-		if (loads_code(b, &b->new.steps[i], name)) {
-			*out = (struct definition){group->first, i, group->end};
+	for (int i = group->first; i < group->end; i++) {
+		PyObject *code = loaded_code(b, &b->new.steps[i], name);
+		if (code) {
+			*out = (struct definition){group->first, i, group->end, code};
 			return 1;
 		}
+	}
 	return 0;
 }
 
 int body_find_old(struct definition *out, const struct body *b, PyObject *name)
 {
 	for (int i = b->old.hot; i-- > 0;) {
-		if (b->is_used[i] || !loads_code(b, &b->old.steps[i], name))
+		PyObject *code = b->is_used[i] ? NULL : loaded_code(b, &b->old.steps[i], name);
+		if (!code)
 			continue;
-		_cleanup_py_ PyObject *line =
-			code_attribute(b->old.steps[i].value, "co_firstlineno");
+		_cleanup_py_ PyObject *line = code_attribute(code, "co_firstlineno");
 		long first_line = line ? PyLong_AsLong(line) : 0;
-		*out = (struct definition){i, i, find_store(b, &b->old, i, name)};
+		*out = (struct definition){i, i, find_store(b, &b->old, i, name), code};
 		while (out->first > 0 && !b->is_used[out->first - 1] &&
 		       b->old.steps[out->first - 1].line >= first_line)
 			out->first--;

@@ -20,6 +20,8 @@ struct group {
 /* A definition among the steps: where it starts, loads its code, and ends behind its STORE. */
 struct definition {
 	int first, code, end;
+	PyObject *body; /* what it loads, or inside of that when it has type parameters (3.12);
+			   borrowed */
 };
 
 struct body {

@@ -56,10 +56,6 @@ int selection_block(struct selection *s, const struct group *group, PyObject *no
 /* A function that changed: its decorators need not run when they did not change. 0, or -1. */
 int selection_function(struct selection *s, const struct function_place *place, PyObject *node);
 
-/* Is the definition of a function, but for its body, what it was, as far as is known? */
-int selection_is_code_alone(const struct selection *s, const struct group *group,
-			    PyObject *node);
-
 /* The function of this module inside `value`, whatever is wrapped around it: with `code`, or
  * called `name` when `code` is NULL. New reference; NULL without exception when there is none.
  */
@@ -72,6 +68,16 @@ PyObject *selection_inner(const struct selection *s, PyObject *value, PyObject *
  */
 int selection_class(struct selection *s, const struct function_place *place, PyObject *node);
 
+/* --- statement_header.c --- */
+
+/* Is the definition of a function, but for its body, what it was, as far as is known? */
+int selection_is_code_alone(const struct selection *s, const struct group *group,
+			    PyObject *node);
+
+/* Is all of a definition but the code of its body what it was? */
+int selection_is_rest_same(const struct body *body, const struct definition *old,
+			   const struct definition *new);
+
 /* --- statement_infer.c --- */
 
 /* Fills `rebound`. */
@@ -82,9 +88,5 @@ int selection_infer(struct selection *s);
 
 /* Likewise the groups of a class body against the live class's namespace. */
 int selection_infer_class(struct selection *s, struct body *body, PyObject *names);
-
-/* Is all of a definition but the code of its body what it was? */
-int selection_is_rest_same(const struct body *body, const struct definition *old,
-			   const struct definition *new);
 
 #endif

@@ -276,33 +276,35 @@ static int must_be_made(const struct class_change *c)
 
 /* --- bases ------------------------------------------------------------------------------- */
 
-/* The same bases, keywords and decorators: all steps but the one that loads the body. */
-int selection_is_rest_same(const struct body *b, const struct definition *old,
-			   const struct definition *new)
+static Py_ssize_t count_parameters(const struct class_change *c)
 {
-	if (old->code - old->first != new->code - new->first ||
-	    old->end - old->code != new->end - new->code)
-		return 0;
-	for (int i = 0; i < new->end - new->first; i++)
-		if (new->first + i != new->code &&
-		    b->old.steps[old->first + i].token != b->new.steps[new->first + i].token)
-			return 0;
-	return 1;
+	_cleanup_py_ PyObject *parameters = node_field(c->node, "type_params");
+
+	return parameters ? PyList_Size(parameters) : 0;
 }
 
-/* Without the old source: do the bases that are plain names name those of the live class? */
+static int are_parameters_plausible(const struct class_change *c)
+{
+	PyObject *live = PyDict_GetItemString(c->names, "__type_params__");
+	Py_ssize_t count = live && py_is(live, c->s->job->world.tuple) ? PyTuple_Size(live) : 0;
+
+	return count == count_parameters(c);
+}
+
+/* Without the old source: do the bases that are plain names name those of the live class? The
+ * one that type parameters add (typing.Generic) is the last. */
 static int are_bases_plausible(const struct class_change *c)
 {
 	const struct world *w = &c->s->job->world;
 	_cleanup_py_ PyObject *bases = node_field(c->node, "bases");
 	_cleanup_py_ PyObject *live = world_type_attribute(c->live, "__bases__");
-	Py_ssize_t count = bases ? PyList_Size(bases) : 0;
+	Py_ssize_t count = bases ? PyList_Size(bases) : 0, generic = count_parameters(c) > 0;
 
-	if (!bases || !live)
+	if (!bases || !live || !are_parameters_plausible(c))
 		return 0;
-	if (!count)
+	if (!count && !generic)
 		return PyTuple_Size(live) == 1 && PyTuple_GetItem(live, 0) == w->object;
-	if (count != PyTuple_Size(live))
+	if (count + generic != PyTuple_Size(live))
 		return 0;
 	for (Py_ssize_t i = 0; i < count; i++) {
 		_cleanup_py_ PyObject *id = node_field(PyList_GetItem(bases, i), "id");
@@ -433,9 +435,9 @@ static int select_in(struct class_change *c, const struct definition *old,
 	const struct body *outer = c->place->body;
 	struct tokens *t = outer->tokens;
 	int is_known = outer->old.steps != NULL;
-	PyObject *old_code = is_known ? outer->old.steps[old->code].value : NULL;
+	PyObject *old_code = is_known ? old->body : NULL;
 
-	if (body_init(&c->body, t, old_code, outer->new.steps[new->code].value, c->nodes) ||
+	if (body_init(&c->body, t, old_code, new->body, c->nodes) ||
 	    (!is_known && selection_infer_class(c->s, &c->body, c->names) < 0))
 		return -1;
 	int is_header_same =

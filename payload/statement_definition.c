@@ -109,9 +109,13 @@ static int are_decorators_same(const struct body *b, const struct definition *ol
 {
 	int steps = count_decorator_steps(b, new, node);
 	int call = new->end - 2 > new->code ? b->new.steps[new->end - 2].token : -1;
+	/* what makes type parameters is called before, as decorators are if it has no defaults
+	 */
+	int most = count + (b->new.steps[new->code].value != new->body);
+	int calls = body_count_calls(&b->new, new, call, most + 1);
 
-	if (body_count_calls(&b->new, new, call, count + 1) != count ||
-	    body_count_calls(&b->old, old, call, count + 1) != count ||
+	if (calls < count || calls > most ||
+	    body_count_calls(&b->old, old, call, most + 1) != calls ||
 	    old->code - old->first < steps)
 		return 0;
 	for (int i = 0; i < steps; i++)
@@ -163,7 +167,7 @@ static int find_old_code(PyObject **code_out, const struct function_place *at, P
 	if (!body_find_old(&old, b, at->name) ||
 	    !are_decorators_same(b, &old, new, node, count))
 		return 0;
-	*code_out = b->old.steps[old.code].value;
+	*code_out = old.body;
 	return 1;
 }
 
@@ -181,18 +185,6 @@ int selection_function(struct selection *s, const struct function_place *at, PyO
 	    !find_old_code(&old_code, at, node, &new, count))
 		return 0;
 	_cleanup_py_ PyObject *inner = selection_inner(s, live, old_code, at->name);
-	_cleanup_py_ PyObject *entry =
-		inner ? PyTuple_Pack(3, inner, b->new.steps[new.code].value, live) : NULL;
+	_cleanup_py_ PyObject *entry = inner ? PyTuple_Pack(3, inner, new.body, live) : NULL;
 	return inner ? strip(s, node, at->qualname, entry) : 0;
-}
-
-int selection_is_code_alone(const struct selection *s, const struct group *group,
-			    PyObject *node)
-{
-	_cleanup_py_ PyObject *name = node_field(node, "name");
-	struct definition new, old;
-
-	return !name || !s->module->old_code || !body_find_new(&new, &s->body, group, name) ||
-	       !body_find_old(&old, &s->body, name) ||
-	       selection_is_rest_same(&s->body, &old, &new);
 }

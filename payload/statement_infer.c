@@ -91,7 +91,7 @@ static int is_function_other(const struct selection *s, const struct group *grou
 	if (!live || !body_find_new(&new, &s->body, group, name))
 		return 0;
 	_cleanup_py_ PyObject *inner = selection_inner(s, live, NULL, name);
-	PyObject *code = s->body.new.steps[new.code].value;
+	PyObject *code = new.body;
 	if (!inner)
 		return 0;
 	int same = code_is_same(s->tokens.world, PyFunction_GetCode(inner), code);
@@ -102,21 +102,21 @@ static int is_function_other(const struct selection *s, const struct group *grou
 
 /* --- classes ----------------------------------------------------------------------------- */
 
-static int is_method_other(const struct selection *s, PyObject *names, const struct step *step)
+static int is_method_other(const struct selection *s, const struct body *b,
+			   const struct group *group, PyObject *node, PyObject *names)
 {
 	const struct world *w = s->tokens.world;
-
-	if (!step->value || !py_is(step->value, w->code))
-		return 0;
-	_cleanup_py_ PyObject *name = code_attribute(step->value, "co_name");
+	_cleanup_py_ PyObject *name = node_field(node, "name");
 	PyObject *live = name ? PyDict_GetItem(names, name) : NULL;
 	_cleanup_py_ PyObject *inner =
 		live && !world_is_class(w, live) ? selection_inner(s, live, NULL, name) : NULL;
-	if (!inner)
+	struct definition new;
+
+	if (!inner || !body_find_new(&new, b, group, name))
 		return 0;
-	int same = code_is_same(w, PyFunction_GetCode(inner), step->value);
+	int same = code_is_same(w, PyFunction_GetCode(inner), new.body);
 	if (same == 1)
-		same = code_is_unmoved(w, PyFunction_GetCode(inner), step->value);
+		same = code_is_unmoved(w, PyFunction_GetCode(inner), new.body);
 	return same < 0 ? same : !same;
 }
 
@@ -146,8 +146,7 @@ static int is_attribute_other(struct selection *s, const struct body *b,
 	int other = is_missing(b, group, names);
 
 	if (!other && node_is_function(node))
-		for (int i = group->first; !other && i < group->end; i++)
-			other = is_method_other(s, names, &b->new.steps[i]);
+		other = is_method_other(s, b, group, node, names);
 	else if (!other && node_is_definition(node))
 		other = is_class_other(s, b, group, names);
 	else if (!other)
@@ -184,7 +183,7 @@ static int is_class_other(struct selection *s, const struct body *outer,
 	    !body_find_new(&new, outer, group, name))
 		return 0;
 	_cleanup_py_ PyObject *inside = world_type_dict(w, live);
-	PyObject *code = outer->new.steps[new.code].value;
+	PyObject *code = new.body;
 	int other = inside ? body_init(&b, &s->tokens, NULL, code, nodes) : -1;
 	if (!other)
 		other = selection_infer_class(s, &b, inside);
