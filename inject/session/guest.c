@@ -9,7 +9,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LOOK_NS 1000000 /* how often to look whether the thread still runs */
+#define LOOK_NS      1000000 /* how often to look whether the thread still runs */
+#define PAUSE_MIN_NS 10000   /* for it to come out of our text */
+#define PAUSE_MAX_NS 5000000
 
 int32_t guest_result(const struct handover *handover)
 {
@@ -48,6 +50,7 @@ int guest_fetch(struct handover *handover, struct tracee *tracee, struct deadlin
 		struct hp_err *err)
 {
 	enum tracee_place place = TRACEE_IN_CALL;
+	struct timespec pause = {.tv_nsec = PAUSE_MIN_NS};
 
 	for (;;) {
 		if (tracee_take_back(tracee, err) < 0 ||
@@ -62,6 +65,10 @@ int guest_fetch(struct handover *handover, struct tracee *tracee, struct deadlin
 					  "thread %d does not leave its call", tracee->tid);
 		if (tracee_go_on(tracee, err) < 0)
 			return -1;
+		/* Interrupted again before it has had a processor it would get nowhere. */
+		nanosleep(&pause, NULL);
+		if (pause.tv_nsec < PAUSE_MAX_NS)
+			pause.tv_nsec *= 2;
 	}
 	handover->returned = place == TRACEE_RETURNED;
 	handover_released(handover);
