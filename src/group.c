@@ -11,19 +11,21 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "inject/base/cleanup.h"
 #include "src/newcomers.h"
 #include "src/signals.h"
 
-#define LOOK_NS    20000000ll /* to go once through all that are at work */
-#define LOOK_MIN   200000ll
-#define ROUNDS_MAX 5 /* a service that forks all the time is not waited for */
+#define LOOK_NS      20000000ll /* to go once through all that are at work */
+#define LOOK_MIN     200000ll
+#define SIDE_BY_SIDE 4 /* at least so many are at work at once */
+#define ROUNDS_MAX   5 /* a service that forks all the time is not waited for */
 
 struct member {
 	struct outcome outcome;
 	struct target target;
-	bool has_target;
+	bool has_target, is_begun;
 	struct session *session; /* NULL: not begun, or over */
 	enum session_stage stage;
 };
@@ -109,6 +111,7 @@ static bool describe(struct group *group, struct member *member)
 static bool open_session(struct group *group, struct member *member)
 {
 	group->progress.pid = member->outcome.pid;
+	member->is_begun = true;
 	member->stage = SESSION_BUSY;
 	return session_open(&member->session, &member->target, ask_request(group->ask),
 			    &group->options, &member->outcome.err) == 0 ||
@@ -180,11 +183,50 @@ static bool settle(struct group *group)
 	return true;
 }
 
-/* Those from `first` on; the new source fails everywhere or nowhere, mostly. */
-static bool open_all(struct group *group, size_t first)
+static struct member *next_to_begin(const struct group *group)
 {
-	for (size_t i = first; i < group->count; i++)
-		if (!open_session(group, group->members[i]) || !look_at_all(group, 0))
+	struct member *next = NULL;
+
+	for (size_t i = 0; i < group->count; i++) {
+		struct member *member = group->members[i];
+
+		if (!member->is_begun && (!next || member->outcome.pid < next->outcome.pid))
+			next = member;
+	}
+	return next;
+}
+
+static bool await_turn(struct group *group, struct member *member)
+{
+	while (is_busy(member) && !session_has_turn(member->session))
+		if (!look_at(group, member, deadline_after_ns(LOOK_MIN)))
+			return false;
+	return true;
+}
+
+/* They are not to take all processors at once from a service that goes on serving. */
+static bool await_room(struct group *group)
+{
+	const long processors = sysconf(_SC_NPROCESSORS_ONLN);
+	const size_t most =
+		processors > SIDE_BY_SIDE / 2 ? (size_t)processors * 2 : SIDE_BY_SIDE;
+
+	while (count_busy(group) >= most)
+		if (!look_at_all(group, LOOK_NS / (int64_t)most))
+			return false;
+	return true;
+}
+
+/* By number, each when the one before has its turn: two operations on the same processes would
+ * else wait for each other. Those that have begun are looked at in between: the new source
+ * fails everywhere or nowhere, mostly. */
+static bool open_all(struct group *group)
+{
+	struct member *member;
+
+	while ((member = next_to_begin(group)))
+		if (!await_room(group) || !open_session(group, member) ||
+		    !await_turn(group, member) || !look_at_all(group, 0))
 			return false;
 	return true;
 }
@@ -202,9 +244,9 @@ static void tell_all(struct group *group, enum session_stage stage,
 	}
 }
 
-static bool change_all(struct group *group, size_t first)
+static bool change_all(struct group *group)
 {
-	if (!open_all(group, first) || !settle(group))
+	if (!open_all(group) || !settle(group))
 		return false;
 	tell_all(group, SESSION_PREPARED, session_go);
 	return settle(group);
@@ -251,7 +293,7 @@ static bool change_newcomers(struct group *group)
 			return false;
 		if (group->count == known)
 			return true;
-		if (!change_all(group, known))
+		if (!change_all(group))
 			return false;
 	}
 	return true;
@@ -307,7 +349,7 @@ static void serve(struct group *group)
 
 	for (size_t i = 0; i < group->count && ok; i++)
 		ok = describe(group, group->members[i]);
-	if (ok && change_all(group, 0) && change_newcomers(group))
+	if (ok && change_all(group) && change_newcomers(group))
 		keep(group);
 	else
 		take_back(group);

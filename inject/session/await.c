@@ -196,6 +196,14 @@ bool await_may_want_gil(const struct await *await)
 		__atomic_load_n(&channel->phase, __ATOMIC_RELAXED) == WIRE_PHASE_GIL);
 }
 
+bool await_has_turn(const struct await *await)
+{
+	const uint32_t phase =
+		__atomic_load_n(&await->handover->channel->phase, __ATOMIC_RELAXED);
+
+	return state_of(await->handover) != WIRE_PENDING && phase > WIRE_PHASE_TURN;
+}
+
 int await_reply(struct await *await, struct deadline until, struct hp_err *err)
 {
 	const struct handover *handover = await->handover;

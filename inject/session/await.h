@@ -37,6 +37,9 @@ bool await_cancel(const struct await *await);
  * the middle. */
 bool await_may_want_gil(const struct await *await);
 
+/* Whether the payload has begun with what it was asked for. */
+bool await_has_turn(const struct await *await);
+
 /* Wait until the worker's thread has left; false when it has not in that time. */
 bool await_worker_end(const struct handover *handover, const struct target *target,
 		      int64_t patience_ns);

@@ -278,6 +278,11 @@ int session_await(struct session *session, struct deadline until, struct hp_err 
 	}
 }
 
+bool session_has_turn(const struct session *session)
+{
+	return await_has_turn(&session->await);
+}
+
 void session_go(struct session *session)
 {
 	handover_swap_state(&session->handover, WIRE_PREPARED, WIRE_RUNNING);

@@ -64,6 +64,9 @@ enum session_stage {
 HP_MUST_CHECK int session_await(struct session *session, struct deadline until,
 				struct hp_err *err);
 
+/* Whether the payload is at work: it has the GIL, and no other attach is before it. */
+bool session_has_turn(const struct session *session);
+
 void session_go(struct session *session);
 void session_keep(struct session *session);
 void session_revoke(struct session *session);

@@ -14,7 +14,7 @@
 
 #define RIVALS 3
 
-static struct pytarget target;
+static struct pytarget target, other;
 static struct run run;
 
 static void stop(void)
@@ -26,6 +26,19 @@ static void start(struct running *out, const char *timeout)
 {
 	const char *argv[] = {pyhotpatch_path(), "attach",      "--timeout",
 			      timeout,           target.number, NULL};
+
+	run_start(out, argv);
+}
+
+static void stop_both(void)
+{
+	pytarget_stop(&target);
+	pytarget_stop(&other);
+}
+
+static void start_on(struct running *out, const char *first, const char *second)
+{
+	const char *argv[] = {pyhotpatch_path(), "attach", first, second, NULL};
 
 	run_start(out, argv);
 }
@@ -134,4 +147,31 @@ Test(rivals, the_first_is_killed, .fini = stop, .timeout = 60)
 	expect_version(&target, &round, 1);
 	run_finish(&run, &first, 1000);
 	cr_assert(eq(int, run.status, -SIGKILL));
+}
+
+/* Operations on the same processes, named in different orders, do not wait for each other. */
+Test(rivals, together, .fini = stop_both, .timeout = 3000)
+{
+	const int rounds = campaign_size(100, 15);
+	struct running attach[2];
+	struct round round;
+
+	if (!interpreters_newest())
+		cr_skip_test("no CPython 3.7 to 3.15 on this machine");
+	pytarget_start(&target, interpreters_newest(), "idle.py", "sleep", "0.03");
+	pytarget_start(&other, interpreters_newest(), "idle.py", "sleep", "0.03");
+	for (int i = 0; i < rounds; i++) {
+		pytarget_edit(&target);
+		pytarget_edit(&other);
+		start_on(&attach[0], target.number, other.number);
+		start_on(&attach[1], other.number, target.number);
+		for (int n = 0; n < 2; n++) {
+			run_finish(&run, &attach[n], 60000);
+			expect_status(&target, &run, 0);
+		}
+		pytarget_fresh(&target, &round);
+		expect_version(&target, &round, target.version);
+		pytarget_fresh(&other, &round);
+		expect_version(&other, &round, other.version);
+	}
 }
