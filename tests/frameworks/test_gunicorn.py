@@ -1,13 +1,19 @@
 # SPDX-License-Identifier: MIT
 """gunicorn: every worker of a Flask application, patched as one operation while clients ask."""
 import concurrent.futures
+import ctypes
+import json
 import os
+import signal
 import subprocess
+import time
 
 import flask  # noqa: F401 whether it is there
 import gunicorn  # noqa: F401
 
-from service import running, same
+from service import PYHOTPATCH, running, same
+
+PTRACE_SEIZE, PTRACE_INTERRUPT, PTRACE_DETACH = 0x4206, 0x4207, 17
 
 FILES = {
     'app.py': '''
@@ -66,3 +72,130 @@ def test_all_workers():
         same(sum(int(x) for x in counts.values()), len(before) + len(after))
         assert set(counts) <= {str(pid) for pid in workers(service)}, counts
         assert os.path.isdir('/proc/%d' % service.process.pid)
+
+
+# One request makes one worker differ: it has an instance that cannot have the new slot.
+EIGHT = {
+    'app.py': '''
+import os
+import time
+import flask
+
+app = flask.Flask(__name__)
+baskets = []
+
+
+class Basket:
+    __slots__ = ('items',)
+
+
+@app.route('/')
+def index():
+    return 'old %d' % os.getpid()
+
+
+@app.route('/fill')
+def fill():
+    baskets.append(Basket())
+    return '%d' % os.getpid()
+''',
+    'gunicorn.conf.py': FILES['gunicorn.conf.py'].replace('workers = 2', 'workers = 8'),
+}
+GROWN = ("'old %d'", "'new %d'"), ("('items',)", "('items', 'sum')")
+
+
+def operate(*arguments):
+    """The exit status, and the answer of each process by its pid."""
+    done = subprocess.run([PYHOTPATCH, *arguments, '--json'], stdout=subprocess.PIPE, timeout=60,
+                          universal_newlines=True)
+    return done.returncode, {answer['pid']: answer for answer in map(json.loads, done.stdout.splitlines())}
+
+
+def who(answers, status):
+    return {pid for pid, answer in answers.items() if answer['status'] == status}
+
+
+def versions(service):
+    """Worker -> what it answers, until each has answered."""
+    found = {}
+    for _ in range(20):
+        for text in asked(service):
+            version, pid = text.split()
+            same(found.setdefault(int(pid), version), version)
+        if set(found) >= set(workers(service)):
+            return found
+    raise AssertionError('not all workers answer: %r' % found)
+
+
+def ptrace(request, pid):
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.ptrace.argtypes = [ctypes.c_long] * 4
+    assert libc.ptrace(request, pid, 0, 0) == 0, os.strerror(ctypes.get_errno())
+
+
+def test_one_of_eight_cannot_be_changed():
+    with running(EIGHT, ['-m', 'gunicorn', 'app:app']) as service:
+        service.wait_for(r'(?s)' + '.*'.join(['Booting worker'] * 8))
+        same(set(versions(service).values()), {'old'})
+        odd = int(service.get('/fill'))
+        tree = ['--tree', str(service.process.pid)]
+        service.edit('app.py', *GROWN)
+
+        status, answers = operate('attach', *tree)
+        same(status, 10)
+        same(set(answers) >= set(workers(service)), True)
+        same(answers[odd]['error']['kind'], 'REFUSED')
+        same({answer['error']['kind'] for pid, answer in answers.items() if pid != odd and answer['error']},
+             {'HELD_BACK'})
+        same(who(answers, 'applied'), set())
+        same(set(versions(service).values()), {'old'})
+
+        status, answers = operate('attach', '--keep-going', *tree)
+        same(status, 10)
+        same(who(answers, 'applied'), set(workers(service)) - {odd})
+        same(versions(service), {pid: 'old' if pid == odd else 'new' for pid in workers(service)})
+        same(operate('rollback', '--keep-going', *tree)[0], 0)
+        same(set(versions(service).values()), {'old'})
+
+
+def test_one_of_eight_is_traced():
+    name = 'shop%d' % os.getpid()
+    with running(EIGHT, ['-m', 'gunicorn', 'app:app', '--name', name]) as service:
+        service.wait_for(r'(?s)' + '.*'.join(['Booting worker'] * 8))
+        odd = sorted(workers(service))[3]
+        service.edit('app.py', GROWN[0])
+        ptrace(PTRACE_SEIZE, odd)
+        try:
+            status, answers = operate('attach', '--match', name)
+            same(status, 14)
+            same((answers[odd]['error']['kind'], who(answers, 'applied')), ('TRACED', set()))
+            same(set(versions(service).values()), {'old'})
+            status, answers = operate('attach', '--keep-going', *map(str, workers(service)))
+            same((status, who(answers, 'applied')), (14, set(workers(service)) - {odd}))
+        finally:
+            ptrace(PTRACE_INTERRUPT, odd)
+            os.waitpid(odd, 0x40000000)  # __WALL
+            ptrace(PTRACE_DETACH, odd)
+        status, answers = operate('attach', '--tree', str(service.process.pid))
+        same((status, who(answers, 'applied')), (0, {odd}))
+        same(set(versions(service).values()), {'new'})
+
+
+def test_a_worker_that_is_forked_meanwhile():
+    """From a master that has the application: it has the old code, and is changed with the rest."""
+    files = dict(EIGHT, **{'gunicorn.conf.py': FILES['gunicorn.conf.py'] + 'preload_app = True\n'})
+    with running(files, ['-m', 'gunicorn', 'app:app']) as service:
+        service.wait_for(r'(?s)Booting worker.*Booting worker')
+        before = set(workers(service))
+        service.edit('app.py', GROWN[0], ('baskets = []', 'baskets = []\nslept = time.sleep(1.5)'))
+        attach = subprocess.Popen([PYHOTPATCH, 'attach', '--json', '--tree', str(service.process.pid)],
+                                  stdout=subprocess.PIPE, universal_newlines=True)
+        time.sleep(.5)
+        os.kill(service.process.pid, signal.SIGTTIN)
+        output = attach.communicate(timeout=60)[0]
+        same(attach.returncode, 0)
+        after = set(workers(service))
+        same((len(after - before), before - after), (1, set()))
+        answers = {answer['pid']: answer for answer in map(json.loads, output.splitlines())}
+        same(who(answers, 'applied'), after | {service.process.pid})
+        same(set(versions(service).values()), {'new'})

@@ -42,7 +42,7 @@ class Host:
         os.mkdir(self.folder)
         write(os.path.join(self.folder, "app.py"), SOURCE % "old")
         write(os.path.join(self.folder, "run.py"), LOOP)
-        self.process = subprocess.Popen([sys.executable, "run.py"], cwd=self.folder)
+        self.process = subprocess.Popen([sys.executable, "run.py", self.folder], cwd=self.folder)
         self.wait_for("old")
 
     def answers(self):
@@ -70,7 +70,7 @@ def play(folder, hosts, source):
     write(os.path.join(folder, "app.py"), source)
     inventory = {"all": {"hosts": {host.name: {
         "ansible_connection": "local", "ansible_python_interpreter": "/usr/bin/python3",
-        "pyhotpatch_program": program, "pyhotpatch_processes": [str(host.process.pid)],
+        "pyhotpatch_program": program, "pyhotpatch_processes": ["--match", "run.py %s$" % host.folder],
         "pyhotpatch_files": [{"src": os.path.join(folder, "app.py"),
                               "dest": os.path.join(host.folder, "app.py")}],
     } for host in hosts}}}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The words in which the kernel marks our death: several at once, of which some are withdrawn.
+ */
+#include <errno.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include "inject/session/owner.h"
+#include "payload/wire.h"
+
+#define COUNT  5
+#define OFFSET 8192
+
+static struct wire_channel *channels[COUNT];
+static int fds[COUNT];
+
+static void make(void)
+{
+	for (int i = 0; i < COUNT; i++) {
+		char *whole;
+
+		fds[i] = memfd_create("owner", MFD_CLOEXEC);
+		cr_assert(eq(int, ftruncate(fds[i], (off_t)3 * OFFSET), 0));
+		whole = mmap(NULL, (size_t)3 * OFFSET, PROT_READ | PROT_WRITE, MAP_SHARED,
+			     fds[i], 0);
+		cr_assert(ne(ptr, whole, MAP_FAILED));
+		channels[i] = (struct wire_channel *)(whole + OFFSET);
+	}
+}
+
+/* In a child: announce all of them, withdraw those whose letter is '-', in this order, and die
+ * in the middle of it. What the owner words say then. */
+static void die_after(const char *order, uint32_t words[COUNT])
+{
+	pid_t child;
+	int status;
+
+	make();
+	child = fork();
+	if (child == 0) {
+		struct owner owners[COUNT] = {0};
+
+		for (int i = 0; i < COUNT; i++)
+			owner_announce(&owners[i], fds[i], OFFSET);
+		for (const char *at = order; *at; at++)
+			owner_withdraw(&owners[*at - '0']);
+		kill(getpid(), SIGKILL);
+	}
+	cr_assert(eq(int, waitpid(child, &status, 0), child));
+	for (int i = 0; i < COUNT; i++)
+		words[i] = __atomic_load_n(&channels[i]->owner, __ATOMIC_ACQUIRE);
+}
+
+static void expect_marked(const char *withdrawn, const char *marked)
+{
+	uint32_t words[COUNT];
+	char found[COUNT + 1] = "";
+
+	die_after(withdrawn, words);
+	for (int i = 0; i < COUNT; i++)
+		found[i] = words[i] & FUTEX_OWNER_DIED ? 'x' : '.';
+	cr_assert(eq(str, found, marked), "withdrawn: %s", withdrawn);
+}
+
+Test(owner, all_are_marked)
+{
+	expect_marked("", "xxxxx");
+}
+
+Test(owner, what_is_withdrawn_is_not)
+{
+	expect_marked("2", "xx.xx");
+	expect_marked("0", ".xxxx");
+	expect_marked("4", "xxxx.");
+	expect_marked("031", "..x.x");
+	expect_marked("43210", ".....");
+	expect_marked("01234", ".....");
+}
+
+/* The C library's own list is there again: a robust mutex whose owner died is told of. */
+static void *die_with_mutex(void *argument)
+{
+	struct owner owner = {0};
+
+	owner_announce(&owner, fds[0], OFFSET);
+	owner_withdraw(&owner);
+	pthread_mutex_lock(argument);
+	return NULL;
+}
+
+Test(owner, the_list_of_the_c_library_is_put_back)
+{
+	pthread_mutexattr_t attributes;
+	pthread_mutex_t mutex;
+	pthread_t thread;
+
+	make();
+	pthread_mutexattr_init(&attributes);
+	pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
+	pthread_mutex_init(&mutex, &attributes);
+	cr_assert(eq(int, pthread_create(&thread, NULL, die_with_mutex, &mutex), 0));
+	pthread_join(thread, NULL);
+	cr_assert(eq(int, pthread_mutex_lock(&mutex), EOWNERDEAD));
+}
