@@ -4,6 +4,7 @@
  * place that ends the program.
  */
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 
 #include "src/commands.h"
@@ -43,12 +44,22 @@ static int fail(const struct hp_err *err)
 	return hp_err_exit_status(err->kind);
 }
 
+/* The program lives for milliseconds and needs a dozen large buffers, one after the other: each
+ * as a mapping of its own would be made of fresh pages, and be unmapped again. */
+static void reuse_memory(void)
+{
+	mallopt(M_MMAP_THRESHOLD, 32 << 20);
+	mallopt(M_TRIM_THRESHOLD, 64 << 20);
+	mallopt(M_TOP_PAD, 1 << 20);
+}
+
 int main(int argc, char **argv)
 {
 	struct options options;
 	struct hp_err err;
 	int status = 0, parsed;
 
+	reuse_memory();
 	parsed = options_parse(&options, argc, argv, stdout, &err);
 	if (parsed < 0)
 		return fail(&err);

@@ -161,7 +161,7 @@ int elf_image_functions(const struct elf_symbol ***out, size_t *count_out,
 			const struct elf_image *image, struct hp_err *err)
 {
 	const size_t capacity = image->symbol_count + 1;
-	const struct elf_symbol **items = calloc(2 * capacity, sizeof(*items));
+	const struct elf_symbol **items = malloc(2 * capacity * sizeof(*items));
 	uint64_t lowest = UINT64_MAX, highest = 0;
 	size_t count = 0;
 
