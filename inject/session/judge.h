@@ -20,8 +20,14 @@ struct judge {
 	struct safepoint_map map;
 	struct unwinder *unwinder; /* owned; NULL until frames are wanted */
 	bool wants_frames;         /* a stop has shown that they are */
-	uint8_t *stack; /* owned scratch for the scan, lazily touched: most of it costs nothing
-			 */
+	/* The stack at the last look: scratch for the scan, owned, mostly never touched */
+	uint8_t *stack;
+	size_t stack_len;
+	/* A judgement made before the stop: safe, provided that the thread stands there, and
+	 * that its stack is the same to the byte. */
+	struct safepoint_stop expected;
+	uint8_t *expected_stack;
+	size_t expected_len; /* 0: none */
 };
 
 /* judge_fini() is due whatever comes of it. */

@@ -325,24 +325,15 @@ int unwinder_collect(struct frame_list *out, struct unwinder *unwinder,
 
 	out->count = 0;
 	out->complete = out->at_bottom = false;
-	snapshot_renew(&unwinder->snapshot);
+	snapshot_renew(&unwinder->snapshot, start->rsp, start->stack);
 	unwinder->start = start;
 	unwinder->reads = 0;
 	if (unw_init_remote(&cursor, unwinder->space, unwinder) < 0)
 		return hp_err_set(err, HP_INTERNAL, 0, "begin to walk the stack");
 	walk(out, unwinder, &cursor);
 	unwinder->start = NULL;
+	out->strayed = unwinder->snapshot.strayed;
 	return 0;
-}
-
-void unwinder_rehearse(struct unwinder *unwinder, remote_addr pc, remote_addr sp,
-		       uint64_t until)
-{
-	const struct frame_start start = {.rip = pc.v, .rsp = sp.v, .until = until};
-	struct frame_list ignored_frames;
-	struct hp_err ignored;
-
-	(void)!unwinder_collect(&ignored_frames, unwinder, &start, &ignored);
 }
 
 int frames_collect(struct frame_list *out, const struct target *target,

@@ -12,6 +12,7 @@
 
 #include "inject/base/addr.h"
 #include "inject/base/err.h"
+#include "inject/base/span.h"
 #include "inject/target/target.h"
 
 struct frame {
@@ -32,6 +33,7 @@ struct frame_list {
 	bool complete;  /* the walk ended at the outermost frame or past start.until, not at an
 			 * error or at FRAMES_MAX */
 	bool at_bottom; /* the last item is the outermost frame of the thread */
+	bool strayed;   /* more had a say in it than start, and what the target cannot write */
 };
 
 /* What the walk starts from, in DWARF order where it matters (x86-64). */
@@ -41,6 +43,7 @@ struct frame_start {
 	/* When not 0: the walk may end at the first frame outside of libc whose stack lies
 	 * above this address; safepoint_judge_stack() says how far is far enough. */
 	uint64_t until;
+	struct span stack; /* borrowed; what lies from rsp on, as far as somebody has read it */
 };
 
 /* Walks the stacks of one target. What it learns of read-only mappings it keeps from one walk
@@ -56,14 +59,8 @@ void unwinder_free(struct unwinder *unwinder);
  * Python as a whole. Cheap if done before. */
 void unwinder_read_tables(struct unwinder *unwinder);
 
-/* Walk the stack of a thread that is not stopped, from where /proc/PID/task/TID/syscall says it
- * is, up to `until` (see struct frame_start), to have read the tables and programs of the
- * functions it is in when it will be. Whatever comes of it does not matter. It makes the walk
- * that counts some five times as fast. */
-void unwinder_rehearse(struct unwinder *unwinder, remote_addr pc, remote_addr sp,
-		       uint64_t until);
-
-/* Walk the stack. An unwind that stops early is no error: complete is false then. */
+/* Walk the stack. An unwind that stops early is no error: complete is false then. A walk like
+ * one that was made before takes a fifth of its time. */
 HP_MUST_CHECK int unwinder_collect(struct frame_list *out, struct unwinder *unwinder,
 				   const struct frame_start *start, struct hp_err *err);
 

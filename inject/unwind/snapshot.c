@@ -31,9 +31,12 @@ void snapshot_fini(struct snapshot *snapshot)
 	*snapshot = (struct snapshot){0};
 }
 
-void snapshot_renew(struct snapshot *snapshot)
+void snapshot_renew(struct snapshot *snapshot, uint64_t at, struct span bytes)
 {
 	snapshot->generation++;
+	snapshot->lent_at = at;
+	snapshot->lent = bytes;
+	snapshot->strayed = false;
 }
 
 void snapshot_prepare(struct snapshot *snapshot, remote_addr start, remote_addr end)
@@ -56,6 +59,10 @@ void snapshot_prepare(struct snapshot *snapshot, remote_addr start, remote_addr 
 /* The bytes from addr to the end of its span, or NULL. */
 static const uint8_t *span_at(const struct snapshot *snapshot, uint64_t addr, size_t *left_out)
 {
+	if (addr >= snapshot->lent_at && addr - snapshot->lent_at < snapshot->lent.len) {
+		*left_out = snapshot->lent.len - (size_t)(addr - snapshot->lent_at);
+		return snapshot->lent.data + (addr - snapshot->lent_at);
+	}
 	for (size_t i = 0; i < snapshot->span_count; i++) {
 		const struct snapshot_span *span = &snapshot->spans[i];
 
@@ -78,8 +85,10 @@ static const uint8_t *page_at(struct snapshot *snapshot, uint64_t addr, size_t *
 
 	*left_out = SNAPSHOT_PAGE - (size_t)(addr - start);
 	if (page->generation && page->start == start &&
-	    (page->constant || page->generation == snapshot->generation))
+	    (page->constant || page->generation == snapshot->generation)) {
+		snapshot->strayed |= !page->constant;
 		return data + (addr - start);
+	}
 	page->generation = 0;
 	if (target_read(snapshot->target, addr_of(start), data, SNAPSHOT_PAGE, &ignored) < 0)
 		return NULL;
@@ -87,6 +96,7 @@ static const uint8_t *page_at(struct snapshot *snapshot, uint64_t addr, size_t *
 	*page = (struct snapshot_page){.start = start,
 				       .generation = snapshot->generation,
 				       .constant = map && !(map->prot & MAP_WRITE)};
+	snapshot->strayed |= !page->constant;
 	return data + (addr - start);
 }
 

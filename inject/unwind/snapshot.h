@@ -12,6 +12,7 @@
 
 #include "inject/base/addr.h"
 #include "inject/base/err.h"
+#include "inject/base/span.h"
 #include "inject/target/target.h"
 
 #define SNAPSHOT_PAGE     4096u
@@ -38,14 +39,18 @@ struct snapshot {
 	uint8_t *data; /* owned; SNAPSHOT_PAGES pages */
 	struct snapshot_span spans[SNAPSHOT_SPANS];
 	size_t span_count;
+	uint64_t lent_at; /* what somebody has read himself; it goes before all others */
+	struct span lent; /* borrowed */
+	bool strayed;     /* something was read that may change, and was not lent */
 };
 
 HP_MUST_CHECK int snapshot_init(struct snapshot *out, const struct target *target,
 				struct hp_err *err);
 void snapshot_fini(struct snapshot *snapshot);
 
-/* Forget what the target may have changed since. */
-void snapshot_renew(struct snapshot *snapshot);
+/* Forget what the target may have changed since, and take the bytes at `at` as lent until the
+ * next time. */
+void snapshot_renew(struct snapshot *snapshot, uint64_t at, struct span bytes);
 
 /* Read [start, end) in one go, for good. Only for what the target does not write. Best effort:
  * what is not prepared is read page by page later. */
