@@ -42,8 +42,11 @@ void handover_init(struct handover *handover, const struct image *image, size_t 
 static int fill(struct handover *h, const struct target *target, struct span request,
 		struct deadline deadline, struct hp_err *err)
 {
+	const size_t done = h->text_is_written ? h->image->text_size : 0;
+	const size_t left = h->image->size - done;
+
 	image_relocate(h->image, h->image->bytes, h->base);
-	if (pwrite(h->local_fd, h->image->bytes, h->image->size, 0) != (ssize_t)h->image->size)
+	if (pwrite(h->local_fd, h->image->bytes + done, left, (off_t)done) != (ssize_t)left)
 		return hp_err_set(err, HP_SYSTEM, errno, "write the payload");
 	memcpy(h->local + h->request_offset, request.data, request.len);
 	*h->channel = (struct wire_channel){
@@ -154,7 +157,8 @@ int handover_run(struct handover *handover, struct tracee *tracee, const struct 
 {
 	const struct step step = {tracee, target, deadline};
 
-	if (memory_make(handover, &step, err) == 0 && memory_map(handover, &step, err) == 0 &&
+	if (memory_make(handover, &step, err) == 0 &&
+	    memory_divide(handover, &step, err) == 0 &&
 	    fill(handover, target, request, deadline, err) == 0 &&
 	    launch(handover, &step, err) == 0)
 		return 0;

@@ -127,24 +127,50 @@ static int open_memfd(struct handover *h, const struct target *target, struct hp
 	return map_local(h, err);
 }
 
+/* The text is the same at any address. By one call rather than through our view, where each
+ * page would be a fault. */
+static int fill_memfd(struct handover *h, const struct target *target, struct hp_err *err)
+{
+	const size_t size = h->image->text_size;
+
+	if (h->local_fd >= 0)
+		return 0;
+	if (open_memfd(h, target, err) < 0)
+		return -1;
+	if (pwrite(h->local_fd, h->image->bytes, size, 0) != (ssize_t)size)
+		return hp_err_set(err, HP_SYSTEM, errno, "write the payload's text");
+	h->text_is_written = true;
+	return 0;
+}
+
+/* The memfd is made ready for it while the thread is on its way into the call and out again. */
 static int map_whole(struct handover *h, const struct step *step, uint64_t prot,
 		     struct hp_err *err)
 {
+	static const char what[] = "mmap of the payload";
 	const uint64_t flags = MAP_SHARED | (h->remote_fd < 0 ? MAP_ANONYMOUS : 0);
 	const uint64_t args[6] = {0, h->total_size, prot, flags, (uint64_t)h->remote_fd, 0};
+	struct hp_err fill_err;
 	int64_t result = 0;
+	int filled = 0;
 
-	if (step_syscall(step, &result, "mmap of the payload", SYS_mmap, args, err) < 0)
+	if (step_syscall_begin(step, what, SYS_mmap, args, err) < 0)
+		return -1;
+	if (h->remote_fd >= 0)
+		filled = fill_memfd(h, step->target, &fill_err);
+	if (step_syscall_end(step, &result, what, err) < 0)
 		return -1;
 	h->base = addr_of((uint64_t)result);
-	return 0;
+	if (filled < 0)
+		*err = fill_err;
+	return filled;
 }
 
 static int map_executable(struct handover *h, const struct step *step, struct hp_err *err)
 {
 	if (map_whole(h, step, RX, err) == 0)
 		return 0;
-	if (!is_forbidden(err))
+	if (!addr_is_null(h->base) || !is_forbidden(err))
 		return -1;
 	h->text_is_private = true;
 	return map_whole(h, step, RW, err);
@@ -168,12 +194,14 @@ static int open_anonymous(struct handover *h, const struct target *target,
 	return geteuid() ? hp_err_hint(err, "sudo pyhotpatch attach %d", target->pid) : -1;
 }
 
+/* ---- its place in the target ---- */
+
 int memory_make(struct handover *h, const struct step *step, struct hp_err *err)
 {
 	struct hp_err refusal;
 
 	if (make_memfd(h, step, &refusal) == 0)
-		return open_memfd(h, step->target, err);
+		return map_executable(h, step, err);
 	/* Without a descriptor left the worker could not read a source file either. */
 	if (!refusal.sys_errno || refusal.sys_errno == EMFILE || refusal.sys_errno == ENFILE) {
 		*err = refusal;
@@ -185,8 +213,6 @@ int memory_make(struct handover *h, const struct step *step, struct hp_err *err)
 		return -1;
 	return open_anonymous(h, step->target, &refusal, err);
 }
-
-/* ---- its place in the target ---- */
 
 static int protect(const struct step *step, remote_addr start, size_t size, uint64_t prot,
 		   struct hp_err *err)
@@ -229,12 +255,10 @@ static int map_private_text(const struct handover *h, const struct step *step,
 			       step->target->pid);
 }
 
-int memory_map(struct handover *h, const struct step *step, struct hp_err *err)
+int memory_divide(struct handover *h, const struct step *step, struct hp_err *err)
 {
 	const size_t text = h->image->text_size;
 
-	if (addr_is_null(h->base) && map_executable(h, step, err) < 0)
-		return -1;
 	if (h->text_is_private)
 		return map_private_text(h, step, err);
 	/* payload_launch() does it, which saves the thread two stops; should it fail, the

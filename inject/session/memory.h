@@ -17,12 +17,13 @@
 #include "inject/session/handover.h"
 #include "inject/session/step.h"
 
-/* Make it: handover->local and channel are ours to write afterwards. */
+/* Make it and map it, at handover->base in the target; handover->local and channel are ours to
+ * write afterwards. */
 HP_MUST_CHECK int memory_make(struct handover *handover, const struct step *step,
 			      struct hp_err *err);
-/* Give it its place in the target, handover->base, with the payload's text in it. */
-HP_MUST_CHECK int memory_map(struct handover *handover, const struct step *step,
-			     struct hp_err *err);
+/* Text R-X, the rest RW; or the latter as what payload_launch() is to do. */
+HP_MUST_CHECK int memory_divide(struct handover *handover, const struct step *step,
+				struct hp_err *err);
 /* What could not be taken away is noted in err->undo_text. */
 void memory_give_back(const struct handover *handover, const struct step *step,
 		      struct hp_err *err);

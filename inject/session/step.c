@@ -39,15 +39,33 @@ int step_failed(const struct step *step, const char *what, int error, struct hp_
 	return hp_err_set(err, HP_SYSTEM, error, "%s in the target", what);
 }
 
-int step_syscall(const struct step *step, int64_t *result, const char *what, long nr,
-		 const uint64_t args[6], struct hp_err *err)
+/* The call could not be made: no errno of the target's, nor of ours. */
+static int not_made(const char *what, struct hp_err *err)
 {
-	if (tracee_syscall(result, step->tracee, nr, args, step_deadline(step->deadline), err) <
-	    0) {
-		err->sys_errno = 0;
-		return hp_err_wrap(err, "%s in the target", what);
-	}
+	err->sys_errno = 0;
+	return hp_err_wrap(err, "%s in the target", what);
+}
+
+int step_syscall_begin(const struct step *step, const char *what, long nr,
+		       const uint64_t args[6], struct hp_err *err)
+{
+	return tracee_syscall_begin(step->tracee, nr, args, err) < 0 ? not_made(what, err) : 0;
+}
+
+int step_syscall_end(const struct step *step, int64_t *result, const char *what,
+		     struct hp_err *err)
+{
+	if (tracee_syscall_end(result, step->tracee, step_deadline(step->deadline), err) < 0)
+		return not_made(what, err);
 	if (*result < 0 && *result >= -4095)
 		return step_failed(step, what, (int)-*result, err);
 	return 0;
+}
+
+int step_syscall(const struct step *step, int64_t *result, const char *what, long nr,
+		 const uint64_t args[6], struct hp_err *err)
+{
+	if (step_syscall_begin(step, what, nr, args, err) < 0)
+		return -1;
+	return step_syscall_end(step, result, what, err);
 }

@@ -235,16 +235,13 @@ static int enter(struct tracee *tracee, const struct arch_regs *regs, struct hp_
 	return 0;
 }
 
-/* Run to the next system call stop; group stops and the like are run through. */
-static int run_to_syscall_stop(struct tracee *tracee, struct deadline deadline,
-			       struct hp_err *err)
+/* Wait for the next system call stop; group stops and the like are run through. */
+static int wait_syscall_stop(struct tracee *tracee, struct deadline deadline,
+			     struct hp_err *err)
 {
 	for (;;) {
-		int r;
+		int r = tracee_wait(tracee, deadline, err);
 
-		if (resume(tracee, PTRACE_SYSCALL, 0, err) < 0)
-			return -1;
-		r = tracee_wait(tracee, deadline, err);
 		if (r == TRACEE_VANISHED)
 			return hp_err_set(err, HP_TARGET_DIED, 0, "thread %d ended",
 					  tracee->tid);
@@ -255,24 +252,45 @@ static int run_to_syscall_stop(struct tracee *tracee, struct deadline deadline,
 					  strsignal(tracee->signal));
 		if (tracee->state != TRACEE_EVENT_STOP)
 			return 0;
+		if (resume(tracee, PTRACE_SYSCALL, 0, err) < 0)
+			return -1;
 	}
 }
 
-int tracee_syscall(int64_t *result, struct tracee *tracee, long nr, const uint64_t args[6],
-		   struct deadline deadline, struct hp_err *err)
+int tracee_syscall_begin(struct tracee *tracee, long nr, const uint64_t args[6],
+			 struct hp_err *err)
 {
 	struct arch_regs regs = tracee->regs;
 
 	arch_enter_syscall(&regs, tracee->target->libc.syscall_ret, tracee->frame, nr, args);
-	if (enter(tracee, &regs, err) < 0 || run_to_syscall_stop(tracee, deadline, err) < 0)
+	if (enter(tracee, &regs, err) < 0)
+		return -1;
+	return resume(tracee, PTRACE_SYSCALL, 0, err);
+}
+
+int tracee_syscall_end(int64_t *result, struct tracee *tracee, struct deadline deadline,
+		       struct hp_err *err)
+{
+	struct arch_regs regs;
+
+	if (wait_syscall_stop(tracee, deadline, err) < 0)
 		return -1;
 	if (tracee->state == TRACEE_SYSCALL_ENTRY &&
-	    run_to_syscall_stop(tracee, deadline, err) < 0)
+	    (resume(tracee, PTRACE_SYSCALL, 0, err) < 0 ||
+	     wait_syscall_stop(tracee, deadline, err) < 0))
 		return -1;
 	if (regs_get(tracee, &regs, err) < 0)
 		return -1;
 	*result = arch_syscall_result(&regs);
 	return 0;
+}
+
+int tracee_syscall(int64_t *result, struct tracee *tracee, long nr, const uint64_t args[6],
+		   struct deadline deadline, struct hp_err *err)
+{
+	if (tracee_syscall_begin(tracee, nr, args, err) < 0)
+		return -1;
+	return tracee_syscall_end(result, tracee, deadline, err);
 }
 
 int tracee_call(struct tracee *tracee, remote_addr fn, uint64_t arg, struct hp_err *err)
