@@ -96,11 +96,8 @@ static int prepare(struct visit *visit, int is_alone)
 static void finish(struct visit *visit, int status)
 {
 	attach_finish(visit->job, &visit->attempt, status);
-	if (is_home(visit))
-		return;
-	modules_fini(&visit->job->modules);
-	world_leave(&visit->job->world);
-	PyErr_Clear();
+	if (!is_home(visit))
+		job_leave(visit->job);
 }
 
 /* --- through all of them ----------------------------------------------------------------- */

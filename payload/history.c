@@ -55,6 +55,11 @@ PyObject *history_entry(const struct world *w, const struct history *history, Py
 	int is_sound = py_is(entry, w->tuple) && PyTuple_Size(entry) == HISTORY_FIELD_COUNT;
 	for (Py_ssize_t i = 0; is_sound && i < HISTORY_FIELD_COUNT; i++)
 		is_sound = py_is(PyTuple_GetItem(entry, i), types[i]);
+	PyObject *migrated = is_sound ? PyTuple_GetItem(entry, HISTORY_MIGRATED) : NULL;
+	for (Py_ssize_t i = 0; is_sound && i < PyList_Size(migrated); i++) {
+		PyObject *each = PyList_GetItem(migrated, i);
+		is_sound = py_is(each, w->tuple) && PyTuple_Size(each) == 3;
+	}
 	if (is_sound)
 		return entry;
 	PyErr_SetString(w->error, "the record of the attach is damaged");
@@ -63,10 +68,15 @@ PyObject *history_entry(const struct world *w, const struct history *history, Py
 
 /* --- push -------------------------------------------------------------------------------- */
 
-static int add_migrated(PyObject *list, PyObject *old, PyObject *new)
+static int add_migrated(const struct plan *p, PyObject *list, PyObject *old, PyObject *new)
 {
+	const struct world *w = &p->job->world;
 	_cleanup_py_ PyObject *holder = record_hold(new);
-	_cleanup_py_ PyObject *entry = holder ? PyTuple_Pack(2, old, holder) : NULL;
+	_cleanup_py_ PyObject *bases = world_is_class(w, old)
+					       ? world_type_attribute(old, "__bases__")
+					       : py_ref(w->none);
+	_cleanup_py_ PyObject *entry =
+		holder && bases ? PyTuple_Pack(3, old, holder, bases) : NULL;
 
 	return entry ? PyList_Append(list, entry) : -1;
 }
@@ -77,11 +87,11 @@ static PyObject *migrated_of(const struct plan *p)
 
 	for (size_t i = 0; list && i < p->class_count; i++)
 		if (p->classes[i].is_migrating &&
-		    add_migrated(list, p->classes[i].old, p->classes[i].donor))
+		    add_migrated(p, list, p->classes[i].old, p->classes[i].donor))
 			return NULL;
 	for (Py_ssize_t i = 0; list && i < PyList_Size(p->replaced); i++) {
 		PyObject *pair = PyList_GetItem(p->replaced, i);
-		if (add_migrated(list, PyTuple_GetItem(pair, 0), PyTuple_GetItem(pair, 1)))
+		if (add_migrated(p, list, PyTuple_GetItem(pair, 0), PyTuple_GetItem(pair, 1)))
 			return NULL;
 	}
 	return py_take(&list);
@@ -178,11 +188,15 @@ int history_cut(struct job *job, struct history *history, Py_ssize_t number)
 
 /* --- what is ours ------------------------------------------------------------------------ */
 
-static int visit_items(PyObject *list, int (*visit)(void *, PyObject *), void *context)
+static int visit_migrated(PyObject *list, int (*visit)(void *, PyObject *), void *context)
 {
-	for (Py_ssize_t i = 0; i < PyList_Size(list); i++)
-		if (visit(context, PyList_GetItem(list, i)))
+	for (Py_ssize_t i = 0; i < PyList_Size(list); i++) {
+		PyObject *entry = PyList_GetItem(list, i);
+		if (visit(context, entry) || visit(context, PyTuple_GetItem(entry, 0)) ||
+		    visit(context, PyTuple_GetItem(entry, 1)) ||
+		    visit(context, PyTuple_GetItem(entry, 2)))
 			return -1;
+	}
 	return visit(context, list);
 }
 
@@ -196,7 +210,7 @@ int history_visit(struct job *job, int (*visit)(void *context, PyObject *o), voi
 		PyObject *entry = history_entry(&job->world, &history, i);
 		if (!entry ||
 		    record_visit(PyTuple_GetItem(entry, HISTORY_WRITES), visit, context) ||
-		    visit_items(PyTuple_GetItem(entry, HISTORY_MIGRATED), visit, context))
+		    visit_migrated(PyTuple_GetItem(entry, HISTORY_MIGRATED), visit, context))
 			return -1;
 	}
 	return 0;

@@ -18,8 +18,8 @@ enum history_field {
 	HISTORY_TIME,      /* int: ns since the epoch */
 	HISTORY_REPORT,    /* bytes: the records of its reply */
 	HISTORY_WRITES,    /* list: record_make() */
-	HISTORY_MIGRATED,  /* list of (old class or member of an enum, holder of what replaced
-			      it) */
+	HISTORY_MIGRATED,  /* list of (old class or member of an enum, holder of what
+			      replaced it, bases of the old class or None) */
 	HISTORY_CACHES,    /* list of holders of lru_cache wrappers */
 	HISTORY_BASELINES, /* dict: module key -> (baseline before or None, new
 			      code, holder of the module's anchor) */
@@ -39,7 +39,7 @@ int history_push(const struct plan *plan);
 /* Forgets the attaches above `number`, and puts the baselines back to what they were then. */
 int history_cut(struct job *job, struct history *history, Py_ssize_t number);
 
-/* Calls `visit` with each container of our own in there. */
+/* Calls `visit` with each container of our own in there, and with what was replaced. */
 int history_visit(struct job *job, int (*visit)(void *context, PyObject *o), void *context);
 
 #endif

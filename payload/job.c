@@ -7,6 +7,7 @@
 #include "payload/attach.h"
 #include "payload/everywhere.h"
 #include "payload/failure.h"
+#include "payload/parking.h"
 #include "payload/select.h"
 #include "payload/status.h"
 #include "payload/together.h"
@@ -104,6 +105,20 @@ static int run(struct job *job)
 	}
 }
 
+void job_leave(struct job *job)
+{
+	uint32_t command = job_request(job)->command;
+
+	PyErr_Clear();
+	modules_fini(&job->modules);
+	world_collect(&job->world);
+	if (job->world.getrefcount &&
+	    (command == WIRE_COMMAND_ATTACH || command == WIRE_COMMAND_ROLLBACK))
+		parking_park(job);
+	world_leave(&job->world);
+	PyErr_Clear();
+}
+
 void job_run(struct job *job)
 {
 	if (turn_take(job))
@@ -116,8 +131,7 @@ void job_run(struct job *job)
 		_cleanup_py_ PyObject *text = failure_text(&job->world);
 		job_refuse(job, WIRE_STATUS_INTERNAL, NULL, text);
 	}
-	modules_fini(&job->modules);
-	world_leave(&job->world);
+	job_leave(job);
 	turn_give();
 	PyErr_Clear();
 }

@@ -101,6 +101,9 @@ const struct wire_request *job_request(const struct job *job);
 /* The command, with the GIL held. Sets job->status. */
 void job_run(struct job *job);
 
+/* Leaves the interpreter that we are in; job->world is gone then. */
+void job_leave(struct job *job);
+
 /* Raises the audit event, in the interpreter that we are in. -1: somebody vetoed. */
 int job_announce(struct job *job);
 

@@ -37,11 +37,6 @@ static int ignore_undecorated(struct rebind *r, const struct module *m)
 		       : 0;
 }
 
-static int ignore_record(void *context, PyObject *o)
-{
-	return rebind_ignore(context, o);
-}
-
 /* What a class is made of besides its namespace changes with __bases__, not by us. */
 int rebind_ignore_ancestry(struct rebind *r, PyObject *class)
 {
@@ -49,6 +44,16 @@ int rebind_ignore_ancestry(struct rebind *r, PyObject *class)
 	_cleanup_py_ PyObject *bases = world_type_attribute(class, "__bases__");
 
 	return mro && bases && !rebind_ignore(r, mro) && !rebind_ignore(r, bases) ? 0 : -1;
+}
+
+/* What was replaced before stays what it was then. */
+static int ignore_record(void *context, PyObject *o)
+{
+	struct rebind *r = context;
+
+	if (world_is_class(r->world, o) && rebind_ignore_ancestry(r, o))
+		return -1;
+	return rebind_ignore(r, o);
 }
 
 /* A class that nobody will use: its own namespace refers to it, and shall. */

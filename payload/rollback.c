@@ -77,6 +77,16 @@ static int add_way_back(struct plan *p, PyObject *now, PyObject *old)
 	return PyList_Append(p->replaced, pair);
 }
 
+/* A class that was parked goes back below its bases before anything becomes its instance. */
+static int add_bases(struct plan *p, PyObject *old, PyObject *bases)
+{
+	_cleanup_py_ PyObject *now = world_type_attribute(old, "__bases__");
+
+	if (!now || now == bases)
+		return now ? 0 : -1;
+	return writes_add(&p->writes, WRITE_BASES, old, NULL, bases) ? 0 : -1;
+}
+
 static int add_migrated(struct plan *p, PyObject *migrated)
 {
 	const struct world *w = &p->job->world;
@@ -85,7 +95,9 @@ static int add_migrated(struct plan *p, PyObject *migrated)
 		PyObject *pair = PyList_GetItem(migrated, i);
 		PyObject *old = PyTuple_GetItem(pair, 0), *holder = PyTuple_GetItem(pair, 1);
 		_cleanup_py_ PyObject *now = old && holder ? record_held(w, holder) : NULL;
-		if (PyErr_Occurred() || (now && add_way_back(p, now, old)))
+		if (PyErr_Occurred() || (now && add_way_back(p, now, old)) ||
+		    (now && world_is_class(w, old) &&
+		     add_bases(p, old, PyTuple_GetItem(pair, 2))))
 			return -1;
 	}
 	return 0;

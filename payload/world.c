@@ -228,14 +228,23 @@ static void collect_young(PyObject *gc)
 /* Donor classes are cycles; while they live, __subclasses__() shows them. Made with the
  * collector off, they are all young, so the cheapest collection finds them. A program that runs
  * without the collector is left alone. */
-static void enable_collector(struct world *w)
+void world_collect(const struct world *w)
+{
+	if (!w->is_gc_enabled || !w->made_garbage)
+		return;
+	_cleanup_py_ PyObject *gc = PyImport_ImportModule("gc");
+	if (gc)
+		collect_young(gc);
+	PyErr_Clear();
+}
+
+static void enable_collector(void)
 {
 	_cleanup_py_ PyObject *gc = PyImport_ImportModule("gc");
 	_cleanup_py_ PyObject *enabled = gc ? PyObject_CallMethod(gc, "enable", NULL) : NULL;
 
-	if (enabled && w->made_garbage)
-		collect_young(gc);
-	PyErr_Clear();
+	if (!enabled)
+		PyErr_Clear();
 }
 
 void world_leave(struct world *w)
@@ -247,7 +256,7 @@ void world_leave(struct world *w)
 	PyErr_Fetch(&kind, &value, &traceback);
 	drop_dummy_thread(w);
 	if (w->is_gc_enabled)
-		enable_collector(w);
+		enable_collector();
 	if (w->get_objects)
 		drop_module(w, "gc", w->had_gc);
 	drop_module(w, "_ast", w->had_ast);

@@ -39,6 +39,9 @@ struct world {
 /* -1 with an exception set. world_leave is due in either case. */
 int world_enter(struct world *out);
 
+/* Frees what the run of new module code has left. */
+void world_collect(const struct world *world);
+
 /* Puts the collector, sys.modules and the list of threads back as they were. Keeps a pending
  * exception. */
 void world_leave(struct world *world);

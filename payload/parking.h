@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Classes that were replaced live on in the record alone, for rollback. They are parked below a
+ * base that nobody knows, so that no class of the program shows them in __subclasses__().
+ */
+#ifndef PAYLOAD_PARKING_H
+#define PAYLOAD_PARKING_H
+
+#include "payload/job.h"
+
+/* Parks those that nothing but the record holds any more. */
+void parking_park(struct job *job);
+
+#endif
