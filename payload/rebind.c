@@ -25,7 +25,8 @@ static long reference_count(const struct world *w, PyObject *o)
 /* Donor functions that only their namespace and the plan (twice) hold need no search: most. */
 static int needs_search(struct rebind *r, PyObject *donor)
 {
-	return !py_is(donor, r->world->function) || reference_count(r->world, donor) > 3;
+	return !py_is(donor, r->world->function) || reference_count(r->world, donor) > 3 ||
+	       rebind_is_weakly_held(r->world, donor);
 }
 
 static int collect_keys(struct rebind *r)

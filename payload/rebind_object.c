@@ -9,6 +9,7 @@
 #include "payload/freestanding.h"
 #include "payload/rebind.h"
 #include "payload/rebind_hashed.h"
+#include "payload/rebind_weak.h"
 #include "payload/referrers.h"
 #include "payload/word.h"
 
@@ -100,7 +101,7 @@ static int rebind_dict(struct rebind *r, PyObject *dict)
 		return is_hard < 0 ? 0 : rebind_content(r->plan, dict);
 	while (PyDict_Next(dict, &at, &key, &value)) {
 		PyObject *kept = plan_stand_in(r->plan, value);
-		if (kept == value ||
+		if (kept == value || rebind_is_subclass_entry(r->world, key, value) ||
 		    (written && py_is(key, r->world->str) && PySet_Contains(written, key) == 1))
 			continue;
 		if (!writes_add(&r->plan->writes, WRITE_ITEM, dict, key, kept))

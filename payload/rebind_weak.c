@@ -15,17 +15,17 @@ static PyObject *of_loaded(const struct world *w, const char *module, const char
 					  : NULL;
 }
 
-/* The same to another object, or NULL without exception. */
+/* The same to another object, or NULL without exception: a class of the program's own. */
 static PyObject *same_reference(const struct world *w, PyObject *ref, PyObject *to)
 {
 	PyObject *type = py_type(ref);
-	PyObject *keyed = of_loaded(w, "weakref", "KeyedRef");
 	_cleanup_py_ PyObject *callback = PyObject_GetAttrString(ref, "__callback__");
 	PyObject *made = NULL;
 
-	if (callback && callback != w->none && type == of_loaded(w, "weakref", "ReferenceType"))
-		made = py_call(type, to, callback);
-	if (callback && callback != w->none && type == keyed) {
+	PyErr_Clear(); /* a proxy does not tell */
+	if (callback && type == of_loaded(w, "_weakref", "ReferenceType"))
+		made = PyWeakref_NewRef(to, callback == w->none ? NULL : callback);
+	if (callback && type == of_loaded(w, "weakref", "KeyedRef")) {
 		_cleanup_py_ PyObject *key = PyObject_GetAttrString(ref, "key");
 		made = key ? py_call(type, to, callback, key) : NULL;
 	}
@@ -33,13 +33,27 @@ static PyObject *same_reference(const struct world *w, PyObject *ref, PyObject *
 	return made;
 }
 
+static PyObject *references_to(const struct world *w, PyObject *o)
+{
+	PyObject *find = of_loaded(w, "_weakref", "getweakrefs");
+	PyObject *refs = find ? py_call(find, o) : NULL;
+
+	PyErr_Clear();
+	return refs;
+}
+
+int rebind_is_weakly_held(const struct world *w, PyObject *o)
+{
+	_cleanup_py_ PyObject *refs = references_to(w, o);
+
+	return refs && PyList_Size(refs) > 0;
+}
+
 static int replace_references(struct plan *p, PyObject *more, PyObject *o)
 {
 	const struct world *w = &p->job->world;
-	PyObject *find = of_loaded(w, "_weakref", "getweakrefs");
-	_cleanup_py_ PyObject *refs = find ? py_call(find, o) : NULL;
+	_cleanup_py_ PyObject *refs = references_to(w, o);
 
-	PyErr_Clear();
 	for (Py_ssize_t i = 0; refs && i < PyList_Size(refs); i++) {
 		PyObject *ref = PyList_GetItem(refs, i);
 		_cleanup_py_ PyObject *made = same_reference(w, ref, plan_stand_in(p, o));
@@ -52,15 +66,24 @@ static int replace_references(struct plan *p, PyObject *more, PyObject *o)
 
 int rebind_weak(struct plan *p, PyObject *keys)
 {
+	const struct world *w = &p->job->world;
 	Py_ssize_t count = PyList_Size(keys);
 
 	for (Py_ssize_t i = 0; i < count; i++) {
 		PyObject *key = PyList_GetItem(keys, i);
-		if (plan_stand_in(p, key) != key &&
-		    (world_is_class(&p->job->world, key) ||
-		     py_is(key, p->job->world.function)) &&
-		    replace_references(p, keys, key))
+		if (plan_stand_in(p, key) != key && !py_is(key, w->dict) &&
+		    !world_is_module(w, key) && replace_references(p, keys, key))
 			return -1;
 	}
 	return 0;
+}
+
+int rebind_is_subclass_entry(const struct world *w, PyObject *key, PyObject *value)
+{
+	if (!py_is(key, w->integer) || !py_is(value, of_loaded(w, "_weakref", "ReferenceType")))
+		return 0;
+	_cleanup_py_ PyObject *class = py_call(value);
+	int is_entry = class && PyLong_AsLong(key) == (long)class;
+	PyErr_Clear();
+	return is_entry;
 }
