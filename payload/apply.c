@@ -11,6 +11,7 @@
 #include "payload/history.h"
 #include "payload/home.h"
 #include "payload/idle.h"
+#include "payload/parking.h"
 #include "payload/sys.h"
 #include "payload/walk.h"
 
@@ -192,9 +193,20 @@ void apply_warn(struct job *job)
 		 NULL);
 }
 
+/* Donors are cycles. Where the program has turned the collector off, they stay. */
+static void hide_donors(const struct plan *p)
+{
+	if (p->job->world.is_gc_enabled)
+		return;
+	for (size_t i = 0; i < p->class_count; i++)
+		if (!p->classes[i].is_migrating)
+			parking_hide(&p->job->world, p->classes[i].donor);
+}
+
 static void settle(struct plan *p, const struct frame_types *types)
 {
 	apply_aftermath(p, types);
+	hide_donors(p);
 	if (remember(p))
 		apply_warn(p->job);
 }

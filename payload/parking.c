@@ -100,10 +100,38 @@ static int is_of_program(PyObject *class)
 	return (PyType_GetFlags(class) & PY_TYPE_IS_HEAP) != 0;
 }
 
+/* Bases without any layout that the program did not write: abc.ABC, typing.Generic. */
+static int is_of_library(const struct world *w, PyObject *class)
+{
+	static const char *const modules[] = {"abc", "typing", "collections.abc"};
+	_cleanup_py_ PyObject *names = world_type_dict(w, class);
+	PyObject *module = names ? PyDict_GetItemString(names, "__module__") : NULL;
+
+	for (size_t i = 0; module && i < sizeof(modules) / sizeof(*modules); i++)
+		if (py_is(module, w->str) &&
+		    !PyUnicode_CompareWithASCIIString(module, modules[i]))
+			return 1;
+	return 0;
+}
+
+/* The type written in C that `base` is, but for such bases. New reference or NULL. */
+static PyObject *find_ground(const struct world *w, PyObject *base)
+{
+	_cleanup_py_ PyObject *ground = py_ref(base);
+
+	while (ground && is_of_program(ground)) {
+		_cleanup_py_ PyObject *next = world_type_attribute(ground, "__base__");
+		if (!next || !is_laid_out_like(ground, next) || !is_of_library(w, ground))
+			return NULL;
+		Py_DecRef(ground);
+		ground = py_take(&next);
+	}
+	return py_take(&ground);
+}
+
 /* The class above `class` that is laid out like its bases and stands on a type written in C, or
- * NULL, maybe without exception: slots that a base further up has would have to be there, too.
- */
-static PyObject *find_model(PyObject *class)
+ * NULL, maybe without exception: what a base further up adds would have to be there, too. */
+static PyObject *find_model(const struct world *w, PyObject *class)
 {
 	_cleanup_py_ PyObject *top = world_type_attribute(class, "__base__");
 	_cleanup_py_ PyObject *base = top ? world_type_attribute(top, "__base__") : NULL;
@@ -114,22 +142,62 @@ static PyObject *find_model(PyObject *class)
 		top = py_take(&base);
 		base = world_type_attribute(top, "__base__");
 	}
-	return base && is_of_program(top) && !is_of_program(base) ? py_take(&top) : NULL;
+	_cleanup_py_ PyObject *ground =
+		base && is_of_program(top) ? find_ground(w, base) : NULL;
+	return ground ? py_take(&top) : NULL;
 }
 
-/* The setter of __bases__ wants the same layout. */
+/* The setter of __bases__ wants the same layout, and slots of the same names. */
+static PyObject *namespace_like(const struct world *w, PyObject *model, PyObject *base)
+{
+	_cleanup_py_ PyObject *theirs = world_type_dict(w, model);
+	_cleanup_py_ PyObject *names = Py_BuildValue("{ss}", "__module__", "_pyhotpatch");
+	_cleanup_py_ PyObject *none = PyTuple_New(0);
+	PyObject *slots = theirs ? PyDict_GetItemString(theirs, "__slots__") : NULL;
+	int is_usable = slots && (py_is(slots, w->str) || py_is(slots, w->tuple));
+
+	if (!names || !none)
+		return NULL;
+	if (!is_usable && !is_laid_out_like(model, base))
+		return py_take(&names);
+	return PyDict_SetItemString(names, "__slots__", is_usable ? slots : none)
+		       ? NULL
+		       : py_take(&names);
+}
+
+static int set_base(const struct world *w, PyObject *class, PyObject *base)
+{
+	_cleanup_py_ PyObject *bases = PyTuple_Pack(1, base);
+	_cleanup_py_ PyObject *name = PyUnicode_FromString("__bases__");
+	_cleanup_py_ PyObject *done =
+		bases && name ? py_call(w->type_setattr, class, name, bases) : NULL;
+
+	return done ? 0 : -1;
+}
+
+static PyObject *make_class(const struct world *w, PyObject *base, PyObject *names)
+{
+	_cleanup_py_ PyObject *bases = PyTuple_Pack(1, base);
+	_cleanup_py_ PyObject *name = PyUnicode_FromString("replaced");
+
+	return bases && name ? py_call(w->type, name, bases, names) : NULL;
+}
+
+/* abc.ABC would be asked if the place were made below it; it is put there, from a stand-in: the
+ * setter takes no type written in C for a class (its deallocator differs). */
 static PyObject *make_place(const struct world *w, PyObject *model)
 {
 	_cleanup_py_ PyObject *base = world_type_attribute(model, "__base__");
-	_cleanup_py_ PyObject *names = Py_BuildValue("{ss}", "__module__", "_pyhotpatch");
-	_cleanup_py_ PyObject *bases = base ? PyTuple_Pack(1, base) : NULL;
-	_cleanup_py_ PyObject *name = PyUnicode_FromString("replaced");
-	_cleanup_py_ PyObject *none = PyTuple_New(0);
+	_cleanup_py_ PyObject *ground = base ? find_ground(w, base) : NULL;
+	_cleanup_py_ PyObject *names = ground ? namespace_like(w, model, base) : NULL;
 
-	if (!names || !bases || !name || !none ||
-	    (is_laid_out_like(model, base) && PyDict_SetItemString(names, "__slots__", none)))
-		return NULL;
-	return py_call(w->type, name, bases, names);
+	if (!names || ground == base)
+		return names ? make_class(w, ground, names) : NULL;
+	_cleanup_py_ PyObject *empty =
+		Py_BuildValue("{sss()}", "__module__", "_pyhotpatch", "__slots__");
+	_cleanup_py_ PyObject *below = empty ? make_class(w, ground, empty) : NULL;
+	_cleanup_py_ PyObject *place = below ? make_class(w, below, names) : NULL;
+	return place && !set_base(w, place, base) ? py_take(&place) : NULL;
 }
 
 /* The setter of __bases__ asks a metaclass that has an mro() of its own. */
@@ -145,15 +213,21 @@ static int has_own_mro(const struct world *w, PyObject *class)
 	return !metas;
 }
 
-static void park(const struct world *w, PyObject *class, PyObject *model)
+static int may_be_parked(const struct world *w, PyObject *class)
 {
-	_cleanup_py_ PyObject *place = make_place(w, model);
-	_cleanup_py_ PyObject *bases = place ? PyTuple_Pack(1, place) : NULL;
-	_cleanup_py_ PyObject *name = PyUnicode_FromString("__bases__");
-	_cleanup_py_ PyObject *done =
-		bases && name ? py_call(w->type_setattr, class, name, bases) : NULL;
+	_cleanup_py_ PyObject *model = find_model(w, class);
 
 	PyErr_Clear();
+	return model && !has_own_mro(w, class);
+}
+
+void parking_hide(const struct world *w, PyObject *class)
+{
+	_cleanup_py_ PyObject *model = has_own_mro(w, class) ? NULL : find_model(w, class);
+	_cleanup_py_ PyObject *place = model ? make_place(w, model) : NULL;
+
+	if (!place || set_base(w, class, place))
+		PyErr_Clear();
 }
 
 static void park_those_of(struct job *job, PyObject *migrated)
@@ -166,10 +240,9 @@ static void park_those_of(struct job *job, PyObject *migrated)
 		if (!world_is_class(w, class))
 			continue;
 		_cleanup_py_ PyObject *bases = world_type_attribute(class, "__bases__");
-		_cleanup_py_ PyObject *model = find_model(class);
-		if (model && bases == PyTuple_GetItem(entry, 2) && !has_own_mro(w, class) &&
+		if (bases == PyTuple_GetItem(entry, 2) && may_be_parked(w, class) &&
 		    is_held_by_record_alone(job, class))
-			park(w, class, model);
+			parking_hide(w, class);
 		PyErr_Clear();
 	}
 }

@@ -11,4 +11,7 @@
 /* Parks those that nothing but the record holds any more. */
 void parking_park(struct job *job);
 
+/* Parks this one, whoever holds it. It may stay where it is. */
+void parking_hide(const struct world *world, PyObject *class);
+
 #endif
