@@ -2,8 +2,9 @@
  *
  * The way in and the way out inside the target. payload_launch() runs on a thread of the
  * program that was hijacked at a safe point: it makes one call that matters, pthread_create,
- * and changes nothing that the program could see (errno is put back). The worker serves, and
- * its last act is to unmap us. payload_lend() runs on another hijacked thread, or the same, in
+ * and changes nothing that the program could see (errno is put back). payload_enter() does the
+ * same on a thread that called it of its own accord. The worker serves, and its last act is to
+ * unmap us. payload_lend() runs on another hijacked thread, or the same, in
  * place of a worker that waits for the GIL in vain.
  *
  * The invariant: no thread executes our text when it is unmapped. Nothing outside of this file
@@ -162,7 +163,8 @@ __attribute__((used)) static int start_worker(struct wire_channel *channel)
 	return error;
 }
 
-/* Called by payload_launch and payload_lend, below: `act` is what they are for. */
+/* Called by payload_launch and payload_lend, below, and by payload_enter: `act` is what they
+ * are for. */
 __attribute__((used)) static void guest_main(struct wire_channel *channel,
 					     int (*act)(struct wire_channel *))
 {
@@ -177,9 +179,15 @@ __attribute__((used)) static void guest_main(struct wire_channel *channel,
 	sys_futex_wake((const uint32_t *)&channel->entry_result);
 }
 
-/* All ways out end in a tail jump to libc's "syscall; ret": the last thing that we do is done
- * by the kernel, and the return address on the stack is somebody else's. Neither %rcx nor %r11
- * holds the address of it: the syscall instruction destroys those.
+/* Who called says in channel->guest that the thread has left, when it has. */
+void payload_enter(struct wire_channel *channel)
+{
+	guest_main(channel, start_worker);
+}
+
+/* All other ways out end in a tail jump to libc's "syscall; ret": the last thing that we do is
+ * done by the kernel, and the return address on the stack is somebody else's. Neither %rcx nor
+ * %r11 holds the address of it: the syscall instruction destroys those.
  *
  * payload_launch(channel) makes our data writable first: nothing of it is touched before. When
  * that fails the thread leaves at once, and the program outside hears nothing from it.

@@ -30,8 +30,9 @@
 #define WIRE_VERSION    5u
 #define WIRE_REPLY_SIZE (4u << 20) /* address space; pages exist only where the reply wrote */
 
-/* channel.state, a futex word. Arrows: PENDING > RUNNING > COMMITTING > DONE; PENDING or
- * RUNNING > FAILED; COMMITTING > FAILED after a complete undo; PENDING or RUNNING > CANCELLED.
+/* channel.state, a futex word; zero before there is anything to be read. Arrows: PENDING >
+ * RUNNING > COMMITTING > DONE; PENDING or RUNNING > FAILED; COMMITTING > FAILED after a
+ * complete undo; PENDING or RUNNING > CANCELLED.
  *
  * With WIRE_TOGETHER the payload waits for the program twice, before it changes anything and
  * after: RUNNING > PREPARED > RUNNING or CANCELLED; COMMITTING > APPLIED > KEPT or REVOKED >

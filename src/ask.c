@@ -71,6 +71,9 @@ int ask_judge(struct outcome *outcome, const struct ask *ask, struct session_res
 	outcome->unsafe_stops = result->unsafe;
 	r = report_decode(&report, (struct span){result->reply, result->reply_len},
 			  &outcome->err);
+	if (result->detour[0])
+		snprintf(outcome->note, sizeof(outcome->note),
+			 "let in by the interpreter itself: %.120s", result->detour);
 	session_result_fini(result);
 	if (r < 0)
 		return -1;

@@ -29,6 +29,8 @@
 	  "run pyhotpatch as root on the host, outside of every container")                    \
 	X(NO_EXECUTABLE, "no-executable", UNSUPPORTED,                                         \
 	  "allow it: systemd's MemoryDenyWriteExecute=no, SELinux's execmem, and restart the service") \
+	X(NO_CTYPES, "no-ctypes", UNSUPPORTED,                                                 \
+	  "end the other tracer (a debugger, strace), then attach again")                      \
 	X(NO_MEMFD, "no-memfd", PERMISSION, "run pyhotpatch as root on the host")              \
 	X(LIMIT, "limit", SYSTEM, "raise the limit: prlimit --pid PID")                        \
 	/* --- may we? --- */                                                                  \

@@ -52,7 +52,6 @@ static int fill(struct handover *h, const struct target *target, struct span req
 	*h->channel = (struct wire_channel){
 		.magic = WIRE_MAGIC,
 		.version = WIRE_VERSION,
-		.state = WIRE_PENDING,
 		.deadline_ns = deadline.at_ns,
 		.entry_result = GUEST_UNKNOWN,
 		.memfd = h->remote_fd,
@@ -69,6 +68,7 @@ static int fill(struct handover *h, const struct target *target, struct span req
 		.reply_capacity = WIRE_REPLY_SIZE,
 	};
 	owner_announce(&h->owner, h->local_fd, h->channel_offset);
+	__atomic_store_n(&h->channel->state, WIRE_PENDING, __ATOMIC_RELEASE);
 	return 0;
 }
 
@@ -173,6 +173,21 @@ bool handover_swap_state(const struct handover *handover, uint32_t from, uint32_
 		return false;
 	syscall(SYS_futex, &handover->channel->state, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
 	return true;
+}
+
+int handover_open(struct handover *handover, const struct target *target, int32_t remote_fd,
+		  struct hp_err *err)
+{
+	handover->remote_fd = remote_fd;
+	return memory_open(handover, target, err);
+}
+
+int handover_offer(struct handover *handover, const struct target *target, remote_addr base,
+		   struct span request, struct deadline deadline, struct hp_err *err)
+{
+	handover->base = base;
+	handover->launched = true;
+	return fill(handover, target, request, deadline, err);
 }
 
 bool handover_admit(struct handover *handover)

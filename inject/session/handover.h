@@ -52,6 +52,14 @@ HP_MUST_CHECK int handover_run(struct handover *handover, struct tracee *tracee,
 			       const struct target *target, struct span request,
 			       struct deadline deadline, struct hp_err *err);
 
+/* Without a hijacked thread, for a memfd that the target has made by itself: get our view of
+ * it; then, once it is mapped at `base`, fill it, on which the target starts the worker. */
+HP_MUST_CHECK int handover_open(struct handover *handover, const struct target *target,
+				int32_t remote_fd, struct hp_err *err);
+HP_MUST_CHECK int handover_offer(struct handover *handover, const struct target *target,
+				 remote_addr base, struct span request,
+				 struct deadline deadline, struct hp_err *err);
+
 /* May another thread be sent into the image? Not when the worker is about to unmap it. */
 HP_MUST_CHECK bool handover_admit(struct handover *handover);
 

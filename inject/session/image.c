@@ -188,11 +188,14 @@ static int entry_take(uint64_t *out, const struct image *image, const Elf64_Sym 
 	return *out < image->text_size ? 0 : damaged(err, "entry");
 }
 
+#define ENTRIES 3
+
 static int find_entries(struct image *image, const struct dynamic *d, struct hp_err *err)
 {
 	const uint32_t *hash = table_at(image, d->hash, 2 * sizeof(*hash), _Alignof(uint32_t));
-	uint64_t *const entries[] = {&image->launch, &image->lend};
-	static const char *const names[] = {"payload_launch", "payload_lend"};
+	static const char *const names[ENTRIES] = {"payload_launch", "payload_enter",
+						   "payload_lend"};
+	uint64_t *const entries[ENTRIES] = {&image->launch, &image->enter, &image->lend};
 	size_t found = 0;
 
 	if (!hash)
@@ -203,7 +206,7 @@ static int find_entries(struct image *image, const struct dynamic *d, struct hp_
 
 		if (!name)
 			return damaged(err, "symbols");
-		for (size_t i = 0; i < 2 && sym->st_shndx != SHN_UNDEF; i++) {
+		for (size_t i = 0; i < ENTRIES && sym->st_shndx != SHN_UNDEF; i++) {
 			if (strcmp(name, names[i]) != 0)
 				continue;
 			if (entry_take(entries[i], image, sym, err) < 0)
@@ -211,7 +214,7 @@ static int find_entries(struct image *image, const struct dynamic *d, struct hp_
 			found |= 1u << i;
 		}
 	}
-	return found == 3 ? 0 : damaged(err, "no payload_launch or payload_lend");
+	return found == (1u << ENTRIES) - 1 ? 0 : damaged(err, "an entry is missing");
 }
 
 struct linker {

@@ -24,11 +24,11 @@ struct image_reloc {
 };
 
 struct image {
-	uint8_t *bytes;             /* owned; text and data, zeros included */
-	size_t size;                /* of bytes, whole pages */
-	size_t text_size;           /* [0, text_size) is R-X, the rest RW; whole pages */
-	uint64_t launch, lend;      /* offsets of payload_launch and payload_lend */
-	struct image_reloc *relocs; /* owned */
+	uint8_t *bytes;               /* owned; text and data, zeros included */
+	size_t size;                  /* of bytes, whole pages */
+	size_t text_size;             /* [0, text_size) is R-X, the rest RW; whole pages */
+	uint64_t launch, enter, lend; /* offsets of payload_launch and so on */
+	struct image_reloc *relocs;   /* owned */
 	size_t reloc_count;
 };
 

@@ -106,7 +106,7 @@ static int open_duplicate(const struct handover *h, const struct target *target,
 	return open_link(AT_FDCWD, name, err);
 }
 
-static int open_memfd(struct handover *h, const struct target *target, struct hp_err *err)
+int memory_open(struct handover *h, const struct target *target, struct hp_err *err)
 {
 	const struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	char name[32];
@@ -135,7 +135,7 @@ static int fill_memfd(struct handover *h, const struct target *target, struct hp
 
 	if (h->local_fd >= 0)
 		return 0;
-	if (open_memfd(h, target, err) < 0)
+	if (memory_open(h, target, err) < 0)
 		return -1;
 	if (pwrite(h->local_fd, h->image->bytes, size, 0) != (ssize_t)size)
 		return hp_err_set(err, HP_SYSTEM, errno, "write the payload's text");

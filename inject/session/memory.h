@@ -21,6 +21,10 @@
  * write afterwards. */
 HP_MUST_CHECK int memory_make(struct handover *handover, const struct step *step,
 			      struct hp_err *err);
+/* The same of a memfd that the target has made by itself, handover->remote_fd, but that we do
+ * not map it there. */
+HP_MUST_CHECK int memory_open(struct handover *handover, const struct target *target,
+			      struct hp_err *err);
 /* Text R-X, the rest RW; or the latter as what payload_launch() is to do. */
 HP_MUST_CHECK int memory_divide(struct handover *handover, const struct step *step,
 				struct hp_err *err);

@@ -12,6 +12,7 @@
 
 #include "inject/base/cleanup.h"
 #include "inject/session/await.h"
+#include "inject/session/door.h"
 #include "inject/session/filters.h"
 #include "inject/session/handover.h"
 #include "inject/session/holder.h"
@@ -19,6 +20,7 @@
 #include "inject/session/judge.h"
 #include "inject/session/rival.h"
 #include "inject/session/threads.h"
+#include "inject/target/remote_exec.h"
 #include "inject/trace/tracee.h"
 
 /* How long to wait for the GIL before looking who holds it; then twice as long, up to the
@@ -29,6 +31,9 @@
 /* For the worker to leave, when it has answered, and when it is not to. */
 #define LEAVE_NS     5000000000ll
 #define CANCELLED_NS 1000000000ll
+
+/* How long to look for a safe point where there is another way in. */
+#define DOOR_PATIENCE_MAX_NS 5000000000ll
 
 #define REFUSALS_MAX 50
 
@@ -43,6 +48,7 @@ struct session {
 	struct deadline impatient; /* when to look who has the GIL */
 	int64_t patience_ns, began_ns;
 	struct session_result result;
+	struct deadline threads_until; /* how long to look for a thread */
 	unsigned refusals;
 	char last_reason[200]; /* where the last unsafe thread was */
 };
@@ -145,7 +151,7 @@ static int check_time(const struct session *session, struct hp_err *err)
 		return hp_err_set(err, HP_INTERRUPTED, 0, "interrupted");
 	if (!target_alive(session->target))
 		return hp_err_set(err, HP_TARGET_DIED, 0, "the process has ended");
-	if (deadline_passed(options->deadline))
+	if (deadline_passed(session->threads_until))
 		return hp_err_set(
 			err, HP_NO_SAFE_POINT, 0,
 			"no thread came to a safe point in time (%u stops); the last one: %s",
@@ -183,6 +189,50 @@ static int hand_over(struct session *session, struct span request, struct hp_err
 	}
 }
 
+/* ---- the other way ---- */
+
+static bool has_door(const struct session *session, const struct hp_err *err)
+{
+	return (err->kind == HP_TRACED || err->kind == HP_NO_SAFE_POINT) &&
+	       remote_exec_is_open(session->target);
+}
+
+/* Where there is none after thousands of stops, there will be none. */
+static struct deadline patience_before_door(struct deadline whole)
+{
+	const int64_t half_ns = deadline_left_ns(whole) / 2;
+
+	return deadline_after_ns(half_ns < DOOR_PATIENCE_MAX_NS ? half_ns
+								: DOOR_PATIENCE_MAX_NS);
+}
+
+/* By ptrace, else by the interpreter's own door, which gets at least half of the time. */
+static int enter(struct session *session, struct span request, struct hp_err *err)
+{
+	const struct deadline deadline = session->options->deadline;
+	struct hp_err door_err;
+
+	session->threads_until = deadline;
+	if (remote_exec_is_open(session->target))
+		session->threads_until = patience_before_door(deadline);
+	if (hand_over(session, request, err) == 0)
+		return 0;
+	if (!has_door(session, err))
+		return -1;
+	handover_init(&session->handover, &session->image, request.len);
+	if (door_enter(&session->handover, session->target, request, session->options,
+		       &door_err) == 0) {
+		snprintf(session->result.detour, sizeof(session->result.detour), "%.159s",
+			 err->text);
+		return 0;
+	}
+	if (door_err.kind == HP_TIMEOUT)
+		return hp_err_wrap(err, "%.150s", door_err.text);
+	hp_err_wrap(&door_err, "%.150s", err->text);
+	*err = door_err;
+	return -1;
+}
+
 /* ---- the answer ---- */
 
 /* A private copy, made once: what is decoded must not change under the decoder. */
@@ -211,7 +261,7 @@ static int start(struct session *session, struct span request, struct hp_err *er
 	if (image_link(&session->image, session->options->payload_path, session->target, err) <
 		    0 ||
 	    judge_init(&session->judge, session->target, err) < 0 ||
-	    hand_over(session, request, err) < 0)
+	    enter(session, request, err) < 0)
 		return -1;
 	session->await = await_of(&session->handover, session->target, session->options);
 	return 0;

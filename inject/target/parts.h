@@ -40,7 +40,8 @@ bool python_is_name(const char *path);
 /* libc.c: which libc, and the code in it that we return through. */
 HP_MUST_CHECK int libc_find(struct target *target, struct hp_err *err);
 
-/* diagnose.c: what of the process's state stands in the way. Each check is alone. */
+/* diagnose.c: what of the process's state stands in the way. Each check is alone; the first is
+ * whether it is traced. */
 typedef int (*state_check)(const struct target *target, struct hp_err *err);
 extern const state_check state_checks[];
 extern const size_t state_check_count;

@@ -33,7 +33,6 @@ enum word {
  * pystate.h). That finds it in every version, debug and free-threaded builds included. */
 #define PENDING_OFFSET 0u
 #define PATH_OFFSET    4u
-#define PATH_SIZE      512u
 
 #define INTERPRETER_MAX (16u << 20)
 #define THREAD_MAX      (1u << 20)
@@ -48,16 +47,15 @@ static bool take_support(struct remote_exec_offsets *out, const uint64_t *words)
 {
 	const uint64_t support = words[1];
 
-	if (words[3] != PENDING_OFFSET || words[4] != PATH_OFFSET || words[5] != PATH_SIZE ||
-	    !fits(words[0], 8, THREAD_MAX) ||
-	    !fits(support, PATH_OFFSET + PATH_SIZE, THREAD_MAX) ||
+	if (words[3] != PENDING_OFFSET || words[4] != PATH_OFFSET ||
+	    words[5] != REMOTE_EXEC_PATH || !fits(words[0], 8, THREAD_MAX) ||
+	    !fits(support, PATH_OFFSET + REMOTE_EXEC_PATH, THREAD_MAX) ||
 	    !fits(words[2], 4, out->interpreter_size))
 		return false;
 	out->eval_breaker = words[0];
 	out->enabled = words[2];
 	out->pending = support + PENDING_OFFSET;
 	out->path = support + PATH_OFFSET;
-	out->path_size = PATH_SIZE;
 	return true;
 }
 
@@ -154,13 +152,19 @@ void remote_exec_find(struct target *target)
 	 * was allocated may be gone when it is written to. */
 	if (!read_word(&thread, target, addr_add(interpreter, offsets.main_thread)) ||
 	    thread < interpreter.v ||
-	    !fits(thread - interpreter.v, offsets.path + offsets.path_size,
+	    !fits(thread - interpreter.v, offsets.path + REMOTE_EXEC_PATH,
 		  offsets.interpreter_size))
 		return;
 	out->pending = addr_of(thread + offsets.pending);
 	out->path = addr_of(thread + offsets.path);
-	out->path_size = offsets.path_size;
 	out->eval_breaker = addr_of(thread + offsets.eval_breaker);
+}
+
+/* Seccomp filters can be read by ptrace alone, and cannot be judged without. */
+bool remote_exec_is_open(const struct target *target)
+{
+	return target->remote_exec.is_enabled && !addr_is_null(target->remote_exec.pending) &&
+	       !target->status.seccomp_mode;
 }
 
 /* ---- the switches ---- */

@@ -91,9 +91,10 @@ static int open_process(struct target *target, pid_t pid, struct hp_err *err)
 	return 0;
 }
 
-static int check_state(const struct target *target, struct hp_err *err)
+/* The checks from that one on. */
+static int check_state(const struct target *target, size_t first, struct hp_err *err)
 {
-	for (size_t i = 0; i < state_check_count; i++) {
+	for (size_t i = first; i < state_check_count; i++) {
 		if (state_checks[i](target, err) < 0)
 			return -1;
 	}
@@ -124,13 +125,8 @@ static int load_vdso(struct target *target)
 	return 0;
 }
 
-static int describe(struct target *target, pid_t pid, enum target_depth depth,
-		    struct hp_err *err)
+static int describe_inside(struct target *target, enum target_depth depth, struct hp_err *err)
 {
-	if (open_process(target, pid, err) < 0 || target_check_exists(target, err) < 0)
-		return -1;
-	if (depth != TARGET_IDENTIFY && check_state(target, err) < 0)
-		return -1;
 	if (look_inside(target, err) < 0)
 		return -1;
 	if (target->python.kind == PYTHON_NONE || depth != TARGET_IDENTIFY) {
@@ -146,8 +142,29 @@ static int describe(struct target *target, pid_t pid, enum target_depth depth,
 	}
 	if (!target_alive(target))
 		return hp_err_obstacle(err, OBSTACLE_GONE, 0, "process %d ended meanwhile",
-				       pid);
+				       target->pid);
 	return 0;
+}
+
+/* A process that is traced has another way in, perhaps. *err says that it is traced. */
+static int describe_traced(struct target *target, enum target_depth depth, struct hp_err *err)
+{
+	struct hp_err other;
+
+	if (err->obstacle != OBSTACLE_TRACED || check_state(target, 1, &other) < 0 ||
+	    describe_inside(target, depth, &other) < 0 || !remote_exec_is_open(target))
+		return -1;
+	return 0;
+}
+
+static int describe(struct target *target, pid_t pid, enum target_depth depth,
+		    struct hp_err *err)
+{
+	if (open_process(target, pid, err) < 0 || target_check_exists(target, err) < 0)
+		return -1;
+	if (depth != TARGET_IDENTIFY && check_state(target, 0, err) < 0)
+		return describe_traced(target, depth, err);
+	return describe_inside(target, depth, err);
 }
 
 int target_describe(struct target *out, pid_t pid, enum target_depth depth, struct hp_err *err)
@@ -192,6 +209,8 @@ size_t target_examine(struct target *out, pid_t pid, struct hp_err *obstacles, s
 		return count;
 	if (look_inside(out, &obstacles[count]) < 0)
 		return count ? count : 1; /* the same refusal is known by then */
+	if (count == 1 && obstacles[0].obstacle == OBSTACLE_TRACED && remote_exec_is_open(out))
+		count = 0;
 	if (python_check(out, &obstacles[count]) < 0)
 		return count + 1;
 	count += remote_exec_check(out, &obstacles[count]) < 0;

@@ -52,7 +52,6 @@ struct remote_exec {
 	bool is_known, is_enabled; /* it has such a thing; it was not turned off */
 	/* Of the main thread's state; null when that may go away. */
 	remote_addr pending, path, eval_breaker;
-	size_t path_size;
 };
 
 struct libc_info {

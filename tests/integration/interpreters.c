@@ -265,7 +265,8 @@ static void params_free(struct criterion_test_params *params)
 	cr_free(params->params);
 }
 
-static struct criterion_test_params params_of(const char *const *modes, bool has_library)
+static struct criterion_test_params params_of(const char *const *modes, bool has_library,
+					      int first_minor)
 {
 	size_t count, mode_count = 0, used = 0;
 	const struct interpreter *all = interpreters_all(&count);
@@ -275,7 +276,8 @@ static struct criterion_test_params params_of(const char *const *modes, bool has
 		mode_count++;
 	params = cr_malloc((count * mode_count + 1) * sizeof(*params));
 	for (size_t i = 0; i < count; i++) {
-		if (!interpreter_is_served(&all[i]) || (has_library && !all[i].library[0]))
+		if (!interpreter_is_served(&all[i]) || all[i].minor < first_minor ||
+		    (has_library && !all[i].library[0]))
 			continue;
 		for (size_t m = 0; m < mode_count; m++) {
 			params[used].interpreter = all[i];
@@ -287,10 +289,15 @@ static struct criterion_test_params params_of(const char *const *modes, bool has
 
 struct criterion_test_params interpreters_params(const char *const *modes)
 {
-	return params_of(modes, false);
+	return params_of(modes, false, 0);
 }
 
 struct criterion_test_params interpreters_library_params(const char *const *modes)
 {
-	return params_of(modes, true);
+	return params_of(modes, true, 0);
+}
+
+struct criterion_test_params interpreters_params_since(int minor, const char *const *modes)
+{
+	return params_of(modes, false, minor);
 }

@@ -48,6 +48,8 @@ struct case_param {
 	char mode[16];
 };
 struct criterion_test_params interpreters_params(const char *const *modes);
+/* The same from 3.MINOR on. */
+struct criterion_test_params interpreters_params_since(int minor, const char *const *modes);
 /* The same for those that have a library to embed. */
 struct criterion_test_params interpreters_library_params(const char *const *modes);
 
