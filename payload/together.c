@@ -31,6 +31,13 @@ static int is_forsaken(const struct wire_channel *channel, uint32_t state)
 	       !channel_owner_lives(channel);
 }
 
+/* A thread that was borrowed because it keeps the GIL keeps it here, too: nobody expects that
+ * it ever gives it up. */
+static PyThreadState *give_gil_away(const struct job *job)
+{
+	return job_may_wait(job) ? PyEval_SaveThread() : NULL;
+}
+
 /* Swaps `from` for `state` and waits until it is swapped for another, which is returned; for
  * `else_state` when nobody is left to do so. */
 static uint32_t wait_in(struct job *job, uint32_t from, uint32_t state, uint32_t else_state)
@@ -41,33 +48,22 @@ static uint32_t wait_in(struct job *job, uint32_t from, uint32_t state, uint32_t
 	if (serve_swap_state(channel, from, state))
 		return __atomic_load_n(&channel->state, __ATOMIC_SEQ_CST);
 	job_phase(job, WIRE_PHASE_TOGETHER);
-	PyThreadState *thread = PyEval_SaveThread();
+	PyThreadState *thread = give_gil_away(job);
 	while ((now = __atomic_load_n(&channel->state, __ATOMIC_SEQ_CST)) == state) {
 		if (is_forsaken(channel, state))
 			serve_swap_state(channel, state, else_state);
 		else
 			sys_pause(LOOK_NS);
 	}
-	PyEval_RestoreThread(thread);
+	if (thread)
+		PyEval_RestoreThread(thread);
 	return now;
-}
-
-/* A thread of the program that was borrowed has its own work to go back to. */
-static int refuse_borrowed(struct job *job)
-{
-	_cleanup_py_ PyObject *reason = PyUnicode_FromString(
-		"no thread gives the GIL up, and the one that holds it cannot wait for other "
-		"processes");
-
-	return job_refuse(job, WIRE_STATUS_REFUSED, NULL, reason);
 }
 
 int together_wait(struct job *job)
 {
 	if (!together_is_asked(job))
 		return 0;
-	if (!job_may_wait(job))
-		return refuse_borrowed(job);
 	if (wait_in(job, WIRE_RUNNING, WIRE_PREPARED, WIRE_CANCELLED) == WIRE_RUNNING)
 		return 0;
 	job->status = WIRE_STATUS_CANCELLED;

@@ -10,6 +10,7 @@
  */
 #include "inject/session/holder.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "inject/base/cleanup.h"
@@ -26,93 +27,68 @@
 /* Compiling and running module code recurses; a worker of ours has 8 MiB. */
 #define HOLDER_ROOM (1u << 20)
 
-struct search {
+struct holder {
 	struct handover *handover; /* these four are borrowed */
 	struct judge *judge;
 	const struct session_options *options;
 	struct session_result *result;
 	struct seccomp_libc libc;
+	struct await await;
 	struct tracee tracee; /* the thread that is asked */
 	bool inside;          /* it executes Python for us */
+	int64_t began_ns;
 };
 
-/* The reply; then until the thread has left Python, whatever came of it. */
-static int await_served(struct search *search, struct hp_err *err)
-{
-	struct handover *h = search->handover;
-	struct await await = await_of(h, search->judge->target, search->options);
-	struct hp_err late;
-	int r;
-
-	do {
-		if (guest_result(h) != GUEST_UNKNOWN)
-			return 0;
-		if (tracee_check(&search->tracee, err) < 0)
-			return -1;
-		r = await_reply(&await, deadline_after_ns(LOOK_NS), err);
-	} while (r == SESSION_BUSY);
-	if (guest_await(h, &search->tracee, deadline_after_ns(LEAVE_NS), &late) == 0 || r < 0)
-		return r;
-	*err = late;
-	return -1;
-}
-
 /* On the hijacked thread. */
-static int ask(struct search *search, struct hp_err *err)
+static int ask(struct holder *holder, struct hp_err *err)
 {
-	struct handover *h = search->handover;
-	int r;
+	struct handover *h = holder->handover;
 
 	if (!handover_admit(h))
 		return HOLDER_NOT_FOUND; /* the worker is on its way out: it has had the GIL */
-	if (guest_enter(h, &search->tracee, h->image->lend, err) < 0)
+	if (guest_enter(h, &holder->tracee, h->image->lend, err) < 0)
 		return -1;
-	search->inside = true;
-	r = guest_await(h, &search->tracee, deadline_after_ns(ASK_NS), err);
-	if (r < 0 && err->kind == HP_TIMEOUT)
-		r = await_served(search, err);
-	if (guest_result(h) == GUEST_UNKNOWN)
-		return -1;
-	search->inside = false;
-	if (r < 0)
-		return -1;
-	if (guest_fetch(h, &search->tracee, deadline_after_ns(LEAVE_NS), err) < 0)
+	holder->inside = true;
+	if (guest_await(h, &holder->tracee, deadline_after_ns(ASK_NS), err) < 0)
+		return err->kind == HP_TIMEOUT ? HOLDER_WORKS : -1;
+	holder->inside = false;
+	if (guest_fetch(h, &holder->tracee, deadline_after_ns(LEAVE_NS), err) < 0)
 		return -1;
 	return guest_result(h) == 0 ? HOLDER_SERVED : HOLDER_NOT_FOUND;
 }
 
-static int ask_stopped(struct search *search, struct hp_err *err)
+static int ask_stopped(struct holder *holder, struct hp_err *err)
 {
 	struct safepoint safepoint;
 	bool outside;
 
-	if (judge_thread(&safepoint, search->judge, &search->tracee, err) < 0 ||
-	    judge_waits_outside(&outside, search->judge, &search->tracee, err) < 0)
+	if (judge_thread(&safepoint, holder->judge, &holder->tracee, err) < 0 ||
+	    judge_waits_outside(&outside, holder->judge, &holder->tracee, err) < 0)
 		return -1;
 	if (safepoint.verdict != VERDICT_SAFE) {
-		search->result->unsafe++;
+		holder->result->unsafe++;
 		return HOLDER_NOT_FOUND;
 	}
-	if (outside && filters_check(&search->tracee, &search->libc, err) < 0)
+	if (outside && filters_check(&holder->tracee, &holder->libc, err) < 0)
 		return -1;
-	if (!outside || tracee_hijack(&search->tracee, HOLDER_ROOM, err) < 0)
+	if (!outside || tracee_hijack(&holder->tracee, HOLDER_ROOM, err) < 0)
 		return HOLDER_NOT_FOUND;
-	return ask(search, err);
+	return ask(holder, err);
 }
 
-static int release(struct search *search, int outcome, struct hp_err *err)
+static int release(struct holder *holder, int outcome, struct hp_err *err)
 {
-	struct tracee *tracee = &search->tracee;
+	struct tracee *tracee = &holder->tracee;
 	struct hp_err release_err;
 
-	if (search->inside) {
+	if (holder->inside) {
 		hp_err_undo(err, "thread %d does what was asked of it to the end, then goes on",
 			    tracee->tid);
 		tracee_abandon(tracee);
 		return outcome;
 	}
 	if (tracee_restore(tracee, &release_err) == 0)
-		handover_released(search->handover);
+		handover_released(holder->handover);
 	if (tracee_release(tracee, &release_err) == 0)
 		return outcome;
 	if (outcome < 0)
@@ -122,31 +98,30 @@ static int release(struct search *search, int outcome, struct hp_err *err)
 	return -1;
 }
 
-static int ask_thread(struct search *search, pid_t tid, struct hp_err *err)
+static int ask_thread(struct holder *holder, pid_t tid, struct hp_err *err)
 {
-	int64_t began;
-	int r = tracee_stop(&search->tracee, search->judge->target, tid,
-			    search->options->deadline, err);
+	int r = tracee_stop(&holder->tracee, holder->judge->target, tid,
+			    holder->options->deadline, err);
 
 	if (r == TRACEE_VANISHED ||
 	    (r < 0 && (err->kind == HP_TRACED || err->kind == HP_PERMISSION)))
 		return HOLDER_NOT_FOUND; /* another pyhotpatch has it just now */
 	if (r < 0)
 		return -1;
-	began = clock_now_ns();
-	search->result->stops++;
-	search->inside = false;
-	r = release(search, ask_stopped(search, err), err);
-	search->result->held_ns += clock_now_ns() - began;
+	holder->began_ns = clock_now_ns();
+	holder->result->stops++;
+	holder->inside = false;
+	r = ask_stopped(holder, err);
+	if (r == HOLDER_WORKS)
+		return r;
+	r = release(holder, r, err);
+	holder->result->held_ns += clock_now_ns() - holder->began_ns;
 	return r;
 }
 
-int holder_serve(struct handover *handover, struct judge *judge,
-		 const struct session_options *options, struct session_result *result,
-		 struct hp_err *err)
+static int search(struct holder *holder, struct hp_err *err)
 {
-	struct search search = {
-		.handover = handover, .judge = judge, .options = options, .result = result};
+	struct judge *judge = holder->judge;
 	_cleanup_free_ struct thread *threads = NULL;
 	size_t count;
 
@@ -160,9 +135,84 @@ int holder_serve(struct handover *handover, struct judge *judge,
 		if (addr_is_null(threads[i].place.sp) ||
 		    !judge_may_wait_outside(judge, &threads[i].place))
 			continue;
-		r = ask_thread(&search, threads[i].tid, err);
+		r = ask_thread(holder, threads[i].tid, err);
 		if (r != HOLDER_NOT_FOUND)
 			return r;
 	}
 	return HOLDER_NOT_FOUND;
+}
+
+int holder_find(struct holder **out, struct handover *handover, struct judge *judge,
+		const struct session_options *options, struct session_result *result,
+		struct hp_err *err)
+{
+	struct holder *holder = malloc(sizeof(*holder));
+	int r;
+
+	if (!holder)
+		return hp_err_set(err, HP_SYSTEM, ENOMEM, "look for the GIL");
+	*holder = (struct holder){
+		.handover = handover,
+		.judge = judge,
+		.options = options,
+		.result = result,
+		.await = await_of(handover, judge->target, options),
+	};
+	r = search(holder, err);
+	if (r == HOLDER_WORKS)
+		*out = holder;
+	else
+		free(holder);
+	return r;
+}
+
+/* Until the thread has left Python, whatever came of it. */
+static int end(struct holder *holder, int outcome, struct hp_err *err)
+{
+	struct handover *h = holder->handover;
+	struct hp_err late;
+
+	if (guest_await(h, &holder->tracee, deadline_after_ns(LEAVE_NS), &late) == 0) {
+		holder->inside = false;
+		if (outcome < 0 ||
+		    guest_fetch(h, &holder->tracee, deadline_after_ns(LEAVE_NS), &late) == 0)
+			late.kind = HP_OK;
+	}
+	if (outcome >= 0 && late.kind != HP_OK) {
+		*err = late;
+		outcome = -1;
+	}
+	outcome = release(holder, outcome, err);
+	holder->result->held_ns += clock_now_ns() - holder->began_ns;
+	free(holder);
+	return outcome;
+}
+
+int holder_await(struct holder **holder, struct deadline until, struct hp_err *err)
+{
+	struct holder *one = *holder;
+
+	for (;;) {
+		const struct deadline soon = deadline_after_ns(LOOK_NS);
+		int stage = SESSION_BUSY;
+
+		if (guest_result(one->handover) == GUEST_UNKNOWN)
+			stage = tracee_check(&one->tracee, err) < 0
+					? -1
+					: await_reply(&one->await,
+						      soon.at_ns < until.at_ns ? soon : until,
+						      err);
+		if (stage <= SESSION_ANSWERED || guest_result(one->handover) != GUEST_UNKNOWN)
+			return end(take_ptr(holder), stage, err);
+		if (stage != SESSION_BUSY || deadline_passed(until))
+			return stage;
+	}
+}
+
+void holder_end(struct holder **holder)
+{
+	struct hp_err ignored;
+
+	if (*holder)
+		(void)end(take_ptr(holder), SESSION_ANSWERED, &ignored);
 }

@@ -45,6 +45,7 @@ struct session {
 	struct seccomp_libc libc;
 	struct handover handover;
 	struct await await;
+	struct holder *holder;     /* NULL: the worker does the work */
 	struct deadline impatient; /* when to look who has the GIL */
 	int64_t patience_ns, began_ns;
 	struct session_result result;
@@ -304,9 +305,9 @@ int session_open(struct session **out, const struct target *target, struct span 
 /* When the GIL does not come, its holder may be had instead. */
 static int look_for_holder(struct session *session, struct hp_err *err)
 {
-	if (await_may_want_gil(&session->await) &&
-	    holder_serve(&session->handover, &session->judge, session->options,
-			 &session->result, err) < 0)
+	if (!session->holder && await_may_want_gil(&session->await) &&
+	    holder_find(&session->holder, &session->handover, &session->judge, session->options,
+			&session->result, err) < 0)
 		return -1;
 	be_patient(session, session->patience_ns < GIL_PATIENCE_MAX_NS
 				    ? session->patience_ns * 2
@@ -318,8 +319,9 @@ int session_await(struct session *session, struct deadline until, struct hp_err 
 {
 	for (;;) {
 		const bool is_first = session->impatient.at_ns < until.at_ns;
-		int stage = await_reply(&session->await, is_first ? session->impatient : until,
-					err);
+		const struct deadline next = is_first ? session->impatient : until;
+		int stage = session->holder ? holder_await(&session->holder, next, err)
+					    : await_reply(&session->await, next, err);
 
 		if (stage != SESSION_BUSY || !is_first)
 			return stage;
@@ -355,8 +357,9 @@ bool session_cancel(struct session *session)
 	return await_cancel(&session->await);
 }
 
-void session_await_end(const struct session *session)
+void session_await_end(struct session *session)
 {
+	holder_end(&session->holder);
 	(void)await_worker_end(&session->handover, session->target, CANCELLED_NS);
 }
 
@@ -364,6 +367,7 @@ int session_close(struct session_result *out, struct session *session, struct hp
 {
 	int r = -1;
 
+	holder_end(&session->holder);
 	if (out) {
 		session->result.worker_left =
 			await_worker_end(&session->handover, session->target, LEAVE_NS);

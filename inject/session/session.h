@@ -76,7 +76,7 @@ void session_revoke(struct session *session);
 bool session_cancel(struct session *session);
 
 /* After session_cancel(): until the worker has left, mostly at once; not for long. */
-void session_await_end(const struct session *session);
+void session_await_end(struct session *session);
 
 /* Frees the session in any case. Fills *out when the payload has answered; -1 when it has not,
  * with *err filled unless `out` is NULL. */

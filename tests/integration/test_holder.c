@@ -136,17 +136,22 @@ static void expect_answers(int port, const pid_t workers[WORKERS], int version,
 	cr_assert(heard[0] && heard[1], "a worker does not answer");
 }
 
+static int begin_uwsgi(pid_t workers[WORKERS])
+{
+	if (access("/usr/lib/uwsgi/plugins/python3_plugin.so", R_OK) < 0)
+		cr_skip_test("no uwsgi with its plug-in for Python 3 on this machine");
+	pytarget_make(&target, "uwsgi");
+	pytarget_install(&target, "wsgi_app.py");
+	return start_uwsgi(workers);
+}
+
 Test(holder, uwsgi_without_threads, .fini = stop_uwsgi, .timeout = 120)
 {
 	pid_t workers[WORKERS] = {0};
 	int counts[WORKERS] = {0}, port;
 	struct run run;
 
-	if (access("/usr/lib/uwsgi/plugins/python3_plugin.so", R_OK) < 0)
-		cr_skip_test("no uwsgi with its plug-in for Python 3 on this machine");
-	pytarget_make(&target, "uwsgi");
-	pytarget_install(&target, "wsgi_app.py");
-	port = start_uwsgi(workers);
+	port = begin_uwsgi(workers);
 	for (int version = 1; version <= 3; version++) {
 		pytarget_edit(&target);
 		for (int w = 0; w < WORKERS; w++) {
@@ -155,4 +160,67 @@ Test(holder, uwsgi_without_threads, .fini = stop_uwsgi, .timeout = 120)
 		}
 		expect_answers(port, workers, version, counts);
 	}
+}
+
+static void run_tree(const char *command)
+{
+	static struct run run;
+	char master[16];
+
+	snprintf(master, sizeof(master), "%d", uwsgi.pid);
+	run_pyhotpatch(&run, (const char *const[]){command, "--tree", master, NULL});
+	cr_assert(eq(int, run.status, 0), "%s", run.err);
+	expect_text(&run, run.out, "3 processes: ");
+}
+
+/* The master and its workers: three borrowed threads wait for each other. */
+Test(holder, uwsgi_together, .fini = stop_uwsgi, .timeout = 120)
+{
+	pid_t workers[WORKERS] = {0};
+	int counts[WORKERS] = {0}, port = begin_uwsgi(workers);
+
+	pytarget_edit(&target);
+	run_tree("attach");
+	expect_answers(port, workers, 1, counts);
+	pytarget_edit(&target);
+	run_tree("attach");
+	expect_answers(port, workers, 2, counts);
+	run_tree("rollback");
+	expect_answers(port, workers, 1, counts);
+}
+
+/* What is at the end of the next version. */
+static void append(const char *text)
+{
+	char path[512];
+	FILE *to;
+
+	snprintf(path, sizeof(path), "%s/edited.py", target.dir);
+	to = fopen(path, "ae");
+	cr_assert(to != NULL && fputs(text, to) >= 0);
+	fclose(to);
+}
+
+/* The threads that wait go back to their work. */
+Test(holder, uwsgi_together_killed, .fini = stop_uwsgi, .timeout = 120)
+{
+	static struct run run;
+	pid_t workers[WORKERS] = {0};
+	int counts[WORKERS] = {0}, port = begin_uwsgi(workers);
+	struct running attach;
+	char master[16];
+
+	snprintf(master, sizeof(master), "%d", uwsgi.pid);
+	pytarget_edit(&target);
+	append("\nSLEPT = __import__('time').sleep(1.5)\n");
+	run_start(&attach,
+		  (const char *const[]){pyhotpatch_path(), "attach", "--tree", master, NULL});
+	sleep_ms(2000);
+	kill(attach.pid, SIGKILL);
+	run_finish(&run, &attach, 5000);
+	sleep_ms(2000);
+	expect_answers(port, workers, 0, counts);
+	pytarget_edit(&target);
+	run_tree("attach");
+	expect_answers(port, workers, 2, counts);
 }
