@@ -141,11 +141,23 @@ static int write_bases(struct plan *p, const struct class_pair *pair, PyObject *
 	return bases ? plan_write(p, WRITE_BASES, kept, NULL, bases) : -1;
 }
 
+/* As the source has it, where its body was compared: 3.13 writes line numbers and the like into
+ * each class. */
+static int is_redefined(const struct class_pair *pair, PyObject *name, int is_written)
+{
+	const struct module *m = pair->module;
+
+	if (!m || !m->kept || !PyDict_GetItem(m->kept, name))
+		return is_written;
+	return PySet_Contains(m->redefined, name) == 1;
+}
+
 static void report(struct plan *p, const struct class_pair *pair, size_t writes_before)
 {
 	_cleanup_py_ PyObject *name = world_type_attribute(pair->old, "__qualname__");
 
-	if (!pair->is_migrating && p->writes.count == writes_before)
+	if (!pair->is_migrating &&
+	    (!name || !is_redefined(pair, name, p->writes.count != writes_before)))
 		return;
 	job_note(p->job,
 		 &(struct reply_item){.kind = WIRE_RECORD_CLASS,

@@ -5,6 +5,7 @@
 #include "payload/annotations.h"
 #include "payload/code.h"
 #include "payload/freestanding.h"
+#include "payload/note.h"
 #include "payload/plan.h"
 #include "payload/word.h"
 
@@ -150,25 +151,19 @@ static int write_own_dict(struct plan *p, PyObject *old, PyObject *donor)
 	return 0;
 }
 
-static void report(struct plan *p, PyObject *old, PyObject *donor)
+/* Of one whose code came from elsewhere than its old source, as when a whole body ran. */
+static int report(struct plan *p, PyObject *old, PyObject *donor)
 {
 	const struct world *w = &p->job->world;
 	PyObject *code = PyFunction_GetCode(donor);
 	const struct module *m = plan_module_of(p, PyFunction_GetGlobals(donor));
 
 	if (!m || code_name_is(code, "__annotate__"))
-		return;
+		return 0;
 	if (code_is_same(w, PyFunction_GetCode(old), code) == 1 &&
 	    is_same_or_none(w, PyFunction_GetDefaults(old), PyFunction_GetDefaults(donor)))
-		return;
-	_cleanup_py_ PyObject *name = PyObject_GetAttrString(donor, "__qualname__");
-	_cleanup_py_ PyObject *line = code_attribute(code, "co_firstlineno");
-	job_note(p->job,
-		 &(struct reply_item){.kind = WIRE_RECORD_FUNCTION,
-				      .action = WIRE_ACTION_CHANGED,
-				      .name = name ? PyUnicode_AsUTF8(name) : NULL,
-				      .line = line ? (uint32_t)PyLong_AsLong(line) : 0},
-		 m);
+		return 0;
+	return note_function(p->job, m, old, code);
 }
 
 int adopt_functions(struct plan *p)
@@ -180,10 +175,9 @@ int adopt_functions(struct plan *p)
 		PyObject *old = entry->key, *donor = entry->value;
 		if (!py_is(old, p->job->world.function))
 			continue;
-		report(p, old, donor);
-		if (write_globals(p, old, donor) || write_code(p, old, donor) ||
-		    write_defaults(p, old, donor) || write_attributes(p, old, donor) ||
-		    write_own_dict(p, old, donor))
+		if (report(p, old, donor) || write_globals(p, old, donor) ||
+		    write_code(p, old, donor) || write_defaults(p, old, donor) ||
+		    write_attributes(p, old, donor) || write_own_dict(p, old, donor))
 			return -1;
 	}
 	PyErr_Clear();

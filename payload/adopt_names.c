@@ -5,6 +5,7 @@
 #include "payload/annotations.h"
 #include "payload/code.h"
 #include "payload/freestanding.h"
+#include "payload/note.h"
 #include "payload/plan.h"
 #include "payload/walk.h"
 
@@ -21,24 +22,27 @@ static int is_of_import_system(PyObject *name)
 	return 0;
 }
 
+/* `value` is what it is bound to afterwards, or was; of what is lost, what it was. */
 static void report(struct plan *p, const struct module *m, PyObject *name, PyObject *value,
 		   enum wire_action action)
 {
-	const struct world *w = &p->job->world;
-	enum wire_record_kind kind = py_is(value, w->function)  ? WIRE_RECORD_FUNCTION
-				     : world_is_class(w, value) ? WIRE_RECORD_CLASS
-								: WIRE_RECORD_NAME;
-	_cleanup_py_ PyObject *type = world_type_attribute(py_type(value), "__name__");
+	if (!annotations_is_hidden(name))
+		note_name(p->job, m, name, value,
+			  &(struct reply_item){.kind = note_kind_of(&p->job->world, value),
+					       .action = action});
+}
 
-	if (annotations_is_hidden(name))
-		return;
-	job_note(p->job,
-		 &(struct reply_item){.kind = kind,
-				      .action = action,
-				      .name = PyUnicode_AsUTF8(name),
-				      .text = type ? PyUnicode_AsUTF8(type) : NULL},
-		 m);
-	PyErr_Clear();
+static void report_binding(struct plan *p, const struct module *m, PyObject *name,
+			   PyObject *now, PyObject *wanted)
+{
+	const struct world *w = &p->job->world;
+
+	if (!now)
+		report(p, m, name, wanted, WIRE_ACTION_ADDED);
+	else if (note_is_state(w, now))
+		report(p, m, name, now, WIRE_ACTION_LOST);
+	else
+		report(p, m, name, wanted, WIRE_ACTION_CHANGED);
 }
 
 static int bind(struct plan *p, const struct module *m, PyObject *name, PyObject *value)
@@ -54,7 +58,7 @@ static int bind(struct plan *p, const struct module *m, PyObject *name, PyObject
 	/* A class that migrates is reported as such, and rebound wherever it is. */
 	if (now && plan_stand_in(p, now) == wanted)
 		return plan_write(p, WRITE_ITEM, m->live, name, wanted);
-	report(p, m, name, wanted, now ? WIRE_ACTION_CHANGED : WIRE_ACTION_ADDED);
+	report_binding(p, m, name, now, wanted);
 	if (plan_write(p, WRITE_ITEM, m->live, name, wanted))
 		return -1;
 	if (!now)

@@ -17,6 +17,8 @@
 int annotations_is_hidden(PyObject *name)
 {
 	return !PyUnicode_CompareWithASCIIString(name, "__annotate__") ||
+	       !PyUnicode_CompareWithASCIIString(name, "__annotations__") ||
+	       !PyUnicode_CompareWithASCIIString(name, "__doc__") ||
 	       !PyUnicode_CompareWithASCIIString(name, EXECUTED);
 }
 

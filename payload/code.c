@@ -30,6 +30,15 @@ int code_name_is(PyObject *code, const char *name)
 	return own && PyUnicode_CompareWithASCIIString(own, name) == 0;
 }
 
+int code_is_generated(PyObject *code)
+{
+	_cleanup_py_ PyObject *file = code_attribute(code, "co_filename");
+	const char *text = file ? PyUnicode_AsUTF8(file) : NULL;
+
+	PyErr_Clear();
+	return text && text[0] == '<';
+}
+
 static int is_attribute_equal(PyObject *a, PyObject *b, const char *name)
 {
 	_cleanup_py_ PyObject *x = code_attribute(a, name);

@@ -16,6 +16,9 @@ long code_kind(PyObject *code);
 
 int code_name_is(PyObject *code, const char *name);
 
+/* Compiled from text that is in no file, as dataclass and its like compile methods. */
+int code_is_generated(PyObject *code);
+
 /* 1 when both do the same, whatever their lines and file; 0; -1 with an exception. */
 int code_is_same(const struct world *world, PyObject *a, PyObject *b);
 

@@ -49,6 +49,9 @@ struct module {
 	PyObject *kept;   /* dict: qualified name of a class -> set of attributes that stay */
 	PyObject *chosen; /* list of tuples (enum statement_field): the statements that run */
 	PyObject *stays;  /* list: names that statements bind which do not run */
+	PyObject *redefined; /* set: qualified names of functions that differ in more than their
+				code, and of classes that differ in more than their methods' */
+	PyObject *told;      /* set: qualified names of functions that a record tells of */
 	PyObject *refreshed; /* dict: name that an unchanged import binds -> name imported */
 	PyObject *kept_annotations; /* set: numbers of annotated statements that need not run */
 	PyObject *bodies; /* list of (qualified name, new code): all that changed, when is_moved
@@ -69,8 +72,6 @@ enum statement_field {
 	STATEMENT_LINE,          /* int */
 	STATEMENT_IS_DEFINITION, /* int: WIRE_RECORD_FUNCTION, WIRE_RECORD_CLASS or 0 */
 	STATEMENT_NAMES,         /* list: what it binds */
-	STATEMENT_IS_CODE_ALONE, /* int: of a function nothing but its body is known to differ
-				  */
 };
 
 struct modules {

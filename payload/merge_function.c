@@ -10,17 +10,6 @@
 #include "payload/plan.h"
 #include "payload/walk.h"
 
-/* dataclass and its like compile methods from text, with the module's namespace as globals. */
-static int is_generated(PyObject *function)
-{
-	_cleanup_py_ PyObject *file =
-		code_attribute(PyFunction_GetCode(function), "co_filename");
-	const char *text = file ? PyUnicode_AsUTF8(file) : NULL;
-
-	PyErr_Clear();
-	return text && text[0] == '<';
-}
-
 /* Made by the run of this module: its own function, a generated one, or a wrapper around one.
  */
 static int is_new_function(const struct plan *p, const struct module *m, PyObject *o, int depth)
@@ -34,7 +23,7 @@ static int is_new_function(const struct plan *p, const struct module *m, PyObjec
 		if (globals == m->fresh)
 			return 1;
 		if (globals == m->live)
-			return is_generated(o);
+			return code_is_generated(PyFunction_GetCode(o));
 	}
 	_cleanup_py_ PyObject *inside = walk_inside(w, o);
 	for (Py_ssize_t i = 0; inside && i < PyList_Size(inside); i++)

@@ -6,8 +6,8 @@
 #include "payload/plan.h"
 
 #include "payload/code.h"
-#include "payload/digest.h"
 #include "payload/freestanding.h"
+#include "payload/note.h"
 #include "payload/walk.h"
 
 PyObject *plan_stand_in(const struct plan *plan, PyObject *o)
@@ -104,41 +104,12 @@ static int add_shadows(struct plan *p)
 	return 0;
 }
 
-static void report_module(struct plan *p, const struct module *m)
-{
-	char digest[DIGEST_HEX_SIZE];
-
-	digest_bytes(digest, m->source);
-	job_note(p->job,
-		 &(struct reply_item){.kind = WIRE_RECORD_MODULE,
-				      .action = WIRE_ACTION_CHANGED,
-				      .name = digest,
-				      .text = PyUnicode_AsUTF8(m->file)},
-		 m);
-}
-
-static void report_bodies(struct plan *p, const struct module *m)
-{
-	for (Py_ssize_t i = 0; m->bodies && i < PyList_Size(m->bodies); i++) {
-		PyObject *entry = PyList_GetItem(m->bodies, i);
-		_cleanup_py_ PyObject *line =
-			code_attribute(PyTuple_GetItem(entry, 1), "co_firstlineno");
-		job_note(p->job,
-			 &(struct reply_item){
-				 .kind = WIRE_RECORD_FUNCTION,
-				 .action = WIRE_ACTION_CHANGED,
-				 .name = PyUnicode_AsUTF8(PyTuple_GetItem(entry, 0)),
-				 .line = line ? (uint32_t)PyLong_AsLong(line) : 0},
-			 m);
-	}
-}
-
 static int plan_module(struct plan *p, struct module *m)
 {
 	const struct world *w = &p->job->world;
 
-	report_module(p, m);
-	report_bodies(p, m);
+	if (note_module(p->job, m))
+		return -1;
 	if (m->old_code && code_pair(w, m->old_code, m->code, p->codes))
 		return -1;
 	return m->fresh ? merge_names(p, m) : 0;
@@ -194,6 +165,9 @@ int plan_make(struct plan *out, struct job *job, const struct shadow *shadow,
 	for (size_t i = 0; i < job->modules.count; i++)
 		if ((job->modules.items[i].is_moved || job->modules.items[i].inner) &&
 		    adopt_moved(out, &job->modules.items[i]))
+			return -1;
+	for (size_t i = 0; i < job->modules.count; i++)
+		if (note_functions(job, &job->modules.items[i], out->codes))
 			return -1;
 	if (rebind_references(out))
 		return -1;

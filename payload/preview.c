@@ -6,158 +6,133 @@
  */
 #include "payload/preview.h"
 
+#include "payload/annotations.h"
 #include "payload/code.h"
-#include "payload/digest.h"
 #include "payload/freestanding.h"
+#include "payload/note.h"
 #include "payload/plan.h"
 #include "payload/walk.h"
 
-#define STATEMENT_TEXT_MAX 72
-#define NESTED_MAX         10
-
-/* --- records ----------------------------------------------------------------------------- */
-
-static enum wire_record_kind kind_of(const struct world *w, PyObject *value)
-{
-	return py_is(value, w->function)  ? WIRE_RECORD_FUNCTION
-	       : world_is_class(w, value) ? WIRE_RECORD_CLASS
-					  : WIRE_RECORD_NAME;
-}
-
-/* How many items a container has; nothing of the program is asked. */
-static uint64_t size_of(const struct world *w, PyObject *o)
-{
-	if (py_is_a(o, w->dict))
-		return (uint64_t)PyDict_Size(o);
-	if (py_is_a(o, w->list))
-		return (uint64_t)PyList_Size(o);
-	if (py_is_a(o, w->tuple))
-		return (uint64_t)PyTuple_Size(o);
-	return py_is_a(o, w->set) ? (uint64_t)PySet_Size(o) : 0;
-}
-
-/* A name and what it is bound to now, which may be nothing. */
-static void note_name(struct job *job, const struct module *m, PyObject *name, PyObject *value,
-		      const struct reply_item *item)
-{
-	struct reply_item complete = *item;
-	_cleanup_py_ PyObject *type =
-		value ? world_type_attribute(py_type(value), "__name__") : NULL;
-
-	complete.name = PyUnicode_AsUTF8(name);
-	complete.text = type ? PyUnicode_AsUTF8(type) : NULL;
-	complete.value = value ? size_of(&job->world, value) : 0;
-	job_note(job, &complete, m);
-	PyErr_Clear();
-}
-
-/* --- statements and state ---------------------------------------------------------------- */
-
-/* The first line of the statement, as far as it fits. */
-static PyObject *line_text(const struct module *m, long line)
-{
-	Py_ssize_t size, length = 0;
-	char *at;
-
-	if (PyBytes_AsStringAndSize(m->source, &at, &size))
-		return NULL;
-	for (; line > 1 && size; at++, size--)
-		line -= *at == '\n';
-	while (length < size && at[length] != '\n' && at[length] != '\r')
-		length++;
-	_cleanup_py_ PyObject *text = PyUnicode_DecodeUTF8(at, length, "replace");
-	return text ? PyUnicode_Substring(text, 0, STATEMENT_TEXT_MAX) : NULL;
-}
-
-static void note_statement(struct job *job, const struct module *m, PyObject *entry)
-{
-	long line = PyLong_AsLong(PyTuple_GetItem(entry, STATEMENT_LINE));
-	_cleanup_py_ PyObject *text = line_text(m, line);
-
-	job_note(job,
-		 &(struct reply_item){.kind = WIRE_RECORD_STATEMENT,
-				      .action = WIRE_ACTION_CHANGED,
-				      .line = (uint32_t)line,
-				      .text = text ? PyUnicode_AsUTF8(text) : NULL},
-		 m);
-	PyErr_Clear();
-}
-
-/* What can change under a name without the name being bound anew. */
-static int is_state(const struct world *w, PyObject *value)
-{
-	PyObject *builtin_function = py_type(w->get_objects);
-	PyObject *const others[] = {w->function, w->integer,   w->str,          w->bytes,
-				    w->real,     w->boolean,   w->tuple,        w->complex,
-				    w->method,   w->frozenset, builtin_function};
-
-	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
-		if (py_is(value, others[i]))
-			return 0;
-	return value != w->none && !world_is_class(w, value) && !world_is_module(w, value);
-}
+#define NESTED_MAX 10
 
 static int is_definition_entry(PyObject *entry)
 {
 	return PyLong_AsLong(PyTuple_GetItem(entry, STATEMENT_IS_DEFINITION)) != 0;
 }
 
-static void preview_statements(struct job *job, const struct module *m)
-{
-	for (Py_ssize_t i = 0; m->chosen && i < PyList_Size(m->chosen); i++) {
-		PyObject *entry = PyList_GetItem(m->chosen, i);
-		if (!is_definition_entry(entry) &&
-		    PyLong_AsLong(PyTuple_GetItem(entry, STATEMENT_LINE)))
-			note_statement(job, m, entry);
-	}
-	for (Py_ssize_t i = 0; m->stays && i < PyList_Size(m->stays); i++) {
-		PyObject *name = PyList_GetItem(m->stays, i);
-		PyObject *value = PyDict_GetItem(m->live, name);
-		if (value && is_state(&job->world, value))
-			note_name(job, m, name, value,
-				  &(struct reply_item){.kind = WIRE_RECORD_NAME,
-						       .action = WIRE_ACTION_KEPT});
-	}
-	PyErr_Clear();
-}
-
 /* --- names ------------------------------------------------------------------------------- */
 
-static void preview_binding(struct job *job, const struct module *m, PyObject *entry,
-			    PyObject *name)
+static int binds(PyObject *entry, PyObject *name)
+{
+	PyObject *names = PyTuple_GetItem(entry, STATEMENT_NAMES);
+
+	for (Py_ssize_t i = 0; i < PyList_Size(names); i++)
+		if (!PyUnicode_Compare(PyList_GetItem(names, i), name))
+			return 1;
+	return 0;
+}
+
+/* A definition of the kind that `value` is: it stays, and takes what changed. */
+static int is_adopted(const struct world *w, const struct module *m, PyObject *entry,
+		      PyObject *name, PyObject *value)
+{
+	long kind = PyLong_AsLong(PyTuple_GetItem(entry, STATEMENT_IS_DEFINITION));
+
+	if (kind == WIRE_RECORD_CLASS)
+		return walk_is_class_of(w, value, m->name);
+	return kind &&
+	       ((py_is(value, w->function) && PyFunction_GetGlobals(value) == m->live) ||
+		(m->inner && PyDict_GetItem(m->inner, name)));
+}
+
+/* Does a statement of the module bind the name anew? An import that only runs because a module
+ * behind it changed is not asked. */
+static int is_bound_anew(const struct world *w, const struct module *m, PyObject *name,
+			 PyObject *value)
+{
+	if (m->refreshed && PyDict_GetItem(m->refreshed, name))
+		return 0;
+	for (Py_ssize_t i = 0; m->chosen && i < PyList_Size(m->chosen); i++) {
+		PyObject *entry = PyList_GetItem(m->chosen, i);
+		if (binds(entry, name) && !is_adopted(w, m, entry, name, value))
+			return 1;
+	}
+	return 0;
+}
+
+/* Wherever it comes from, the value is bound there to the name that the import says. */
+static int is_rebound(const struct job *job, const struct module *importer, PyObject *name,
+		      PyObject *value)
+{
+	PyObject *origin =
+		importer->refreshed ? PyDict_GetItem(importer->refreshed, name) : NULL;
+
+	if (!origin)
+		return is_bound_anew(&job->world, importer, name, value);
+	for (size_t i = 0; i < job->modules.count; i++) {
+		const struct module *m = &job->modules.items[i];
+		if (m->live && PyDict_GetItem(m->live, origin) == value &&
+		    is_bound_anew(&job->world, m, origin, value))
+			return 1;
+	}
+	return 0;
+}
+
+/* An import gives it again, unless it comes under another name. */
+static int is_imported_again(const struct world *w, PyObject *name, PyObject *value)
+{
+	return world_is_module(w, value) && PyDict_GetItem(w->modules, name) == value;
+}
+
+static int preview_new(struct job *job, const struct module *m, PyObject *entry, PyObject *name)
+{
+	long kind = PyLong_AsLong(PyTuple_GetItem(entry, STATEMENT_IS_DEFINITION));
+
+	note_name(job, m, name, NULL,
+		  &(struct reply_item){.kind = kind ? (enum wire_record_kind)kind
+						    : WIRE_RECORD_NAME,
+				       .action = WIRE_ACTION_ADDED});
+	return 0;
+}
+
+static int preview_binding(struct job *job, const struct module *m, PyObject *entry,
+			   PyObject *name, PyObject *codes)
 {
 	const struct world *w = &job->world;
 	PyObject *now = PyDict_GetItem(m->live, name);
-	struct reply_item item = {.kind = now ? kind_of(w, now) : WIRE_RECORD_NAME,
-				  .action = !now               ? WIRE_ACTION_ADDED
-					    : is_state(w, now) ? WIRE_ACTION_LOST
-							       : WIRE_ACTION_CHANGED};
+	long kind = PyLong_AsLong(PyTuple_GetItem(entry, STATEMENT_IS_DEFINITION));
 
-	if (now && world_is_module(w, now))
-		return; /* an import gives it again */
-	if (is_definition_entry(entry)) {
-		if (now && item.kind != WIRE_RECORD_NAME)
-			return; /* takes the definition in place, if that is what it was */
-		item.kind = (enum wire_record_kind)PyLong_AsLong(
-			PyTuple_GetItem(entry, STATEMENT_IS_DEFINITION));
-	}
-	/* A lambda takes the new definition in place, under its own name. */
-	_cleanup_py_ PyObject *qualname = item.kind == WIRE_RECORD_FUNCTION &&
-							  item.action == WIRE_ACTION_CHANGED &&
-							  PyFunction_GetGlobals(now) == m->live
-						  ? PyObject_GetAttrString(now, "__qualname__")
-						  : NULL;
-	note_name(job, m, qualname ? qualname : name, now, &item);
+	if (annotations_is_hidden(name))
+		return 0;
+	if (!now)
+		return preview_new(job, m, entry, name);
+	int is_own = py_is(now, w->function) && PyFunction_GetGlobals(now) == m->live;
+	/* The program gave it code that is not of the old source. */
+	if (kind && is_own && !PyDict_GetItem(codes, PyFunction_GetCode(now)))
+		return note_function(job, m, now, NULL);
+	if (is_imported_again(w, name, now) || !is_rebound(job, m, name, now))
+		return 0;
+	/* A lambda, an alias: a function of ours takes what comes, under its own name. */
+	if (!kind && is_own)
+		return note_function(job, m, now, NULL);
+	note_name(job, m, name, now,
+		  &(struct reply_item){.kind = kind ? (enum wire_record_kind)kind
+						    : WIRE_RECORD_NAME,
+				       .action = note_is_state(w, now) ? WIRE_ACTION_LOST
+								       : WIRE_ACTION_CHANGED});
+	return 0;
 }
 
-static void preview_bindings(struct job *job, const struct module *m)
+static int preview_bindings(struct job *job, const struct module *m, PyObject *codes)
 {
 	for (Py_ssize_t i = 0; m->chosen && i < PyList_Size(m->chosen); i++) {
 		PyObject *entry = PyList_GetItem(m->chosen, i);
 		PyObject *names = PyTuple_GetItem(entry, STATEMENT_NAMES);
 		for (Py_ssize_t k = 0; k < PyList_Size(names); k++)
-			preview_binding(job, m, entry, PyList_GetItem(names, k));
+			if (preview_binding(job, m, entry, PyList_GetItem(names, k), codes))
+				return -1;
 	}
+	return 0;
 }
 
 static int preview_removals(struct job *job, const struct module *m)
@@ -167,8 +142,10 @@ static int preview_removals(struct job *job, const struct module *m)
 	for (Py_ssize_t i = 0; gone && i < PyList_Size(gone); i++) {
 		PyObject *name = PyList_GetItem(gone, i);
 		PyObject *value = PyDict_GetItem(m->live, name);
+		if (annotations_is_hidden(name))
+			continue;
 		note_name(job, m, name, value,
-			  &(struct reply_item){.kind = kind_of(&job->world, value),
+			  &(struct reply_item){.kind = note_kind_of(&job->world, value),
 					       .action = WIRE_ACTION_REMOVED});
 	}
 	return gone ? 0 : -1;
@@ -176,16 +153,24 @@ static int preview_removals(struct job *job, const struct module *m)
 
 /* --- functions and classes --------------------------------------------------------------- */
 
-static PyObject *new_code_of(const struct world *w, const struct module *m, PyObject *function,
-			     PyObject *codes)
+/* Without the old code a function is told by its name. */
+static int pair_by_name(struct job *job, const struct module *m, PyObject *codes)
 {
-	PyObject *new = PyDict_GetItem(codes, PyFunction_GetCode(function));
-	_cleanup_py_ PyObject *qualname = PyObject_GetAttrString(function, "__qualname__");
+	const struct world *w = &job->world;
+	_cleanup_py_ PyObject *found = PyList_New(0);
 
-	PyErr_Clear();
-	if (new || m->old_code || !qualname || !py_is(qualname, w->str))
-		return py_ref(new);
-	return code_find(w, m->code, qualname);
+	if (!found || walk_functions(w, m->live, m->live, m->name, found))
+		return -1;
+	for (Py_ssize_t i = 0; i < PyList_Size(found); i++) {
+		PyObject *function = PyList_GetItem(found, i);
+		_cleanup_py_ PyObject *name = PyObject_GetAttrString(function, "__qualname__");
+		_cleanup_py_ PyObject *new =
+			name &&py_is(name, w->str) ? code_find(w, m->code, name) : NULL;
+		if (PyErr_Occurred() ||
+		    (new &&PyDict_SetItem(codes, PyFunction_GetCode(function), new)))
+			return -1;
+	}
+	return 0;
 }
 
 /* The definition that binds `name`, when it runs. Borrowed; NULL without exception. */
@@ -193,75 +178,38 @@ static PyObject *definition_of(const struct module *m, PyObject *name)
 {
 	for (Py_ssize_t i = 0; m->chosen && i < PyList_Size(m->chosen); i++) {
 		PyObject *entry = PyList_GetItem(m->chosen, i);
-		PyObject *names = PyTuple_GetItem(entry, STATEMENT_NAMES);
-		for (Py_ssize_t k = 0; k < PyList_Size(names); k++)
-			if (is_definition_entry(entry) &&
-			    !PyUnicode_Compare(PyList_GetItem(names, k), name))
-				return entry;
+		if (is_definition_entry(entry) && binds(entry, name))
+			return entry;
 	}
 	return NULL;
 }
 
-/* Defaults, decorators, annotations. */
-static int differs_around(const struct module *m, PyObject *name)
+/* Statement by statement, where the body was compared; what is in it, with it. */
+static int is_redefined(const struct module *m, PyObject *qualname, int is_outer_unknown)
 {
-	PyObject *entry = definition_of(m, name);
-
-	return entry && !PyLong_AsLong(PyTuple_GetItem(entry, STATEMENT_IS_CODE_ALONE));
+	if (m->kept && PyDict_GetItem(m->kept, qualname))
+		return m->redefined && PySet_Contains(m->redefined, qualname) == 1;
+	return is_outer_unknown;
 }
 
-static int preview_function(struct job *job, const struct module *m, PyObject *function,
-			    PyObject *codes)
-{
-	const struct world *w = &job->world;
-	PyObject *code = PyFunction_GetCode(function);
-	_cleanup_py_ PyObject *new = new_code_of(w, m, function, codes);
-	_cleanup_py_ PyObject *name = PyObject_GetAttrString(function, "__qualname__");
-	int same = new ? code_is_same(w, code, new) : 1;
-
-	if (PyErr_Occurred() || !name || same < 0)
-		return -1;
-	if (same && !differs_around(m, name))
-		return 0;
-	if (new &&PyDict_SetItem(codes, code, new))
-		return -1;
-	_cleanup_py_ PyObject *line = new ? code_attribute(new, "co_firstlineno") : NULL;
-	job_note(job,
-		 &(struct reply_item){.kind = WIRE_RECORD_FUNCTION,
-				      .action = WIRE_ACTION_CHANGED,
-				      .name = PyUnicode_AsUTF8(name),
-				      .line = line ? (uint32_t)PyLong_AsLong(line) : 0},
-		 m);
-	return 0;
-}
-
-static int preview_functions(struct job *job, const struct module *m, PyObject *codes)
-{
-	_cleanup_py_ PyObject *found = PyList_New(0);
-
-	if (!found || walk_functions(&job->world, m->live, m->live, m->name, found))
-		return -1;
-	for (Py_ssize_t i = 0; i < PyList_Size(found); i++)
-		if (preview_function(job, m, PyList_GetItem(found, i), codes))
-			return -1;
-	return 0;
-}
-
-static void preview_class(struct job *job, const struct module *m, PyObject *class, int depth)
+static void preview_class(struct job *job, const struct module *m, PyObject *class, int depth,
+			  int is_outer_unknown)
 {
 	const struct world *w = &job->world;
 	_cleanup_py_ PyObject *qualname = world_type_attribute(class, "__qualname__");
 	_cleanup_py_ PyObject *inside = world_type_dict(w, class);
+	int is_unknown =
+		is_outer_unknown && qualname && !(m->kept && PyDict_GetItem(m->kept, qualname));
 	PyObject *name, *value;
 	Py_ssize_t at = 0;
 
-	if (qualname)
+	if (qualname && is_redefined(m, qualname, is_outer_unknown))
 		note_name(job, m, qualname, NULL,
 			  &(struct reply_item){.kind = WIRE_RECORD_CLASS,
 					       .action = WIRE_ACTION_CHANGED});
 	while (inside && depth < NESTED_MAX && PyDict_Next(inside, &at, &name, &value))
 		if (walk_is_class_of(w, value, m->name))
-			preview_class(job, m, value, depth + 1);
+			preview_class(job, m, value, depth + 1, is_unknown);
 	PyErr_Clear();
 }
 
@@ -272,7 +220,7 @@ static void preview_classes(struct job *job, const struct module *m)
 
 	while (PyDict_Next(m->live, &at, &name, &value))
 		if (walk_is_class_of(&job->world, value, m->name) && definition_of(m, name))
-			preview_class(job, m, value, 0);
+			preview_class(job, m, value, 0, 1);
 }
 
 /* The whole body runs (--rerun): each name that it binds, as if by a statement of its own. */
@@ -288,9 +236,10 @@ static int choose_all(struct job *job, struct module *m)
 	for (Py_ssize_t i = 0; list && m->chosen && i < PyList_Size(list); i++) {
 		PyObject *name = PyList_GetItem(list, i);
 		PyObject *now = PyDict_GetItem(m->live, name);
-		enum wire_record_kind kind = now ? kind_of(&job->world, now) : WIRE_RECORD_NAME;
+		enum wire_record_kind kind =
+			now ? note_kind_of(&job->world, now) : WIRE_RECORD_NAME;
 		_cleanup_py_ PyObject *entry = Py_BuildValue(
-			"(ii[O]i)", 0, kind == WIRE_RECORD_NAME ? 0 : (int)kind, name, 1);
+			"(ii[O])", 0, kind == WIRE_RECORD_NAME ? 0 : (int)kind, name);
 		if (!entry || PyList_Append(m->chosen, entry))
 			return -1;
 	}
@@ -299,23 +248,16 @@ static int choose_all(struct job *job, struct module *m)
 
 int preview_module(struct job *job, struct module *m, PyObject *codes)
 {
-	char digest[DIGEST_HEX_SIZE];
-
-	digest_bytes(digest, m->source);
-	job_note(job,
-		 &(struct reply_item){.kind = WIRE_RECORD_MODULE,
-				      .action = WIRE_ACTION_CHANGED,
-				      .name = digest,
-				      .text = PyUnicode_AsUTF8(m->file)},
-		 m);
-	if (m->old_code && code_pair(&job->world, m->old_code, m->code, codes))
+	if (note_module(job, m) ||
+	    (m->old_code && code_pair(&job->world, m->old_code, m->code, codes)))
 		return -1;
 	if (m->is_moved)
-		return 0;
-	if (!m->chosen && choose_all(job, m))
+		return note_functions(job, m, codes);
+	if ((!m->old_code && pair_by_name(job, m, codes)) || (!m->chosen && choose_all(job, m)))
 		return -1;
-	preview_statements(job, m);
 	preview_classes(job, m);
-	preview_bindings(job, m);
-	return preview_functions(job, m, codes) || preview_removals(job, m) ? -1 : 0;
+	return preview_bindings(job, m, codes) || note_functions(job, m, codes) ||
+			       preview_removals(job, m)
+		       ? -1
+		       : 0;
 }

@@ -28,6 +28,8 @@ static enum wire_action inverse_of(uint16_t action)
 		return WIRE_ACTION_REMOVED;
 	case WIRE_ACTION_REMOVED:
 		return WIRE_ACTION_ADDED;
+	case WIRE_ACTION_LOST:
+		return WIRE_ACTION_CHANGED;
 	default:
 		return (enum wire_action)action;
 	}

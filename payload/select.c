@@ -16,12 +16,13 @@
 
 void module_fini(struct module *m)
 {
-	PyObject *const owned[] = {
-		m->name,     m->key,      m->object, m->anchor,    m->live,
-		m->file,     m->path,     m->loader, m->source,    m->code,
-		m->run_code, m->old_code, m->shadow, m->fresh,     m->before,
-		m->binds,    m->inner,    m->kept,   m->refreshed, m->kept_annotations,
-		m->donors,   m->parts,    m->chosen, m->stays,     m->bodies};
+	PyObject *const owned[] = {m->name,   m->key,       m->object,    m->anchor,
+				   m->live,   m->file,      m->path,      m->loader,
+				   m->source, m->code,      m->run_code,  m->old_code,
+				   m->shadow, m->fresh,     m->before,    m->binds,
+				   m->inner,  m->kept,      m->refreshed, m->kept_annotations,
+				   m->donors, m->parts,     m->chosen,    m->stays,
+				   m->bodies, m->redefined, m->told};
 
 	*m = (struct module){0};
 	for (size_t i = 0; i < sizeof(owned) / sizeof(*owned); i++)
@@ -97,10 +98,10 @@ static int is_code_alone(struct job *job, struct module *module)
 }
 
 /* All or none: what runs of one module may call the new functions of another, which are there
- * only when that ran, too. A plan tells more when statements are chosen. */
+ * only when that ran, too. */
 static int spare_runs(struct job *job)
 {
-	int status = !job->is_rerun && !job->is_dry_run;
+	int status = !job->is_rerun;
 
 	for (size_t i = 0; status == 1 && i < job->modules.count; i++)
 		status = is_code_alone(job, &job->modules.items[i]);
@@ -121,6 +122,8 @@ static int give_up_statements(struct job *job, struct module *module)
 	Py_DecRef(py_take(&module->inner));
 	Py_DecRef(py_take(&module->kept));
 	Py_DecRef(py_take(&module->refreshed));
+	Py_DecRef(py_take(&module->chosen));
+	Py_DecRef(py_take(&module->stays));
 	job_note(job,
 		 &(struct reply_item){.kind = WIRE_RECORD_WARNING,
 				      .text = "its loader compiles whole modules only: all of "

@@ -56,6 +56,9 @@ int selection_block(struct selection *s, const struct group *group, PyObject *no
 /* A function that changed: its decorators need not run when they did not change. 0, or -1. */
 int selection_function(struct selection *s, const struct function_place *place, PyObject *node);
 
+/* Has a function of the body other decorators than before, as far as is known? */
+int selection_is_decorated_anew(const struct body *body);
+
 /* The function of this module inside `value`, whatever is wrapped around it: with `code`, or
  * called `name` when `code` is NULL. New reference; NULL without exception when there is none.
  */
@@ -70,9 +73,8 @@ int selection_class(struct selection *s, const struct function_place *place, PyO
 
 /* --- statement_header.c --- */
 
-/* Is the definition of a function, but for its body, what it was, as far as is known? */
-int selection_is_code_alone(const struct selection *s, const struct group *group,
-			    PyObject *node);
+/* Notes a function of which more differs than its code, as far as is known. */
+int selection_note_redefined(struct module *module, const struct function_place *at);
 
 /* Is all of a definition but the code of its body what it was? */
 int selection_is_rest_same(const struct body *body, const struct definition *old,

@@ -171,7 +171,9 @@ static enum change_extent extent_of_removal(const struct class_change *c)
 
 	for (Py_ssize_t i = 0; names && i < PyList_Size(names); i++) {
 		PyObject *name = PyList_GetItem(names, i);
-		if (PySet_Contains(c->after, name) == 1)
+		/* That a method says super() is for the method to tell. */
+		if (PySet_Contains(c->after, name) == 1 ||
+		    !PyUnicode_CompareWithASCIIString(name, "__classcell__"))
 			continue;
 		if (!is_function_gone(c, name))
 			return CHANGE_ATTRIBUTES;
@@ -335,7 +337,8 @@ static int refine(const struct class_change *c, const struct group *group, PyObj
 					     .name = name,
 					     .qualname = qualname};
 
-	if (!qualname)
+	if (!qualname || (group->is_changed && node_is_function(node) &&
+			  selection_note_redefined(c->s->module, &place)))
 		return -1;
 	return node_is_function(node) ? selection_function(c->s, &place, node)
 				      : selection_class(c->s, &place, node);
@@ -449,7 +452,12 @@ static int select_in(struct class_change *c, const struct definition *old,
 	    add_stores(t, &c->body.new, c->after) || keep_attributes(c))
 		return -1;
 	c->is_annotated_anew = is_annotated_anew(c);
-	return !is_header_same || must_be_made(c) ? run_whole(c, is_header_same) : run_part(c);
+	int status =
+		!is_header_same || must_be_made(c) ? run_whole(c, is_header_same) : run_part(c);
+	if (!status && (!is_header_same || is_special(c) || extent_of(c) != CHANGE_CODE ||
+			selection_is_decorated_anew(&c->body)))
+		status = PySet_Add(c->s->module->redefined, c->place->qualname);
+	return status;
 }
 
 int selection_class(struct selection *s, const struct function_place *place, PyObject *node)

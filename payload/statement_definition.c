@@ -188,3 +188,29 @@ int selection_function(struct selection *s, const struct function_place *at, PyO
 	_cleanup_py_ PyObject *entry = inner ? PyTuple_Pack(3, inner, new.body, live) : NULL;
 	return inner ? strip(s, node, at->qualname, entry) : 0;
 }
+
+static int is_decorated_anew(const struct body *b, const struct group *group, PyObject *node)
+{
+	_cleanup_py_ PyObject *name = node_field(node, "name");
+	_cleanup_py_ PyObject *decorators = node_field(node, "decorator_list");
+	struct definition new, old;
+	int count = decorators ? (int)PyList_Size(decorators) : 0;
+
+	if (!name || !b->old.steps || !body_find_new(&new, b, group, name))
+		return 0;
+	if (!body_find_old(&old, b, name))
+		return 1;
+	return count ? !are_decorators_same(b, &old, &new, node, count)
+		     : old.end - old.code != new.end - new.code;
+}
+
+int selection_is_decorated_anew(const struct body *b)
+{
+	for (int i = 0; i < b->group_count; i++) {
+		PyObject *node = PyList_GetItem(b->nodes, b->groups[i].first_node);
+		if (b->groups[i].is_changed && node_is_function(node) &&
+		    is_decorated_anew(b, &b->groups[i], node))
+			return 1;
+	}
+	return 0;
+}

@@ -5,7 +5,6 @@
  */
 #include "payload/code.h"
 #include "payload/freestanding.h"
-#include "payload/node.h"
 #include "payload/selection.h"
 
 static int is_same_but(const struct stream *old, const struct stream *new,
@@ -54,13 +53,13 @@ int selection_is_rest_same(const struct body *b, const struct definition *old,
 				   new);
 }
 
-int selection_is_code_alone(const struct selection *s, const struct group *group,
-			    PyObject *node)
+int selection_note_redefined(struct module *module, const struct function_place *at)
 {
-	_cleanup_py_ PyObject *name = node_field(node, "name");
 	struct definition new, old;
 
-	return !name || !s->module->old_code || !body_find_new(&new, &s->body, group, name) ||
-	       !body_find_old(&old, &s->body, name) ||
-	       selection_is_rest_same(&s->body, &old, &new);
+	if (!at->body->old.steps || !body_find_new(&new, at->body, at->group, at->name) ||
+	    (body_find_old(&old, at->body, at->name) &&
+	     selection_is_rest_same(at->body, &old, &new)))
+		return 0;
+	return PySet_Add(module->redefined, at->qualname);
 }

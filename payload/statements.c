@@ -229,6 +229,18 @@ static int add_names(const struct body *b, const struct group *group, PyObject *
 	return 0;
 }
 
+static int note_redefined(const struct selection *s, const struct group *group, PyObject *node)
+{
+	_cleanup_py_ PyObject *name = node_is_function(node) ? node_field(node, "name") : NULL;
+
+	const struct function_place place = {
+		.body = &s->body, .group = group, .name = name, .qualname = name};
+
+	if (name && group->is_anew)
+		return PySet_Add(s->module->redefined, name);
+	return name ? selection_note_redefined(s->module, &place) : 0;
+}
+
 /* What is told of the choice: of a statement that runs everything, of others the names. */
 static int note_choice(const struct selection *s, const struct group *group, PyObject *node,
 		       int runs)
@@ -237,16 +249,14 @@ static int note_choice(const struct selection *s, const struct group *group, PyO
 
 	if (!runs)
 		return add_names(&s->body, group, m->stays);
+	/* Of an import that runs for the sake of what it imports, that is told. */
+	int line = group->is_changed ? node_number(node, "lineno", 0) : 0;
 	_cleanup_py_ PyObject *names = PyList_New(0);
 	_cleanup_py_ PyObject *entry =
 		names && !add_names(&s->body, group, names)
-			? Py_BuildValue("(iiOi)", node_number(node, "lineno", 0),
-					(int)definition_kind(node), names,
-					!node_is_function(node) ||
-						(!group->is_anew &&
-						 selection_is_code_alone(s, group, node)))
+			? Py_BuildValue("(iiO)", line, (int)definition_kind(node), names)
 			: NULL;
-	return entry ? PyList_Append(m->chosen, entry) : -1;
+	return entry && !note_redefined(s, group, node) ? PyList_Append(m->chosen, entry) : -1;
 }
 
 static int sort_group(const struct sorter *sorter, const struct group *group, PyObject *out,
@@ -294,7 +304,8 @@ static int select_statements(struct selection *s)
 	m->parts = PyDict_New();
 	m->chosen = PyList_New(0);
 	m->stays = PyList_New(0);
-	if (!m->chosen || !m->stays)
+	m->redefined = PySet_New(NULL);
+	if (!m->chosen || !m->stays || !m->redefined)
 		return -1;
 	if (!nodes || !m->inner || !m->kept || !m->refreshed || !m->donors || !m->parts ||
 	    body_init(&s->body, &s->tokens, m->old_code, m->code, nodes) ||

@@ -9,11 +9,12 @@ A case is a text of sections, done in order:
     ### run              Python; its names stay for the sections below
     ### script NAME      the file runs as this process's __main__
     ### attach STATUS [rerun] [cancelled] [late] [module=NAME]... [path=PREFIX]...
-                     [foretold] [to=N] [version=N] [fail=N] [when-idle]
+                     [unforetold] [to=N] [version=N] [fail=N] [when-idle]
                      [argument=MS] [timeout=MS] [together=keep|revoke|cancel|nobody]
                          payload_serve on a thread of its own, as the real worker calls it;
-                         no donor may survive it; with `foretold` a plan before it must have told
-                         what it does; with `together` it is one of several processes: while_prepared()
+                         no donor may survive it; a plan before it must have told what it does
+                         (foretold.py), unless `unforetold`: the case says why in its first lines;
+                         with `together` it is one of several processes: while_prepared()
                          and while_applied(), if the case has them, are called while it waits for
                          the others, and then it is told what was asked for here, or nothing
     ### plan STATUS, ### rollback STATUS, ### status STATUS, ### forget STATUS
@@ -150,8 +151,9 @@ class Runner:
     def attach(self, words):
         """With a plan before it, which must foretell what the attach does."""
         told = None
-        if 'foretold' in words:
-            self.command(['plan', None] + [word for word in words[1:] if 'fail=' not in word])
+        if 'unforetold' not in words:
+            self.command(['plan', None] + [word for word in words[1:]
+                                            if not word.startswith(('fail=', 'together='))])
             told = self.status, self.names['report']
         self.command(['attach'] + words)
         if told:

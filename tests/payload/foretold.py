@@ -5,12 +5,19 @@ CHANGES = {'changed': 'changed', 'added': 'added', 'removed': 'removed', 'lost':
            'migrated': 'changed'}
 # What new code makes of itself cannot be known without running it: names that a star import, exec()
 # or globals() binds.
+FAILURES = 'source-error', 'refused', 'broken', 'internal', 'cancelled', 'unsupported', 'busy', 'revoked'
 UNKNOWN = ('import *', 'exec(', 'globals()', 'vars()', 'setattr(')
 
 
-def changes(report, *kinds):
+def changes(report):
     return {(r.module, r.name, CHANGES[r.action]) for r in report
-            if r.kind in kinds and r.action in CHANGES}
+            if r.kind in ('function', 'class', 'name') and r.action in CHANGES}
+
+
+def maybe(report):
+    """A statement that runs may bind a name to the same value, or not come to it."""
+    return {(r.module, r.name, CHANGES[r.action]) for r in report
+            if r.action == 'added' or (r.kind == 'name' and r.action in ('changed', 'lost'))}
 
 
 def frames(report):
@@ -21,20 +28,33 @@ def statements(report):
     return [(r.module, r.line, r.text) for r in report if r.kind == 'statement']
 
 
+def kept(report):
+    return {(r.module, r.name) for r in report if r.kind == 'name' and r.action == 'kept'}
+
+
+def modules(report):
+    return {(r.module, r.name) for r in report if r.kind == 'module' and r.action == 'changed'}
+
+
+def lost(report):
+    return {(r.module, r.name) for r in report if r.action == 'lost'}
+
+
 def differences(plan, attach):
     """Both as (status, records)."""
     told, did = plan[1], attach[1]
-    if attach[0] in ('source-error', 'refused', 'broken', 'internal', 'cancelled', 'unsupported'):
+    if attach[0] in FAILURES:
         return [] if plan[0] in ('applied', attach[0]) else ['plan says %s' % plan[0]]
     if attach[0] != plan[0]:
         return ['plan says %s, attach %s' % (plan[0], attach[0])]
     out = []
-    surprise = changes(did, 'function', 'class', 'name') - changes(told, 'function', 'class', 'name')
+    for what in modules, statements, kept, frames:
+        if what(told) != what(did):
+            out.append('%s: told %s, did %s' % (what.__name__, what(told), what(did)))
+    surprise = changes(did) - changes(told) | lost(did) - lost(told)
     if surprise and not any(word in text for _, _, text in statements(told) for word in UNKNOWN):
         out.append('not foretold: %s' % sorted(surprise))
-    missing = {x for x in changes(told, 'function') if x[2] == 'changed'} - changes(did, 'function', 'class')
+    missing = changes(told) - changes(did) - maybe(told)
     if missing:
         out.append('foretold, but not done: %s' % sorted(missing))
-    if frames(told) != frames(did):
-        out.append('frames: told %s, did %s' % (frames(told), frames(did)))
     return out
