@@ -29,6 +29,9 @@ static int show_all(const struct options *options, const pid_t *pids, size_t cou
 	if (!infos || !shown)
 		return -1;
 	for (size_t i = 0; i < count; i++) {
+		/* One that ended meanwhile would be searched for in all containers. */
+		if (!target_has_python(pids[i]))
+			continue;
 		process_info_get(&infos[i], pids[i]);
 		if (!is_gone(&infos[i]))
 			shown[shown_count++] = &infos[i];

@@ -20,14 +20,22 @@
 
 #define CAP_SYS_PTRACE_BIT 19 /* linux/capability.h */
 
+/* Mostly the same as the last one: each question opens /etc/passwd and more. */
 static void name_user(char *out, size_t size, uid_t uid)
 {
-	const struct passwd *entry = getpwuid(uid);
+	static char last_name[sizeof(((struct process_info *)0)->user)];
+	static uid_t last;
 
-	if (entry)
-		snprintf(out, size, "%s", entry->pw_name);
-	else
-		snprintf(out, size, "%u", (unsigned)uid);
+	if (!last_name[0] || uid != last) {
+		const struct passwd *entry = getpwuid(uid);
+
+		if (entry)
+			snprintf(last_name, sizeof(last_name), "%s", entry->pw_name);
+		else
+			snprintf(last_name, sizeof(last_name), "%u", (unsigned)uid);
+		last = uid;
+	}
+	snprintf(out, size, "%s", last_name);
 }
 
 /* start is in clock ticks since boot, suspended time included (proc(5), field 22 of stat). */
