@@ -369,6 +369,9 @@ int session_close(struct session_result *out, struct session *session, struct hp
 
 	holder_end(&session->holder);
 	if (out) {
+		/* It takes the worker 0.1 ms to leave. */
+		judge_fini(&session->judge);
+		image_fini(&session->image);
 		session->result.worker_left =
 			await_worker_end(&session->handover, session->target, LEAVE_NS);
 		r = take_reply(session, err);
