@@ -78,7 +78,8 @@ int ask_judge(struct outcome *outcome, const struct ask *ask, struct session_res
 	if (r < 0)
 		return -1;
 	outcome_take_report(outcome, &report);
-	outcome_check_filters(outcome, options->module_count, options->path_count);
+	if (!ask->is_together) /* else what another one has is enough */
+		outcome_check_filters(outcome, options->module_count, options->path_count);
 	if (lingers && !outcome->note[0])
 		snprintf(outcome->note, sizeof(outcome->note),
 			 "the thread that did the work had not ended yet when pyhotpatch left");

@@ -28,6 +28,7 @@ struct member {
 	bool has_target, is_begun;
 	struct session *session; /* NULL: not begun, or over */
 	enum session_stage stage;
+	enum session_stage reached; /* the furthest so far */
 };
 
 struct group {
@@ -128,6 +129,24 @@ static bool close_session(struct group *group, struct member *member)
 	       fail(group, member);
 }
 
+/* What the target says of itself is not believed: a payload waits once before the changes, and
+ * once after them. */
+static bool note_stage(struct group *group, struct member *member, enum session_stage stage)
+{
+	member->stage = stage;
+	if (stage == SESSION_BUSY)
+		return true;
+	if (stage > member->reached) {
+		member->reached = stage;
+		return true;
+	}
+	session_cancel(member->session);
+	session_close(NULL, take_ptr(&member->session), NULL);
+	hp_err_set(&member->outcome.err, HP_BAD_REPORT, 0,
+		   "the payload waits for what it was told already");
+	return fail(group, member);
+}
+
 /* What it has come to by `until`. */
 static bool look_at(struct group *group, struct member *member, struct deadline until)
 {
@@ -139,8 +158,9 @@ static bool look_at(struct group *group, struct member *member, struct deadline 
 		session_close(NULL, take_ptr(&member->session), NULL);
 		return fail(group, member);
 	}
-	member->stage = (enum session_stage)stage;
-	return stage != SESSION_ANSWERED || close_session(group, member);
+	if (stage == SESSION_ANSWERED)
+		return close_session(group, member);
+	return note_stage(group, member, (enum session_stage)stage);
 }
 
 /* ---- all of them ---- */
@@ -383,6 +403,20 @@ static int hand_out(struct outcomes *out, struct group *group)
 	return items ? 0 : -1;
 }
 
+/* A master need not have what --module names, when its workers do. */
+static void check_filters(struct outcomes *all, const struct options *options)
+{
+	const size_t wanted = options->module_count + (options->path_count > 0);
+
+	for (size_t i = 0; i < all->count; i++)
+		if (all->items[i].report.header.modules_looked >= wanted)
+			return;
+	for (size_t i = 0; i < all->count; i++)
+		if (all->items[i].has_report)
+			outcome_check_filters(&all->items[i], options->module_count,
+					      options->path_count);
+}
+
 int group_serve(struct outcomes *out, const struct ask *ask, const struct selection *chosen,
 		struct hp_err *err)
 {
@@ -403,6 +437,7 @@ int group_serve(struct outcomes *out, const struct ask *ask, const struct select
 		newcomers_fini(&newcomers);
 		return hp_err_set(err, HP_SYSTEM, ENOMEM, "serve %zu processes", chosen->count);
 	}
+	check_filters(out, ask->options);
 	newcomers_note(&newcomers, out->items, out->count);
 	newcomers_fini(&newcomers);
 	for (size_t i = 0; i < out->count; i++)

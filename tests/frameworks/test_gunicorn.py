@@ -181,21 +181,35 @@ def test_one_of_eight_is_traced():
         same(set(versions(service).values()), {'new'})
 
 
+def attach_while_one_is_forked(service, processes):
+    """The answers by pid, and the new worker."""
+    before = set(workers(service))
+    attach = subprocess.Popen([PYHOTPATCH, 'attach', '--json', *processes],
+                              stdout=subprocess.PIPE, universal_newlines=True)
+    time.sleep(.5)
+    os.kill(service.process.pid, signal.SIGTTIN)
+    output = attach.communicate(timeout=60)[0]
+    same(attach.returncode, 0)
+    new, = set(workers(service)) - before
+    return {answer['pid']: answer for answer in map(json.loads, output.splitlines())}, new
+
+
 def test_a_worker_that_is_forked_meanwhile():
-    """From a master that has the application: it has the old code, and is changed with the rest."""
+    """From a master that has the application: it has the old code, and is changed with the rest,
+    or at least told of."""
     files = dict(EIGHT, **{'gunicorn.conf.py': FILES['gunicorn.conf.py'] + 'preload_app = True\n'})
     with running(files, ['-m', 'gunicorn', 'app:app']) as service:
+        master = service.process.pid
         service.wait_for(r'(?s)Booting worker.*Booting worker')
-        before = set(workers(service))
         service.edit('app.py', GROWN[0], ('baskets = []', 'baskets = []\nslept = time.sleep(1.5)'))
-        attach = subprocess.Popen([PYHOTPATCH, 'attach', '--json', '--tree', str(service.process.pid)],
-                                  stdout=subprocess.PIPE, universal_newlines=True)
-        time.sleep(.5)
-        os.kill(service.process.pid, signal.SIGTTIN)
-        output = attach.communicate(timeout=60)[0]
-        same(attach.returncode, 0)
-        after = set(workers(service))
-        same((len(after - before), before - after), (1, set()))
-        answers = {answer['pid']: answer for answer in map(json.loads, output.splitlines())}
-        same(who(answers, 'applied'), after | {service.process.pid})
+        answers, _ = attach_while_one_is_forked(service, ['--tree', str(master)])
+        same(who(answers, 'applied'), set(workers(service)) | {master})
         same(set(versions(service).values()), {'new'})
+
+        service.edit('app.py', ("'new %d'", "'newer %d'"), ('slept =', 'slept2 ='))
+        named = {master, *workers(service)}
+        answers, new = attach_while_one_is_forked(service, map(str, named))
+        same(who(answers, 'applied'), named)
+        warnings = [warning['text'] for warning in answers[master]['warnings']]
+        assert any('process %d was forked' % new in text for text in warnings), warnings
+        same(versions(service), {pid: 'new' if pid == new else 'newer' for pid in workers(service)})

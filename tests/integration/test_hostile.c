@@ -63,19 +63,26 @@ static void expect_sane(const char *what)
 Test(hostile, replies, .fini = stop, .timeout = 3000)
 {
 	static const char *const formats[] = {"--verbose", "--json"};
-	const int rounds = campaign_size(100, 4);
+	static const char kinds[] = "0123456789ab";
+	const int count = sizeof(kinds) - 1;
+	const int rounds = campaign_size(50, 2);
 	struct round round;
 
 	if (!interpreters_newest())
 		cr_skip_test("no CPython 3.7 to 3.15 on this machine");
 	pytarget_start(&target, interpreters_newest(), "idle.py", "sleep", "0.05");
 	setenv("PYHOTPATCH_PAYLOAD", getenv("PAYLOAD_HOSTILE"), 1);
-	for (int i = 0; i < 20 * rounds; i++) {
-		char kind[] = {(char)('0' + i % 10), '\0'};
+	for (int i = 0; i < 4 * count * rounds; i++) {
+		char kind[] = {kinds[i % count], '\0'};
+		/* by itself, and as one of several, which a tree may have */
+		const char *how = i / count % 2 ? "--tree" : "--";
+		const char *argv[] = {"attach", formats[i / count / 2 % 2],
+				      "-t",     "0.7",
+				      "-m",     kind,
+				      how,      target.number,
+				      NULL};
 
-		run_pyhotpatch(&run,
-			       (const char *const[]){"attach", formats[i / 10 % 2], "-t", "0.7",
-						     "-m", kind, target.number, NULL});
+		run_pyhotpatch(&run, argv);
 		expect_sane(kind);
 	}
 	unsetenv("PYHOTPATCH_PAYLOAD");

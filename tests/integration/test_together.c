@@ -204,6 +204,22 @@ Test(together, one_that_is_not_there_is_found_before_any_is_touched, .fini = sto
 	expect_versions(0);
 }
 
+/* That not all of them have the module is no slip of the pen. */
+Test(together, a_module_that_one_of_them_has, .fini = stop, .timeout = 300)
+{
+	start_all();
+	edit_all();
+	append(&targets[1], "\nimport colorsys\n");
+	ask("attach", NULL);
+	expect_status(&targets[0], &run, 0);
+	ask("attach", "--module=colorsys");
+	expect_status(&targets[0], &run, 0);
+	cr_assert(strstr(run.out, "warning") == NULL, "%s", run.out);
+	ask("attach", "--module=colorsyst");
+	expect_status(&targets[0], &run, 0);
+	expect_text(&run, run.out, "no module named by --module is imported");
+}
+
 /* The new code of one of them does not end: the time is up for all. */
 Test(together, the_time_is_up_for_all, .fini = stop, .timeout = 300)
 {
@@ -278,24 +294,37 @@ static int version_of(struct pytarget *target)
 	return round.version;
 }
 
+/* At any time until a little after the end of one that is not killed. */
+static void kill_at_random(int64_t whole_ns)
+{
+	static unsigned seed;
+	struct running running;
+
+	seed = seed ? seed : (unsigned)clock_now_ns();
+	run_start(&running, arguments("attach", NULL));
+	usleep((useconds_t)(rand_r(&seed) % (whole_ns / 800 + 1)));
+	kill(running.pid, SIGKILL);
+	run_finish(&run, &running, 60000);
+	expect_left_alone();
+}
+
 /* Killed at any time, all are old or all are new. */
 Test(together, killed_at_random, .fini = stop, .timeout = 1500)
 {
 	const int rounds = campaign_size(400, 25);
-	int was_new = 0, old = 0;
-	unsigned seed = (unsigned)clock_now_ns();
+	int was_new = 0, old = 1;
+	int64_t whole_ns;
 
 	start_all();
+	edit_all();
+	ask("attach", NULL);
+	expect_status(&targets[0], &run, 0);
+	whole_ns = run.elapsed_ns;
 	for (int i = 0; i < rounds; i++) {
-		struct running running;
 		int found;
 
 		edit_all();
-		run_start(&running, arguments("attach", NULL));
-		usleep((useconds_t)(rand_r(&seed) % 120000));
-		kill(running.pid, SIGKILL);
-		run_finish(&run, &running, 60000);
-		expect_left_alone();
+		kill_at_random(whole_ns);
 		found = version_of(&targets[0]);
 		cr_assert(found == old || found == targets[0].version, "%d", found);
 		for (int n = 1; n < COUNT; n++)
@@ -312,7 +341,7 @@ Test(together, killed_at_random, .fini = stop, .timeout = 1500)
 Test(together, killed_at_random_while_they_change_back, .fini = stop, .timeout = 1500)
 {
 	const int rounds = campaign_size(200, 15);
-	unsigned seed = (unsigned)clock_now_ns();
+	int64_t whole_ns;
 
 	start_all();
 	edit_all();
@@ -320,17 +349,12 @@ Test(together, killed_at_random_while_they_change_back, .fini = stop, .timeout =
 	       "\nclass Slotted:\n    __slots__ = ('a',)\n\n\nslotted = Slotted()\n");
 	ask("attach", NULL);
 	expect_status(&targets[0], &run, 0);
+	whole_ns = run.elapsed_ns * 3 / 2;
 	for (int i = 0; i < rounds; i++) {
-		struct running running;
-
 		edit_all();
 		append(&targets[3],
 		       "\nclass Slotted:\n    __slots__ = ('a', 'b')\n\n\nslotted = Slotted()\n");
-		run_start(&running, arguments("attach", NULL));
-		usleep((useconds_t)(rand_r(&seed) % 120000));
-		kill(running.pid, SIGKILL);
-		run_finish(&run, &running, 60000);
-		expect_left_alone();
+		kill_at_random(whole_ns);
 		expect_versions(1);
 	}
 }

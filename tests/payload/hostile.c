@@ -106,6 +106,17 @@ static void change_for_a_while(struct wire_channel *channel)
 		write_flipped(channel);
 }
 
+/* Whatever it is told, it says that it waits. */
+static void claim_again(struct wire_channel *channel, uint32_t state)
+{
+	const int64_t began = sys_now_ns();
+
+	while (sys_now_ns() - began < 1500000000) {
+		finish(channel, state);
+		sys_pause(200000);
+	}
+}
+
 PAYLOAD_EXPORT void payload_serve(struct wire_channel *channel)
 {
 	const char *name =
@@ -139,6 +150,12 @@ PAYLOAD_EXPORT void payload_serve(struct wire_channel *channel)
 		break;
 	case '8':
 		change_for_a_while(channel);
+		return;
+	case 'a':
+		claim_again(channel, WIRE_PREPARED);
+		return;
+	case 'b':
+		claim_again(channel, WIRE_APPLIED);
 		return;
 	default:
 		finish(channel, 0xdeadbeef);
