@@ -2,8 +2,11 @@
  *
  * The few memory functions that the compiler calls on its own. They stay inside the image: the
  * payload has no libc. Built without the loop idiom that would turn each into a call of itself.
+ * They go by words: a byte at a time, clearing structs was a sixth of looking through modules.
  */
 #include "payload/freestanding.h"
+
+#include <stdint.h>
 
 #undef memcpy
 void *memcpy(void *restrict to, const void *restrict from, size_t size)
@@ -11,6 +14,11 @@ void *memcpy(void *restrict to, const void *restrict from, size_t size)
 	char *d = to;
 	const char *s = from;
 
+	for (; size >= sizeof(uint64_t); size -= sizeof(uint64_t)) {
+		__builtin_memcpy(d, s, sizeof(uint64_t));
+		d += sizeof(uint64_t);
+		s += sizeof(uint64_t);
+	}
 	while (size--)
 		*d++ = *s++;
 	return to;
@@ -30,8 +38,11 @@ void *memmove(void *to, const void *from, size_t size)
 
 void *memset(void *to, int byte, size_t size)
 {
+	const uint64_t word = (unsigned char)byte * 0x0101010101010101u;
 	char *d = to;
 
+	for (; size >= sizeof(word); size -= sizeof(word), d += sizeof(word))
+		__builtin_memcpy(d, &word, sizeof(word));
 	while (size--)
 		*d++ = (char)byte;
 	return to;

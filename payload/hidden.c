@@ -21,8 +21,6 @@ struct hunt {
 /* Of many functions with one namespace, the first that fits counts. */
 static void look_at(struct hunt *hunt, PyObject *o)
 {
-	if (!py_is(o, hunt->world->function))
-		return;
 	PyObject *globals = PyFunction_GetGlobals(o);
 	if (pointer_map_get(hunt->known, globals) || pointer_map_get(&hunt->met, o))
 		return;
@@ -31,7 +29,10 @@ static void look_at(struct hunt *hunt, PyObject *o)
 
 static int look_at_visited(PyObject *o, void *context)
 {
-	look_at(context, o);
+	struct hunt *hunt = context;
+
+	if (py_type(o) == hunt->world->function)
+		look_at(hunt, o);
 	return 1;
 }
 
@@ -45,7 +46,7 @@ static int look_at_all(struct hunt *hunt)
 	}
 	_cleanup_py_ PyObject *all = untracked_and_listed(hunt->world);
 	for (Py_ssize_t i = 0; all && i < PyList_Size(all); i++)
-		look_at(hunt, PyList_GetItem(all, i));
+		look_at_visited(PyList_GetItem(all, i), hunt);
 	return all ? 0 : -1;
 }
 

@@ -208,17 +208,16 @@ static inline PyObject *py_ref(PyObject *o)
 /* Where objects keep their type, as type_word.c proved it; 0: not known. */
 extern size_t py_type_offset;
 
+PyObject *py_type_asked(PyObject *o);
+
 /* Borrowed: the object keeps its type alive. */
-static inline PyObject *py_type(PyObject *o)
+static inline __attribute__((always_inline)) PyObject *py_type(PyObject *o)
 {
 	PyObject *type;
 
-	if (py_type_offset) {
-		__builtin_memcpy(&type, (const char *)o + py_type_offset, sizeof(type));
-		return type;
-	}
-	type = PyObject_Type(o);
-	Py_DecRef(type);
+	if (!py_type_offset)
+		return py_type_asked(o);
+	__builtin_memcpy(&type, (const char *)o + py_type_offset, sizeof(type));
 	return type;
 }
 

@@ -12,13 +12,20 @@
 
 size_t py_type_offset;
 
-static int is_type_at(PyObject *o, size_t at)
+PyObject *py_type_asked(PyObject *o)
 {
-	PyObject *found, *type = PyObject_Type(o);
+	PyObject *type = PyObject_Type(o);
 
 	Py_DecRef(type);
+	return type;
+}
+
+static int is_type_at(PyObject *o, size_t at)
+{
+	PyObject *found;
+
 	memcpy(&found, (const char *)o + at, sizeof(found));
-	return found == type;
+	return found == py_type_asked(o);
 }
 
 void type_word_find(const struct world *w)
