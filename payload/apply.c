@@ -71,6 +71,11 @@ static int is_type_error(const struct world *w)
 	return kind && PyErr_ExceptionMatches(kind);
 }
 
+static int is_class_set(const struct write *write)
+{
+	return write->kind == WRITE_CLASS || write->kind == WRITE_INSTANCES;
+}
+
 /* Bases that the setter refused, or an object of the donor that cannot become one of the class
  * (a member of an enum of tuples, up to 3.11): 1, the class is to migrate and the plan to be
  * made anew. */
@@ -79,14 +84,14 @@ static int judge_failure(struct plan *p, struct migration *migration)
 	const struct write *failed = p->writes.failed;
 	const struct class_pair *pair = failed ? pair_of(p, failed->object) : NULL;
 
-	if (failed && failed->kind == WRITE_CLASS)
+	if (failed && is_class_set(failed))
 		pair = pair_of(p, failed->value);
-	if (failed && (failed->kind == WRITE_BASES || failed->kind == WRITE_CLASS) && pair &&
+	if (failed && (failed->kind == WRITE_BASES || is_class_set(failed)) && pair &&
 	    !pair->is_migrating && is_type_error(&p->job->world)) {
 		PyErr_Clear();
 		return pointer_map_set(&migration->must_move, pair->old, pair->old) ? -1 : 1;
 	}
-	if (failed && failed->kind != WRITE_CLASS)
+	if (failed && !is_class_set(failed))
 		pair = NULL;
 	_cleanup_py_ PyObject *reason = failure_text(&p->job->world);
 	if (!pair)

@@ -46,23 +46,43 @@ static int collect_keys(struct rebind *r)
 	return p->shadow->builtins ? PyList_Append(r->keys, p->shadow->builtins) : 0;
 }
 
-/* 3.9 made instances refer to their class for the collector; before, all are looked at. */
-static PyObject *find_referrers(struct rebind *r, PyObject *keys)
+static PyObject *find_referrers(struct rebind *r, PyObject *keys, struct movers *movers)
 {
-	_cleanup_py_ PyObject *found = referrers_find(r->world, keys);
+	_cleanup_py_ PyObject *found = referrers_find(r->world, keys, movers);
 
-	if (found && untracked_referrers(r->world, keys, found))
+	if (!found || untracked_referrers(r->world, keys, found))
 		return NULL;
-	if (!found || !r->plan->class_count ||
-	    r->plan->job->reply.header->python_version >= 0x03090000)
-		return py_take(&found);
-	_cleanup_py_ PyObject *all = py_call(r->world->get_objects);
-	for (Py_ssize_t i = 0; all && i < PyList_Size(all); i++) {
-		PyObject *o = PyList_GetItem(all, i);
-		if (pointer_map_get(&r->plan->stand_in, py_type(o)) && PyList_Append(found, o))
-			return NULL;
+	return py_take(&found);
+}
+
+static void count_instances(struct plan *p, PyObject *class, size_t count)
+{
+	for (size_t i = 0; i < p->class_count; i++)
+		if (p->classes[i].old == class)
+			p->classes[i].instances += (uint32_t)count;
+}
+
+/* Those of which nothing but the class changes: most. */
+static int move_together(struct rebind *r)
+{
+	struct plan *p = r->plan;
+
+	for (size_t i = 0; i < r->movers.count; i++) {
+		struct instances *all = &r->movers.items[i];
+		struct write *write =
+			writes_add(&p->writes, WRITE_INSTANCES, all->class, NULL, all->kept);
+		if (!write)
+			return -1;
+		count_instances(p, all->class, all->count);
+		write->instances = PyMem_Malloc(sizeof(*all));
+		if (!write->instances) {
+			PyErr_NoMemory();
+			return -1;
+		}
+		*write->instances = *all;
+		*all = (struct instances){0};
 	}
-	return all ? py_take(&found) : NULL;
+	return 0;
 }
 
 static int move_instance(struct rebind *r, PyObject *o, PyObject *class)
@@ -72,8 +92,7 @@ static int move_instance(struct rebind *r, PyObject *o, PyObject *class)
 
 	if (kept == class)
 		return 0;
-	for (size_t i = 0; i < p->class_count; i++)
-		p->classes[i].instances += p->classes[i].old == class;
+	count_instances(p, class, 1);
 	return writes_add(&p->writes, WRITE_CLASS, o, NULL, kept) ? 0 : -1;
 }
 
@@ -97,6 +116,8 @@ static int rebind_all(struct rebind *r, PyObject *found)
 		PyObject *o = PyList_GetItem(found, i);
 		if (pointer_map_get(&r->ignore, o) || pointer_map_get(&seen, o))
 			continue;
+		if (movers_want(&r->movers, o))
+			continue; /* has been taken */
 		status = pointer_map_set(&seen, o, o) || move_instance(r, o, py_type(o)) ||
 			 rebind_object(r, o);
 	}
@@ -136,7 +157,7 @@ static int find_hashed(struct rebind *r, PyObject *found)
 		is_done = more && !PyList_Size(more);
 		if (is_done)
 			break;
-		_cleanup_py_ PyObject *next = more ? find_referrers(r, more) : NULL;
+		_cleanup_py_ PyObject *next = more ? find_referrers(r, more, NULL) : NULL;
 		at = end;
 		status = next && !rebind_ignore(r, more)
 				 ? PyList_SetSlice(found, end, end, next)
@@ -149,6 +170,8 @@ static int find_hashed(struct rebind *r, PyObject *found)
 int rebind_references(struct plan *plan)
 {
 	struct rebind r = {.plan = plan, .world = &plan->job->world, .keys = PyList_New(0)};
+
+	r.movers = (struct movers){.stand_in = &plan->stand_in, .ignore = &r.ignore};
 	PyObject *found = NULL;
 	int status = r.keys && !rebind_ignore_ours(&r) && !rebind_ignore_donors(&r) &&
 				     !collect_keys(&r) && !rebind_weak(plan, r.keys)
@@ -156,14 +179,18 @@ int rebind_references(struct plan *plan)
 			     : -1;
 
 	if (!status && PyList_Size(r.keys) > 0) {
-		found = find_referrers(&r, r.keys);
-		status = found && !rebind_ignore(&r, found) && !ignore_ancestries(&r, found) &&
-					 !find_hashed(&r, found)
+		found = find_referrers(&r, r.keys, &r.movers);
+		if (r.movers.is_failed)
+			PyErr_NoMemory();
+		status = found && !r.movers.is_failed && !rebind_ignore(&r, found) &&
+					 !ignore_ancestries(&r, found) &&
+					 !find_hashed(&r, found) && !move_together(&r)
 				 ? rebind_all(&r, found)
 				 : -1;
 	}
 	pointer_map_fini(&r.ignore);
 	pointer_map_fini(&r.written);
+	movers_fini(&r.movers);
 	Py_DecRef(found);
 	Py_DecRef(r.keys);
 	return status;

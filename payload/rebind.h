@@ -15,6 +15,7 @@ struct rebind {
 	struct pointer_map
 		written; /* dict -> set of the names that the plan sets in it anyhow */
 	PyObject *keys;  /* list: the objects whose referrers matter */
+	struct movers movers;
 };
 
 /* Each -1 with an exception. */

@@ -255,8 +255,7 @@ int rebind_object(struct rebind *r, PyObject *o)
 	if (rebind_items(r, o))
 		return -1;
 	/* Of a million instances that move, hardly one has the class in an attribute, too. */
-	if (is_bare(w, o) || !referrers_beyond_type(&r->plan->stand_in, o,
-						    r->plan->job->reply.header->python_version))
+	if (is_bare(w, o) || !referrers_beyond_type(&r->plan->stand_in, o))
 		return 0;
 	return rebind_attributes(r, o) || rebind_slots(r, o) ? -1 : 0;
 }

@@ -16,6 +16,7 @@ typedef int traverse_function(PyObject *o, visit_function *visit, void *context)
 
 struct pass {
 	struct pointer_map keys;
+	struct movers *movers; /* may be NULL */
 	PyObject *found;
 	int is_failed;
 };
@@ -30,6 +31,9 @@ static int is_key(PyObject *o, void *context)
 static int visit_object(PyObject *o, void *context)
 {
 	struct pass *pass = context;
+
+	if (pass->movers && movers_take(pass->movers, o))
+		return 1;
 	void *slot = PyType_GetSlot(py_type(o), TYPE_TRAVERSE);
 	traverse_function *traverse;
 
@@ -54,6 +58,17 @@ static int visit_all(struct pass *pass, const struct world *w)
 	return all ? 0 : -1;
 }
 
+/* Before 3.10 only types of the heap tell their slots (Objects/typeobject.c). */
+static PyObject *find_by_collector(const struct world *w, PyObject *keys, struct movers *movers)
+{
+	_cleanup_py_ PyObject *args = PyList_AsTuple(keys);
+	PyObject *found = args ? PyObject_CallObject(w->get_referrers, args) : NULL;
+
+	for (Py_ssize_t i = 0; movers && found && i < PyList_Size(found); i++)
+		movers_take(movers, PyList_GetItem(found, i));
+	return found;
+}
+
 static int fill(struct pass *pass, PyObject *keys)
 {
 	for (Py_ssize_t i = 0; i < PyList_Size(keys); i++) {
@@ -64,15 +79,15 @@ static int fill(struct pass *pass, PyObject *keys)
 	return 0;
 }
 
-PyObject *referrers_find(const struct world *w, PyObject *keys)
+PyObject *referrers_find(const struct world *w, PyObject *keys, struct movers *movers)
 {
-	/* Before 3.10 only types of the heap tell their slots (Objects/typeobject.c). */
+	struct pass pass = {.movers = movers};
+
 	if (!PyType_GetSlot(w->dict, TYPE_TRAVERSE)) {
 		PyErr_Clear();
-		_cleanup_py_ PyObject *args = PyList_AsTuple(keys);
-		return args ? PyObject_CallObject(w->get_referrers, args) : NULL;
+		return find_by_collector(w, keys, movers);
 	}
-	struct pass pass = {.found = PyList_New(0)};
+	pass.found = PyList_New(0);
 	int status = pass.found && !fill(&pass, keys) ? visit_all(&pass, w) : -1;
 
 	pointer_map_fini(&pass.keys);
@@ -99,8 +114,9 @@ static int look_at(PyObject *o, void *context)
 	return look->has_other;
 }
 
-/* From 3.9 on instances visit their type, once (Objects/typeobject.c, subtype_traverse). */
-int referrers_beyond_type(const struct pointer_map *keys, PyObject *o, uint64_t version)
+/* Instances of a class written in Python visit it once (Objects/typeobject.c,
+ * subtype_traverse; seen on 3.7 to 3.13). */
+int referrers_beyond_type(const struct pointer_map *keys, PyObject *o)
 {
 	struct look look = {.keys = keys, .type = py_type(o)};
 	void *slot = PyType_GetSlot(look.type, TYPE_TRAVERSE);
@@ -112,5 +128,5 @@ int referrers_beyond_type(const struct pointer_map *keys, PyObject *o, uint64_t 
 	}
 	memcpy(&traverse, &slot, sizeof(traverse));
 	traverse(o, look_at, &look);
-	return look.has_other || look.type_count > (version >= 0x03090000);
+	return look.has_other || look.type_count > 1;
 }

@@ -193,6 +193,8 @@ int write_put(const struct world *w, const struct write *write, PyObject *value,
 		return PyObject_SetAttr(write->object, write->key, value_or_none);
 	case WRITE_CELL:
 		return PyCell_Set(write->object, value);
+	case WRITE_INSTANCES:
+		return instances_move(w, write->instances, is_undo);
 	case WRITE_CLASS:
 		return done(py_call(w->set_class, write->object, value));
 	case WRITE_LIST:
@@ -252,6 +254,7 @@ PyObject *write_current(const struct world *w, const struct write *write)
 		return PySet_New(o);
 	case WRITE_TWIN:
 	case WRITE_WORD:
+	case WRITE_INSTANCES:
 		return NULL;
 	}
 	return NULL;

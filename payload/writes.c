@@ -14,6 +14,9 @@ static void write_fini(struct write *write)
 	Py_DecRef(write->old);
 	Py_DecRef(write->expected);
 	Py_DecRef(write->space);
+	if (write->instances)
+		instances_fini(write->instances);
+	PyMem_Free(write->instances);
 }
 
 void writes_remove(struct writes *writes, size_t at)
@@ -112,7 +115,8 @@ static int is_to_undo(const struct writes *writes, const struct write *write)
 	int is_whole = write->kind == WRITE_CONTENT || write->kind == WRITE_SET ||
 		       write->kind == WRITE_LIST;
 
-	return write->is_done || (write == writes->failed && is_whole && write->old);
+	return write->is_done || (write == writes->failed &&
+				  ((is_whole && write->old) || write->kind == WRITE_INSTANCES));
 }
 
 /* Undoing goes on past a failure: as much as possible is put back. */

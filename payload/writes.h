@@ -5,6 +5,7 @@
 #ifndef PAYLOAD_WRITES_H
 #define PAYLOAD_WRITES_H
 
+#include "payload/instances.h"
 #include "payload/key_order.h"
 
 enum write_kind {
@@ -19,9 +20,10 @@ enum write_kind {
 	WRITE_ANNOTATIONS,
 	WRITE_ATTRIBUTE, /* a function's own __doc__, __name__ and so on */
 	WRITE_CELL,
-	WRITE_CLASS, /* object.__class__ = value, past any __setattr__ */
-	WRITE_LIST,  /* the whole content of a list or deque becomes that of the list `value` */
-	WRITE_SET,   /* the whole content of a set becomes that of the set `value` */
+	WRITE_CLASS,     /* object.__class__ = value, past any __setattr__ */
+	WRITE_INSTANCES, /* the same for all `instances`, of the class `object` */
+	WRITE_LIST, /* the whole content of a list or deque becomes that of the list `value` */
+	WRITE_SET,  /* the whole content of a set becomes that of the set `value` */
 	WRITE_NAMESPACE, /* WRITE_TYPE past type.__setattr__: for what has no slot in a type */
 	WRITE_WORD,      /* the reference to `key` inside an immutable object becomes `value` */
 	WRITE_GLOBALS,   /* a function's namespace, which is the word at `offset` */
@@ -37,6 +39,7 @@ struct write {
 	PyObject *expected;             /* owned; NULL: nothing is there */
 	PyObject *old;                  /* owned; what was there, once done */
 	PyObject *space;                /* owned; WRITE_NAMESPACE: the dict, once needed */
+	struct instances *instances;    /* owned; WRITE_INSTANCES */
 	size_t offset; /* WRITE_WORD, WRITE_GLOBALS: bytes from the object's start */
 };
 
@@ -61,7 +64,8 @@ int write_may_be_done(const struct write *write, const struct world *world);
 
 /* Does them in order. On failure: -1, an exception is set, what was done is undone, and
  * *undo_failed tells whether even that failed. Runs no bytecode, except that
- * of audit hooks for WRITE_BASES and WRITE_CLASS, and of a metaclass's mro(). */
+ * of audit hooks for WRITE_BASES, WRITE_CLASS and WRITE_INSTANCES, and of a metaclass's mro().
+ */
 int writes_commit(struct writes *writes, const struct world *world, int *undo_failed);
 
 /* --- write_one.c --- */
