@@ -16,6 +16,7 @@
 #include <criterion/new/assert.h>
 
 #include "inject/base/err.h"
+#include "tests/integration/campaign.h"
 #include "tests/integration/pytarget.h"
 #include "tests/integration/snapshot.h"
 
@@ -268,6 +269,66 @@ Test(door, killed, .fini = stop, .timeout = 60)
 		cr_assert(eq(ptr, strstr(before.maps[i].path, "memfd:pyhotpatch"), NULL));
 	attach(0, "20");
 	expect_next(1);
+}
+
+static int64_t usual_ns(void)
+{
+	int64_t shortest = INT64_MAX;
+
+	for (int i = 0; i < 3; i++) {
+		pytarget_edit(&target);
+		attach(0, "20");
+		if (run.elapsed_ns < shortest)
+			shortest = run.elapsed_ns;
+	}
+	return shortest;
+}
+
+/* Old or new it is, and the next attach works. */
+static void expect_survival(int64_t after_ns)
+{
+	struct round round;
+
+	pytarget_fresh(&target, &round);
+	if (round.version != target.version && round.version != target.version - 1)
+		pytarget_fail(&target, "killed after %lld us: answers %s",
+			      (long long)after_ns / 1000, round.text);
+	attach(0, "20");
+	pytarget_fresh(&target, &round);
+	expect_version(&target, &round, target.version);
+}
+
+Test(door, killed_at_random, .fini = stop, .timeout = 600)
+{
+	const int kills = campaign_size(400, 25);
+	int killed = 0;
+
+	start(newest(), "rounds", "0.02");
+	start_tracer(trace_for_ever);
+	srandom((unsigned)getpid());
+	const int64_t usual = usual_ns();
+	sleep_ms(300);
+	snapshot_take(&before, target.pid);
+	for (int i = 0; i < kills; i++) {
+		const int64_t after_ns = random() % (usual * 5 / 4);
+		struct running attaching;
+
+		pytarget_edit(&target);
+		run_start(&attaching, (const char *const[]){pyhotpatch_path(), "attach",
+							    target.number, NULL});
+		usleep((useconds_t)(after_ns / 1000));
+		kill(attaching.pid, SIGKILL);
+		run_finish(&run, &attaching, 10000);
+		killed += run.status == -SIGKILL;
+		expect_survival(after_ns);
+	}
+	cr_assert(lt(int, kills / 3, killed), "only %d of %d kills came in time", killed,
+		  kills);
+	sleep_ms(400);
+	end_tracer();
+	count_scripts(true); /* of those killed before they were asked for */
+	expect_left_as_found();
+	expect_silence();
 }
 
 static void stop_and_keep(pid_t pid)
