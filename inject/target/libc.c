@@ -211,7 +211,6 @@ static int find_glibc(struct target *target, struct module *libc, struct hp_err 
 	struct module *loader = module_named(target, &loader_names);
 
 	if (module_load(target, libc, err) < 0 ||
-	    (loader && module_load(target, loader, err) < 0) ||
 	    (pthread && module_load(target, pthread, err) < 0))
 		return -1;
 	target->libc.flavour = LIBC_GLIBC;

@@ -270,18 +270,12 @@ static remote_addr symbol_in(const struct module *module, const char *name)
 remote_addr target_symbol(const struct target *target, const char *name)
 {
 	bool is_python = !strncmp(name, "Py", 2) || !strncmp(name, "_Py", 3);
-	const struct module *vdso = NULL;
-
-	for (size_t i = target->module_count; i > 0 && !vdso; i--)
-		vdso = is_vdso(target->modules[i - 1].path) ? &target->modules[i - 1] : NULL;
 	const struct module *scope[] = {
 		is_python ? target->python.module : NULL,
 		target->executable,
 		target->python.module,
 		target->libc.module,
 		target->libc.pthread,
-		target->libc.loader,
-		vdso,
 		target->libc.malloc_module,
 	};
 	for (size_t i = 0; i < sizeof(scope) / sizeof(*scope); i++) {

@@ -114,17 +114,6 @@ static int look_inside(struct target *target, struct hp_err *err)
 	return 0;
 }
 
-static int load_vdso(struct target *target)
-{
-	struct hp_err ignored;
-
-	for (size_t i = 0; i < target->module_count; i++) {
-		if (target->modules[i].path[0] == '[')
-			return module_load(target, &target->modules[i], &ignored);
-	}
-	return 0;
-}
-
 static int describe_inside(struct target *target, enum target_depth depth, struct hp_err *err)
 {
 	if (look_inside(target, err) < 0)
@@ -135,11 +124,8 @@ static int describe_inside(struct target *target, enum target_depth depth, struc
 	}
 	if (depth == TARGET_FULL && remote_exec_check(target, err) < 0)
 		return -1;
-	if (depth != TARGET_IDENTIFY) {
-		(void)load_vdso(target); /* only helps unwinding */
-		if (libc_find(target, err) < 0)
-			return -1;
-	}
+	if (depth != TARGET_IDENTIFY && libc_find(target, err) < 0)
+		return -1;
 	if (!target_alive(target))
 		return hp_err_obstacle(err, OBSTACLE_GONE, 0, "process %d ended meanwhile",
 				       target->pid);

@@ -127,8 +127,8 @@ const struct module *target_module_at(const struct target *target, remote_addr a
 
 /* The address of a function or variable that the target's own code would reach by that name:
  * names that begin with Py or _Py in the chosen Python first, then executable, libpython, libc,
- * libpthread, loader, vDSO, the provider of malloc. 0 when none of these defines it. IFUNCs are
- * not returned. Files other than these are not loaded and not searched. */
+ * libpthread, the provider of malloc. 0 when none of these defines it. IFUNCs are not returned.
+ * Files other than these are not loaded and not searched. */
 remote_addr target_symbol(const struct target *target, const char *name);
 
 /* Whether libc's text has the instructions that load the numbers of these system calls: when
