@@ -114,6 +114,7 @@ static void wrap(struct outcome *outcome)
 
 static void note_target(struct outcome *outcome, const struct target *target)
 {
+	outcome->inner_pid = proc_status_inner_pid(&target->status, outcome->pid);
 	snprintf(outcome->python, sizeof(outcome->python), "%s", target->python.version);
 	snprintf(outcome->command, sizeof(outcome->command), "%s", target->command);
 }
@@ -125,7 +126,6 @@ int ask_describe(struct target *out, const struct ask *ask, struct outcome *outc
 	const enum target_depth depth = ask->options->force ? TARGET_FORCED : TARGET_FULL;
 	const struct timespec pause = {.tv_nsec = 2000000};
 
-	outcome->inner_pid = proc_inner_pid(outcome->pid);
 	for (;;) {
 		if (target_describe(out, outcome->pid, depth, &outcome->err) == 0) {
 			note_target(outcome, out);
@@ -133,10 +133,12 @@ int ask_describe(struct target *out, const struct ask *ask, struct outcome *outc
 		}
 		if (outcome->err.kind != HP_TRACED || *signals_flag() ||
 		    deadline_passed(deadline) || !rival_has(outcome->pid, outcome->pid))
-			return -1;
+			break;
 		outcome->err = (struct hp_err){0};
 		nanosleep(&pause, NULL);
 	}
+	outcome->inner_pid = proc_inner_pid(outcome->pid);
+	return -1;
 }
 
 void ask_conclude(struct outcome *outcome, const struct ask *ask)

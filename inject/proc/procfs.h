@@ -47,6 +47,8 @@ HP_MUST_CHECK int proc_status_read(struct proc_status *out, int dirfd, const cha
 /* The pid that a process has in its own pid namespace; 0 when that is the same one, or cannot
  * be known. */
 pid_t proc_inner_pid(pid_t pid);
+/* The same, when the status of pid has been read. */
+pid_t proc_status_inner_pid(const struct proc_status *status, pid_t pid);
 
 /* What /proc/PID/stat says. */
 struct proc_stat {

@@ -205,18 +205,24 @@ int proc_status_read(struct proc_status *out, int dirfd, const char *name, struc
 	return proc_status_parse(out, text, len, err);
 }
 
+pid_t proc_status_inner_pid(const struct proc_status *status, pid_t pid)
+{
+	const pid_t inner =
+		status->nspid_count < 2 ? pid : status->nspid[status->nspid_count - 1];
+
+	return inner == pid ? 0 : inner;
+}
+
 pid_t proc_inner_pid(pid_t pid)
 {
 	_cleanup_fd_ int fd = -1;
 	struct proc_status status;
 	struct hp_err ignored;
-	pid_t inner;
 
 	if (procfs_open(&fd, pid, &ignored) < 0 ||
-	    proc_status_read(&status, fd, "status", &ignored) < 0 || status.nspid_count < 2)
+	    proc_status_read(&status, fd, "status", &ignored) < 0)
 		return 0;
-	inner = status.nspid[status.nspid_count - 1];
-	return inner == pid ? 0 : inner;
+	return proc_status_inner_pid(&status, pid);
 }
 
 /* The name stands in parentheses and may hold blanks and parentheses itself: the last closing
