@@ -15,6 +15,7 @@
 #include <libunwind.h>
 
 #include "inject/base/cleanup.h"
+#include "inject/unwind/epilogue.h"
 #include "inject/unwind/mapped_elf.h"
 #include "inject/unwind/snapshot.h"
 
@@ -278,11 +279,40 @@ static bool frame_leaves_libc(const struct frame_list *list, const struct libc_i
 	return module && module != libc->module && module != libc->pthread;
 }
 
+/* Out of musl's functions, which have no unwind tables, from `at` on: they are listed,
+ * and the walk begins with who called them. */
+static void leave_libc(struct frame_list *out, struct unwinder *unwinder,
+		       struct frame_start *at)
+{
+	const struct libc_info *libc = &unwinder->target->libc;
+	struct epilogue e = {at->rip,
+			     {at->rax, at->rcx, at->rdx, at->rbx, at->rsp, at->rbp, at->rsi,
+			      at->rdi, at->r8, at->r9, at->r10, at->r11, at->r12, at->r13,
+			      at->r14, at->r15}};
+
+	while (libc->flavour == LIBC_MUSL &&
+	       addr_in(addr_of(e.pc), libc->module->start, libc->module->end)) {
+		const uint64_t pc = e.pc;
+
+		if (!epilogue_follow(&e, snapshot_read, &unwinder->snapshot) ||
+		    !frame_add(out, unwinder->target, pc, out->count == 0))
+			break;
+	}
+	at->rip = e.pc;
+	at->rsp = e.regs[EPILOGUE_RSP];
+	at->rbx = e.regs[3];
+	at->rbp = e.regs[5];
+	at->r12 = e.regs[12];
+	at->r13 = e.regs[13];
+	at->r14 = e.regs[14];
+	at->r15 = e.regs[15];
+}
+
 static void walk(struct frame_list *out, struct unwinder *unwinder, unw_cursor_t *cursor)
 {
 	const struct frame_start *start = unwinder->start;
 	uint64_t sp_before = 0;
-	bool exact = true;
+	bool exact = out->count == 0;
 
 	for (unsigned steps = 0; steps < STEPS_MAX; steps++) {
 		unw_word_t ip, sp;
@@ -321,12 +351,14 @@ static void walk(struct frame_list *out, struct unwinder *unwinder, unw_cursor_t
 int unwinder_collect(struct frame_list *out, struct unwinder *unwinder,
 		     const struct frame_start *start, struct hp_err *err)
 {
+	struct frame_start outside = *start;
 	unw_cursor_t cursor;
 
 	out->count = 0;
 	out->complete = out->at_bottom = false;
 	snapshot_renew(&unwinder->snapshot, start->rsp, start->stack);
-	unwinder->start = start;
+	leave_libc(out, unwinder, &outside);
+	unwinder->start = &outside;
 	unwinder->reads = 0;
 	if (unw_init_remote(&cursor, unwinder->space, unwinder) < 0)
 		return hp_err_set(err, HP_INTERNAL, 0, "begin to walk the stack");

@@ -212,68 +212,94 @@ static void bottom_add(struct safepoint_map *map, uint64_t addr)
 		map->bottoms[map->bottom_count++] = addr_of(addr);
 }
 
+struct code {
+	const uint8_t *bytes;
+	size_t len;
+	uint64_t base, thread_exit; /* addresses; of pthread_exit() */
+};
+
 /* start_thread() calls the thread's function by its pointer in struct pthread, whose offset
  * there is in the thousands: call *disp32(reg), or call *%fs:disp32 before glibc 2.34. Nothing
  * else in pthread_create.o does. When it is not found every thread's stack alarms, and the
  * frames, which know the bottom by its shape, decide. */
-static void start_thread_scan(struct safepoint_map *map, uint64_t base, const uint8_t *code,
-			      size_t len)
+static void start_thread_scan(struct safepoint_map *map, const struct code *code)
 {
-	for (size_t i = 0; i + 8 <= len; i++) {
+	const uint8_t *b = code->bytes;
+
+	for (size_t i = 0; i + 8 <= code->len; i++) {
 		size_t at; /* of the displacement */
 		uint32_t displacement;
 
-		if (code[i] == 0xff && code[i + 1] >= 0x90 && code[i + 1] <= 0x97 &&
-		    code[i + 1] != 0x94)
+		if (b[i] == 0xff && b[i + 1] >= 0x90 && b[i + 1] <= 0x97 && b[i + 1] != 0x94)
 			at = i + 2;
-		else if (code[i] == 0x64 && code[i + 1] == 0xff && code[i + 2] == 0x14 &&
-			 code[i + 3] == 0x25)
+		else if (b[i] == 0x64 && b[i + 1] == 0xff && b[i + 2] == 0x14 &&
+			 b[i + 3] == 0x25)
 			at = i + 4;
 		else
 			continue;
-		memcpy(&displacement, code + at, sizeof(displacement));
+		memcpy(&displacement, b + at, sizeof(displacement));
 		if (displacement >= 0x400 && displacement < 0x1000)
-			bottom_add(map, base + at + sizeof(displacement));
+			bottom_add(map, code->base + at + sizeof(displacement));
+	}
+}
+
+/* musl's start() gives pthread_exit() what the thread's own function returned: mov %rax,%rdi;
+ * call (src/thread/pthread_create.c). */
+static void start_scan(struct safepoint_map *map, const struct code *code)
+{
+	static const uint8_t pattern[] = {0x48, 0x89, 0xc7, 0xe8};
+
+	for (size_t i = 0; i + 8 <= code->len; i++) {
+		int32_t displacement;
+
+		if (memcmp(code->bytes + i, pattern, sizeof(pattern)) != 0)
+			continue;
+		memcpy(&displacement, code->bytes + i + sizeof(pattern), sizeof(displacement));
+		if (code->base + i + 8 + (uint64_t)(int64_t)displacement == code->thread_exit)
+			bottom_add(map, code->base + i);
 	}
 }
 
 /* clone() calls its fn by call *%rax; sysdeps/unix/sysv/linux/x86_64/clone.S. */
-static void clone_scan(struct safepoint_map *map, uint64_t base, const uint8_t *code,
-		       size_t len)
+static void clone_scan(struct safepoint_map *map, const struct code *code)
 {
-	for (size_t i = 0; i + 2 <= len; i++)
-		if (code[i] == 0xff && code[i + 1] == 0xd0)
-			bottom_add(map, base + i + 2);
+	for (size_t i = 0; i + 2 <= code->len; i++)
+		if (code->bytes[i] == 0xff && code->bytes[i + 1] == 0xd0)
+			bottom_add(map, code->base + i + 2);
 }
 
-typedef void (*code_scan)(struct safepoint_map *, uint64_t, const uint8_t *, size_t);
+typedef void (*code_scan)(struct safepoint_map *, const struct code *);
 
 static void code_scan_target(struct safepoint_map *map, const struct target *target,
 			     code_scan scan, uint64_t start, uint64_t end)
 {
-	const size_t len = (size_t)(end - start);
-	_cleanup_free_ uint8_t *code = NULL;
+	const struct module *libc = target->libc.module;
+	const struct elf_symbol *thread_exit = elf_image_find(&libc->image, "pthread_exit");
+	struct code code = {.len = (size_t)(end - start), .base = start};
+	_cleanup_free_ uint8_t *bytes = NULL;
 	struct hp_err ignored;
 
-	if (len > GAP_MAX)
+	if (code.len > GAP_MAX)
 		return;
-	code = malloc(len);
-	if (code && target_read(target, addr_of(start), code, len, &ignored) == 0)
-		scan(map, start, code, len);
+	code.bytes = bytes = malloc(code.len);
+	code.thread_exit = thread_exit ? thread_exit->value + libc->bias : 0;
+	if (bytes && target_read(target, addr_of(start), bytes, code.len, &ignored) == 0)
+		scan(map, &code);
 }
 
 static void bottoms_find(struct safepoint_map *map, const struct maker *maker)
 {
-	const struct module *libc = maker->target->libc.module;
-	const struct elf_symbol *clone_symbol = elf_image_find(&libc->image, "clone");
+	const struct libc_info *libc = &maker->target->libc;
+	const struct elf_symbol *clone_symbol = elf_image_find(&libc->module->image, "clone");
 
 	for (size_t i = 0; i < maker->threads_gap_count; i++)
-		code_scan_target(map, maker->target, start_thread_scan,
+		code_scan_target(map, maker->target,
+				 libc->flavour == LIBC_MUSL ? start_scan : start_thread_scan,
 				 maker->threads_gap[i][0], maker->threads_gap[i][1]);
-	if (clone_symbol)
+	if (clone_symbol && libc->flavour != LIBC_MUSL)
 		code_scan_target(map, maker->target, clone_scan,
-				 clone_symbol->value + libc->bias,
-				 clone_symbol->value + libc->bias + clone_symbol->size);
+				 clone_symbol->value + libc->module->bias,
+				 clone_symbol->value + libc->module->bias + clone_symbol->size);
 }
 
 /* ---- the map ---- */

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "tests/trace/bodies.h"
+#include "tests/trace/churn.h"
 
 /* Keeps the compiler from taking a pair of malloc and free, or a tail, away. */
 #define KEEP(p) __asm__ volatile("" : : "r"(p) : "memory")
@@ -78,12 +79,16 @@ static void storm_malloc_many(struct victim_shared *shared)
 
 static void storm_dlopen(struct victim_shared *shared)
 {
+	const char *library = getenv("VICTIM_LIBRARY");
+
+	if (!library)
+		library = "libanl.so.1";
 	victim_ready(shared);
 	for (;;) {
 		void *handle;
 
 		shared->inside = 1;
-		handle = dlopen("libanl.so.1", RTLD_NOW | RTLD_LOCAL);
+		handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
 		shared->inside = 0;
 		KEEP(handle);
 		shared->inside = 1;
@@ -225,6 +230,43 @@ static void handler_on_its_stack(struct victim_shared *shared)
 	interrupt_storm(shared, SA_ONSTACK);
 }
 
+/* ---- results that live in registers, and a handler that must find its stack ---- */
+
+static char churn_stack[65536];
+static volatile sig_atomic_t astray;
+
+static void on_own_stack(int signal)
+{
+	const char *here = __builtin_frame_address(0);
+
+	(void)signal;
+	astray += here < churn_stack || here >= churn_stack + sizeof(churn_stack);
+}
+
+static void churn_under_signals(struct victim_shared *shared)
+{
+	const struct sigaction action = {.sa_handler = on_own_stack,
+					 .sa_flags = SA_ONSTACK | SA_RESTART};
+	const stack_t stack = {.ss_sp = churn_stack, .ss_size = sizeof(churn_stack)};
+	const struct itimerval often = {{0, 500}, {0, 500}};
+	const uint64_t expected = churn(42);
+	sigset_t blocked, now;
+
+	sigaltstack(&stack, NULL);
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &often, NULL);
+	sigemptyset(&blocked);
+	sigaddset(&blocked, SIGUSR2);
+	sigprocmask(SIG_SETMASK, &blocked, NULL);
+	victim_ready(shared);
+	for (;;) {
+		sigprocmask(SIG_SETMASK, NULL, &now);
+		shared->wrong += churn(42) != expected || astray != 0 ||
+				 memcmp(&now, &blocked, sizeof(unsigned long)) != 0;
+		shared->rounds++;
+	}
+}
+
 const struct body active_bodies[] = {
 	{"spin", spin, false},
 	{"spin (thread)", spin, true},
@@ -239,5 +281,6 @@ const struct body active_bodies[] = {
 	{"recursion 3000 deep", recurse_deep, false},
 	{"handler over malloc", handler_over_malloc, false},
 	{"handler on its own stack", handler_on_its_stack, false},
+	{"churn under signals", churn_under_signals, false},
 };
 const size_t active_body_count = sizeof(active_bodies) / sizeof(active_bodies[0]);

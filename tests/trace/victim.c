@@ -4,14 +4,11 @@
  */
 #include "tests/trace/victim.h"
 
-#include <link.h>
-#include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,71 +17,65 @@
 
 #include "inject/target/parts.h"
 
-struct launch {
-	victim_body body;
+/* Shared memory, by a descriptor that a program can be given. */
+static struct victim_shared *share(int *fd_out)
+{
 	struct victim_shared *shared;
-};
 
-static void *run(void *arg)
-{
-	const struct launch *launch = arg;
-
-	launch->body(launch->shared);
-	return NULL;
-}
-
-static int note_libc(struct dl_phdr_info *info, size_t size, void *arg)
-{
-	struct victim_shared *shared = arg;
-	const ElfW(Phdr) * p;
-
-	(void)size;
-	if (!strstr(info->dlpi_name, "libc.so"))
-		return 0;
-	for (p = info->dlpi_phdr; p < info->dlpi_phdr + info->dlpi_phnum; p++) {
-		if (p->p_type != PT_LOAD || !(p->p_flags & PF_X))
-			continue;
-		shared->libc_start = info->dlpi_addr + p->p_vaddr;
-		shared->libc_end = shared->libc_start + p->p_memsz;
-	}
-	return 1;
-}
-
-static void become_victim(struct launch *launch, bool on_thread)
-{
-	pthread_t thread;
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (on_thread && pthread_create(&thread, NULL, run, launch) == 0)
-		for (;;)
-			pause();
-	run(launch);
-	_exit(1);
-}
-
-void victim_ready(struct victim_shared *shared)
-{
-	shared->tid = (pid_t)syscall(SYS_gettid);
-}
-
-void victim_spawn(struct victim *out, victim_body body, bool on_thread)
-{
-	struct victim_shared *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
-					    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	struct launch launch = {body, shared};
-	pid_t pid;
-
+	*fd_out = memfd_create("victim", 0);
+	cr_assert(eq(int, ftruncate(*fd_out, sizeof(*shared)), 0));
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED, *fd_out, 0);
 	cr_assert(ne(ptr, shared, MAP_FAILED));
-	dl_iterate_phdr(note_libc, shared);
-	pid = fork();
-	cr_assert(ge(int, pid, 0));
-	if (pid == 0)
-		become_victim(&launch, on_thread);
+	return shared;
+}
+
+static void await_ready(struct victim *out, pid_t pid, struct victim_shared *shared)
+{
 	for (int i = 0; i < 10000 && !shared->tid; i++)
 		usleep(1000);
 	cr_assert(ne(int, shared->tid, 0), "the victim did not become ready");
 	usleep(20000); /* into its call */
 	*out = (struct victim){.pid = pid, .tid = shared->tid, .shared = shared};
+}
+
+void victim_spawn(struct victim *out, victim_body run, bool on_thread)
+{
+	const struct body body = {"", run, on_thread};
+	int fd;
+	struct victim_shared *shared = share(&fd);
+	pid_t pid = fork();
+
+	cr_assert(ge(int, pid, 0));
+	if (pid == 0)
+		victim_become(&body, shared);
+	close(fd);
+	await_ready(out, pid, shared);
+}
+
+void victim_spawn_on_musl(struct victim *out, const char *body)
+{
+	int fd;
+	struct victim_shared *shared = share(&fd);
+	char number[16];
+	pid_t pid;
+
+	snprintf(number, sizeof(number), "%d", fd);
+	pid = fork();
+	cr_assert(ge(int, pid, 0));
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		setenv("VICTIM_LIBRARY", getenv("VICTIM_LIBRARY_ON_MUSL"), 1);
+		execl(getenv("MUSL_VICTIM"), "musl_victim", number, body, (char *)NULL);
+		_exit(127);
+	}
+	close(fd);
+	await_ready(out, pid, shared);
+}
+
+void victim_needs_musl(void)
+{
+	if (!getenv("MUSL_VICTIM"))
+		cr_skip_test("there was no musl-gcc when this was built");
 }
 
 void victim_end(struct victim *victim)
