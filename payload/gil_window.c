@@ -55,13 +55,14 @@ static int is_enabled(void)
 	return enabled;
 }
 
-static PyObject *name_of_spec(PyObject *capsule, PyObject *spec)
+static PyObject *attribute_of_spec(PyObject *capsule, PyObject *name)
 {
 	struct window *w = PyCapsule_GetPointer(capsule, NULL);
 
-	(void)spec;
 	if (!w)
 		return NULL;
+	if (PyUnicode_CompareWithASCIIString(name, "name") != 0)
+		return PyObject_GetAttr(capsule, name); /* which has no such */
 	if (++w->times == 2 && is_enabled()) {
 		w->work(w->context);
 		w->is_done = 1;
@@ -69,25 +70,22 @@ static PyObject *name_of_spec(PyObject *capsule, PyObject *spec)
 	return PyUnicode_FromString(MODULE);
 }
 
-/* An object whose attribute `name` is what the function returns. */
+/* An object whose attribute `name` is what the function returns: a module, not an object of a
+ * class of our own, since the 3.13 would never free that. */
 static PyObject *make_spec(PyObject *function)
 {
-	PyObject *builtins = PyImport_ImportModule("builtins");
-	_cleanup_py_ PyObject *property =
-		builtins ? PyObject_CallMethod(builtins, "property", "O", function) : NULL;
-	_cleanup_py_ PyObject *type = property
-					      ? PyObject_CallMethod(builtins, "type", "s(){sO}",
-								    "spec", "name", property)
-					      : NULL;
+	PyObject *spec = PyModule_New("spec");
 
-	Py_DecRef(builtins);
-	return type ? py_call(type) : NULL;
+	if (!spec || PyObject_SetAttrString(spec, "__getattr__", function) == 0)
+		return spec;
+	Py_DecRef(spec);
+	return NULL;
 }
 
-/* The class goes with the next collection, but without the way to us. */
+/* Whoever found it meanwhile has no way to us. */
 static void unmake_spec(PyObject *spec)
 {
-	if (spec && PyObject_SetAttrString(py_type(spec), "name", NULL))
+	if (spec && PyObject_SetAttrString(spec, "__getattr__", NULL))
 		PyErr_Clear();
 	Py_DecRef(spec);
 }
@@ -112,7 +110,8 @@ int gil_window_run(void (*work)(void *context), void *context)
 		return -1;
 	*w = (struct window){.work = work, .context = context};
 	memcpy(w->name, MODULE, sizeof(w->name));
-	w->method = (struct method){.name = w->name, .call = name_of_spec, .flags = TAKES_ONE};
+	w->method =
+		(struct method){.name = w->name, .call = attribute_of_spec, .flags = TAKES_ONE};
 	PyObject *capsule = PyCapsule_New(w, NULL, NULL);
 	PyObject *function = capsule ? PyCMethod_New(&w->method, capsule, NULL, NULL) : NULL;
 	if (function)

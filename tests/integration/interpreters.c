@@ -82,16 +82,19 @@ static bool describe(struct interpreter *out, const char *path, const char *root
 		"v = sys.version_info\n"
 		"name = getattr(getattr(sys, 'implementation', None), 'name', 'cpython')\n"
 		"maps = open('/proc/self/maps').read()\n"
-		"print('%d %d %d %d %d %d %s' % (v[0], v[1], v[2], hasattr(sys, 'gettotalrefcount'),\n"
-		"      'libpython' in maps, 'musl' in maps and 'libc.so.6' not in maps, name))\n";
+		"print('%d %d %d %d %d %d %d %s' % (v[0], v[1], v[2],\n"
+		"      hasattr(sys, 'gettotalrefcount'), 'libpython' in maps,\n"
+		"      'musl' in maps and 'libc.so.6' not in maps,\n"
+		"      't' in getattr(sys, 'abiflags', ''), name))\n";
 	const char *argv[] = {"/usr/sbin/chroot", root, path, "-S", "-E", "-c", question, NULL};
 	struct run run;
-	int micro, debug, shared, musl;
+	int micro, debug, shared, musl, free_threaded;
 	char name[16];
 
 	run_command(&run, root[0] ? argv : argv + 2, 20000);
-	if (run.status != 0 || sscanf(run.out, "%d %d %d %d %d %d %15s", &out->major,
-				      &out->minor, &micro, &debug, &shared, &musl, name) != 7)
+	if (run.status != 0 ||
+	    sscanf(run.out, "%d %d %d %d %d %d %d %15s", &out->major, &out->minor, &micro,
+		   &debug, &shared, &musl, &free_threaded, name) != 8)
 		return false;
 	if (strcmp(name, "cpython") != 0)
 		return false;
@@ -100,9 +103,10 @@ static bool describe(struct interpreter *out, const char *path, const char *root
 	out->debug = debug;
 	out->shared = shared;
 	out->musl = musl;
-	snprintf(out->label, sizeof(out->label), "CPython %d.%d.%d %s%s%s", out->major,
+	out->free_threaded = free_threaded;
+	snprintf(out->label, sizeof(out->label), "CPython %d.%d.%d %s%s%s%s", out->major,
 		 out->minor, micro, shared ? "shared" : "static", debug ? " debug" : "",
-		 musl ? " musl" : "");
+		 musl ? " musl" : "", free_threaded ? " free-threaded" : "");
 	find_library(out);
 	return true;
 }

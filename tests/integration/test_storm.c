@@ -84,7 +84,15 @@ Test(storm, one_thread_other_interpreter, .fini = stop, .timeout = 3000)
 
 /* ---- other allocators ---- */
 
-/* Every object of Python's from malloc. */
+/* Every object of Python's from malloc, where Python allows it. */
+static void python_from_malloc(const struct interpreter *python)
+{
+	if (!python || python->free_threaded)
+		unsetenv("PYTHONMALLOC");
+	else
+		setenv("PYTHONMALLOC", "malloc", 1);
+}
+
 static void storm_with(const char *library)
 {
 	static char path[256];
@@ -93,9 +101,10 @@ static void storm_with(const char *library)
 	if (access(path, R_OK) < 0)
 		cr_skip_test("no such allocator on this machine");
 	pytarget_preload = path;
-	setenv("PYTHONMALLOC", "malloc", 1);
+	python_from_malloc(interpreters_newest());
 	storm(interpreters_newest(), "storm", campaign_size(200, 20));
 	pytarget_stop(&target);
+	python_from_malloc(interpreters_other());
 	storm(interpreters_other(), "alone", campaign_size(200, 20));
 }
 
