@@ -75,6 +75,7 @@ enum wire_guest {
 	WIRE_GUEST_INSIDE = 1, /* by itself: it has arrived */
 	WIRE_GUEST_LEFT = 2,
 	WIRE_GUEST_SHUT = 3,
+	WIRE_GUEST_NONE = 4, /* none was ever sent, and there is no worker */
 };
 
 struct wire_channel {

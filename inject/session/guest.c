@@ -22,6 +22,7 @@ int guest_enter(struct handover *handover, struct tracee *tracee, uint64_t entry
 		struct hp_err *err)
 {
 	__atomic_store_n(&handover->channel->entry_result, GUEST_UNKNOWN, __ATOMIC_RELEASE);
+	__atomic_store_n(&handover->channel->guest, WIRE_GUEST_SENT, __ATOMIC_RELEASE);
 	return tracee_call(tracee, addr_add(handover->base, entry),
 			   handover->base.v + handover->channel_offset, err);
 }

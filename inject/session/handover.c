@@ -54,6 +54,7 @@ static int fill(struct handover *h, const struct target *target, struct span req
 		.version = WIRE_VERSION,
 		.deadline_ns = deadline.at_ns,
 		.entry_result = GUEST_UNKNOWN,
+		.guest = WIRE_GUEST_NONE,
 		.memfd = h->remote_fd,
 		.memfd_device = h->device,
 		.memfd_inode = h->inode,
@@ -126,7 +127,9 @@ static int launch(struct handover *h, const struct step *step, struct hp_err *er
 	if (guest_enter(h, step->tracee, h->image->launch, err) < 0 ||
 	    guest_await(h, step->tracee, step_deadline(step->deadline), err) < 0)
 		return launch_cut_short(h, step, began_ticks, err);
-	if (guest_fetch(h, step->tracee, step_deadline(step->deadline), err) < 0)
+	/* It has done its call and blocks nowhere any more: all it may want for is a processor.
+	 */
+	if (guest_fetch(h, step->tracee, step->deadline, err) < 0)
 		return hp_err_wrap(err, "start the worker thread");
 	if (guest_result(h) == 0)
 		return 0;

@@ -18,6 +18,7 @@
 #include "inject/session/holder.h"
 #include "inject/session/image.h"
 #include "inject/session/judge.h"
+#include "inject/session/leftovers.h"
 #include "inject/session/rival.h"
 #include "inject/session/threads.h"
 #include "inject/target/remote_exec.h"
@@ -43,6 +44,7 @@ struct session {
 	struct judge judge;
 	struct image image;
 	struct seccomp_libc libc;
+	struct leftovers leftovers;
 	struct handover handover;
 	struct await await;
 	struct holder *holder;     /* NULL: the worker does the work */
@@ -61,6 +63,7 @@ enum attempt { ATTEMPT_DONE, ATTEMPT_RETRY, ATTEMPT_FAILED };
 static enum attempt use_thread(struct session *session, struct tracee *tracee,
 			       struct span request, struct hp_err *err)
 {
+	const struct step step = {tracee, session->target, session->options->deadline};
 	struct safepoint safepoint;
 
 	if (judge_thread(&safepoint, &session->judge, tracee, err) < 0)
@@ -73,10 +76,12 @@ static enum attempt use_thread(struct session *session, struct tracee *tracee,
 	}
 	if (filters_check(tracee, &session->libc, err) < 0)
 		return ATTEMPT_FAILED;
-	if (tracee_hijack(tracee, TRACEE_ROOM, err) == 0 &&
-	    handover_run(&session->handover, tracee, session->target, request,
-			 session->options->deadline, err) == 0)
-		return ATTEMPT_DONE;
+	if (tracee_hijack(tracee, TRACEE_ROOM, err) == 0) {
+		leftovers_clear(&session->leftovers, &step);
+		if (handover_run(&session->handover, tracee, session->target, request,
+				 session->options->deadline, err) == 0)
+			return ATTEMPT_DONE;
+	}
 	snprintf(session->last_reason, sizeof(session->last_reason), "thread %d: %.150s",
 		 tracee->tid, err->text);
 	if (err->kind == HP_NO_SAFE_POINT || err->kind == HP_TARGET_DIED ||
@@ -261,8 +266,10 @@ static int start(struct session *session, struct span request, struct hp_err *er
 		seccomp_learn_libc(&session->libc, session->target);
 	if (image_link(&session->image, session->options->payload_path, session->target, err) <
 		    0 ||
-	    judge_init(&session->judge, session->target, err) < 0 ||
-	    enter(session, request, err) < 0)
+	    judge_init(&session->judge, session->target, err) < 0)
+		return -1;
+	leftovers_find(&session->leftovers, session->target);
+	if (enter(session, request, err) < 0)
 		return -1;
 	session->await = await_of(&session->handover, session->target, session->options);
 	return 0;

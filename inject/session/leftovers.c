@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * See leftovers.h.
+ */
+#include "inject/session/leftovers.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "inject/base/cleanup.h"
+#include "inject/proc/procfs.h"
+#include "payload/wire.h"
+
+#define PAGE      4096
+#define NAME      "/memfd:" ARCH_FRAME_NOTE
+#define LOOKS_MAX 1024 /* descriptors: some two milliseconds */
+
+/* ---- what they are ---- */
+
+/* Whether the channel in the file says that somebody was sent: it begins a page, behind an
+ * image whose size only its own program knew. One of another version says nothing to us. */
+static bool was_entered(int fd, off_t size)
+{
+	struct wire_channel channel;
+
+	for (off_t at = 0; at < size; at += PAGE) {
+		if (pread(fd, &channel, sizeof(channel), at) != sizeof(channel))
+			return true;
+		if (channel.magic == WIRE_MAGIC)
+			return channel.version != WIRE_VERSION ||
+			       channel.guest != WIRE_GUEST_NONE;
+	}
+	return false;
+}
+
+/* Through a file description of our own, which sees all locks. */
+static bool is_abandoned(int fd, struct stat *st)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+	return fstat(fd, st) == 0 && fcntl(fd, F_OFD_GETLK, &lock) == 0 &&
+	       lock.l_type == F_UNLCK && !was_entered(fd, st->st_size);
+}
+
+/* 0 when the target's descriptor is none of ours, or not abandoned. */
+static uint64_t abandoned_inode(const struct target *target, const char *name)
+{
+	char path[64], link[64] = "";
+	struct stat st;
+
+	snprintf(path, sizeof(path), "fd/%.20s", name);
+	if (readlinkat(target->procfd, path, link, sizeof(link) - 1) < 0 ||
+	    strcmp(link, NAME " (deleted)") != 0)
+		return 0;
+	_cleanup_fd_ int fd = openat(target->procfd, path, O_RDWR | O_CLOEXEC | O_NOCTTY);
+	return fd >= 0 && is_abandoned(fd, &st) ? st.st_ino : 0;
+}
+
+/* ---- where they are ---- */
+
+/* False when it is mapped in pieces, which another way in makes: that stays. */
+static bool find_mapping(struct leftover *out, const struct target *target)
+{
+	for (size_t i = 0; i < target->maps.count; i++) {
+		const struct map *map = &target->maps.items[i];
+
+		if (map->inode != out->inode || strcmp(map->path, NAME) != 0)
+			continue;
+		if (!addr_is_null(out->start) || map->file_offset != 0)
+			return false;
+		out->start = map->start;
+		out->end = map->end;
+	}
+	return true;
+}
+
+void leftovers_find(struct leftovers *out, const struct target *target)
+{
+	_cleanup_fd_ int folder =
+		openat(target->procfd, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const struct dirent *entry;
+	DIR *dir;
+
+	*out = (struct leftovers){0};
+	dir = folder >= 0 ? fdopendir(folder) : NULL;
+	if (!dir)
+		return;
+	folder = -1; /* dir's now */
+	for (int n = 0; n < LOOKS_MAX && out->count < LEFTOVERS_MAX && (entry = readdir(dir));
+	     n++) {
+		struct leftover found = {.fd = atoi(entry->d_name)};
+
+		found.inode = abandoned_inode(target, entry->d_name);
+		if (found.inode && find_mapping(&found, target))
+			out->items[out->count++] = found;
+	}
+	closedir(dir);
+}
+
+/* ---- away ---- */
+
+/* Whether a program of ours may be at work that has not locked its memfd yet. */
+static bool has_other_tracer(const struct step *step)
+{
+	_cleanup_free_ pid_t *tids = NULL;
+	struct hp_err ignored;
+	size_t count;
+
+	if (proc_threads(&tids, &count, step->target->procfd, &ignored) < 0)
+		return true;
+	for (size_t i = 0; i < count; i++) {
+		struct proc_status status;
+		char name[48];
+
+		snprintf(name, sizeof(name), "task/%d/status", tids[i]);
+		if (tids[i] != step->tracee->tid &&
+		    (proc_status_read(&status, step->target->procfd, name, &ignored) < 0 ||
+		     status.tracer || status.state == 't'))
+			return true;
+	}
+	return false;
+}
+
+/* Nobody else has closed it, and its number is not another file's by now. */
+static bool is_still_there(const struct leftover *leftover, const struct target *target)
+{
+	char name[16];
+
+	snprintf(name, sizeof(name), "%d", leftover->fd);
+	return abandoned_inode(target, name) == leftover->inode;
+}
+
+static void clear(const struct leftover *leftover, const struct step *step)
+{
+	const uint64_t map[6] = {leftover->start.v, leftover->end.v - leftover->start.v};
+	const uint64_t fd[6] = {(uint64_t)leftover->fd};
+	struct hp_err ignored;
+	int64_t result;
+
+	if (!is_still_there(leftover, step->target))
+		return;
+	if (!addr_is_null(leftover->start) &&
+	    step_syscall(step, &result, "munmap", SYS_munmap, map, &ignored) < 0)
+		return;
+	(void)!step_syscall(step, &result, "close", SYS_close, fd, &ignored);
+}
+
+void leftovers_clear(struct leftovers *leftovers, const struct step *step)
+{
+	if (!leftovers->count || has_other_tracer(step))
+		return;
+	while (leftovers->count > 0)
+		clear(&leftovers->items[--leftovers->count], step);
+}
