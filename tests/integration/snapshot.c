@@ -239,3 +239,24 @@ void snapshot_compare(char *text, size_t size, const struct snapshot *before,
 	compare_fds(text, size, before, after);
 	compare_maps(text, size, before, after);
 }
+
+void expect_left_as_found(const struct pytarget *target, const struct snapshot *before)
+{
+	static struct snapshot now;
+	char text[8192];
+
+	snapshot_take(&now, target->pid);
+	snapshot_compare(text, sizeof(text), before, &now);
+	if (text[0] != '\0')
+		pytarget_fail(target, "not left as found:\n%s", text);
+}
+
+void expect_version_as_found(struct pytarget *target, const struct snapshot *before,
+			     int version)
+{
+	struct round round;
+
+	pytarget_fresh(target, &round);
+	expect_version(target, &round, version);
+	expect_left_as_found(target, before);
+}

@@ -12,6 +12,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "tests/integration/pytarget.h"
+
 struct snapshot_thread {
 	pid_t tid, tracer;
 	char state;
@@ -41,5 +43,11 @@ void snapshot_take(struct snapshot *out, pid_t pid);
  * arena of glibc and what a few objects of Python need. */
 void snapshot_compare(char *text, size_t size, const struct snapshot *before,
 		      const struct snapshot *after);
+
+/* End the test unless the target is as before: see snapshot_compare(). */
+void expect_left_as_found(const struct pytarget *target, const struct snapshot *before);
+/* The same, after a round that runs this version. */
+void expect_version_as_found(struct pytarget *target, const struct snapshot *before,
+			     int version);
 
 #endif

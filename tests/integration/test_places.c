@@ -17,7 +17,7 @@
 #include "tests/integration/snapshot.h"
 
 static struct pytarget target;
-static struct snapshot before, after;
+static struct snapshot before;
 static struct run run;
 
 static void stop(void)
@@ -51,24 +51,11 @@ static void start(const struct interpreter *python, const char *const *wrapper)
 	pytarget_edit(&target);
 }
 
-static void expect_left_as_found(int version)
-{
-	struct round round;
-	char text[8192];
-
-	pytarget_fresh(&target, &round);
-	expect_version(&target, &round, version);
-	snapshot_take(&after, target.pid);
-	snapshot_compare(text, sizeof(text), &before, &after);
-	if (text[0] != '\0')
-		pytarget_fail(&target, "not left as found:\n%s", text);
-}
-
 static void expect_served(void)
 {
 	run_attach(&run, target.pid);
 	expect_status(&target, &run, 0);
-	expect_left_as_found(1);
+	expect_version_as_found(&target, &before, 1);
 }
 
 static void serve_both(const char *const *wrapper)
@@ -183,7 +170,7 @@ static void expect_served_after(const char *command)
 					  "attach", number, NULL},
 		    20000);
 	expect_status(&target, &run, 0);
-	expect_left_as_found(1);
+	expect_version_as_found(&target, &before, 1);
 }
 
 Test(places, files_that_were_deleted_under_it, .fini = stop, .timeout = 60)

@@ -18,7 +18,7 @@ static const char *const as_nobody[] = {"setpriv", "--reuid",        "65534", "-
 					"65534",   "--clear-groups", NULL};
 
 static struct pytarget target;
-static struct snapshot before, after;
+static struct snapshot before;
 static struct run run;
 static char program[512];
 
@@ -70,25 +70,12 @@ static void attach_by(const char *const *words)
 	run_command(&run, argv, 20000);
 }
 
-static void expect_left_as_found(int version)
-{
-	struct round round;
-	char text[8192];
-
-	pytarget_fresh(&target, &round);
-	expect_version(&target, &round, version);
-	snapshot_take(&after, target.pid);
-	snapshot_compare(text, sizeof(text), &before, &after);
-	if (text[0] != '\0')
-		pytarget_fail(&target, "not left as found:\n%s", text);
-}
-
 Test(privilege, a_user_serves_its_own_process, .fini = stop, .timeout = 60)
 {
 	start("idle.py", as_nobody);
 	attach_by(as_nobody);
 	expect_status(&target, &run, 0);
-	expect_left_as_found(1);
+	expect_version_as_found(&target, &before, 1);
 }
 
 Test(privilege, cap_sys_ptrace_alone_serves_another_users, .fini = stop, .timeout = 60)
@@ -101,7 +88,7 @@ Test(privilege, cap_sys_ptrace_alone_serves_another_users, .fini = stop, .timeou
 	start("idle.py", NULL);
 	attach_by(with_capability);
 	expect_status(&target, &run, 0);
-	expect_left_as_found(1);
+	expect_version_as_found(&target, &before, 1);
 }
 
 /* What no privilege helps against. */
@@ -115,5 +102,5 @@ Test(privilege, no_descriptor_is_left, .fini = stop, .timeout = 60)
 	expect_status(&target, &run, hp_err_exit_status(hp_obstacle_kind(OBSTACLE_LIMIT)));
 	expect_text(&run, run.out, "\"obstacle\":\"limit\"");
 	expect_text(&run, run.out, "Too many open files");
-	expect_left_as_found(0);
+	expect_version_as_found(&target, &before, 0);
 }

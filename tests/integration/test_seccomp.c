@@ -15,7 +15,7 @@
 #include "tests/integration/snapshot.h"
 
 static struct pytarget target;
-static struct snapshot before, after;
+static struct snapshot before;
 static struct run run;
 
 static void stop(void)
@@ -32,19 +32,6 @@ static void start(const struct interpreter *python, const char *mode)
 	pytarget_edit(&target);
 }
 
-static void expect_left_as_found(int version)
-{
-	struct round round;
-	char text[8192];
-
-	pytarget_fresh(&target, &round);
-	expect_version(&target, &round, version);
-	snapshot_take(&after, target.pid);
-	snapshot_compare(text, sizeof(text), &before, &after);
-	if (text[0] != '\0')
-		pytarget_fail(&target, "not left as found:\n%s", text);
-}
-
 static const char *const served_modes[] = {"docker", "needed", NULL};
 
 ParameterizedTestParameters(seccomp, served)
@@ -59,7 +46,7 @@ ParameterizedTest(struct case_param *param, seccomp, served, .fini = stop, .time
 	start(&param->interpreter, param->mode);
 	run_attach(&run, target.pid);
 	expect_status(&target, &run, 0);
-	expect_left_as_found(1);
+	expect_version_as_found(&target, &before, 1);
 }
 
 /* That it is served and gone again shows that the other way was found. */
@@ -68,7 +55,7 @@ static void expect_other_way(const struct interpreter *python, const char *mode)
 	start(python, mode);
 	run_attach(&run, target.pid);
 	expect_status(&target, &run, 0);
-	expect_left_as_found(1);
+	expect_version_as_found(&target, &before, 1);
 	stop();
 	target = (struct pytarget){0};
 }
@@ -104,7 +91,7 @@ static void expect_refused(const char *mode, const char *says)
 	run_pyhotpatch(&run, (const char *const[]){"doctor", number, NULL});
 	expect_status(&target, &run, hp_err_exit_status(hp_obstacle_kind(OBSTACLE_SECCOMP)));
 	expect_text(&run, run.out, says);
-	expect_left_as_found(0);
+	expect_version_as_found(&target, &before, 0);
 	stop();
 	target = (struct pytarget){0};
 }
@@ -138,7 +125,7 @@ Test(seccomp, memory_that_may_not_be_executed_is_told, .fini = stop, .timeout = 
 	expect_status(&target, &run,
 		      hp_err_exit_status(hp_obstacle_kind(OBSTACLE_NO_EXECUTABLE)));
 	expect_text(&run, run.out, "\"obstacle\":\"no-executable\"");
-	expect_left_as_found(0);
+	expect_version_as_found(&target, &before, 0);
 }
 
 /* Whoever may read the filters may open map_files as well, so that it is hidden here. */
@@ -160,7 +147,7 @@ Test(seccomp, without_a_memfd_map_files_is_needed, .fini = stop, .timeout = 60)
 		cr_skip_test("this kernel lets nobody mount there");
 	expect_status(&target, &run, hp_err_exit_status(hp_obstacle_kind(OBSTACLE_NO_MEMFD)));
 	expect_text(&run, run.out, "\"obstacle\":\"no-memfd\"");
-	expect_left_as_found(0);
+	expect_version_as_found(&target, &before, 0);
 }
 
 /* Interrupted in poll(), the thread would be killed for restart_syscall as soon as it is let
@@ -177,6 +164,6 @@ Test(seccomp, a_wait_that_must_not_be_restarted_is_issued_anew, .fini = stop, .t
 			pytarget_edit(&target);
 		run_attach(&run, target.pid);
 		expect_status(&target, &run, 0);
-		expect_left_as_found(target.version);
+		expect_version_as_found(&target, &before, target.version);
 	}
 }
