@@ -3,7 +3,7 @@
 import copy
 import re
 
-from generate import Raw
+from generate import ENUMS, Raw
 from program import Assign, Class, Function, Import
 
 NUMBER = re.compile(r'\b\d+\b')
@@ -130,8 +130,11 @@ class Editor:
             item.role = 'class' if item.role == 'static' else 'static'
 
     def bases(self):
-        module, around, item = self.pick([x for x in self.items(Class) if x[2].kind == 'class'])
-        if item and not around and item.bases:
+        module, around, item = self.pick([x for x in self.items(Class)
+                                          if x[2].kind in ('class', 'enum')])
+        if item and item.kind == 'enum':
+            item.bases = [self.random.choice(ENUMS)]
+        elif item and not around and item.bases:
             whole, module.items = module.items, module.items[:module.items.index(item)]
             item.bases = self.maker.bases(module) or item.bases
             module.items = whole

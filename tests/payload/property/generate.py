@@ -23,6 +23,14 @@ DECORATORS = {
 }
 
 
+ENUMS = ['enum.Enum', 'enum.IntEnum', 'int, enum.Enum', 'str, enum.Enum']
+# How somebody may hold an object, and how to get it from there.
+WAYS = [('{0}', '{0}'), ("{{'key': {0}}}", "{0}['key']"), ('({0}, 1)', '{0}[0]'),
+        ('{{({0}, 1): 2}}', 'list({0})[0][0]'), ('{{{0}: 3}}', 'list({0})[0]'),
+        ('frozenset([({0}, 2)])', 'list({0})[0][0]'), ('collections.OrderedDict([({0}, 4)])', 'list({0})[0]'),
+        ('(lambda value: lambda: value)({0})', '{0}()'), ('weakref.ref({0})', '{0}()')]
+
+
 class Raw(Assign):
     """Lines as they are: the decorators that every program may use."""
 
@@ -106,10 +114,10 @@ class Maker:
             self.reach_class(scope, item, name)
 
     def reach_class(self, scope, item, name):
-        if item.kind == 'enum':
+        if item.kind == 'enum' and item.bases != ['str, enum.Enum']:
             scope.integers += ['%s.%s.value' % (name, x.name) for x in item.items
                                if isinstance(x, Assign)]
-        elif item.kind != 'exception':
+        elif item.kind not in ('enum', 'exception'):
             scope.calls.append(name + '({}).n')
             for x in item.items:
                 if isinstance(x, Assign) and x.kind == 'constant':
@@ -133,7 +141,9 @@ class Maker:
             return '%s %s %s' % (inner, self.random.choice('+-+'),
                                  self.expression(scope, depth - 1))
         if choice == 8:
-            return '(%s if %s %% 2 else %s)' % (inner, self.expression(scope, 0), self.number())
+            if inner.isdigit():  # not for the compiler to decide
+                inner = 'len(str(%s))' % inner
+            return '(%s if %s %% 2 else %s)' % (self.expression(scope, 0), inner, self.number())
         return 'sum([%s for each in range(2)])' % self.expression(
             Scope(scope.integers + ['each'], scope.calls), depth - 1)
 
@@ -263,7 +273,7 @@ class Maker:
             for _ in range(self.random.randrange(3)):
                 made.items.append(Assign(self.fresh_name('d'), self.number(), 'field'))
         elif kind == 'enum':
-            made.bases = [self.random.choice(['enum.Enum', 'enum.IntEnum'])]
+            made.bases = [self.random.choice(ENUMS)]
             for value in self.random.sample(range(1, 50), 3):
                 made.items.append(Assign(self.fresh_name('E'), str(value), 'member'))
         else:
@@ -382,10 +392,23 @@ def references(random, program):
                     hold('%s.%s' % (owner, each.name), 'reference', '{0}(2)', each)
                 elif isinstance(each, Function) and each.role == 'property':
                     hold(owner, 'reference', '{0}.' + each.name, each)
-        elif isinstance(item, Class) and item.bases == ['enum.Enum']:
-            members = [x.name for x in item.items if isinstance(x, Assign)]
-            hold('%s.%s' % (path, members[0]), 'reference', '{0}.value',
-                 item.find(members[0]))
+        elif isinstance(item, Class) and item.kind == 'enum':
+            for member in item.items:
+                if isinstance(member, Assign) and random.random() < .6:
+                    ways = WAYS if item.bases == ['str, enum.Enum'] else WAYS[:-1]
+                    way, back = random.choice(ways)
+                    name = hold(way.format('%s.%s' % (path, member.name)), 'reference',
+                                back + '.value', member)
+                    made.append(Held(name, None, 'probe', '%s is %s.%s' % (
+                        back.format(name), path, member.name), member))
+        if isinstance(item, Class) and not around and random.random() < .5:
+            way, back = random.choice(WAYS)
+            name = hold(way.format(path), 'reference', back + '.__name__', item)
+            made.append(Held(name, None, 'probe', '%s is %s' % (back.format(name), path), item))
+            if way.startswith('{{('):
+                made.append(Held(name, None, 'probe', '%s[%s, 1]' % (name, path), item))
+            elif way.startswith('{{{'):
+                made.append(Held(name, None, 'probe', '%s[%s]' % (name, path), item))
     return made
 
 

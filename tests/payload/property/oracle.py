@@ -8,7 +8,9 @@ program.py), and so do the instances and closures that are held. What the probes
 what they must see in a process that was reloaded.
 """
 import ast
+import collections
 import copy
+import functools
 import os
 import pickle
 import shutil
@@ -16,6 +18,7 @@ import signal
 import sys
 import tempfile
 import types
+import weakref
 
 SECONDS = 20
 
@@ -136,10 +139,12 @@ def inhabit(program, kept, pictures, held, probes):
             f.write(source)
     sys.path.insert(0, folder)
     sys.dont_write_bytecode = True
-    names = {}
+    names = {'collections': collections, 'functools': functools, 'weakref': weakref}
     for module in program.modules:
         names[module.name] = __import__(module.name)
     for reference in held:
+        if reference.value is None:
+            continue
         def fresh(reference=reference):
             return eval(reference.value, names)
         picture = pictures.get(reference.uid)

@@ -134,7 +134,8 @@ class Module:
 
 class Held:
     """A reference that lives over the reload: `name = value`, looked at by `probe`.
-    kind: 'object' and 'closure' carry state; 'reference' does not. `target` is the item that it
+    kind: 'object' and 'closure' carry state; 'reference' does not; 'probe' is another look at one
+    that is held already. `target` is the item that it
     leads to; one that was removed, or became another kind of method, makes the reference a dead
     one."""
 

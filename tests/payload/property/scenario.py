@@ -9,6 +9,7 @@ import oracle
 from program import Assign, Class, Function
 
 HELPERS = '''
+import collections, functools, weakref
 def equal(seen, expected):
     assert seen == expected, '%r instead of %r' % (seen, expected)
 def raises(look):
@@ -56,7 +57,7 @@ class Scenario:
         if number == 0:
             lines += ['### run' + HELPERS + 'import ' + ', '.join(
                 module.name for module in program.modules)]
-            lines += ['%s = %s' % (x.name, x.value) for x in self.held]
+            lines += ['%s = %s' % (x.name, x.value) for x in self.held if x.value]
         else:
             lines += ['### attach applied', '### run'] + self.identities(before, places)
         return lines + self.assertions(number, result[0]), result[1], places
