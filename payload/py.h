@@ -70,6 +70,7 @@ int PyType_IsSubtype(PyObject *type, PyObject *base);
 void PyType_Modified(PyObject *type);
 unsigned long PyType_GetFlags(PyObject *type);
 #define PY_TYPE_IS_HEAP (1ul << 9)
+#define PY_TYPE_HAS_GC  (1ul << 14)
 PyObject *Py_BuildValue(const char *format, ...);
 #define PY_EQ 2
 

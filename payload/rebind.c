@@ -35,9 +35,13 @@ static int collect_keys(struct rebind *r)
 	const struct pointer_entry *entry;
 	size_t at = 0;
 
-	while ((entry = pointer_map_next(&p->stand_in, &at)))
-		if (needs_search(r, entry->key) && PyList_Append(r->keys, entry->key))
+	while ((entry = pointer_map_next(&p->stand_in, &at))) {
+		if (!needs_search(r, entry->key))
+			continue;
+		r->is_function_held |= py_is(entry->key, r->world->function);
+		if (PyList_Append(r->keys, entry->key))
 			return -1;
+	}
 	for (size_t i = 0; i < p->job->modules.count; i++) {
 		const struct module *m = &p->job->modules.items[i];
 		if (!holders_are_known(p, m) && PyList_Append(r->keys, m->live))
@@ -46,11 +50,43 @@ static int collect_keys(struct rebind *r)
 	return p->shadow->builtins ? PyList_Append(r->keys, p->shadow->builtins) : 0;
 }
 
+/* Does anything take the place of what the program had, or of what new code may have put
+ * somewhere? Attributes of a class that changed one by one do not. */
+static int is_any_replaced(const struct rebind *r)
+{
+	const struct plan *p = r->plan;
+
+	for (size_t i = 0; i < p->class_count; i++)
+		if (!p->classes[i].is_part)
+			return 1;
+	return r->is_function_held || PyList_Size(p->replaced) > 0;
+}
+
+/* Classes that move and have instances that nobody tracks. */
+static int is_untracked_moved(const struct plan *p)
+{
+	for (size_t i = 0; i < p->class_count; i++) {
+		PyObject *old = p->classes[i].old;
+		if (plan_stand_in(p, old) != old && !(PyType_GetFlags(old) & PY_TYPE_HAS_GC))
+			return 1;
+	}
+	return 0;
+}
+
+static int needs_hidden(const struct rebind *r)
+{
+	return is_untracked_moved(r->plan) ||
+	       (is_any_replaced(r) && untracked_is_frozen(r->world));
+}
+
 static PyObject *find_referrers(struct rebind *r, PyObject *keys, struct movers *movers)
 {
 	_cleanup_py_ PyObject *found = referrers_find(r->world, keys, movers);
 
-	if (!found || untracked_referrers(r->world, keys, found))
+	if (!r->hidden)
+		r->hidden = untracked_find(r->world, needs_hidden(r));
+	if (!found || !r->hidden ||
+	    untracked_referrers(r->world, r->hidden, keys, movers, found))
 		return NULL;
 	return py_take(&found);
 }
@@ -193,5 +229,6 @@ int rebind_references(struct plan *plan)
 	movers_fini(&r.movers);
 	Py_DecRef(found);
 	Py_DecRef(r.keys);
+	Py_DecRef(r.hidden);
 	return status;
 }

@@ -13,8 +13,10 @@ struct rebind {
 	const struct world *world;
 	struct pointer_map ignore; /* our own containers, and what dies with the donors */
 	struct pointer_map
-		written; /* dict -> set of the names that the plan sets in it anyhow */
-	PyObject *keys;  /* list: the objects whose referrers matter */
+		written;      /* dict -> set of the names that the plan sets in it anyhow */
+	PyObject *keys;       /* list: the objects whose referrers matter */
+	PyObject *hidden;     /* list: what the collector does not list, once known */
+	int is_function_held; /* more than the plan holds a donor */
 	struct movers movers;
 };
 

@@ -5,12 +5,21 @@
 #ifndef PAYLOAD_UNTRACKED_H
 #define PAYLOAD_UNTRACKED_H
 
-#include "payload/world.h"
+#include "payload/instances.h"
 
-/* Appends to the list `found` what refers to one of `keys` (a list) and is not listed. */
-int untracked_referrers(const struct world *world, PyObject *keys, PyObject *found);
+/* Has the program called gc.freeze()? */
+int untracked_is_frozen(const struct world *world);
 
-/* A new list of those and of what is listed. */
+/* What is not listed, as a new list, which is empty when nobody asked and no version hides
+ * anything by itself. NULL with an exception. */
+PyObject *untracked_find(const struct world *world, int is_asked);
+
+/* Appends to the list `found` what of `hidden` (a list) refers to one of `keys` (a list), or is
+ * an instance of it, but for what `movers` (may be NULL) takes. */
+int untracked_referrers(const struct world *world, PyObject *hidden, PyObject *keys,
+			struct movers *movers, PyObject *found);
+
+/* A new list of what a version hides by itself and of what is listed. */
 PyObject *untracked_and_listed(const struct world *world);
 
 #endif
