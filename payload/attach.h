@@ -13,7 +13,6 @@
 struct attempt {
 	struct migration migration;
 	struct shadow shadow;
-	void *context; /* of who does the steps */
 };
 
 /* Finds what changed and runs the new module code where the program cannot see it. */

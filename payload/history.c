@@ -41,14 +41,16 @@ int history_get(struct history *out, struct job *job)
 	return get(out, job, 0);
 }
 
-PyObject *history_entry(const struct world *w, const struct history *history, Py_ssize_t number)
+PyObject *history_entry(const struct world *w, const struct history *history,
+			Py_ssize_t position)
 {
 	PyObject *const types[HISTORY_FIELD_COUNT] = {
-		[HISTORY_TIME] = w->integer, [HISTORY_REPORT] = w->bytes,
-		[HISTORY_WRITES] = w->list,  [HISTORY_MIGRATED] = w->list,
-		[HISTORY_CACHES] = w->list,  [HISTORY_BASELINES] = w->dict,
+		[HISTORY_TIME] = w->integer,   [HISTORY_REPORT] = w->bytes,
+		[HISTORY_WRITES] = w->list,    [HISTORY_MIGRATED] = w->list,
+		[HISTORY_CACHES] = w->list,    [HISTORY_BASELINES] = w->dict,
+		[HISTORY_NUMBER] = w->integer,
 	};
-	PyObject *entry = PyList_GetItem(history->entries, number - history->dropped - 1);
+	PyObject *entry = PyList_GetItem(history->entries, position - history->dropped - 1);
 
 	if (!entry)
 		return NULL;
@@ -64,6 +66,37 @@ PyObject *history_entry(const struct world *w, const struct history *history, Py
 		return entry;
 	PyErr_SetString(w->error, "the record of the attach is damaged");
 	return NULL;
+}
+
+Py_ssize_t history_number(struct job *job, const struct history *history, Py_ssize_t position)
+{
+	PyObject *entry = history_entry(&job->world, history, position);
+
+	return entry ? PyLong_AsLong(PyTuple_GetItem(entry, HISTORY_NUMBER)) : -1;
+}
+
+Py_ssize_t history_position(struct job *job, const struct history *history, Py_ssize_t number)
+{
+	Py_ssize_t position = history->count;
+
+	for (; position > history->dropped; position--) {
+		Py_ssize_t its = history_number(job, history, position);
+		if (its < 0)
+			return -1;
+		if (its <= number)
+			break;
+	}
+	return position;
+}
+
+Py_ssize_t history_newest(struct job *job)
+{
+	struct history history;
+
+	if (history_get(&history, job))
+		return -1;
+	return history.count > history.dropped ? history_number(job, &history, history.count)
+					       : history.dropped;
 }
 
 /* --- push -------------------------------------------------------------------------------- */
@@ -142,15 +175,17 @@ int history_push(const struct plan *p)
 	if (get(&history, p->job, 1))
 		return -1;
 	_cleanup_py_ PyObject *time = PyLong_FromLongLong(sys_clock_ns(CLOCK_REALTIME));
-	_cleanup_py_ PyObject *report = PyBytes_FromStringAndSize(
-		(const char *)(reply->header + 1), (Py_ssize_t)reply->header->used);
+	_cleanup_py_ PyObject *report =
+		PyBytes_FromStringAndSize((const char *)(reply->header + 1) + p->told_from,
+					  (Py_ssize_t)(p->told_to - p->told_from));
 	_cleanup_py_ PyObject *writes = record_make(p);
 	_cleanup_py_ PyObject *migrated = migrated_of(p), *caches = caches_of(p);
 	_cleanup_py_ PyObject *baselines = baselines_of(p);
-	if (!time || !report || !writes || !migrated || !caches || !baselines)
+	_cleanup_py_ PyObject *number = PyLong_FromLongLong(p->job->attach_number);
+	if (!time || !report || !writes || !migrated || !caches || !baselines || !number)
 		return -1;
-	_cleanup_py_ PyObject *entry =
-		PyTuple_Pack(6, time, report, writes, migrated, caches, baselines);
+	_cleanup_py_ PyObject *entry = PyTuple_Pack(HISTORY_FIELD_COUNT, time, report, writes,
+						    migrated, caches, baselines, number);
 	if (!entry || PyList_Append(history.entries, entry))
 		return -1;
 	return PyList_Size(history.entries) > HISTORY_MAX
@@ -173,9 +208,9 @@ static int put_back(struct job *job, PyObject *baselines)
 	return 0;
 }
 
-int history_cut(struct job *job, struct history *history, Py_ssize_t number)
+int history_cut(struct job *job, struct history *history, Py_ssize_t position)
 {
-	for (; history->count > number; history->count--) {
+	for (; history->count > position; history->count--) {
 		PyObject *entry = history_entry(&job->world, history, history->count);
 		if (!entry || put_back(job, PyTuple_GetItem(entry, HISTORY_BASELINES)))
 			return -1;

@@ -8,7 +8,7 @@
 #include "payload/freestanding.h"
 
 #define HOME_NAME    "_pyhotpatch"
-#define HOME_VERSION 1 /* of the layout of what is in there */
+#define HOME_VERSION 2 /* of the layout of what is in there */
 
 /* The home module if it is one that we can read. Borrowed. */
 static PyObject *find_home(struct job *job)

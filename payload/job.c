@@ -9,7 +9,6 @@
 #include "payload/failure.h"
 #include "payload/parking.h"
 #include "payload/select.h"
-#include "payload/status.h"
 #include "payload/together.h"
 #include "payload/turn.h"
 
@@ -94,9 +93,9 @@ static int run(struct job *job)
 	case WIRE_COMMAND_ROLLBACK:
 		return everywhere_rollback(job);
 	case WIRE_COMMAND_STATUS:
-		return status_run(job);
+		return everywhere_status(job);
 	case WIRE_COMMAND_FORGET:
-		return status_forget(job);
+		return everywhere_forget(job);
 	case WIRE_COMMAND_SOURCES:
 		return attach_sources(job);
 	default:

@@ -85,10 +85,11 @@ struct job {
 	enum wire_status status; /* NONE until decided */
 	struct world world;
 	struct modules modules;
-	int64_t interpreter; /* 0: the main one */
-	int is_dry_run;      /* nothing runs and nothing is remembered */
-	int64_t start_ns;    /* when the program began, CLOCK_REALTIME */
-	int is_rerun;        /* whole bodies run, not what changed alone */
+	int64_t interpreter;      /* 0: the main one */
+	int is_dry_run;           /* nothing runs and nothing is remembered */
+	int64_t start_ns;         /* when the program began, CLOCK_REALTIME */
+	Py_ssize_t attach_number; /* through all interpreters; once it is about to commit */
+	int is_rerun;             /* whole bodies run, not what changed alone */
 	/* Called after the commit, to do it in the other interpreters; when that fails, ours is
 	 * taken back. */
 	int (*commit_others)(void *context);

@@ -150,6 +150,7 @@ int plan_make(struct plan *out, struct job *job, const struct shadow *shadow,
 	      struct migration *migration)
 {
 	*out = (struct plan){.job = job, .shadow = shadow, .migration = migration};
+	out->told_from = job->reply.header->used;
 	out->codes = PyDict_New();
 	out->caches = PyList_New(0);
 	out->replaced = PyList_New(0);
@@ -172,6 +173,7 @@ int plan_make(struct plan *out, struct job *job, const struct shadow *shadow,
 	if (rebind_references(out))
 		return -1;
 	report_instances(out);
+	out->told_to = job->reply.header->used;
 	return 0;
 }
 

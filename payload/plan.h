@@ -41,6 +41,7 @@ struct plan {
 	PyObject *replaced;          /* list of (old, new): members of enums */
 	struct class_pair *classes;
 	size_t class_count, class_capacity;
+	uint64_t told_from, told_to; /* where the records of its changes are in the reply */
 	int depth;
 	int touches_class_dict; /* a class's namespace is written past type.__setattr__ */
 };

@@ -86,7 +86,7 @@ static int replay(struct job *job, PyObject *report, int is_undone)
 	return 0;
 }
 
-int replay_attach(struct job *job, PyObject *history_entry, Py_ssize_t number, int is_undone)
+void replay_attach(struct job *job, PyObject *history_entry, Py_ssize_t number, int is_undone)
 {
 	PyObject *time = PyTuple_GetItem(history_entry, HISTORY_TIME);
 
@@ -97,5 +97,9 @@ int replay_attach(struct job *job, PyObject *history_entry, Py_ssize_t number, i
 				      .count = (uint32_t)number,
 				      .value = (uint64_t)PyLong_AsLong(time)},
 		 NULL);
+}
+
+int replay_changes(struct job *job, PyObject *history_entry, int is_undone)
+{
 	return replay(job, PyTuple_GetItem(history_entry, HISTORY_REPORT), is_undone);
 }

@@ -15,33 +15,11 @@
 #include "payload/history.h"
 #include "payload/lineage.h"
 #include "payload/record.h"
-#include "payload/replay.h"
 #include "payload/select.h"
-
-/* --- which attaches ---------------------------------------------------------------------- */
 
 static int refuse(struct job *job, PyObject *text)
 {
 	return job_refuse(job, WIRE_STATUS_REFUSED, NULL, text);
-}
-
-/* The number of the attach that is to be the last one afterwards. */
-static int choose(Py_ssize_t *out, struct job *job, const struct history *history)
-{
-	const struct wire_request *request = job_request(job);
-
-	*out = request->flags & WIRE_TO ? (Py_ssize_t)request->argument : history->count - 1;
-	if (*out > history->count) {
-		_cleanup_py_ PyObject *text = PyUnicode_FromFormat(
-			"there is no attach %zd: the last one is %zd", *out, history->count);
-		return refuse(job, text);
-	}
-	if (*out < history->dropped && history->count > history->dropped) {
-		_cleanup_py_ PyObject *text = PyUnicode_FromFormat(
-			"only what came after attach %zd is still recorded", history->dropped);
-		return refuse(job, text);
-	}
-	return 0;
 }
 
 /* --- the plan of a way back -------------------------------------------------------------- */
@@ -284,16 +262,6 @@ static int refuse_failed(struct plan *p)
 
 /* --- the command ------------------------------------------------------------------------- */
 
-static int report(struct plan *p, const struct history *history, Py_ssize_t to)
-{
-	for (Py_ssize_t i = history->count; i > to; i--) {
-		PyObject *entry = history_entry(&p->job->world, history, i);
-		if (!entry || replay_attach(p->job, entry, i, 1))
-			return -1;
-	}
-	return 0;
-}
-
 static int take_back(struct plan *p, struct history *history, Py_ssize_t to)
 {
 	struct frame_types types;
@@ -304,8 +272,6 @@ static int take_back(struct plan *p, struct history *history, Py_ssize_t to)
 	int status = apply_commit(p, &is_begun);
 	if (status)
 		return status == 1 ? refuse_failed(p) : -1;
-	if (report(p, history, to))
-		apply_warn(p->job);
 	if (frame_types_init(&types))
 		apply_warn(p->job);
 	apply_aftermath(p, &types);
@@ -315,50 +281,47 @@ static int take_back(struct plan *p, struct history *history, Py_ssize_t to)
 	return 0;
 }
 
-static int find(struct history *history, Py_ssize_t *to, struct job *job)
+/* The position in the history of the last attach that stays; -1 with an exception. */
+static Py_ssize_t find(struct history *history, struct job *job, Py_ssize_t last)
 {
-	if (history_get(history, job) || choose(to, job, history))
-		return -1;
-	if (*to == history->count || history->count == history->dropped) {
-		job->status = WIRE_STATUS_NOTHING_TO_DO;
-		return 0;
-	}
-	job_phase(job, WIRE_PHASE_PLAN);
-	return 1;
+	return history_get(history, job) ? -1 : history_position(job, history, last);
 }
 
-int rollback_try(struct job *job)
+int rollback_has_work(struct job *job, Py_ssize_t last)
+{
+	struct history history;
+	Py_ssize_t to = find(&history, job, last);
+
+	return to < 0 ? -1 : to < history.count;
+}
+
+int rollback_try(struct job *job, Py_ssize_t last)
 {
 	struct reply_mark records = reply_mark(&job->reply);
 	struct migration migration = {0};
 	struct shadow shadow = {0};
 	struct plan plan = {.job = job, .shadow = &shadow, .migration = &migration};
 	struct history history;
-	Py_ssize_t to;
-	int status = find(&history, &to, job);
+	Py_ssize_t to = find(&history, job, last);
+	int status = to < 0 || plan_back(&plan, &history, to) || check(&plan) ? -1 : 0;
 
-	if (status == 1 && (plan_back(&plan, &history, to) || check(&plan)))
-		status = -1;
 	plan_fini(&plan);
-	if (status == 1)
+	modules_fini(&job->modules);
+	if (!status)
 		reply_cut(&job->reply, records);
 	return status;
 }
 
-int rollback_run(struct job *job)
+int rollback_run(struct job *job, Py_ssize_t last)
 {
 	struct migration migration = {0};
 	struct shadow shadow = {0};
 	struct plan plan = {.job = job, .shadow = &shadow, .migration = &migration};
 	struct history history;
-	Py_ssize_t to;
-	int status = find(&history, &to, job);
+	Py_ssize_t to = find(&history, job, last);
 
-	if (status != 1)
-		return status;
-	status = take_back(&plan, &history, to);
+	job_phase(job, WIRE_PHASE_PLAN);
+	int status = to < 0 ? -1 : take_back(&plan, &history, to);
 	plan_fini(&plan);
-	if (!status)
-		job->status = WIRE_STATUS_APPLIED;
 	return status;
 }

@@ -7,11 +7,16 @@
 
 #include "payload/job.h"
 
-/* Plans, to know that it can be done. 0: there is nothing to take back, as job->status says; 1:
- * there is, and it can be; -1: it cannot. */
-int rollback_try(struct job *job);
+/* Each is about the attaches after the one with the number `last`, in one interpreter. */
 
-/* Sets job->status. -1: nothing has changed; job->status or an exception says why. */
-int rollback_run(struct job *job);
+/* 1: there are such; 0; -1 with an exception. */
+int rollback_has_work(struct job *job, Py_ssize_t last);
+
+/* Plans, to know that they can be taken back. -1: they cannot; job->status or an exception says
+ * why. */
+int rollback_try(struct job *job, Py_ssize_t last);
+
+/* -1: nothing has changed; job->status or an exception says why. */
+int rollback_run(struct job *job, Py_ssize_t last);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What was applied, attach by attach, and which frames have not come to it yet.
+ * Who still runs what was there before the attaches that are recorded, and their removal.
  */
 #include "payload/status.h"
 
@@ -8,9 +8,8 @@
 #include "payload/history.h"
 #include "payload/home.h"
 #include "payload/lineage.h"
-#include "payload/replay.h"
 
-int status_run(struct job *job)
+int status_frames(struct job *job)
 {
 	struct history history;
 	struct frame_types types;
@@ -18,15 +17,6 @@ int status_run(struct job *job)
 
 	if (!codes || history_get(&history, job) || lineage_forward(job, &history, codes))
 		return -1;
-	job->status = WIRE_STATUS_NOTHING_TO_DO;
-	for (Py_ssize_t i = history.count; i > history.dropped; i--) {
-		PyObject *entry = history_entry(&job->world, &history, i);
-		if (!entry || replay_attach(job, entry, i, 0)) {
-			job->status = WIRE_STATUS_NONE;
-			return -1;
-		}
-		job->status = WIRE_STATUS_APPLIED;
-	}
 	if (frame_types_init(&types) || frames_report(job, &types, codes) < 0)
 		PyErr_Clear();
 	frame_types_fini(&types);
@@ -35,11 +25,5 @@ int status_run(struct job *job)
 
 int status_forget(struct job *job)
 {
-	if (job_begin_commit(job))
-		return -1;
-	int removed = home_remove(job);
-	if (removed < 0)
-		return -1;
-	job->status = removed ? WIRE_STATUS_APPLIED : WIRE_STATUS_NOTHING_TO_DO;
-	return 0;
+	return home_remove(job);
 }

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * The commands status and forget: what is kept in the target, told and removed.
+ * What is kept in an interpreter, told and removed.
  */
 #ifndef PAYLOAD_STATUS_H
 #define PAYLOAD_STATUS_H
 
 #include "payload/job.h"
 
-/* Each sets job->status. -1: nothing has changed; job->status or an exception says why. */
-int status_run(struct job *job);
+/* Reports the frames that have not come to what was applied. -1 with an exception. */
+int status_frames(struct job *job);
+
+/* Removes all of it. 1: there was something; 0; -1 with an exception. */
 int status_forget(struct job *job);
 
 #endif

@@ -14,10 +14,12 @@ def changes(report):
             if r.kind in ('function', 'class', 'name') and r.action in CHANGES}
 
 
-def maybe(report):
-    """A statement that runs may bind a name to the same value, or not come to it."""
+def maybe(report, is_rerun):
+    """A statement that runs may bind a name to the same value, or not come to it; a class whose whole
+    body runs may come out the same."""
     return {(r.module, r.name, CHANGES[r.action]) for r in report
-            if r.action == 'added' or (r.kind == 'name' and r.action in ('changed', 'lost'))}
+            if r.action == 'added' or (r.kind == 'name' and r.action in ('changed', 'lost'))
+            or (is_rerun and r.kind == 'class' and r.action == 'changed')}
 
 
 def frames(report):
@@ -40,7 +42,7 @@ def lost(report):
     return {(r.module, r.name) for r in report if r.action == 'lost'}
 
 
-def differences(plan, attach):
+def differences(plan, attach, is_rerun):
     """Both as (status, records)."""
     told, did = plan[1], attach[1]
     if attach[0] in FAILURES:
@@ -54,7 +56,7 @@ def differences(plan, attach):
     surprise = changes(did) - changes(told) | lost(did) - lost(told)
     if surprise and not any(word in text for _, _, text in statements(told) for word in UNKNOWN):
         out.append('not foretold: %s' % sorted(surprise))
-    missing = changes(told) - changes(did) - maybe(told)
+    missing = changes(told) - changes(did) - maybe(told, is_rerun)
     if missing:
         out.append('foretold, but not done: %s' % sorted(missing))
     return out
