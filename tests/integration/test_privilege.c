@@ -3,8 +3,11 @@
  * What a caller may do without being root: serve its own processes, serve others with
  * CAP_SYS_PTRACE alone, and hear why not.
  */
+#include <errno.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <criterion/criterion.h>
@@ -87,6 +90,38 @@ Test(privilege, cap_sys_ptrace_alone_serves_another_users, .fini = stop, .timeou
 
 	start("idle.py", NULL);
 	attach_by(with_capability);
+	expect_status(&target, &run, 0);
+	expect_version_as_found(&target, &before, 1);
+}
+
+/* `setcap cap_sys_ptrace=ep`. */
+static void give_capability(const char *path)
+{
+	const struct vfs_cap_data capability = {
+		.magic_etc = VFS_CAP_REVISION_2 | VFS_CAP_FLAGS_EFFECTIVE,
+		.data[0].permitted = 1u << CAP_SYS_PTRACE,
+	};
+
+	if (setxattr(path, "security.capability", &capability, sizeof(capability), 0) < 0)
+		cr_skip_test("no file capabilities here: %s", strerror(errno));
+}
+
+/* The program is privileged then, its caller is not: what the environment says counts for
+ * nothing, and its own /proc belongs to root. */
+Test(privilege, a_capability_of_the_file_serves_another_users, .fini = stop, .timeout = 60)
+{
+	static const char *const with_payload[] = {
+		"env",     "PYHOTPATCH_PAYLOAD=/nowhere/payload.so",
+		"setpriv", "--reuid",
+		"65534",   "--regid",
+		"65534",   "--clear-groups",
+		NULL};
+
+	start("idle.py", NULL);
+	attach_by(as_nobody);
+	expect_status(&target, &run, hp_err_exit_status(HP_PERMISSION));
+	give_capability(program);
+	attach_by(with_payload);
 	expect_status(&target, &run, 0);
 	expect_version_as_found(&target, &before, 1);
 }
