@@ -34,9 +34,10 @@ struct module {
 	PyObject *loader; /* NULL: none, ordinary files are read */
 	PyObject *source; /* bytes */
 	PyObject *code;   /* the new source, compiled */
-	PyObject *run_code; /* what the shadow run executes of it: less than all in __main__ */
-	PyObject *old_code; /* what runs now, or NULL when it cannot be known */
-	PyObject *shadow;   /* a module object that nobody else knows, and its namespace */
+	PyObject *run_code;  /* what the shadow run executes of it: less than all in __main__ */
+	long run_references; /* how many there were to it before it ran */
+	PyObject *old_code;  /* what runs now, or NULL when it cannot be known */
+	PyObject *shadow;    /* a module object that nobody else knows, and its namespace */
 	PyObject *fresh;
 	PyObject *before; /* is_partial: a copy of `live` from before the run */
 	/* When not the whole body runs: */

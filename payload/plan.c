@@ -154,7 +154,8 @@ int plan_make(struct plan *out, struct job *job, const struct shadow *shadow,
 	out->codes = PyDict_New();
 	out->caches = PyList_New(0);
 	out->replaced = PyList_New(0);
-	if (!out->codes || !out->caches || !out->replaced || add_shadows(out))
+	if (!out->codes || !out->caches || !out->replaced || frames_note(out) ||
+	    add_shadows(out))
 		return -1;
 	for (size_t i = 0; i < job->modules.count; i++)
 		if (plan_module(out, &job->modules.items[i]))
@@ -170,7 +171,7 @@ int plan_make(struct plan *out, struct job *job, const struct shadow *shadow,
 	for (size_t i = 0; i < job->modules.count; i++)
 		if (note_functions(job, &job->modules.items[i], out->codes))
 			return -1;
-	if (rebind_references(out))
+	if (rebind_references(out) || rebind_frames(out))
 		return -1;
 	report_instances(out);
 	out->told_to = job->reply.header->used;

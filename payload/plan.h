@@ -43,6 +43,7 @@ struct plan {
 	size_t class_count, class_capacity;
 	uint64_t told_from, told_to; /* where the records of its changes are in the reply */
 	int depth;
+	int may_have_frames;    /* new code may have begun some that live on */
 	int touches_class_dict; /* a class's namespace is written past type.__setattr__ */
 };
 
@@ -103,6 +104,10 @@ int adopt_names(struct plan *plan);
 PyObject *adopt_names_gone(struct job *job, const struct module *module);
 int adopt_importers(struct plan *plan, const struct replaced_name *replaced);
 int rebind_references(struct plan *plan);
+
+/* Before anything of the plan refers to new code; then, as the last, the writes. */
+int frames_note(struct plan *plan);
+int rebind_frames(struct plan *plan);
 
 /* Adds a write that the rollback record keeps, unless the object is a new class. */
 int plan_write(struct plan *plan, enum write_kind kind, PyObject *object, PyObject *key,

@@ -151,6 +151,8 @@ static int prepare_module(struct shadow *s, const struct world *w, struct module
 	_cleanup_py_ PyObject *entry = PyTuple_Pack(3, m->run_code, m->fresh, m->live);
 	if (!entry || PyDict_SetItem(hook_item(s, "pending"), m->key, entry))
 		return -1;
+	_cleanup_py_ PyObject *count = py_call(w->getrefcount, m->run_code);
+	m->run_references = count ? PyLong_AsLong(count) : 0;
 	return add_shadow(s, m->object ? m->name : NULL, m->shadow,
 			  m->object ? m->object : m->live);
 }

@@ -133,6 +133,26 @@ static int set_word(PyObject *object, size_t offset, PyObject *old, PyObject *va
 	return 0;
 }
 
+/* The plan keeps the old object alive, which the frame may only borrow. */
+static int set_in_frame(const struct write *write, PyObject *old, PyObject *value)
+{
+	size_t inside = write->offset & (WRITE_FRAME_OWNS - 1);
+	char *frame;
+	PyObject *found;
+
+	memcpy(&frame, (char *)write->object + (write->offset >> WRITE_FRAME_SHIFT),
+	       sizeof(frame));
+	memcpy(&found, frame + inside, sizeof(found));
+	if (found != old)
+		return -1;
+	memcpy(frame + inside, &value, sizeof(value));
+	if (write->offset & WRITE_FRAME_OWNS) {
+		Py_IncRef(value);
+		Py_DecRef(old);
+	}
+	return 0;
+}
+
 /* No setter: func_globals is read-only in all versions. */
 static int set_globals(const struct write *write, PyObject *globals)
 {
@@ -210,6 +230,9 @@ int write_put(const struct world *w, const struct write *write, PyObject *value,
 					  write->key)
 			       : set_word(write->object, write->offset, write->key,
 					  write->value);
+	case WRITE_FRAME:
+		return is_undo ? set_in_frame(write, write->value, write->key)
+			       : set_in_frame(write, write->key, write->value);
 	}
 	return -1;
 }
@@ -255,6 +278,7 @@ PyObject *write_current(const struct world *w, const struct write *write)
 	case WRITE_TWIN:
 	case WRITE_WORD:
 	case WRITE_INSTANCES:
+	case WRITE_FRAME:
 		return NULL;
 	}
 	return NULL;

@@ -8,6 +8,9 @@
 #include "payload/instances.h"
 #include "payload/key_order.h"
 
+#define WRITE_FRAME_SHIFT 16
+#define WRITE_FRAME_OWNS  0x8000 /* the word is a counted reference */
+
 enum write_kind {
 	WRITE_ITEM,     /* dict[key] = value; value NULL deletes */
 	WRITE_CONTENT,  /* the whole content of a dict becomes that of the dict `value` */
@@ -27,6 +30,7 @@ enum write_kind {
 	WRITE_NAMESPACE, /* WRITE_TYPE past type.__setattr__: for what has no slot in a type */
 	WRITE_WORD,      /* the reference to `key` inside an immutable object becomes `value` */
 	WRITE_GLOBALS,   /* a function's namespace, which is the word at `offset` */
+	WRITE_FRAME,     /* WRITE_WORD in the frame that a frame object stands for; borrowed */
 };
 
 struct write {
@@ -40,7 +44,8 @@ struct write {
 	PyObject *old;                  /* owned; what was there, once done */
 	PyObject *space;                /* owned; WRITE_NAMESPACE: the dict, once needed */
 	struct instances *instances;    /* owned; WRITE_INSTANCES */
-	size_t offset; /* WRITE_WORD, WRITE_GLOBALS: bytes from the object's start */
+	size_t offset; /* WRITE_WORD, WRITE_GLOBALS: bytes from the object's start; WRITE_FRAME:
+			  to the frame's address, shifted, and from the frame's start */
 };
 
 struct writes {
