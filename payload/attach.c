@@ -8,6 +8,7 @@
 #include "payload/candidates.h"
 #include "payload/failure.h"
 #include "payload/frames.h"
+#include "payload/main_thread.h"
 #include "payload/preview.h"
 #include "payload/select.h"
 #include "payload/shadow.h"
@@ -36,15 +37,37 @@ static int select_modules(struct job *job)
 	return status;
 }
 
-/* What new code raises is an error of the source, unless it was told to end. */
-static int run_new_code(struct shadow *shadow, struct job *job)
+struct new_code {
+	struct shadow *shadow;
+	struct job *job;
+	int has_struck; /* it was told to end */
+};
+
+static int run_watched(void *argument)
 {
+	struct new_code *new_code = argument;
+	struct job *job = new_code->job;
 	PyObject *exception = PyDict_GetItemString(job->world.builtins, "KeyboardInterrupt");
 	struct watchdog watchdog;
 
+	job_phase(job, WIRE_PHASE_SHADOW);
 	watchdog_begin(&watchdog, job->channel, exception);
-	int status = shadow_run(shadow, job);
-	if (watchdog_end(&watchdog)) {
+	int status = shadow_run(new_code->shadow, job);
+	new_code->has_struck = watchdog_end(&watchdog);
+	return status;
+}
+
+/* What new code raises is an error of the source, unless it was told to end. */
+static int run_new_code(struct shadow *shadow, struct job *job)
+{
+	struct new_code new_code = {.shadow = shadow, .job = job};
+	int status = job_request(job)->flags & WIRE_ON_MAIN_THREAD
+			     ? main_thread_run(job, run_watched, &new_code)
+			     : run_watched(&new_code);
+
+	if (status && job->status != WIRE_STATUS_NONE)
+		return status;
+	if (new_code.has_struck) {
 		_cleanup_py_ PyObject *text =
 			PyUnicode_FromString("timed out: the new module code had not ended");
 		return job_refuse(job, WIRE_STATUS_CANCELLED, NULL, text);
@@ -69,7 +92,6 @@ static int prepare_new_code(struct job *job, struct attempt *attempt)
 	int64_t since = sys_now_ns();
 	int status = migration_init(&attempt->migration, job);
 
-	job_phase(job, WIRE_PHASE_SHADOW);
 	job->world.made_garbage = 1;
 	if (!status)
 		status = run_new_code(&attempt->shadow, job);

@@ -33,6 +33,7 @@ PY_WEAK PyThreadState *_PyThreadState_UncheckedGet(void); /* to 3.12 */
 PY_WEAK PyThreadState *PyThreadState_GetUnchecked(void);  /* 3.13 */
 PyThreadState *PyEval_SaveThread(void);
 void PyEval_RestoreThread(PyThreadState *state);
+int Py_AddPendingCall(int (*call)(void *argument), void *argument);
 PyThreadState *PyThreadState_New(PyInterpreterState *interpreter);
 PyThreadState *PyThreadState_Swap(PyThreadState *state);
 void PyThreadState_Clear(PyThreadState *state);

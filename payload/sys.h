@@ -91,6 +91,11 @@ static inline int32_t sys_gettid(void)
 	return (int32_t)sys_call3(SYS_gettid, 0, 0, 0);
 }
 
+static inline long sys_getpid(void)
+{
+	return sys_call3(SYS_getpid, 0, 0, 0);
+}
+
 static inline long sys_close(int fd)
 {
 	return sys_call3(SYS_close, fd, 0, 0);
@@ -151,7 +156,7 @@ static inline long sys_readlink(const char *path, char *out, size_t size)
 /* Whether the program has such a thread; a denial counts as one. */
 static inline int sys_thread_lives(int32_t tid)
 {
-	return sys_call3(SYS_tgkill, sys_call3(SYS_getpid, 0, 0, 0), tid, 0) != -ESRCH;
+	return sys_call3(SYS_tgkill, sys_getpid(), tid, 0) != -ESRCH;
 }
 
 static inline void sys_pause(int64_t ns)

@@ -27,7 +27,7 @@
 #include <stdint.h>
 
 #define WIRE_MAGIC      0x31504850u /* "PHP1" */
-#define WIRE_VERSION    5u
+#define WIRE_VERSION    6u
 #define WIRE_REPLY_SIZE (4u << 20) /* address space; pages exist only where the reply wrote */
 
 /* channel.state, a futex word; zero before there is anything to be read. Arrows: PENDING >
@@ -66,6 +66,7 @@ enum wire_phase {
 	WIRE_PHASE_LEAVING,
 	WIRE_PHASE_IDLE,     /* waits until nobody runs what is to change */
 	WIRE_PHASE_TOGETHER, /* waits for the other processes of the operation */
+	WIRE_PHASE_MAIN,     /* waits for the main thread to execute Python */
 };
 
 /* channel.guest: whether a hijacked thread may execute the image. The program may send one in
@@ -122,6 +123,7 @@ enum wire_request_flags {
 	WIRE_TO = 1u << 2,       /* rollback: `argument` is the attach that is to be the last */
 	WIRE_TOGETHER = 1u << 3, /* attach, rollback: one of several processes, which are
 				    changed all or none; see enum wire_state */
+	WIRE_ON_MAIN_THREAD = 1u << 4, /* attach: new module code runs on the main thread */
 };
 struct wire_request {
 	uint32_t magic, version;

@@ -115,6 +115,7 @@ struct request operation_attach_request(const struct options *options)
 	return (struct request){
 		.command = WIRE_COMMAND_ATTACH,
 		.flags = (options->rerun ? WIRE_RERUN : 0) |
+			 (options->on_main_thread ? WIRE_ON_MAIN_THREAD : 0) |
 			 (options->idle_ns >= 0 ? WIRE_WHEN_IDLE : 0),
 		.argument = options->idle_ns > 0
 				    ? (uint32_t)((options->idle_ns + 999999) / 1000000)

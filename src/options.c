@@ -301,6 +301,9 @@ error_t options_parse_command(int key, char *arg, struct argp_state *state)
 		return add_unit(parse, arg);
 	case KEY_MATCH:
 		return add_match(parse, arg);
+	case KEY_ON_MAIN_THREAD:
+		parse->options->on_main_thread = true;
+		return 0;
 	case KEY_FORCE:
 		parse->options->force = true;
 		return 0;

@@ -58,8 +58,9 @@ struct options {
 	bool has_to, list;
 	bool keep_going; /* each process for itself */
 	bool rerun, json, quiet, verbose;
-	bool no_log; /* what was changed is not written to the system's log */
-	bool force;  /* what whoever runs the process has forbidden is no obstacle */
+	bool no_log;         /* what was changed is not written to the system's log */
+	bool on_main_thread; /* new module code runs there */
+	bool force;          /* what whoever runs the process has forbidden is no obstacle */
 	enum color_mode color;
 };
 

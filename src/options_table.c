@@ -41,6 +41,7 @@ static const struct argp_option attach_options[] = {
 	TIMEOUT_OPTION, FORCE_OPTION,
 	{"when-idle", KEY_WHEN_IDLE, "SECONDS", OPTION_ARG_OPTIONAL, "Wait, at most so long, until nobody runs what is to change", 1},
 	{"rerun", KEY_RERUN, NULL, 0, "Run the whole body of each changed module again", 1},
+	{"on-main-thread", KEY_ON_MAIN_THREAD, NULL, 0, "Run new module code on the program's main thread", 1},
 	NO_LOG_OPTION, KEEP_GOING_OPTION, SELECT_OPTIONS, COMMON_OPTIONS, {0}};
 
 static const struct argp_option rollback_options[] = {

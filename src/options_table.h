@@ -26,6 +26,7 @@ enum option_key {
 	KEY_TO,
 	KEY_NO_LOG,
 	KEY_FORCE,
+	KEY_ON_MAIN_THREAD,
 	KEY_KEEP_GOING,
 	KEY_TREE,
 	KEY_UNIT,

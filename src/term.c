@@ -96,6 +96,7 @@ void progress_update(void *context, unsigned phase, int64_t waited_ns)
 		[WIRE_PHASE_REPORT] = "writing the report",
 		[WIRE_PHASE_LEAVING] = "leaving",
 		[WIRE_PHASE_TOGETHER] = "waiting for the other processes",
+		[WIRE_PHASE_MAIN] = "waiting for the main thread",
 		[WIRE_PHASE_IDLE] = "waiting until nobody runs what is to change",
 	};
 	struct progress *progress = context;

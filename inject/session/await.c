@@ -114,6 +114,7 @@ static const char *phase_text(uint32_t phase)
 		[WIRE_PHASE_SHADOW] = "the new module code had not ended",
 		[WIRE_PHASE_PLAN] = "it was still planning the changes",
 		[WIRE_PHASE_TOGETHER] = "it was ready, but another process was not",
+		[WIRE_PHASE_MAIN] = "its main thread executed no Python",
 		[WIRE_PHASE_IDLE] = "functions that are to change were running all the time",
 	};
 

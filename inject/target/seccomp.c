@@ -75,6 +75,7 @@ static const struct call calls[] = {
 	{"getpid", EXPECTED, {SYS_getpid, {0}, 0}},
 	{"tgkill", EXPECTED, {SYS_tgkill, {0}, ARG(2)}},
 	{"madvise", EXPECTED, {SYS_madvise, {0, 0, MADV_DONTFORK}, ARG(2)}},
+	{"madvise", EXPECTED, {SYS_madvise, {0, 0, MADV_DOFORK}, ARG(2)}},
 	{"fcntl", EXPECTED, {SYS_fcntl, {0, F_OFD_GETLK}, ARG(1)}},
 	{"clock_gettime", NEEDED, {SYS_clock_gettime, {CLOCK_MONOTONIC}, ARG(0)}},
 	{"clock_gettime", NEEDED, {SYS_clock_gettime, {CLOCK_REALTIME}, ARG(0)}},

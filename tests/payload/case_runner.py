@@ -11,6 +11,7 @@ A case is a text of sections, done in order:
     ### attach STATUS [rerun] [cancelled] [late] [module=NAME]... [path=PREFIX]...
                      [unforetold] [to=N] [version=N] [fail=N] [when-idle]
                      [argument=MS] [timeout=MS] [together=keep|revoke|cancel|nobody]
+                     [on-main-thread]
                          payload_serve on a thread of its own, as the real worker calls it;
                          no donor may survive it; a plan before it must have told what it does
                          (foretold.py), unless `unforetold`: the case says why in its first lines;
@@ -55,7 +56,7 @@ ACTIONS = ['', 'changed', 'added', 'removed', 'kept', 'migrated', 'skipped', 're
 PENDING, RUNNING, COMMITTING, DONE, FAILED, CANCELLED, PREPARED, APPLIED, KEPT, REVOKED = range(1, 11)
 CHANNEL, REQUEST, REPLY = '<IIIIqiiiIQQQQQQQ', '<IIIIIIII', '<IIIIQIIQQQQQQQQ'
 RECORD = '<HHIIIQ'
-VERSION = 5
+VERSION = 6
 REPLY_SIZE = 1 << 20
 RUNNER = os.path.abspath(__file__)
 TIMEOUT = 300
@@ -186,7 +187,8 @@ class Runner:
         timeout = -1 if 'late' in options else numbers.pop('timeout', 30000) / 1000
         to = [int(word[3:]) for word in options if word.startswith('to=')]
         together = [word[9:] for word in options if word.startswith('together=')]
-        flags = ('rerun' in options) + 2 * ('when-idle' in options) + 4 * bool(to) + 8 * bool(together)
+        flags = ('rerun' in options) + 2 * ('when-idle' in options) + 4 * bool(to) + 8 * bool(together) \
+            + 16 * ('on-main-thread' in options)
         if to:
             numbers['argument'] = to[0]
         self.channel = Channel(command, modules, paths, flags, state=state, timeout=timeout, **numbers)
@@ -196,6 +198,8 @@ class Runner:
         thread = ctypes.c_ulong()
         argument = ctypes.c_void_p(self.channel.address)
         assert self.libc.pthread_create(ctypes.byref(thread), None, serve, argument) == 0
+        while 'on-main-thread' in options and self.channel.state not in (DONE, FAILED, CANCELLED):
+            time.sleep(0.001) # by itself the join would keep this thread, which is the main one
         assert self.libc.pthread_join(thread, None) == 0
         status, report, header = self.channel.reply()
         final = self.channel.state

@@ -176,6 +176,9 @@ Test(options, rollback_status_and_forget)
 	o = parse_good("status --force 12");
 	cr_assert(o.force);
 	options_fini(&o);
+	o = parse_good("attach --on-main-thread 12");
+	cr_assert(o.on_main_thread);
+	options_fini(&o);
 	o = parse_good("forget 12");
 	cr_assert(eq(int, o.command, COMMAND_FORGET));
 	options_fini(&o);
