@@ -21,14 +21,25 @@ static const char *module_of(const struct report_record *record)
 								       : record->name;
 }
 
-/* By module, then as in the report: the records are one array, so their addresses are the
- * order. */
+/* Where a function that changed stands in the new source; 0 for others. */
+static uint32_t line_of(const struct report_record *record)
+{
+	return record->kind == WIRE_RECORD_FUNCTION && record->action == WIRE_ACTION_CHANGED
+		       ? record->line
+		       : 0;
+}
+
+/* By module, then functions that changed as in the source and the rest as in the report: the
+ * records are one array, so their addresses are the order. */
 static int by_module(const void *a, const void *b)
 {
 	const struct report_record *const *x = a, *const *y = b;
 	int order = strcmp(module_of(*x), module_of(*y));
+	uint32_t i = line_of(*x), j = line_of(*y);
 
-	return order ? order : (*x > *y) - (*x < *y);
+	if (order || i != j)
+		return order ? order : (i > j) - (i < j);
+	return (*x > *y) - (*x < *y);
 }
 
 static int by_first(const void *a, const void *b)
@@ -48,6 +59,10 @@ static void fill_module(struct module_changes *module, const struct report_recor
 		.first = (size_t)(items[0] - report->records),
 	};
 	for (size_t i = 0; i < count; i++) {
+		size_t index = (size_t)(items[i] - report->records);
+
+		if (index < module->first)
+			module->first = index;
 		if (items[i]->kind == WIRE_RECORD_MODULE && !module->module)
 			module->module = items[i];
 		else

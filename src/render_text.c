@@ -9,18 +9,12 @@
 
 #include "inject/report/text.h"
 #include "src/changes.h"
+#include "src/layout.h"
 #include "src/process_name.h"
 #include "src/render.h"
 
-#define LIST_INDENT  24 /* "    functions migrated  " */
 #define LIST_SHORT   24 /* names in a row before "and N more", without -v */
 #define EXTRAS_SHORT 12 /* warnings, frames likewise */
-
-struct page {
-	FILE *to;
-	const struct term *term;
-	bool verbose;
-};
 
 /* One row below a module: what happened to which kind of thing. */
 static const struct row {
@@ -49,32 +43,6 @@ static const struct row {
 	{WIRE_RECORD_CLASS, WIRE_ACTION_KEPT, "classes kept"},
 };
 
-/* A comma-separated list, broken at the right margin and continued below its beginning. */
-struct list {
-	const struct page *page;
-	size_t column, count;
-};
-
-static void list_add(struct list *list, const char *item)
-{
-	size_t width = term_width(item);
-
-	if (list->count) {
-		fputc(',', list->page->to);
-		/* one column is left for the comma that may follow */
-		if (list->column + 2 + width + 1 > list->page->term->columns) {
-			fprintf(list->page->to, "\n%*s", LIST_INDENT, "");
-			list->column = LIST_INDENT;
-		} else {
-			fputc(' ', list->page->to);
-			list->column += 2;
-		}
-	}
-	fputs(item, list->page->to);
-	list->column += width;
-	list->count++;
-}
-
 static const char *item_text(char *out, size_t size, const struct report_record *record)
 {
 	const char *name = record->name[0] ? record->name : record->text;
@@ -84,8 +52,8 @@ static const char *item_text(char *out, size_t size, const struct report_record 
 	else if (record->kind == WIRE_RECORD_STATEMENT)
 		snprintf(out, size, "line %u: %s", record->line, record->text);
 	else if (record->kind == WIRE_RECORD_NAME && record->text[0] && record->value)
-		snprintf(out, size, "%s (%s, %llu items)", name, record->text,
-			 (unsigned long long)record->value);
+		snprintf(out, size, "%s (%s, %llu item%s)", name, record->text,
+			 (unsigned long long)record->value, record->value == 1 ? "" : "s");
 	else if (record->kind == WIRE_RECORD_NAME && record->text[0] && record->name[0])
 		snprintf(out, size, "%s (%s)", name, record->text);
 	else
@@ -96,6 +64,8 @@ static const char *item_text(char *out, size_t size, const struct report_record 
 static void put_row(const struct page *page, const struct row *row,
 		    const struct module_changes *module)
 {
+	void (*add)(struct list * list, const char *item) =
+		row->kind == WIRE_RECORD_STATEMENT ? list_add_line : list_add;
 	struct list list = {page, LIST_INDENT, 0};
 	size_t more = 0;
 	char item[512];
@@ -111,11 +81,11 @@ static void put_row(const struct page *page, const struct row *row,
 		}
 		if (!list.count)
 			fprintf(page->to, "    %-*s", LIST_INDENT - 4, row->label);
-		list_add(&list, item_text(item, sizeof(item), record));
+		add(&list, item_text(item, sizeof(item), record));
 	}
 	if (more) {
 		snprintf(item, sizeof(item), "and %zu more (-v shows them)", more);
-		list_add(&list, item);
+		add(&list, item);
 	}
 	if (list.count)
 		fputc('\n', page->to);
@@ -165,12 +135,13 @@ static void put_warning(const struct page *page, const struct report_record *rec
 {
 	const char *parts[] = {record->module, record->name, record->text};
 	const char *between[] = {record->name[0] ? "." : ": ", ": ", ""};
+	size_t column = strlen("  warning: ");
 
 	fprintf(page->to, "  %swarning:%s ", term_style(page->term, STYLE_WARNING),
 		term_style(page->term, STYLE_PLAIN));
 	for (size_t i = 0; i < 3; i++)
 		if (parts[i][0])
-			fprintf(page->to, "%s%s", parts[i], between[i]);
+			column = put_words(page, put_words(page, column, parts[i]), between[i]);
 	fputc('\n', page->to);
 }
 

@@ -100,7 +100,7 @@ Test(rollback, a_number_that_is_not, .fini = stop, .timeout = 60)
 }
 
 /* The last line of standard output of the command before. */
-static void expect_valid(void)
+static void expect_valid_by(const char *schema)
 {
 	char path[300];
 	struct run judged;
@@ -113,11 +113,28 @@ static void expect_valid(void)
 	fclose(to);
 	run_command(&judged,
 		    (const char *const[]){"/usr/bin/python3", "-W", "ignore", "-m",
-					  "jsonschema", "-i", path, getenv("PYHOTPATCH_SCHEMA"),
-					  NULL},
+					  "jsonschema", "-i", path, getenv(schema), NULL},
 		    20000);
 	if (judged.status)
 		pytarget_fail(&target, "not valid: %s%s\n%s", judged.out, judged.err, run.out);
+}
+
+static void expect_valid(void)
+{
+	expect_valid_by("PYHOTPATCH_SCHEMA");
+}
+
+Test(rollback, json_about_processes_is_valid, .fini = stop, .timeout = 120)
+{
+	start(interpreters_newest(), "sleep");
+	run_pyhotpatch(&run, (const char *const[]){"list", "--json", NULL});
+	/* the first line: others run here, too */
+	cr_assert(strtok(run.out, "\n") != NULL);
+	expect_text(&run, run.out, "\"attachable\"");
+	expect_valid_by("PYHOTPATCH_PROCESS_SCHEMA");
+	command("doctor", "--json", 0);
+	expect_text(&run, run.out, "\"obstacles\":[]");
+	expect_valid_by("PYHOTPATCH_PROCESS_SCHEMA");
 }
 
 Test(rollback, json_of_every_command_is_valid, .fini = stop, .timeout = 120)

@@ -99,6 +99,46 @@ static inline struct outcome applied(void)
 	return end_reply();
 }
 
+/* What a plan tells; an attach tells the same, in the same rows. */
+static inline struct outcome planned(void)
+{
+	const struct wire_record statement = {
+		.kind = WIRE_RECORD_STATEMENT, .action = WIRE_ACTION_CHANGED, .line = 12};
+
+	reply_begin(&builder, WIRE_STATUS_APPLIED);
+	add(WIRE_RECORD_MODULE, WIRE_ACTION_CHANGED, "shop.cart", "", "/srv/shop/cart.py");
+	reply_add(&builder, statement, "shop.cart", "", "RATES = {'de': 0.19, 'fr': 0.2}");
+	reply_add(&builder,
+		  (struct wire_record){.kind = WIRE_RECORD_STATEMENT,
+				       .action = WIRE_ACTION_CHANGED,
+				       .line = 140},
+		  "shop.cart", "",
+		  "register(Cart, handlers=[checkout, discount, make_handler('a long name')");
+	add(WIRE_RECORD_FUNCTION, WIRE_ACTION_CHANGED, "shop.cart", "Cart.total", "");
+	add(WIRE_RECORD_FUNCTION, WIRE_ACTION_ADDED, "shop.cart", "discount", "");
+	add(WIRE_RECORD_CLASS, WIRE_ACTION_REMOVED, "shop.cart", "OldCart", "");
+	reply_add(&builder,
+		  (struct wire_record){
+			  .kind = WIRE_RECORD_NAME, .action = WIRE_ACTION_LOST, .value = 2},
+		  "shop.cart", "RATES", "dict");
+	reply_add(&builder,
+		  (struct wire_record){
+			  .kind = WIRE_RECORD_NAME, .action = WIRE_ACTION_KEPT, .value = 1200},
+		  "shop.cart", "SESSIONS", "dict");
+	add(WIRE_RECORD_NAME, WIRE_ACTION_KEPT, "shop.cart", "LOCK", "lock");
+	add(WIRE_RECORD_WARNING, WIRE_ACTION_NONE, "shop.cart", "",
+	    "the old source is not known: what changed was inferred from what is running");
+	reply_add(&builder,
+		  (struct wire_record){.kind = WIRE_RECORD_FRAME,
+				       .action = WIRE_ACTION_WAITING,
+				       .line = 41,
+				       .count = 1},
+		  "shop.worker", "generate", "/srv/shop/worker.py");
+	struct outcome outcome = end_reply();
+	outcome.operation = WIRE_COMMAND_PLAN;
+	return outcome;
+}
+
 static inline struct outcome nothing(void)
 {
 	reply_begin(&builder, WIRE_STATUS_NOTHING_TO_DO);

@@ -2,9 +2,11 @@
  *
  * What people see, against golden files.
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -42,6 +44,7 @@ Test(render, text_on_a_pipe_or_narrow_terminal)
 	expect_text("source_error.txt", source_error(), &narrow, false);
 	expect_text("refused.txt", refused(), &narrow, false);
 	expect_text("failed.txt", failed(), &narrow, false);
+	expect_text("planned.txt", planned(), &narrow, false);
 	expect_text("many.txt", many(), &narrow, false);
 }
 
@@ -95,13 +98,61 @@ Test(render, text_verbose)
 
 Test(render, text_wide)
 {
+	setenv("TZ", "UTC", 1);
 	expect_text("applied_wide.txt", applied(), &wide, false);
+	expect_text("planned_wide.txt", planned(), &wide, false);
+	expect_text("recorded_wide.txt", recorded(), &wide, false);
+	expect_text("rolled_back_wide.txt", rolled_back(), &wide, false);
+	expect_text("source_error_wide.txt", source_error(), &wide, false);
 }
 
 Test(render, text_colored)
 {
+	setenv("TZ", "UTC", 1);
 	expect_text("applied_color.txt", applied(), &colored, false);
+	expect_text("planned_color.txt", planned(), &colored, false);
+	expect_text("recorded_color.txt", recorded(), &colored, false);
+	expect_text("rolled_back_color.txt", rolled_back(), &colored, false);
+	expect_text("forgotten_color.txt", empty(WIRE_COMMAND_FORGET), &colored, false);
+	expect_text("source_error_color.txt", source_error(), &colored, false);
+	expect_text("refused_color.txt", refused(), &colored, false);
 	expect_text("failed_color.txt", failed(), &colored, false);
+}
+
+static bool is_colored(FILE *to, enum color_mode mode)
+{
+	return term_of(to, mode).color;
+}
+
+Test(render, color_where_it_is_wanted)
+{
+	int master = posix_openpt(O_RDWR | O_NOCTTY), ends[2];
+
+	cr_assert(eq(int, grantpt(master), 0));
+	cr_assert(eq(int, unlockpt(master), 0));
+	cr_assert(eq(int, pipe(ends), 0));
+	/* one that does not become ours: it would hang us up */
+	int slave = open(ptsname(master), O_RDWR | O_NOCTTY);
+	FILE *terminal = fdopen(slave, "r+"), *plain = fdopen(ends[1], "w");
+	cr_assert(ne(ptr, terminal, NULL));
+	cr_assert(ne(ptr, plain, NULL));
+	setenv("TERM", "xterm", 1);
+	unsetenv("NO_COLOR");
+	cr_assert(eq(int, is_colored(terminal, COLOR_AUTO), true));
+	cr_assert(eq(int, is_colored(terminal, COLOR_NEVER), false));
+	cr_assert(eq(int, is_colored(plain, COLOR_AUTO), false));
+	cr_assert(eq(int, is_colored(plain, COLOR_ALWAYS), true));
+	setenv("NO_COLOR", "1", 1);
+	cr_assert(eq(int, is_colored(terminal, COLOR_AUTO), false));
+	cr_assert(eq(int, is_colored(terminal, COLOR_ALWAYS), true));
+	setenv("NO_COLOR", "", 1); /* counts as not set: no-color.org */
+	cr_assert(eq(int, is_colored(terminal, COLOR_AUTO), true));
+	setenv("TERM", "dumb", 1);
+	cr_assert(eq(int, is_colored(terminal, COLOR_AUTO), false));
+	fclose(plain);
+	fclose(terminal);
+	close(ends[0]);
+	close(master);
 }
 
 Test(render, no_line_of_a_list_is_wider_than_the_terminal)
@@ -125,6 +176,25 @@ Test(render, no_line_of_a_list_is_wider_than_the_terminal)
 		free(got);
 	}
 	outcome_fini(&outcome);
+}
+
+Test(render, list_and_doctor_wide_and_colored)
+{
+	struct process_info good = good_info(), bad = bad_info();
+	const struct process_info *infos[] = {&good, &bad};
+	struct machine_info machine = bad_machine();
+	struct term colored_wide = {true, true, 200};
+	size_t size;
+	char *got;
+	FILE *to = open_memstream(&got, &size);
+
+	render_text_list(to, &colored_wide, infos, 2);
+	render_text_doctor(to, &colored_wide, &good);
+	render_text_doctor(to, &colored_wide, &bad);
+	render_text_machine(to, &colored_wide, &machine);
+	fclose(to);
+	expect_golden("processes_wide_color.txt", got);
+	free(got);
 }
 
 Test(render, list_and_doctor)

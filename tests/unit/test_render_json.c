@@ -70,7 +70,7 @@ static json_t *resolve(json_t *root, json_t *schema)
 	return found;
 }
 
-/* As much of JSON Schema as report.schema.json uses. */
+/* As much of JSON Schema as ours use. */
 static void check_schema(json_t *root, json_t *of, json_t *value, const char *where)
 {
 	json_t *schema = resolve(root, of), *item;
@@ -94,10 +94,13 @@ static void check_schema(json_t *root, json_t *of, json_t *value, const char *wh
 		check_schema(root, json_object_get(schema, "items"), item, where);
 }
 
-static json_t *load_schema(void)
+static json_t *load_schema(const char *name)
 {
 	json_error_t error;
-	json_t *schema = json_load_file(HP_SOURCE_ROOT "/src/report.schema.json", 0, &error);
+	char path[300];
+
+	snprintf(path, sizeof(path), HP_SOURCE_ROOT "/src/%s.schema.json", name);
+	json_t *schema = json_load_file(path, 0, &error);
 
 	cr_assert(ne(ptr, schema, NULL), "%s", error.text);
 	return schema;
@@ -106,7 +109,7 @@ static json_t *load_schema(void)
 /* One line, valid by the schema, and as the golden file says. */
 static void expect_json(const char *name, struct outcome outcome)
 {
-	json_t *schema = load_schema(), *root;
+	json_t *schema = load_schema("report"), *root;
 	json_error_t error;
 	size_t size;
 	char *got;
@@ -130,6 +133,7 @@ static void expect_json(const char *name, struct outcome outcome)
 Test(render_json, outcomes)
 {
 	expect_json("applied.json", applied());
+	expect_json("planned.json", planned());
 	expect_json("nothing.json", nothing());
 	expect_json("source_error.json", source_error());
 	expect_json("refused.json", refused());
@@ -157,6 +161,8 @@ Test(render_json, list_and_doctor)
 	size_t size;
 	char *got, *rest, *line;
 	FILE *to = open_memstream(&got, &size);
+	static const char *const of[] = {"listed", "listed", "examined", "examined", "machine"};
+	json_t *schema = load_schema("process"), *kinds = json_object_get(schema, "$defs");
 	int lines = 0;
 
 	render_json_list_entry(to, &good);
@@ -170,8 +176,10 @@ Test(render_json, list_and_doctor)
 	     line = strtok_r(NULL, "\n", &rest), lines++) {
 		json_t *root = json_loads(line, 0, NULL);
 		cr_assert(ne(ptr, root, NULL), "%s", line);
+		check_schema(schema, json_object_get(kinds, of[lines]), root, of[lines]);
 		json_decref(root);
 	}
+	json_decref(schema);
 	cr_assert(eq(int, lines, 5));
 	free(got);
 }
