@@ -91,8 +91,15 @@ static bool went_wrong(const struct outcome *outcome)
 	return outcome->err.kind == HP_NOT_RESTORED || outcome->err.kind == HP_TARGET_DIED;
 }
 
+static bool was_revoked(const struct outcome *outcome)
+{
+	return outcome->has_report && outcome->report.header.status == WIRE_STATUS_REVOKED;
+}
+
 static bool changed(const struct outcome *outcome)
 {
+	if (was_revoked(outcome))
+		return true;
 	return outcome->err.kind == HP_OK &&
 	       outcome->report.header.status == WIRE_STATUS_APPLIED;
 }
@@ -105,6 +112,8 @@ static void put_line(FILE *to, const struct outcome *outcome)
 	put_process(to, outcome);
 	if (went_wrong(outcome)) {
 		fprintf(to, ": %s", outcome->err.text);
+	} else if (was_revoked(outcome)) {
+		fputs(": applied, and taken back because of another process", to);
 	} else {
 		fprintf(to, ": %s", is_attach ? "applied" : "taken back:");
 		put_modules(to, outcome);

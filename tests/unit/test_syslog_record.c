@@ -40,6 +40,20 @@ Test(syslog_record, a_rollback)
 	outcome_fini(&outcome);
 }
 
+Test(syslog_record, what_was_there_for_a_moment)
+{
+	struct outcome outcome;
+
+	reply_begin(&builder, WIRE_STATUS_REVOKED);
+	outcome = end_reply();
+	cr_assert(syslog_record_text(text, &outcome));
+	cr_assert(ne(ptr,
+		     strstr(text, ": applied, and taken back because of another process; by "),
+		     NULL),
+		  "%s", text);
+	outcome_fini(&outcome);
+}
+
 Test(syslog_record, what_may_have_harmed)
 {
 	struct outcome outcome = {.pid = 4711, .operation = WIRE_COMMAND_ATTACH};
