@@ -36,3 +36,5 @@ complete -c pyhotpatch -n 'not __pyhotpatch_command; and not __pyhotpatch_wants_
 complete -c pyhotpatch -n '__pyhotpatch_command; and not __pyhotpatch_wants_option' -a '(__pyhotpatch_pids)'
 complete -c pyhotpatch -n __pyhotpatch_wants_option -a '(__pyhotpatch_options)'
 complete -c pyhotpatch -l color -x -a 'auto always never'
+complete -c pyhotpatch -l tree -x -a '(__pyhotpatch_pids)'
+complete -c pyhotpatch -l unit -x -a '(systemctl list-units --type=service --plain --no-legend 2>/dev/null | string replace -r " .*" "")'

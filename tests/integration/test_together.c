@@ -233,13 +233,8 @@ Test(together, the_time_is_up_for_all, .fini = stop, .timeout = 300)
 	expect_left_alone();
 }
 
-static void interrupt_prepared(int number)
+static void await_workers(void)
 {
-	struct running running;
-	int64_t began;
-
-	append(&targets[COUNT - 1], "\nSLEPT = __import__('time').sleep(2)\n");
-	run_start(&running, arguments("attach", NULL));
 	/* The first ones are ready and wait when the last one's new code runs. */
 	for (int wait = 0; wait < 500; wait++) {
 		size_t entered = 0;
@@ -251,10 +246,41 @@ static void interrupt_prepared(int number)
 		sleep_ms(10);
 	}
 	sleep_ms(500);
+}
+
+static void interrupt_prepared(int number)
+{
+	struct running running;
+	int64_t began;
+
+	append(&targets[COUNT - 1], "\nSLEPT = __import__('time').sleep(2)\n");
+	run_start(&running, arguments("attach", NULL));
+	await_workers();
 	began = clock_now_ns();
 	cr_assert(eq(int, kill(running.pid, number), 0));
 	run_finish(&run, &running, 60000);
 	cr_assert(lt(i64, clock_now_ns() - began, 1800000000), "it did not end at once");
+}
+
+/* A process that ends while the others wait for it. */
+Test(together, one_that_dies_while_they_are_prepared, .fini = stop, .timeout = 300)
+{
+	struct running running;
+	struct round round;
+
+	start_all();
+	edit_all();
+	append(&targets[COUNT - 1], "\nSLEPT = __import__('time').sleep(5)\n");
+	run_start(&running, arguments("attach", NULL));
+	await_workers();
+	kill(targets[COUNT - 1].pid, SIGKILL);
+	run_finish(&run, &running, 60000);
+	expect_status(&targets[0], &run, hp_err_exit_status(HP_TARGET_DIED));
+	expect_text(&run, run.err, "3 held back");
+	for (int i = 0; i < COUNT - 1; i++) {
+		pytarget_fresh(&targets[i], &round);
+		expect_version(&targets[i], &round, 0);
+	}
 }
 
 /* Nobody is left to say that it may be done. */
