@@ -16,10 +16,10 @@
  *   +-------------------+---------------+---------------+-----------+--------------------+
  *   |<------------------------------- image_size ---------------------------------------->|
  *
- * The invariant: whoever swaps channel.state decides. The program may swap PENDING or RUNNING
- * for CANCELLED; the payload must swap RUNNING for COMMITTING before its first write to the
- * program that it serves. So "cancelled" and "patched" exclude each other, whoever dies in
- * between.
+ * The invariant: whoever swaps channel.state decides. The program may swap PENDING, RUNNING or
+ * PREPARED for CANCELLED; the payload must swap RUNNING for COMMITTING before its first write
+ * to the program that it serves. So "cancelled" and "patched" exclude each other, whoever dies
+ * in between.
  */
 #ifndef PAYLOAD_WIRE_H
 #define PAYLOAD_WIRE_H
