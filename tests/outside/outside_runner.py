@@ -64,7 +64,7 @@ class OutsideRunner(case_runner.Runner):
         self.names = {'__name__': 'case', 'texts': self.texts,
                       'FREES_CLASSES': case_runner.FREES_CLASSES,
                       'Snapshot': case_runner.snapshot.Snapshot,
-                      'attach': lambda words: self.command(['attach'] + words)}
+                      'attach': self.attach}
 
     def attach(self, words):
         # What a plan foretells is compared inside.
