@@ -58,6 +58,27 @@ static int visit_all(struct pass *pass, const struct world *w)
 	return all ? 0 : -1;
 }
 
+static int list_object(PyObject *o, void *context)
+{
+	struct pass *pass = context;
+
+	if (o != pass->found && PyList_Append(pass->found, o))
+		pass->is_failed = 1;
+	return !pass->is_failed;
+}
+
+PyObject *referrers_visited(const struct world *w)
+{
+	if (!PyUnstable_GC_VisitObjects)
+		return py_call(w->get_objects);
+	struct pass pass = {.found = PyList_New(0)};
+	if (pass.found)
+		PyUnstable_GC_VisitObjects(list_object, &pass);
+	if (pass.is_failed)
+		Py_DecRef(py_take(&pass.found));
+	return pass.found;
+}
+
 /* Before 3.10 only types of the heap tell their slots (Objects/typeobject.c). */
 static PyObject *find_by_collector(const struct world *w, PyObject *keys, struct movers *movers)
 {

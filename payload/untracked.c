@@ -18,6 +18,7 @@
 #include "payload/freestanding.h"
 #include "payload/gil_window.h"
 #include "payload/pointer_map.h"
+#include "payload/referrers.h"
 
 /* The interpreter itself has put aside 375 when it has started (seen on 3.12.1); a program that
  * does so puts aside 3700 at least. */
@@ -52,7 +53,7 @@ static int look_inside(struct reach *r, PyObject *o)
 
 static int reach_hidden(struct reach *r)
 {
-	_cleanup_py_ PyObject *listed = py_call(r->world->get_objects);
+	_cleanup_py_ PyObject *listed = referrers_visited(r->world);
 	int status = listed ? pointer_map_set(&r->seen, r->hidden, r->hidden) : -1;
 
 	for (Py_ssize_t i = 0; !status && i < PyList_Size(listed); i++) {
