@@ -166,7 +166,8 @@ int block_init(struct block *out, struct selection *s, const struct group *group
 	*out = (struct block){.s = s, .group = group, .node = node};
 	if (allocate(out))
 		return -1;
-	return !own_block(out, node, 0) && block_match(out);
+	out->is_told_apart = !own_block(out, node, 0);
+	return out->is_told_apart && block_match(out);
 }
 
 void block_fini(struct block *b)

@@ -28,6 +28,7 @@ struct block {
 	 * is of; 0 for the head of the block itself; owned */
 	int *owner;
 	struct block_side old, new;
+	int is_told_apart; /* each statement inside has lines of its own */
 };
 
 /* --- block.c --- */

@@ -116,6 +116,7 @@ static int may_run_in_part(const struct list *body)
 /* --- what runs --------------------------------------------------------------------------- */
 
 static int sort_block(const struct block *b, PyObject *node, int again);
+static int sort_whole(const struct block *b, PyObject *node);
 
 static int is_head_found(const struct block *b, PyObject *node)
 {
@@ -136,8 +137,10 @@ static int choose(const struct sorter *sorter, const struct group *group, PyObje
 			       ? -1
 			       : 1;
 	int runs = selection_choose(sorter, group, node);
-	if (runs <= 0 || list->is_whole || !block_is(node) || !is_head_found(list->b, node))
+	if (runs <= 0 || !block_is(node))
 		return runs;
+	if (list->is_whole || !is_head_found(list->b, node))
+		return sort_whole(list->b, node);
 	return sort_block(list->b, node, is_again(list, group->first_node, node) ? 0 : NEVER);
 }
 
@@ -253,26 +256,43 @@ static int sort_try(const struct block *b, PyObject *node, int again)
 /* The head runs in any case, and may bind names. */
 static int note_head(const struct block *b, PyObject *node)
 {
-	int line = node_first_line(node), owner = node == b->node ? 0 : line;
+	const struct block_lines lines = block_lines_of(b, node);
+	int owner = node == b->node ? 0 : lines.first;
 	_cleanup_py_ PyObject *names = PyList_New(0);
 
-	for (int i = 0; names && i < b->new.count; i++) {
-		const struct step *step = &b->new.stream->steps[b->new.order[i]];
-		if (b->owner[b->new.order[i]] == owner &&
-		    stream_is_store(&b->s->tokens, step) && PyList_Append(names, step->value))
+	for (int i = 0; names && i < b->new.stream->count; i++) {
+		const struct step *step = &b->new.stream->steps[i];
+		if (b->owner[i] == owner && step->line >= lines.first &&
+		    step->line <= lines.last && stream_is_store(&b->s->tokens, step) &&
+		    PyList_Append(names, step->value))
 			return -1;
 	}
 	_cleanup_py_ PyObject *entry =
-		names ? Py_BuildValue("(iiOi)", line, 0, names, 1) : NULL;
+		names ? Py_BuildValue("(iiOi)", lines.first, 0, names, 1) : NULL;
 	return entry ? PyList_Append(b->s->module->chosen, entry) : -1;
 }
+
+/* --- all of it runs ---------------------------------------------------------------------- */
+
+static int sort_all(const struct block *b, PyObject *parent, const char *field)
+{
+	return sort(&(struct list){b, parent, field, 1, NEVER});
+}
+
+/* But what definitions keep by themselves, in or out of a block. */
+static int sort_whole(const struct block *b, PyObject *node)
+{
+	return note_head(b, node) || block_lists(b, node, sort_all) ? -1 : SELECTION_IN_PART;
+}
+
+/* --- a part of it ------------------------------------------------------------------------ */
 
 static int sort_block(const struct block *b, PyObject *node, int again)
 {
 	int is_with = TREE_IS(node, "With");
 
 	if (is_with && !may_run_in_part(&(struct list){b, node, "body", 0, again}))
-		return SELECTION_WHOLE;
+		return sort_whole(b, node);
 	if (note_head(b, node))
 		return -1;
 	int status = is_with                ? sort_with(b, node, again)
@@ -303,6 +323,8 @@ int selection_block(struct selection *s, const struct group *group, PyObject *no
 	if (found > 0) {
 		use(&b);
 		runs = sort_block(&b, node, NEVER);
+	} else if (!found && b.is_told_apart) {
+		runs = sort_whole(&b, node);
 	}
 	block_fini(&b);
 	return runs;
