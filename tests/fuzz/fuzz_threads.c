@@ -10,7 +10,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct thread thread = {0};
+	struct safepoint_stop place = {0};
 	char *line = malloc(size + 1);
 
 	if (!line)
@@ -19,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	line[size] = '\0';
 	if (thread_rank_of(line) > RANK_INTERRUPTED)
 		abort();
-	thread_place_of(&thread, line);
+	thread_place_of(&place, line);
 	free(line);
 	return 0;
 }
