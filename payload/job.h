@@ -90,7 +90,9 @@ struct job {
 	int is_dry_run;           /* nothing runs and nothing is remembered */
 	int64_t start_ns;         /* when the program began, CLOCK_REALTIME */
 	Py_ssize_t attach_number; /* through all interpreters; once it is about to commit */
-	int is_rerun;             /* whole bodies run, not what changed alone */
+	int is_selecting;         /* the program may run in between */
+	PyObject *quiet; /* owned, while selecting: what source_loud() needs, or NULL */
+	int is_rerun;    /* whole bodies run, not what changed alone */
 	/* Called after the commit, to do it in the other interpreters; when that fails, ours is
 	 * taken back. */
 	int (*commit_others)(void *context);

@@ -69,6 +69,7 @@ static int keep_changed(struct job *job)
 
 	for (size_t i = 0; i < all->count; i++) {
 		struct module *module = &all->items[i];
+		source_let_run(job);
 		int stranger = module->code ? running_compare(job, module) : 1;
 		if (stranger < 0)
 			return -1;
@@ -94,6 +95,7 @@ static int is_code_alone(struct job *job, struct module *module)
 		return 1;
 	if (!module->old_code || PyDict_GetItemString(module->live, "__reload__"))
 		return 0;
+	source_let_run(job);
 	return bodies_differ_alone(&job->world, module, &module->bodies);
 }
 
@@ -147,9 +149,10 @@ static int choose_statements(struct job *job, struct module *module)
 
 int select_changed(struct job *job)
 {
-	PyObject *quiet = source_quiet(job);
 	int status = 0;
 
+	job->is_selecting = 1;
+	job->quiet = source_quiet(job);
 	for (size_t i = 0; i < job->modules.count; i++) {
 		struct module *module = &job->modules.items[i];
 		int status_of_source = source_compile(job, module);
@@ -164,6 +167,7 @@ int select_changed(struct job *job)
 		status = keep_changed(job) || spare_runs(job) ? -1 : 0;
 	for (size_t i = 0; !status && i < job->modules.count; i++)
 		status = choose_statements(job, &job->modules.items[i]);
-	source_loud(job, quiet);
+	source_loud(job, py_take(&job->quiet));
+	job->is_selecting = 0;
 	return status;
 }

@@ -8,6 +8,7 @@
 #include "payload/code.h"
 #include "payload/file.h"
 #include "payload/freestanding.h"
+#include "payload/gil_window.h"
 #include "payload/origin.h"
 
 #define PYCF_ONLY_AST 0x400 /* Include/compile.h, all versions */
@@ -191,6 +192,7 @@ int source_compile(struct job *job, struct module *module)
 
 	if (status)
 		return status;
+	source_let_run(job);
 	module->code = compiler ? py_call(compiler, module->source, module->file)
 				: compile(&job->world, module->source, module->file, 0);
 	if (!module->code)
@@ -215,12 +217,14 @@ PyObject *source_compile_tree(struct job *job, const struct module *module, PyOb
 {
 	_cleanup_py_ PyObject *compiler = module->is_translated ? compiler_of(module) : NULL;
 
+	source_let_run(job);
 	return compiler ? py_call(compiler, tree, module->file)
 			: compile(&job->world, tree, module->file, 0);
 }
 
 PyObject *source_tree(struct job *job, const struct module *module)
 {
+	source_let_run(job);
 	return compile(&job->world, module->source, module->file, PYCF_ONLY_AST);
 }
 
@@ -265,4 +269,16 @@ void source_loud(struct job *job, PyObject *quiet)
 			}
 	Py_DecRef(quiet);
 	PyErr_Restore(kind, value, traceback);
+}
+
+/* Their warnings are their own. */
+void source_let_run(struct job *job)
+{
+	if (!job->is_selecting || !job_may_wait(job) || gil_window_is_needed())
+		return;
+	int was_quiet = job->quiet != NULL;
+	source_loud(job, py_take(&job->quiet));
+	world_let_run(&job->world);
+	if (was_quiet)
+		job->quiet = source_quiet(job);
 }

@@ -297,6 +297,7 @@ static int select_statements(struct selection *s)
 	_cleanup_py_ PyObject *tree = source_tree(s->job, m);
 	_cleanup_py_ PyObject *nodes = tree ? PyObject_GetAttrString(tree, "body") : NULL;
 
+	source_let_run(s->job);
 	m->inner = PyDict_New();
 	m->kept = PyDict_New();
 	m->refreshed = PyDict_New();
@@ -311,6 +312,7 @@ static int select_statements(struct selection *s)
 	    body_init(&s->body, &s->tokens, m->old_code, m->code, nodes) ||
 	    (!m->old_code && selection_infer(s)) || annotations_note_kept(s->job, m, &s->body))
 		return -1;
+	source_let_run(s->job);
 	const struct sorter sorter = {
 		.selection = s, .body = &s->body, .is_of_module = 1, .choose = choose};
 	_cleanup_py_ PyObject *chosen = selection_sort(&sorter);

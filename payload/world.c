@@ -128,6 +128,28 @@ static int find_collector(struct world *w)
 	return disabled ? 0 : -1;
 }
 
+static int ask_collector(const char *method)
+{
+	_cleanup_py_ PyObject *gc = PyImport_ImportModule("gc");
+	_cleanup_py_ PyObject *result = gc ? PyObject_CallMethod(gc, method, NULL) : NULL;
+	int answer = result && PyObject_IsTrue(result) == 1;
+
+	PyErr_Clear();
+	return answer;
+}
+
+/* A thread that waits asks for the GIL after 5 ms; who gives it up then waits until another has
+ * had it (Python/ceval_gil.h, FORCE_SWITCHING). */
+void world_let_run(struct world *w)
+{
+	if (w->is_gc_enabled)
+		ask_collector("enable");
+	PyThreadState *state = PyEval_SaveThread();
+	PyEval_RestoreThread(state);
+	w->is_gc_enabled = ask_collector("isenabled") != 0;
+	ask_collector("disable");
+}
+
 /* What the argument of LOAD_COMMON_CONSTANT is an index of: 3.14 has the first five, 3.15 all.
  * Lib/opcode.py of each, _common_constants. */
 static PyObject *common_constants(const struct world *w)

@@ -63,6 +63,10 @@ void world_forget_lookups(const struct world *world, PyObject *type, int depth);
  * reference; NULL with an exception. */
 PyObject *world_type_attribute(PyObject *type, const char *name);
 
+/* Lets other threads run for a moment if they want to, with the collector as the program has
+ * it, lest a child that is forked then is left without. */
+void world_let_run(struct world *world);
+
 /* sys._current_frames(): new reference; NULL with an exception, or without where it is not
  * safe to ask. */
 PyObject *world_current_frames(const struct world *world);
