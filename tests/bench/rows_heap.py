@@ -46,24 +46,61 @@ def stall(bench):
               [1.0], "1 ms", ("<=", 1))
 
 
+def compiling(bench):
+    """How long others are kept from running when a module of 10,000 lines changed: not longer
+    than the interpreter's own compile() of it keeps them."""
+    with bench.target() as target:
+        version = 2
+        path = target.edit_big(version)
+        target.ask("import_big")
+
+        def during_attach(look):
+            nonlocal version
+            version += 1
+            target.edit_big(version)
+            target.tell(look, 2.0)
+            assert target.read() == "looking"
+            time.sleep(0.5)
+            bench.tools.attach(target)
+            return target.read()
+
+        def during_compile(look):
+            target.tell("while_compiling", look, 2.0, path)
+            assert target.read() == "looking"
+            return target.read()
+
+        for look, subject in (("largest_gap", "largest gap of a busy thread"),
+                              ("loop_delay", "largest delay of a loaded asyncio loop")):
+            ours, theirs = in_turns(max(3, bench.rounds // 3), lambda: during_attach(look),
+                                    lambda: during_compile(look))
+            yield Row("stall", "%s, 10,000 lines changed" % subject, "ms", ours, theirs,
+                      "compile() of them in a thread", ("<=", 1.25))
+
+
 def migration(bench):
+    for name in ("Moved", "Slotted"):
+        yield from moving(bench, name)
+
+
+def moving(bench, name):
+    kind = "with slots" if name == "Slotted" else "with a dict"
     medians = {}
     for count in (10_000, 100_000) if bench.is_quick else (10_000, 100_000, 1_000_000):
         ours, theirs = [], []
         for _ in range(max(3, bench.rounds // 3)):
             with bench.target() as target:
-                target.ask("make_instances", count)
+                target.ask("make_instances", count, name)
                 target.edit_moved(True)
                 timings = bench.tools.attach(target)["timings_ms"]
                 ours.append(timings["plan"] + timings["commit"])
-                if target.ask("instances_of", "Moved") != count:
+                if target.ask("instances_of", name) != count:
                     raise RuntimeError("not every instance moved")
-                theirs.append(target.ask("move_by_referrers", count))
+                theirs.append(target.ask("move_by_referrers", count, name == "Slotted"))
         medians[count] = statistics.median(ours) / count
-        yield Row("migration", "move %d instances" % count, "ms", ours, theirs,
+        yield Row("migration", "move %d instances %s" % (count, kind), "ms", ours, theirs,
                   "a loop over gc.get_referrers", ("<=", 1 / 20) if count == 10**6 else None)
     few, many = min(medians), max(medians)
-    yield Row("migration", "time per instance, %d instances" % many, "us", [medians[many] * 1e3],
+    yield Row("migration", "time per instance, %d instances %s" % (many, kind), "us", [medians[many] * 1e3],
               [medians[few] * 1e3], "%d instances" % few, ("<=", 1.5))
 
 
@@ -87,4 +124,4 @@ def flat(bench):
                   [ours], [theirs], "after 50", ("<=", 1.02))
 
 
-ROWS = {"stall": stall, "migration": migration, "flat": flat}
+ROWS = {"stall": stall, "compiling": compiling, "migration": migration, "flat": flat}

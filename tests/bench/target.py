@@ -33,9 +33,27 @@ MOVED = '''class Meta(type):
     pass
 
 
-class Moved%s:
+class Moved%(meta)s:
     def tag(self):
-        return %r
+        return %(tag)r
+
+
+class Slotted%(meta)s:
+    __slots__ = ("x",)
+
+    def tag(self):
+        return %(tag)r
+'''
+BIG = '''def f%d(a, b=%d):
+    """One of many."""
+    total = 0
+    for x in range(a):
+        total += x * b + %r
+        if total > 100:
+            break
+    return total
+
+
 '''
 
 
@@ -49,7 +67,7 @@ class Target:
         self.package = os.path.join(folder, "bench")
         os.makedirs(self.package, exist_ok=True)
         write(os.path.join(self.package, "__init__.py"), "")
-        write(os.path.join(self.package, "moved.py"), MOVED % ("", "old"))
+        write(os.path.join(self.package, "moved.py"), MOVED % {"meta": "", "tag": "old"})
         for number in range(modules):
             self.edit(number, "v0")
         self.process = subprocess.Popen(
@@ -88,7 +106,15 @@ class Target:
         """The class whose instances must move: it gets a metaclass, which no class can take in
         place."""
         write(os.path.join(self.package, "moved.py"),
-              MOVED % (("(metaclass=Meta)", "new") if is_new else ("", "old")))
+              MOVED % {"meta": "(metaclass=Meta)" if is_new else "",
+                       "tag": "new" if is_new else "old"})
+
+    def edit_big(self, version):
+        """A module of 10,000 lines of which one function and one name are of this version."""
+        path = os.path.join(self.package, "big.py")
+        write(path, "".join(BIG % (i, i, version if i == 500 else 1) for i in range(1000)) +
+              "VERSION = %r\n" % version)
+        return path
 
     def memory(self):
         """Resident KiB, mappings and descriptors."""

@@ -5,11 +5,13 @@ Imports FOLDER/bench/m0000.py and so on, fills the heap with so many objects tha
 knows, and does what it is told, a line of JSON a command: the name of a function below and its
 arguments. Answers with a line of JSON each.
 """
+import asyncio
 import gc
 import importlib
 import json
 import os
 import sys
+import threading
 import time
 
 folder, modules, objects = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
@@ -31,6 +33,44 @@ def largest_gap(seconds):
     return largest / 1e6
 
 
+def loop_delay(seconds):
+    """How late a loaded asyncio loop was at the longest, in ms; told first that it has begun."""
+    worst = 0.0
+
+    async def serve(end):
+        while time.monotonic() < end:
+            json.loads(json.dumps(list(range(100))))
+            await asyncio.sleep(0.002)
+
+    async def tick(end):
+        nonlocal worst
+        while time.monotonic() < end:
+            due = time.monotonic() + 0.001
+            await asyncio.sleep(0.001)
+            worst = max(worst, time.monotonic() - due)
+
+    async def run():
+        end = time.monotonic() + seconds
+        await asyncio.gather(tick(end), *[serve(end) for _ in range(8)])
+
+    print(json.dumps("looking"), flush=True)
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(run())
+    loop.close()
+    return worst * 1e3
+
+
+def while_compiling(look, seconds, path):
+    """What `look` sees while another thread compiles the file."""
+    with open(path) as f:
+        source = f.read()
+    timer = threading.Timer(seconds / 4, compile, (source, path, "exec"))
+    timer.start()
+    result = globals()[look](seconds)
+    timer.join()
+    return result
+
+
 def stat_all():
     """What os.stat of every module's file costs, in ms."""
     began = time.perf_counter_ns()
@@ -40,10 +80,9 @@ def stat_all():
     return (time.perf_counter_ns() - began) / 1e6
 
 
-def make_instances(count):
-    moved = sys.modules["bench.moved"] if "bench.moved" in sys.modules else \
-        importlib.import_module("bench.moved")
-    kept["instances"] = [moved.Moved() for _ in range(count)]
+def make_instances(count, name="Moved"):
+    moved = importlib.import_module("bench.moved")
+    kept["instances"] = [getattr(moved, name)() for _ in range(count)]
     return count
 
 
@@ -51,14 +90,10 @@ def instances_of(name):
     return sum(type(o).__name__ == name and o.tag() == "new" for o in kept["instances"])
 
 
-def move_by_referrers(count):
+def move_by_referrers(count, has_slots=False):
     """What every reloader written in Python does for its instances, in ms."""
-    class Old:
-        pass
-
-    class New:
-        pass
-
+    body = {"__slots__": ("x",)} if has_slots else {}
+    Old, New = type("Old", (), dict(body)), type("New", (), dict(body))
     made = [Old() for _ in range(count)]
     began = time.perf_counter_ns()
     for referrer in gc.get_referrers(Old):
@@ -67,6 +102,10 @@ def move_by_referrers(count):
     took = (time.perf_counter_ns() - began) / 1e6
     assert all(type(o) is New for o in made)
     return took
+
+
+def import_big():
+    importlib.import_module("bench.big")
 
 
 def answer_of(name):
