@@ -162,6 +162,7 @@ def test_one_of_eight_is_traced():
     name = 'shop%d' % os.getpid()
     with running(EIGHT, ['-m', 'gunicorn', 'app:app', '--name', name]) as service:
         service.wait_for(r'(?s)' + '.*'.join(['Booting worker'] * 8))
+        same(set(versions(service).values()), {'old'})    # they say that they boot before they have imported
         odd = sorted(workers(service))[3]
         service.edit('app.py', GROWN[0])
         ptrace(PTRACE_SEIZE, odd)
