@@ -7,6 +7,7 @@
 
 #include "payload/code.h"
 #include "payload/digest.h"
+#include "payload/freestanding.h"
 #include "payload/walk.h"
 
 #define STATEMENT_TEXT_MAX 72
@@ -136,15 +137,18 @@ static void note_statements(struct job *job, const struct module *m)
 
 /* --- functions --------------------------------------------------------------------------- */
 
-/* What is nested in a function is a part of that; a lambda of the statement that it is in. */
+/* What is nested in a function is a part of that; a lambda of the statement that it is in; the
+ * function that 3.14 makes for annotations, of what is annotated. */
 static int is_nested(PyObject *qualname)
 {
 	const char *text = PyUnicode_AsUTF8(qualname);
+	const char *last = text;
 
 	PyErr_Clear();
-	while (text && *text && *text != '<')
-		text++;
-	return !text || *text;
+	for (; text && *text && *text != '<'; text++)
+		if (*text == '.')
+			last = text + 1;
+	return !text || *text || text_equal(last, "__annotate__");
 }
 
 /* As the source has it: functools.wraps() gives a function the qualified name of another, the

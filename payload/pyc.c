@@ -14,9 +14,22 @@
 #define BY_HASH       1u
 #define HASH_IS_CHECK 2u
 
+/* ModuleSpec.cached is worked out when it is first read, and kept. New reference or NULL. */
+static PyObject *cached_of_spec(const struct world *w, const struct module *module)
+{
+	_cleanup_py_ PyObject *before = origin_of_spec(w, module, "_cached");
+	PyObject *cached = origin_of_spec(w, module, "cached");
+
+	if (before == w->none && cached && cached != w->none &&
+	    PyObject_SetAttrString(PyDict_GetItemString(module->live, "__spec__"), "_cached",
+				   w->none))
+		PyErr_Clear();
+	return cached;
+}
+
 static PyObject *find_path(const struct world *w, const struct module *module)
 {
-	_cleanup_py_ PyObject *cached = origin_of_spec(w, module, "cached");
+	_cleanup_py_ PyObject *cached = cached_of_spec(w, module);
 	PyObject *path = cached && cached != w->none
 				 ? cached
 				 : PyDict_GetItemString(module->live, "__cached__");

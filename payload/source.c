@@ -274,7 +274,8 @@ void source_loud(struct job *job, PyObject *quiet)
 /* Their warnings are their own. */
 void source_let_run(struct job *job)
 {
-	if (!job->is_selecting || !job_may_wait(job) || gil_window_is_needed())
+	if (!job->is_selecting || !job_may_wait(job) || gil_window_is_needed() ||
+	    PyErr_Occurred())
 		return;
 	int was_quiet = job->quiet != NULL;
 	source_loud(job, py_take(&job->quiet));

@@ -128,11 +128,12 @@ static int find_collector(struct world *w)
 	return disabled ? 0 : -1;
 }
 
-static int ask_collector(const char *method)
+/* `otherwise` when there is no memory to ask. */
+static int ask_collector(const char *method, int otherwise)
 {
 	_cleanup_py_ PyObject *gc = PyImport_ImportModule("gc");
 	_cleanup_py_ PyObject *result = gc ? PyObject_CallMethod(gc, method, NULL) : NULL;
-	int answer = result && PyObject_IsTrue(result) == 1;
+	int answer = result ? PyObject_IsTrue(result) == 1 : otherwise;
 
 	PyErr_Clear();
 	return answer;
@@ -143,11 +144,11 @@ static int ask_collector(const char *method)
 void world_let_run(struct world *w)
 {
 	if (w->is_gc_enabled)
-		ask_collector("enable");
+		ask_collector("enable", 1);
 	PyThreadState *state = PyEval_SaveThread();
 	PyEval_RestoreThread(state);
-	w->is_gc_enabled = ask_collector("isenabled") != 0;
-	ask_collector("disable");
+	w->is_gc_enabled = ask_collector("isenabled", w->is_gc_enabled) != 0;
+	ask_collector("disable", 0);
 }
 
 /* What the argument of LOAD_COMMON_CONSTANT is an index of: 3.14 has the first five, 3.15 all.

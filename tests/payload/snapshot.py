@@ -6,9 +6,12 @@
 Everything that the root leads to is described by what it holds, each held object by its identity,
 and is kept alive so that no identity is used twice.
 """
+import sys
 import types
 
-FUNCTION = ('__code__', '__defaults__', '__kwdefaults__', '__annotations__', '__doc__', '__name__',
+# From 3.14 on annotations are worked out by a function when they are first read.
+ANNOTATIONS = '__annotate__' if sys.version_info >= (3, 14) else '__annotations__'
+FUNCTION = ('__code__', '__defaults__', '__kwdefaults__', ANNOTATIONS, '__doc__', '__name__',
             '__qualname__', '__globals__', '__closure__', '__dict__', '__module__')
 WRAPPER = ('__func__', '__self__', 'fget', 'fset', 'fdel', 'func', 'args', 'keywords', '__wrapped__')
 CELL = type((lambda x: lambda: x)(1).__closure__[0])  # types.CellType is of 3.8
