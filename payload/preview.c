@@ -112,9 +112,12 @@ static int preview_binding(struct job *job, const struct module *m, PyObject *en
 		return note_function(job, m, now, NULL);
 	if (is_imported_again(w, name, now) || !is_rebound(job, m, name, now))
 		return 0;
-	/* A lambda, an alias: a function of ours takes what comes, under its own name. */
-	if (!kind && is_own)
-		return note_function(job, m, now, NULL);
+	/* A lambda, an alias: a function of ours takes what comes, under its own name. One that
+	 * was made by a call may be replaced instead: with what it closes over. */
+	if (!kind && is_own && note_function(job, m, now, NULL))
+		return -1;
+	if (!kind && is_own && !PyFunction_GetClosure(now))
+		return 0;
 	note_name(job, m, name, now,
 		  &(struct reply_item){.kind = kind ? (enum wire_record_kind)kind
 						    : WIRE_RECORD_NAME,

@@ -17,6 +17,9 @@
 
 #define COPY_MAX 4 /* Python/compile.c, 3.10: MAX_COPY_SIZE; Python/flowgraph.c, 3.13 */
 
+/* 3.11: the room that an instruction has behind it, not counted by the compiler. */
+#define CACHE 0
+
 struct build {
 	struct stream *stream;
 	struct tokens *tokens;
@@ -110,13 +113,15 @@ static int is_same_instruction(const struct instruction *a, const struct instruc
  * nothing: the two ways out of a `with` have that in common. */
 static int count_same(const struct build *b, int end, int last)
 {
-	int room = end < last ? last - end - 1 : end - last - 1, count = 0;
+	int room = end < last ? last - end - 1 : end - last - 1, count = 0, copied = 0;
 
 	room = end < room ? end : room;
-	while (count < COPY_MAX && count < room &&
+	while (copied < COPY_MAX && count < room &&
 	       is_same_instruction(&b->code.items[end - count - 1],
-				   &b->code.items[last - count - 1]))
+				   &b->code.items[last - count - 1])) {
 		count++;
+		copied += b->code.items[last - count].op != CACHE;
+	}
 	while (count && b->code.items[last - count].op == b->tokens->world->opcodes.pop_top)
 		count--;
 	return count;
