@@ -123,16 +123,21 @@ static int find_collector(struct world *w)
 	w->get_objects = keep(w, PyObject_GetAttrString(gc, "get_objects"));
 	w->get_referrers = keep(w, PyObject_GetAttrString(gc, "get_referrers"));
 	w->get_referents = keep(w, PyObject_GetAttrString(gc, "get_referents"));
-	_cleanup_py_ PyObject *disabled = PyObject_CallMethod(gc, "disable", NULL);
+	w->gc_enable = keep(w, PyObject_GetAttrString(gc, "enable"));
+	w->gc_disable = keep(w, PyObject_GetAttrString(gc, "disable"));
+	w->gc_is_enabled = keep(w, PyObject_GetAttrString(gc, "isenabled"));
+	_cleanup_py_ PyObject *disabled =
+		w->gc_disable ? PyObject_CallObject(w->gc_disable, NULL) : NULL;
 	w->is_gc_enabled = disabled && PyObject_IsTrue(enabled) == 1;
 	return disabled ? 0 : -1;
 }
 
-/* `otherwise` when there is no memory to ask. */
-static int ask_collector(const char *method, int otherwise)
+/* With nothing made that the collector looks after: it is due, after all that was made while it
+ * was off, and would run here, with what the program has put into gc.callbacks. `otherwise`
+ * when it cannot be asked. */
+static int ask_collector(PyObject *function, int otherwise)
 {
-	_cleanup_py_ PyObject *gc = PyImport_ImportModule("gc");
-	_cleanup_py_ PyObject *result = gc ? PyObject_CallMethod(gc, method, NULL) : NULL;
+	_cleanup_py_ PyObject *result = function ? PyObject_CallObject(function, NULL) : NULL;
 	int answer = result ? PyObject_IsTrue(result) == 1 : otherwise;
 
 	PyErr_Clear();
@@ -144,11 +149,11 @@ static int ask_collector(const char *method, int otherwise)
 void world_let_run(struct world *w)
 {
 	if (w->is_gc_enabled)
-		ask_collector("enable", 1);
+		ask_collector(w->gc_enable, 1);
 	PyThreadState *state = PyEval_SaveThread();
 	PyEval_RestoreThread(state);
-	w->is_gc_enabled = ask_collector("isenabled", w->is_gc_enabled) != 0;
-	ask_collector("disable", 0);
+	w->is_gc_enabled = ask_collector(w->gc_is_enabled, w->is_gc_enabled) != 0;
+	ask_collector(w->gc_disable, 0);
 }
 
 /* What the argument of LOAD_COMMON_CONSTANT is an index of: 3.14 has the first five, 3.15 all.

@@ -25,6 +25,7 @@ struct world {
 	PyObject *partial, *lru_cache, *cached_property, *enum_type, *ordered_dict, *abc_meta;
 	/* functions */
 	PyObject *get_objects, *get_referrers, *get_referents; /* gc */
+	PyObject *gc_enable, *gc_disable, *gc_is_enabled;
 	PyObject *getrefcount;                                 /* sys */
 	PyObject *type_setattr, *type_delattr, *type_subclasses, *set_update;
 	PyObject *dict_of_type; /* type.__dict__['__dict__'].__get__ */

@@ -89,7 +89,7 @@ class Service:
         answers = [json.loads(line) for line in done.stdout.splitlines()]
         assert len(answers) == len(pids), (done.stdout, done.stderr)
         for answer in answers:
-            assert answer['status'] == expected, (answer, self.said())
+            assert answer['status'] == expected, (answers, self.said())
         return answers
 
     def stop(self):

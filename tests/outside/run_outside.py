@@ -31,7 +31,8 @@ NOT_OUTSIDE = [
     (r'^### plan\b', 'it looks at the records of a plan'),
     (r'\bversion=\d', 'it speaks another version of the contract'),
     (r'\bnested\(', 'it starts interpreters of its own'),
-    (r'\br\.value / 1e9', 'it looks at times as the payload gives them'),
+    (r'\br\.value / 1e9|\bheader\[', 'it looks at times as the payload gives them'),
+    (r'\bon-main-thread\b', 'its main thread waits for our answer in C'),
     (r'\bChannel\(|\bchannel\(|\bserve\b|libc\b', 'it calls the payload itself'),
 ]
 

@@ -74,7 +74,7 @@ class Editor:
     def parameter(self):
         _, _, item = self.pick([x for x in self.functions() if x[2].role not in (
             'factory', 'property', 'init')])
-        if item and item.parameters[-1][0] != 'r':
+        if item and item.parameters and item.parameters[-1][0] != 'r':
             item.parameters.append(('r', self.maker.number()))
             item.body[-1] += ' + r'
         elif item and 'r' not in ''.join(item.body[:-1]):
