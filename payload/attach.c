@@ -8,6 +8,8 @@
 #include "payload/candidates.h"
 #include "payload/failure.h"
 #include "payload/frames.h"
+#include "payload/idle.h"
+#include "payload/importing.h"
 #include "payload/main_thread.h"
 #include "payload/preview.h"
 #include "payload/select.h"
@@ -35,6 +37,28 @@ static int select_modules(struct job *job)
 		status = select_changed(job);
 	job->reply.header->compile_ns += lap(&since);
 	return status;
+}
+
+/* Not while one of them is being imported, as long as that ends soon. */
+static int select_imported(struct job *job)
+{
+	const struct reply_mark records = reply_mark(&job->reply);
+	const uint32_t looked = job->reply.header->modules_looked;
+	const int64_t limit_ns = importing_limit(job);
+
+	for (;;) {
+		if (select_modules(job))
+			return -1;
+		if (!importing_any(job) || !job_may_wait(job) || sys_now_ns() >= limit_ns)
+			return 0;
+		modules_fini(&job->modules);
+		reply_cut(&job->reply, records);
+		job->reply.header->modules_looked = looked;
+		if (idle_pause(job)) {
+			job->status = WIRE_STATUS_CANCELLED;
+			return -1;
+		}
+	}
 }
 
 struct new_code {
@@ -102,7 +126,7 @@ static int prepare_new_code(struct job *job, struct attempt *attempt)
 int attach_prepare(struct job *job, struct attempt *attempt)
 {
 	*attempt = (struct attempt){0};
-	if (select_modules(job))
+	if (select_imported(job))
 		return -1;
 	return has_run(job) ? prepare_new_code(job, attempt) : 0;
 }
@@ -132,7 +156,7 @@ int attach_plan(struct job *job)
 	_cleanup_py_ PyObject *codes = PyDict_New();
 	struct frame_types types;
 
-	if (!codes || select_modules(job))
+	if (!codes || select_imported(job))
 		return -1;
 	job_phase(job, WIRE_PHASE_PLAN);
 	for (size_t i = 0; i < job->modules.count; i++) {

@@ -19,8 +19,7 @@ int64_t idle_limit_of(const struct job *job)
 	return wait_ms && own < limit ? own : limit;
 }
 
-/* The program runs meanwhile. -1: cancelled. */
-static int pause_without_gil(const struct job *job)
+int idle_pause(const struct job *job)
 {
 	PyThreadState *state = PyEval_SaveThread();
 
@@ -68,7 +67,7 @@ int idle_wait(struct job *job, const struct frame_types *types, PyObject *codes,
 		if (!job_may_wait(job) || sys_now_ns() >= limit_ns)
 			return give_up(job, types, codes);
 		job_phase(job, WIRE_PHASE_IDLE);
-		if (pause_without_gil(job)) {
+		if (idle_pause(job)) {
 			job->status = WIRE_STATUS_CANCELLED;
 			return -1;
 		}

@@ -7,6 +7,9 @@
 
 #include "payload/frames.h"
 
+/* Lets the program run for some milliseconds. -1: cancelled meanwhile. */
+int idle_pause(const struct job *job);
+
 /* When to give up, as the request says. */
 int64_t idle_limit_of(const struct job *job);
 

@@ -26,7 +26,7 @@ struct world {
 	/* functions */
 	PyObject *get_objects, *get_referrers, *get_referents; /* gc */
 	PyObject *gc_enable, *gc_disable, *gc_is_enabled;
-	PyObject *getrefcount;                                 /* sys */
+	PyObject *getrefcount; /* sys */
 	PyObject *type_setattr, *type_delattr, *type_subclasses, *set_update;
 	PyObject *dict_of_type; /* type.__dict__['__dict__'].__get__ */
 	PyObject *set_class;    /* object.__dict__['__class__'].__set__ */
