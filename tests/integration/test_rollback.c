@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Attaches taken back in a live process: rollback, status and forget; and that every command's
- * JSON is valid by the schema, as Debian's python3-jsonschema judges it.
+ * Attaches taken back in a live process: rollback, status and forget.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,71 +96,4 @@ Test(rollback, a_number_that_is_not, .fini = stop, .timeout = 60)
 	command("rollback", "--to=5", hp_err_exit_status(HP_REFUSED));
 	expect_text(&run, run.err, "there is no attach 5");
 	expect_now(1);
-}
-
-/* The last line of standard output of the command before. */
-static void expect_valid_by(const char *schema)
-{
-	char path[300];
-	struct run judged;
-	FILE *to;
-
-	snprintf(path, sizeof(path), "%s/report.json", target.dir);
-	to = fopen(path, "we");
-	cr_assert(to != NULL);
-	fputs(run.out, to);
-	fclose(to);
-	run_command(&judged,
-		    (const char *const[]){"/usr/bin/python3", "-W", "ignore", "-m",
-					  "jsonschema", "-i", path, getenv(schema), NULL},
-		    20000);
-	if (judged.status)
-		pytarget_fail(&target, "not valid: %s%s\n%s", judged.out, judged.err, run.out);
-}
-
-static void expect_valid(void)
-{
-	expect_valid_by("PYHOTPATCH_SCHEMA");
-}
-
-Test(rollback, json_about_processes_is_valid, .fini = stop, .timeout = 120)
-{
-	start(interpreters_newest(), "sleep");
-	run_pyhotpatch(&run, (const char *const[]){"list", "--json", NULL});
-	/* the first line: others run here, too */
-	cr_assert(strtok(run.out, "\n") != NULL);
-	expect_text(&run, run.out, "\"attachable\"");
-	expect_valid_by("PYHOTPATCH_PROCESS_SCHEMA");
-	command("doctor", "--json", 0);
-	expect_text(&run, run.out, "\"obstacles\":[]");
-	expect_valid_by("PYHOTPATCH_PROCESS_SCHEMA");
-}
-
-Test(rollback, json_of_every_command_is_valid, .fini = stop, .timeout = 120)
-{
-	static const struct {
-		const char *name, *wanted;
-	} steps[] = {
-		{"status", "\"nothing-to-do\""},
-		{"attach", "\"undo\":\"pyhotpatch rollback "},
-		{"status", "\"recorded\""},
-		{"rollback", "\"rolled-back\""},
-		{"rollback", "\"nothing-to-do\""},
-		{"forget", "\"forgotten\""},
-		{"forget", "\"nothing-to-do\""},
-	};
-
-	start(interpreters_newest(), "sleep");
-	pytarget_edit(&target);
-	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-		command(steps[i].name, "--json", 0);
-		expect_text(&run, run.out, steps[i].wanted);
-		expect_valid();
-	}
-	command("plan", "--json", 0);
-	expect_text(&run, run.out, "\"planned\"");
-	expect_valid();
-	pytarget_write(&target, "edited.py", "def answer(:\n");
-	command("attach", "--json", hp_err_exit_status(HP_SOURCE));
-	expect_valid();
 }
