@@ -71,6 +71,8 @@ def test_changed_handlers_of_a_running_app():
     with running(FILES, ['serve.py']) as service:
         same(service.get('/'), 'old index 1')
         same(service.get('/'), 'old index 2')
+        while service.get('/beats') != 'old':
+            time.sleep(.01)
         service.edit('app.py', ("'old %s", "'new %s"), ("append('old')", "append('new')"),
                      ("        visits[", "        self.set_header('Stamp', 'new')\n        visits["))
         service.attach()
