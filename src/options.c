@@ -99,10 +99,11 @@ static error_t add_match(struct parse *parse, const char *arg)
 	struct options *options = parse->options;
 	regex_t compiled;
 	char why[128];
-	int error = regcomp(&compiled, arg, REG_EXTENDED | REG_NOSUB);
+	int error;
 
 	if (!arg[0])
 		return FAIL(parse, "--match needs a pattern");
+	error = regcomp(&compiled, arg, REG_EXTENDED | REG_NOSUB);
 	if (error) {
 		regerror(error, &compiled, why, sizeof(why));
 		return FAIL(parse, "'%s' is not a regular expression: %s", arg, why);
