@@ -264,17 +264,27 @@ static int settle_names(struct plan *p, const struct class_pair *pair, PyObject 
 	return 0;
 }
 
+/* 1, or 0 when they are no enums. */
+static int maps_of_pair(struct enum_maps *old, struct enum_maps *new, const struct world *w,
+			const struct class_pair *pair)
+{
+	_cleanup_py_ PyObject *old_dict = world_type_dict(w, pair->old);
+	_cleanup_py_ PyObject *new_dict = world_type_dict(w, pair->donor);
+
+	if (!old_dict || !new_dict)
+		return -1;
+	return maps_of(old, w, old_dict) && maps_of(new, w, new_dict);
+}
+
 int adopt_enum(struct plan *p, struct class_pair *pair)
 {
 	const struct world *w = &p->job->world;
 	_cleanup_py_ PyObject *old_dict = world_type_dict(w, pair->old);
-	_cleanup_py_ PyObject *new_dict = world_type_dict(w, pair->donor);
 	struct enum_maps old, new;
+	int found = old_dict ? maps_of_pair(&old, &new, w, pair) : -1;
 
-	if (!old_dict || !new_dict)
-		return -1;
-	if (!maps_of(&old, w, old_dict) || !maps_of(&new, w, new_dict))
-		return 0;
+	if (found != 1)
+		return found;
 	if (pair_members(p, &old, &new, 0) || take_members(p, pair, &old, &new))
 		return -1;
 	_cleanup_py_ PyObject *members = with_stand_ins(p, new.members);
@@ -290,14 +300,8 @@ int adopt_enum(struct plan *p, struct class_pair *pair)
 /* The donor's members are those of the class then. */
 int adopt_enum_moved(struct plan *p, const struct class_pair *pair)
 {
-	const struct world *w = &p->job->world;
-	_cleanup_py_ PyObject *old_dict = world_type_dict(w, pair->old);
-	_cleanup_py_ PyObject *new_dict = world_type_dict(w, pair->donor);
 	struct enum_maps old, new;
+	int found = maps_of_pair(&old, &new, &p->job->world, pair);
 
-	if (!old_dict || !new_dict)
-		return -1;
-	if (!maps_of(&old, w, old_dict) || !maps_of(&new, w, new_dict))
-		return 0;
-	return pair_members(p, &old, &new, 1);
+	return found == 1 ? pair_members(p, &old, &new, 1) : found;
 }
