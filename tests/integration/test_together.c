@@ -164,9 +164,8 @@ Test(together, one_that_cannot_be_prepared_holds_the_others_back, .fini = stop, 
 	}
 }
 
-/* That its instances cannot move is found by moving them: the others have changed by then, and
- * change back. */
-Test(together, one_that_cannot_be_changed_changes_the_others_back, .fini = stop, .timeout = 300)
+/* All at version 1, and the last has an instance whose class can get no slot. */
+static void start_with_slotted(void)
 {
 	start_all();
 	edit_all();
@@ -174,6 +173,13 @@ Test(together, one_that_cannot_be_changed_changes_the_others_back, .fini = stop,
 	       "\nclass Slotted:\n    __slots__ = ('a',)\n\n\nslotted = Slotted()\n");
 	ask("attach", NULL);
 	expect_status(&targets[0], &run, 0);
+}
+
+/* That its instances cannot move is found by moving them: the others have changed by then, and
+ * change back. */
+Test(together, one_that_cannot_be_changed_changes_the_others_back, .fini = stop, .timeout = 300)
+{
+	start_with_slotted();
 	expect_versions(1);
 	edit_all();
 	append(&targets[3],
@@ -369,12 +375,7 @@ Test(together, killed_at_random_while_they_change_back, .fini = stop, .timeout =
 	const int rounds = campaign_size(200, 15);
 	int64_t whole_ns;
 
-	start_all();
-	edit_all();
-	append(&targets[3],
-	       "\nclass Slotted:\n    __slots__ = ('a',)\n\n\nslotted = Slotted()\n");
-	ask("attach", NULL);
-	expect_status(&targets[0], &run, 0);
+	start_with_slotted();
 	whole_ns = run.elapsed_ns * 3 / 2;
 	for (int i = 0; i < rounds; i++) {
 		edit_all();
