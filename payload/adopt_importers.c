@@ -8,7 +8,6 @@
 #include "payload/freestanding.h"
 #include "payload/origin.h"
 #include "payload/plan.h"
-#include "payload/select.h"
 #include "payload/source.h"
 #include "payload/walk.h"
 

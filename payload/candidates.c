@@ -16,7 +16,6 @@
 #include "payload/hidden.h"
 #include "payload/home.h"
 #include "payload/origin.h"
-#include "payload/select.h"
 #include "payload/start.h"
 #include "payload/way.h"
 

@@ -8,7 +8,6 @@
 #include "payload/everywhere.h"
 #include "payload/failure.h"
 #include "payload/parking.h"
-#include "payload/select.h"
 #include "payload/together.h"
 #include "payload/turn.h"
 

@@ -15,7 +15,6 @@
 #include "payload/history.h"
 #include "payload/lineage.h"
 #include "payload/record.h"
-#include "payload/select.h"
 
 static int refuse(struct job *job, PyObject *text)
 {

@@ -8,7 +8,6 @@
 #include "payload/everywhere.h"
 #include "payload/failure.h"
 #include "payload/launch.h"
-#include "payload/select.h"
 #include "payload/serve.h"
 #include "payload/sys.h"
 
