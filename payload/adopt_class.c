@@ -4,6 +4,7 @@
  */
 #include "payload/annotations.h"
 #include "payload/code.h"
+#include "payload/constant.h"
 #include "payload/freestanding.h"
 #include "payload/plan.h"
 #include "payload/walk.h"
@@ -18,7 +19,7 @@ static int write_attributes(struct plan *p, const struct class_pair *pair, PyObj
 	while (PyDict_Next(pair->binds, &at, &key, &value)) {
 		PyObject *now = PyDict_GetItem(current, key);
 		PyObject *wanted = plan_stand_in(p, value);
-		if (now && (now == wanted || merge_is_same_constant(w, now, wanted)))
+		if (now && (now == wanted || constant_is_same(w, now, wanted)))
 			continue;
 		if (plan_write_attribute(p, kept, key, wanted))
 			return -1;

@@ -5,6 +5,7 @@
  * cannot change: the new one of its name stands for it, and references to it are rebound like
  * those to a class that was replaced. So it is with all members of a class that is replaced.
  */
+#include "payload/constant.h"
 #include "payload/freestanding.h"
 #include "payload/plan.h"
 
@@ -87,7 +88,7 @@ static int can_take_value(const struct world *w, PyObject *old, PyObject *new)
 	PyObject *type = data_type(w, old);
 	if (!type || type != data_type(w, new) || !is_equal_as(type, old, new))
 		return 0;
-	return merge_is_same_constant(w, x, y) ||
+	return constant_is_same(w, x, y) ||
 	       (py_is(x, type) && py_is(y, type) && type != w->real && type != w->complex &&
 		is_equal_as(type, x, y));
 }
@@ -204,7 +205,7 @@ static int is_superset(const struct world *w, const struct enum_maps *old,
 		_cleanup_py_ PyObject *y = next ? world_own_dict(w, next) : NULL;
 		PyObject *a = x ? PyDict_GetItemString(x, "_value_") : NULL;
 		PyObject *b = y ? PyDict_GetItemString(y, "_value_") : NULL;
-		if (!a || !b || !merge_is_same_constant(w, a, b))
+		if (!a || !b || !constant_is_same(w, a, b))
 			return 0;
 	}
 	return 1;

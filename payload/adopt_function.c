@@ -4,6 +4,7 @@
  */
 #include "payload/annotations.h"
 #include "payload/code.h"
+#include "payload/constant.h"
 #include "payload/freestanding.h"
 #include "payload/note.h"
 #include "payload/plan.h"
@@ -79,7 +80,7 @@ static int write_globals(struct plan *p, PyObject *old, PyObject *donor)
 
 static int is_same_or_none(const struct world *w, PyObject *a, PyObject *b)
 {
-	return a == b || (a && b && merge_is_same_constant(w, a, b));
+	return a == b || (a && b && constant_is_same(w, a, b));
 }
 
 static int write_defaults(struct plan *p, PyObject *old, PyObject *donor)
@@ -108,7 +109,7 @@ static int write_attributes(struct plan *p, PyObject *old, PyObject *donor)
 		_cleanup_py_ PyObject *x = name ? PyObject_GetAttr(old, name) : NULL;
 		_cleanup_py_ PyObject *y = x ? PyObject_GetAttr(donor, name) : NULL;
 		PyErr_Clear();
-		if (y && !merge_is_same_constant(&p->job->world, x, y) &&
+		if (y && !constant_is_same(&p->job->world, x, y) &&
 		    plan_write(p, WRITE_ATTRIBUTE, old, name, y))
 			return -1;
 	}

@@ -8,6 +8,7 @@
  * its being what the wrapped one has (Lib/functools.py, update_wrapper).
  */
 #include "payload/annotations.h"
+#include "payload/constant.h"
 #include "payload/freestanding.h"
 #include "payload/plan.h"
 #include "payload/walk.h"
@@ -32,7 +33,7 @@ static int copy_name(struct plan *p, PyObject *wrapper, const struct wrapped *f,
 	_cleanup_py_ PyObject *new = old ? PyObject_GetAttr(f->donor, name) : NULL;
 
 	PyErr_Clear();
-	if (!new || !merge_is_same_constant(w, own, old) || merge_is_same_constant(w, own, new))
+	if (!new || !constant_is_same(w, own, old) || constant_is_same(w, own, new))
 		return 0;
 	return plan_write(p, dict ? WRITE_ITEM : WRITE_ATTRIBUTE, dict ? dict : wrapper, name,
 			  new);

@@ -4,9 +4,9 @@
  * can have bound to the value that it has, was bound by the statement in question.
  */
 #include "payload/block.h"
+#include "payload/constant.h"
 #include "payload/freestanding.h"
 #include "payload/node.h"
-#include "payload/plan.h"
 
 static int is_store_of(const struct block *b, const struct step *step, PyObject *name)
 {
@@ -29,8 +29,7 @@ static int may_have_stored(const struct block *b, const struct stream *s, int at
 	const struct step *before = &s->steps[at - (at > 0)];
 
 	return before->op != w->opcodes.load_const || before->next != at || !before->value ||
-	       is_reached_from_elsewhere(s, at) ||
-	       merge_is_same_constant(w, value, before->value);
+	       is_reached_from_elsewhere(s, at) || constant_is_same(w, value, before->value);
 }
 
 /* Stores elsewhere that may have bound the name to the value. */

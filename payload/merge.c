@@ -6,35 +6,12 @@
  */
 #include "payload/annotations.h"
 #include "payload/code.h"
+#include "payload/constant.h"
 #include "payload/freestanding.h"
 #include "payload/plan.h"
 #include "payload/walk.h"
 
 #define DEPTH_MAX 20
-
-int merge_is_same_constant(const struct world *w, PyObject *a, PyObject *b)
-{
-	if (a == b)
-		return 1;
-	if (py_type(a) != py_type(b))
-		return 0;
-	if (py_is(a, w->tuple)) {
-		if (PyTuple_Size(a) != PyTuple_Size(b))
-			return 0;
-		for (Py_ssize_t i = 0; i < PyTuple_Size(a); i++)
-			if (!merge_is_same_constant(w, PyTuple_GetItem(a, i),
-						    PyTuple_GetItem(b, i)))
-				return 0;
-		return 1;
-	}
-	if (py_is(a, w->real) || py_is(a, w->complex)) { /* 0.0 == -0.0 */
-		_cleanup_py_ PyObject *x = PyObject_Str(a), *y = PyObject_Str(b);
-		return x && y && PyUnicode_Compare(x, y) == 0;
-	}
-	if (!py_is(a, w->integer) && !py_is(a, w->str) && !py_is(a, w->bytes))
-		return 0;
-	return PyObject_RichCompareBool(a, b, PY_EQ) == 1;
-}
 
 /* 3.9: lru_cache leaves a closure over its parameters in the wrapper. */
 static int are_parameters_same(const struct world *w, PyObject *old, PyObject *new)
@@ -48,7 +25,7 @@ static int are_parameters_same(const struct world *w, PyObject *old, PyObject *n
 		return 1;
 	_cleanup_py_ PyObject *a = walk_inside(w, x), *b = walk_inside(w, y);
 	for (Py_ssize_t i = 0; a && b && i < PyList_Size(a) && i < PyList_Size(b); i++)
-		if (!merge_is_same_constant(w, PyList_GetItem(a, i), PyList_GetItem(b, i)))
+		if (!constant_is_same(w, PyList_GetItem(a, i), PyList_GetItem(b, i)))
 			return 0;
 	PyErr_Clear();
 	return 1;
@@ -60,7 +37,7 @@ static int is_attribute_same(const struct world *w, PyObject *a, PyObject *b, co
 	_cleanup_py_ PyObject *y = PyObject_GetAttrString(b, name);
 
 	PyErr_Clear();
-	return x && y && merge_is_same_constant(w, x, y);
+	return x && y && constant_is_same(w, x, y);
 }
 
 /* May the old wrapper stay around what is inside? */
@@ -179,7 +156,7 @@ PyObject *merge_value(struct plan *p, const struct module *m, PyObject *old, PyO
 
 	if (old == new || known)
 		return py_ref(known ? known : new);
-	if (merge_is_same_constant(&p->job->world, old, new))
+	if (constant_is_same(&p->job->world, old, new))
 		return py_ref(old);
 	if (p->depth >= DEPTH_MAX)
 		return py_ref(new);

@@ -68,9 +68,6 @@ PyObject *merge_value(struct plan *plan, const struct module *module, PyObject *
 		      PyObject *new);
 int merge_names(struct plan *plan, struct module *module);
 
-/* 1 when both are constants of builtin types with the same value. */
-int merge_is_same_constant(const struct world *world, PyObject *a, PyObject *b);
-
 /* --- merge_function.c --- */
 
 /* Made by the run of this module: its own function, a generated one, or a wrapper around one.

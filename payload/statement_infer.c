@@ -11,9 +11,9 @@
  */
 #include "payload/bytecode.h"
 #include "payload/code.h"
+#include "payload/constant.h"
 #include "payload/freestanding.h"
 #include "payload/node.h"
-#include "payload/plan.h"
 #include "payload/selection.h"
 #include "payload/tree.h"
 #include "payload/walk.h"
@@ -78,7 +78,7 @@ static int is_constant_other(const struct selection *s, const struct body *b,
 	PyObject *name = steps[1].value, *live = PyDict_GetItem(names, name);
 	if (!live || body_count_stores(b, name) != 1 || PySet_Contains(s->rebound, name) == 1)
 		return 0;
-	return !merge_is_same_constant(b->tokens->world, live, steps[0].value);
+	return !constant_is_same(b->tokens->world, live, steps[0].value);
 }
 
 static int is_function_other(const struct selection *s, const struct group *group,
