@@ -2,24 +2,22 @@
  *
  * Annotations that are computed when somebody asks (PEP 649, 3.14): by a function __annotate__
  * of the function, class or module, with a cache of what it returned. The functions are adopted
- * like any other; here is what else belongs to them: the caches, and at module level the set of
- * those annotated statements that were executed, by their number.
+ * like any other; here is what else belongs to them: the caches.
  *
  * The invariant: nobody's annotations are computed, for that would run code of the program.
  */
 #include "payload/annotations.h"
 
 #include "payload/code.h"
+#include "payload/executed_annotations.h"
 #include "payload/freestanding.h"
-
-#define EXECUTED "__conditional_annotations__"
 
 int annotations_is_hidden(PyObject *name)
 {
 	return !PyUnicode_CompareWithASCIIString(name, "__annotate__") ||
 	       !PyUnicode_CompareWithASCIIString(name, "__annotations__") ||
 	       !PyUnicode_CompareWithASCIIString(name, "__doc__") ||
-	       !PyUnicode_CompareWithASCIIString(name, EXECUTED);
+	       !PyUnicode_CompareWithASCIIString(name, EXECUTED_ANNOTATIONS);
 }
 
 /* The function, or NULL without exception: before 3.14, and where nothing is annotated. */
@@ -146,67 +144,15 @@ int annotations_drop_of_module(struct plan *p, const struct module *m)
 {
 	static const char function[] = "__annotate__", cache[] = "__annotations__";
 	const struct world *w = &p->job->world;
-	PyObject *executed = item(m->binds, EXECUTED);
+	PyObject *executed = item(m->binds, EXECUTED_ANNOTATIONS);
 
 	if (w->opcodes.minor < 14 || !item(m->live, cache) ||
 	    (!item(m->live, function) && !item(m->binds, function)))
 		return 0;
-	if (executed == item(m->live, EXECUTED))
+	if (executed == item(m->live, EXECUTED_ANNOTATIONS))
 		return drop_cache(
 			p, WRITE_ITEM, m->live, cache,
 			(PyObject *const[]){item(m->live, function), item(m->binds, function)});
 	_cleanup_py_ PyObject *name = PyUnicode_FromString(cache);
 	return name ? plan_write(p, WRITE_ITEM, m->live, name, NULL) : -1;
-}
-
-/* --- which statements were executed ------------------------------------------------------ */
-
-static int note_group(PyObject *out, const struct body *b, const struct group *group,
-		      PyObject *executed)
-{
-	for (int i = group->first; i < group->end; i++) {
-		const struct step *new = &b->new.steps[i];
-		const struct step *old =
-			group->old_first >= 0
-				? &b->old.steps[group->old_first + i - group->first]
-				: NULL;
-		if (!new->is_annotation || (!old && group->node_count > 1))
-			continue;
-		if (old && (!executed || PySet_Contains(executed, old->value) != 1))
-			continue;
-		if (PySet_Add(out, new->value))
-			return -1;
-	}
-	return 0;
-}
-
-int annotations_note_kept(struct job *job, struct module *m, const struct body *b)
-{
-	PyObject *executed = item(m->live, EXECUTED);
-
-	if (job->world.opcodes.minor < 14)
-		return 0;
-	m->kept_annotations = PySet_New(NULL);
-	for (int i = 0; m->kept_annotations && i < b->group_count; i++)
-		if (!b->groups[i].is_changed &&
-		    note_group(m->kept_annotations, b, &b->groups[i],
-			       executed && py_is(executed, job->world.set) ? executed : NULL))
-			return -1;
-	return m->kept_annotations ? 0 : -1;
-}
-
-int annotations_settle(const struct world *w, struct module *m)
-{
-	PyObject *executed = item(m->fresh, EXECUTED), *before = item(m->before, EXECUTED);
-
-	if (!m->kept_annotations || !executed || !py_is(executed, w->set))
-		return 0;
-	_cleanup_py_ PyObject *kept = PySequence_List(m->kept_annotations);
-	for (Py_ssize_t i = 0; kept && i < PyList_Size(kept); i++)
-		if (PySet_Add(executed, PyList_GetItem(kept, i)))
-			return -1;
-	if (before && py_is(before, w->set) &&
-	    PyObject_RichCompareBool(before, executed, PY_EQ) == 1)
-		return PyDict_SetItemString(m->fresh, EXECUTED, before);
-	return kept ? 0 : -1;
 }

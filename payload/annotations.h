@@ -5,7 +5,6 @@
 #ifndef PAYLOAD_ANNOTATIONS_H
 #define PAYLOAD_ANNOTATIONS_H
 
-#include "payload/body.h"
 #include "payload/plan.h"
 
 /* Is it a name that the compiler made up, which no report needs to mention? */
@@ -28,10 +27,5 @@ int annotations_adopt_copied(struct plan *plan, PyObject *wrapper, PyObject *old
 int annotations_drop_of_class(struct plan *plan, PyObject *class, PyObject *current,
 			      PyObject *binds);
 int annotations_drop_of_module(struct plan *plan, const struct module *module);
-
-/* While selecting: notes which annotated statements that do not run again were executed. After
- * the run: adds them to those that ran. */
-int annotations_note_kept(struct job *job, struct module *module, const struct body *body);
-int annotations_settle(const struct world *world, struct module *module);
 
 #endif

@@ -11,9 +11,9 @@
  */
 #include "payload/statements.h"
 
-#include "payload/annotations.h"
 #include "payload/block.h"
 #include "payload/code.h"
+#include "payload/executed_annotations.h"
 #include "payload/freestanding.h"
 #include "payload/node.h"
 #include "payload/selection.h"
@@ -310,7 +310,8 @@ static int select_statements(struct selection *s)
 		return -1;
 	if (!nodes || !m->inner || !m->kept || !m->refreshed || !m->donors || !m->parts ||
 	    body_init(&s->body, &s->tokens, m->old_code, m->code, nodes) ||
-	    (!m->old_code && selection_infer(s)) || annotations_note_kept(s->job, m, &s->body))
+	    (!m->old_code && selection_infer(s)) ||
+	    executed_annotations_note(s->job, m, &s->body))
 		return -1;
 	source_let_run(s->job);
 	const struct sorter sorter = {
@@ -412,7 +413,7 @@ int statements_settle(struct job *job, struct module *m)
 		return 0;
 	return settle_inner(m) || settle_refreshed(job, m) ||
 			       settle_annotations(&job->world, m) ||
-			       annotations_settle(&job->world, m)
+			       executed_annotations_settle(&job->world, m)
 		       ? -1
 		       : 0;
 }
