@@ -1,15 +1,10 @@
-/* SPDX-License-Identifier: MIT
- *
- * The table of contents: from the request's command to the file that does it.
- */
+/* SPDX-License-Identifier: MIT */
 #include "payload/job.h"
 
-#include "payload/attach.h"
-#include "payload/everywhere.h"
-#include "payload/failure.h"
-#include "payload/parking.h"
-#include "payload/together.h"
-#include "payload/turn.h"
+#include "payload/channel.h"
+#include "payload/sys.h"
+
+#define CANCEL_NS 1000000000ll
 
 const struct wire_request *job_request(const struct job *job)
 {
@@ -47,89 +42,47 @@ int job_refuse(struct job *job, enum wire_status status, const struct module *mo
 	return -1;
 }
 
-static const char *command_name(uint32_t command)
+int job_is_dropped(const struct job *job)
 {
-	static const char *const names[WIRE_COMMAND_COUNT] = {
-		[WIRE_COMMAND_ATTACH] = "attach",     [WIRE_COMMAND_PLAN] = "plan",
-		[WIRE_COMMAND_ROLLBACK] = "rollback", [WIRE_COMMAND_STATUS] = "status",
-		[WIRE_COMMAND_FORGET] = "forget",     [WIRE_COMMAND_SOURCES] = "sources",
-	};
+	const struct wire_channel *channel = job->channel;
 
-	return command < WIRE_COMMAND_COUNT && names[command] ? names[command] : "";
+	return sys_now_ns() >= channel->deadline_ns || !channel_owner_lives(channel);
 }
 
-/* Asked for by the interpreter only when there is a hook: PySys_Audit() leaves early otherwise
- * (Python/sysmodule.c, since 3.8). */
-static PyObject *event_argument(void *argument)
+int job_is_wanted(const struct job *job)
 {
-	struct job *job = argument;
+	const struct wire_channel *channel = job->channel;
 
-	job->world.has_audit_hook = 1;
-	return PyUnicode_FromString(command_name(job_request(job)->command));
+	/* Who lives cancels at the deadline; who cannot be asked has until a little later. */
+	return __atomic_load_n(&channel->state, __ATOMIC_SEQ_CST) == WIRE_RUNNING &&
+	       channel_owner_lives(channel) && sys_now_ns() < channel->deadline_ns + CANCEL_NS;
 }
 
-/* 3.8: an audit hook may veto, by raising. Every command is one event, with its name. */
-int job_announce(struct job *job)
+int job_may_wait(const struct job *job)
 {
-	if (!PySys_Audit || !PySys_Audit("pyhotpatch.attach", "O&", event_argument, job))
+	int32_t worker = job->channel->worker_tid;
+
+	return !worker || worker == sys_gettid();
+}
+
+int job_is_committing(const struct job *job)
+{
+	return __atomic_load_n(&job->channel->state, __ATOMIC_SEQ_CST) == WIRE_COMMITTING;
+}
+
+int job_begin_commit(struct job *job)
+{
+	if (job_is_committing(job))
 		return 0;
-	_cleanup_py_ PyObject *reason = failure_text(&job->world);
-	return job_refuse(job, WIRE_STATUS_REFUSED, NULL, reason);
-}
-
-static int run(struct job *job)
-{
-	const struct wire_request *request = job_request(job);
-
-	job->is_rerun = (request->flags & WIRE_RERUN) != 0;
-	if (job_announce(job))
-		return -1;
-	switch (request->command) {
-	case WIRE_COMMAND_ATTACH:
-		return everywhere_attach(job) ? -1 : together_settle(job);
-	case WIRE_COMMAND_PLAN:
-		return everywhere_plan(job);
-	case WIRE_COMMAND_ROLLBACK:
-		return everywhere_rollback(job);
-	case WIRE_COMMAND_STATUS:
-		return everywhere_status(job);
-	case WIRE_COMMAND_FORGET:
-		return everywhere_forget(job);
-	case WIRE_COMMAND_SOURCES:
-		return attach_sources(job);
-	default:
-		PyErr_SetString(job->world.error, "unknown command");
+	if (job_is_dropped(job) ||
+	    channel_swap_state(job->channel, WIRE_RUNNING, WIRE_COMMITTING)) {
+		job->status = WIRE_STATUS_CANCELLED;
 		return -1;
 	}
+	return 0;
 }
 
-void job_leave(struct job *job)
+void job_phase(struct job *job, enum wire_phase phase)
 {
-	uint32_t command = job_request(job)->command;
-
-	PyErr_Clear();
-	modules_fini(&job->modules);
-	world_collect(&job->world);
-	if (job->world.getrefcount &&
-	    (command == WIRE_COMMAND_ATTACH || command == WIRE_COMMAND_ROLLBACK))
-		parking_park(job);
-	world_leave(&job->world);
-	PyErr_Clear();
-}
-
-void job_run(struct job *job)
-{
-	if (turn_take(job))
-		return;
-	int status = world_enter(&job->world);
-
-	if (!status)
-		status = run(job);
-	if (status && job->status == WIRE_STATUS_NONE) {
-		_cleanup_py_ PyObject *text = failure_text(&job->world);
-		job_refuse(job, WIRE_STATUS_INTERNAL, NULL, text);
-	}
-	job_leave(job);
-	turn_give();
-	PyErr_Clear();
+	__atomic_store_n(&job->channel->phase, phase, __ATOMIC_SEQ_CST);
 }

@@ -33,16 +33,10 @@ struct job {
 /* What is asked for; borrowed. */
 const struct wire_request *job_request(const struct job *job);
 
-/* The command, with the GIL held. Sets job->status. */
-void job_run(struct job *job);
-
-/* Leaves the interpreter that we are in; job->world is gone then. */
-void job_leave(struct job *job);
-
-/* Raises the audit event, in the interpreter that we are in. -1: somebody vetoed. */
-int job_announce(struct job *job);
-
 void job_phase(struct job *job, enum wire_phase phase);
+
+/* Nobody waits for the answer any more: to apply it now would be behind everybody's back. */
+int job_is_dropped(const struct job *job);
 
 /* Whether somebody still waits for the answer. */
 int job_is_wanted(const struct job *job);

@@ -15,39 +15,17 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 
+#include "payload/channel.h"
 #include "payload/holder.h"
 #include "payload/serve.h"
 #include "payload/sys.h"
+#include "payload/thread.h"
 
-/* glibc's and musl's pthread_attr_t are 56 bytes on 64-bit machines; both keep it opaque. */
-struct attr {
-	unsigned long words[16];
-};
-#define DETACHED   1           /* PTHREAD_CREATE_DETACHED: 1 in glibc and musl */
 #define STACK_SIZE (8ul << 20) /* musl's default of 128 KiB is too small for compiling */
 
-extern int pthread_attr_init(struct attr *attr);
-extern int pthread_attr_setdetachstate(struct attr *attr, int state);
-extern int pthread_attr_setstacksize(struct attr *attr, unsigned long size);
-extern int pthread_attr_setstack(struct attr *attr, void *stack, unsigned long size);
-extern int pthread_attr_destroy(struct attr *attr);
-extern int pthread_create(unsigned long *thread, const struct attr *attr,
-			  void *(*start)(void *), void *arg);
-extern int pthread_join(unsigned long thread, void **result);
 extern int *__errno_location(void);
 
 void *payload_worker(void *channel);
-
-int channel_owner_lives(const struct wire_channel *channel)
-{
-	struct flock lock = {.l_type = F_WRLCK}; /* l_whence 0: from the start */
-
-	/* Fails when there is no memfd, or the program closed all its descriptors meanwhile (a
-	 * daemon does). */
-	if (sys_fcntl(channel->memfd, F_OFD_GETLK, (long)&lock) < 0)
-		return !(__atomic_load_n(&channel->owner, __ATOMIC_ACQUIRE) & FUTEX_OWNER_DIED);
-	return lock.l_type != F_UNLCK;
-}
 
 #define LEFT_WAIT_NS 60000000000ll
 #define SENT_WAIT_NS 1000000000ll
@@ -101,27 +79,6 @@ static int shut_out_guests(struct wire_channel *channel)
 	}
 }
 
-/* The worker asks for this: an ordinary thread, with all signals blocked like itself. */
-int launch_thread(unsigned long *out, void *stack, unsigned long size, void *(*start)(void *),
-		  void *arg)
-{
-	struct attr attr;
-	int error = pthread_attr_init(&attr);
-
-	if (error)
-		return error;
-	error = pthread_attr_setstack(&attr, stack, size);
-	if (!error)
-		error = pthread_create(out, &attr, start, arg);
-	pthread_attr_destroy(&attr);
-	return error;
-}
-
-void launch_join(unsigned long thread)
-{
-	pthread_join(thread, NULL);
-}
-
 /* The program may have closed what it did not open (a daemon does) and given the number to a
  * file of its own: that is not ours to close. */
 static void close_memfd(const struct wire_channel *channel)
@@ -146,21 +103,10 @@ __attribute__((used)) static int worker_main(struct wire_channel *channel)
 
 __attribute__((used)) static int start_worker(struct wire_channel *channel)
 {
-	unsigned long thread;
-	struct attr attr;
-	int error;
-
 	/* A child that is forked meanwhile has no thread of ours and must not have our memory.
 	 */
 	sys_madvise((void *)channel->image_base, channel->image_size, MADV_DONTFORK);
-	error = pthread_attr_init(&attr);
-	if (error)
-		return error;
-	pthread_attr_setdetachstate(&attr, DETACHED);
-	pthread_attr_setstacksize(&attr, STACK_SIZE);
-	error = pthread_create(&thread, &attr, payload_worker, channel);
-	pthread_attr_destroy(&attr);
-	return error;
+	return thread_start_detached(STACK_SIZE, payload_worker, channel);
 }
 
 /* Called by payload_launch and payload_lend, below, and by payload_enter: `act` is what they

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The exported entries, and what serving needs to know of how it was started.
+ * The exported entries for threads of the program.
  */
 #ifndef PAYLOAD_LAUNCH_H
 #define PAYLOAD_LAUNCH_H
@@ -15,16 +15,5 @@ __attribute__((visibility("default"))) void payload_enter(struct wire_channel *c
 
 /* Serve on this very thread, if it holds the GIL; the result goes to channel->entry_result. */
 __attribute__((visibility("default"))) void payload_lend(struct wire_channel *channel);
-
-/* A thread of ours that runs start(arg) on `stack`, to be waited for with launch_join. 0 or an
- * errno value. */
-int launch_thread(unsigned long *out, void *stack, unsigned long size, void *(*start)(void *),
-		  void *arg);
-void launch_join(unsigned long thread);
-
-/* Whether the program that sent us still runs: it holds a lock on the memfd as long as it does,
- * and the kernel marks its end in channel->owner. To be asked before the work begins and before
- * the commit. 1 when it cannot be known. */
-int channel_owner_lives(const struct wire_channel *channel);
 
 #endif

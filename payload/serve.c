@@ -6,66 +6,12 @@
  */
 #include "payload/serve.h"
 
+#include "payload/channel.h"
+#include "payload/command.h"
 #include "payload/gil_window.h"
 #include "payload/job.h"
-#include "payload/launch.h"
 #include "payload/py.h"
 #include "payload/sys.h"
-
-#define CANCEL_NS 1000000000ll
-
-int serve_swap_state(struct wire_channel *channel, uint32_t from, uint32_t to)
-{
-	if (!__atomic_compare_exchange_n(&channel->state, &from, to, 0, __ATOMIC_SEQ_CST,
-					 __ATOMIC_SEQ_CST))
-		return -1;
-	sys_futex_wake(&channel->state);
-	return 0;
-}
-
-/* Nobody waits for the answer any more: to apply it now would be behind everybody's back. */
-static int is_dropped(const struct wire_channel *channel)
-{
-	return sys_now_ns() >= channel->deadline_ns || !channel_owner_lives(channel);
-}
-
-int job_is_wanted(const struct job *job)
-{
-	const struct wire_channel *channel = job->channel;
-
-	/* Who lives cancels at the deadline; who cannot be asked has until a little later. */
-	return __atomic_load_n(&channel->state, __ATOMIC_SEQ_CST) == WIRE_RUNNING &&
-	       channel_owner_lives(channel) && sys_now_ns() < channel->deadline_ns + CANCEL_NS;
-}
-
-int job_may_wait(const struct job *job)
-{
-	int32_t worker = job->channel->worker_tid;
-
-	return !worker || worker == sys_gettid();
-}
-
-int job_is_committing(const struct job *job)
-{
-	return __atomic_load_n(&job->channel->state, __ATOMIC_SEQ_CST) == WIRE_COMMITTING;
-}
-
-int job_begin_commit(struct job *job)
-{
-	if (job_is_committing(job))
-		return 0;
-	if (is_dropped(job->channel) ||
-	    serve_swap_state(job->channel, WIRE_RUNNING, WIRE_COMMITTING)) {
-		job->status = WIRE_STATUS_CANCELLED;
-		return -1;
-	}
-	return 0;
-}
-
-void job_phase(struct job *job, enum wire_phase phase)
-{
-	__atomic_store_n(&job->channel->phase, phase, __ATOMIC_SEQ_CST);
-}
 
 static int is_finalizing(void)
 {
@@ -135,13 +81,13 @@ static enum wire_status judge(struct job *job)
 
 static void run_job(void *job)
 {
-	job_run(job);
+	command_run(job);
 }
 
 static void run(struct job *job)
 {
 	if (!gil_window_is_needed()) {
-		job_run(job);
+		command_run(job);
 	} else if (gil_window_run(run_job, job)) {
 		job->status = WIRE_STATUS_UNSUPPORTED;
 		reply_add(&job->reply,
@@ -165,8 +111,8 @@ static int serve_with_gil(struct job *job)
 	int is_ours = __atomic_load_n(&channel->state, __ATOMIC_SEQ_CST) == WIRE_PENDING;
 	if (is_ours) {
 		job->reply.header->gil_wait_ns = (uint64_t)(sys_now_ns() - before);
-		if (is_dropped(channel) ||
-		    serve_swap_state(channel, WIRE_PENDING, WIRE_RUNNING))
+		if (job_is_dropped(job) ||
+		    channel_swap_state(channel, WIRE_PENDING, WIRE_RUNNING))
 			job->status = WIRE_STATUS_CANCELLED;
 		else
 			run(job);
@@ -188,7 +134,7 @@ static void publish(struct job *job)
 
 	job->reply.header->status = job->status;
 	while (state == WIRE_PENDING || state == WIRE_RUNNING || state == WIRE_COMMITTING) {
-		if (!serve_swap_state(channel, state, is_done ? WIRE_DONE : WIRE_FAILED))
+		if (!channel_swap_state(channel, state, is_done ? WIRE_DONE : WIRE_FAILED))
 			return;
 		state = __atomic_load_n(&channel->state, __ATOMIC_SEQ_CST);
 	}
@@ -202,7 +148,7 @@ void payload_serve(struct wire_channel *channel)
 	if (__atomic_load_n(&channel->state, __ATOMIC_SEQ_CST) != WIRE_PENDING)
 		return;
 	reply_init(&job.reply, channel);
-	job.status = is_dropped(channel) ? WIRE_STATUS_CANCELLED : judge(&job);
+	job.status = job_is_dropped(&job) ? WIRE_STATUS_CANCELLED : judge(&job);
 	if (job.status == WIRE_STATUS_NONE && serve_with_gil(&job))
 		return;
 	job.reply.header->total_ns = (uint64_t)(sys_now_ns() - start);

@@ -15,7 +15,4 @@
  * never touches memfd, image or the thread itself. */
 PAYLOAD_EXPORT void payload_serve(struct wire_channel *channel);
 
-/* One arrow of the channel's states. -1: it was in another one. */
-int serve_swap_state(struct wire_channel *channel, uint32_t from, uint32_t to);
-
 #endif

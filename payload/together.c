@@ -5,10 +5,9 @@
  */
 #include "payload/together.h"
 
+#include "payload/channel.h"
 #include "payload/everywhere.h"
 #include "payload/failure.h"
-#include "payload/launch.h"
-#include "payload/serve.h"
 #include "payload/sys.h"
 
 #define LOOK_NS 1000000ll
@@ -44,13 +43,13 @@ static uint32_t wait_in(struct job *job, uint32_t from, uint32_t state, uint32_t
 	struct wire_channel *channel = job->channel;
 	uint32_t now;
 
-	if (serve_swap_state(channel, from, state))
+	if (channel_swap_state(channel, from, state))
 		return __atomic_load_n(&channel->state, __ATOMIC_SEQ_CST);
 	job_phase(job, WIRE_PHASE_TOGETHER);
 	PyThreadState *thread = give_gil_away(job);
 	while ((now = __atomic_load_n(&channel->state, __ATOMIC_SEQ_CST)) == state) {
 		if (is_forsaken(channel, state))
-			serve_swap_state(channel, state, else_state);
+			channel_swap_state(channel, state, else_state);
 		else
 			sys_pause(LOOK_NS);
 	}
@@ -94,6 +93,6 @@ int together_settle(struct job *job)
 	if (!together_is_asked(job) || job->status != WIRE_STATUS_APPLIED)
 		return 0;
 	uint32_t word = wait_in(job, WIRE_COMMITTING, WIRE_APPLIED, WIRE_REVOKED);
-	serve_swap_state(job->channel, word, WIRE_COMMITTING);
+	channel_swap_state(job->channel, word, WIRE_COMMITTING);
 	return word == WIRE_KEPT ? 0 : revoke(job);
 }

@@ -11,7 +11,6 @@
 
 #include <errno.h>
 
-#include "payload/serve.h"
 #include "payload/sys.h"
 
 #define TURN_NAME "_pyhotpatch_turn"

@@ -9,6 +9,7 @@
  */
 #include "payload/visits.h"
 
+#include "payload/command.h"
 #include "payload/failure.h"
 #include "payload/freestanding.h"
 
@@ -35,7 +36,7 @@ int visit_begin(struct visit *visit)
 
 	visit->is_begun = 1;
 	world->hides_frames = visit->hides_frames;
-	return status || is_home(visit) ? status : job_announce(visit->job);
+	return status || is_home(visit) ? status : command_announce(visit->job);
 }
 
 int visit_settle(struct visit *visit, int status)
@@ -190,7 +191,7 @@ static void finish(struct visit *visit, int status)
 {
 	attach_finish(visit->job, &visit->attempt, status);
 	if (!is_home(visit))
-		job_leave(visit->job);
+		command_leave(visit->job);
 }
 
 void visits_fini(struct visits *all, int status)

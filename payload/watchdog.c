@@ -7,8 +7,9 @@
 
 #include <sys/mman.h>
 
-#include "payload/launch.h"
+#include "payload/channel.h"
 #include "payload/sys.h"
+#include "payload/thread.h"
 
 #define STACK_SIZE (512ul << 10)
 #define LOOK_NS    50000000ll
@@ -57,7 +58,7 @@ void watchdog_begin(struct watchdog *out, const struct wire_channel *channel,
 	out->stack = sys_mmap_anonymous(STACK_SIZE);
 	if (!out->stack)
 		return;
-	if (launch_thread(&out->thread, out->stack, STACK_SIZE, watch_main, out)) {
+	if (thread_start(&out->thread, out->stack, STACK_SIZE, watch_main, out)) {
 		sys_munmap(out->stack, STACK_SIZE);
 		out->stack = NULL;
 	}
@@ -93,7 +94,7 @@ int watchdog_end(struct watchdog *watchdog)
 		meet_what_is_under_way(watchdog);
 	sys_futex_wake_private(&watchdog->is_over);
 	PyThreadState *state = PyEval_SaveThread();
-	launch_join(watchdog->thread);
+	thread_join(watchdog->thread);
 	PyEval_RestoreThread(state);
 	sys_munmap(watchdog->stack, STACK_SIZE);
 	watchdog->stack = NULL;
