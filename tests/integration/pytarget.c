@@ -112,6 +112,16 @@ void pytarget_edit(struct pytarget *target)
 	install_source(target, "second.py", target->version);
 }
 
+void pytarget_append(const struct pytarget *target, const char *text)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/edited.py", target->dir);
+	_cleanup_file_ FILE *file = fopen(path, "ae");
+	cr_assert(file != NULL && fputs(text, file) >= 0 && fflush(file) == 0,
+		  "cannot write %s", path);
+}
+
 void pytarget_unedit(struct pytarget *target)
 {
 	target->version--;

@@ -79,6 +79,8 @@ void pytarget_await(struct pytarget *target, const char *prefix);
 void pytarget_edit(struct pytarget *target);
 /* A copy of the program under test in its folder that everybody may run; `path` is where. */
 void pytarget_copy_program(const struct pytarget *target, char *path, size_t size);
+/* What is at the end of that version's edited.py. */
+void pytarget_append(const struct pytarget *target, const char *text);
 /* Replace one file of its folder. */
 void pytarget_write(struct pytarget *target, const char *name, const char *text);
 /* Put the version that is meant to run back on disk. */

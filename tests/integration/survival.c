@@ -20,16 +20,23 @@ void survival_begin(struct survival *out, struct pytarget *target)
 	*out = (struct survival){.target = target, .threads = pytarget_threads(target)};
 }
 
-/* A worker that was already started goes on to its end, whatever became of pyhotpatch. */
+/* A worker that was already started goes on to its end, whatever became of pyhotpatch. One that
+ * waits for the GIL needs it once for that. A target that keeps the GIL while it waits gives it
+ * up in a round, but only to who had begun to wait 5 ms before (sys.getswitchinterval()): a
+ * round is shorter, so that one may be over before the worker asks. */
 static void await_worker_gone(const struct survival *survival, const char *when)
 {
 	struct deadline deadline = deadline_after_ns(WORKER_GONE_NS);
+	struct pytarget *target = survival->target;
+	struct round round;
 
-	while (pytarget_threads(survival->target) != survival->threads) {
-		if (deadline_passed(deadline) || !pytarget_alive(survival->target))
-			pytarget_fail(survival->target, "%s: %zu threads instead of %zu", when,
-				      pytarget_threads(survival->target), survival->threads);
-		sleep_ms(1);
+	while (pytarget_threads(target) != survival->threads) {
+		if (deadline_passed(deadline) || !pytarget_alive(target))
+			pytarget_fail(target, "%s: %zu threads instead of %zu", when,
+				      pytarget_threads(target), survival->threads);
+		if (target->on_demand)
+			pytarget_next(target, &round);
+		sleep_ms(target->on_demand ? 10 : 1);
 	}
 }
 
@@ -60,8 +67,6 @@ void survival_check(struct survival *survival, const char *format, ...)
 	va_end(args);
 	if (!pytarget_alive(target))
 		pytarget_fail(target, "%s: the target is dead", when);
-	if (target->on_demand) /* with this it gives up the GIL, which the worker waits for */
-		pytarget_next(target, &round);
 	await_worker_gone(survival, when);
 	expect_untraced(survival, when);
 	pytarget_fresh(target, &round);

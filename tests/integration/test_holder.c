@@ -56,6 +56,77 @@ ParameterizedTest(struct case_param *param, holder, is_served, .fini = stop, .ti
 	}
 }
 
+/* ---- killed while the worker waits for the GIL ---- */
+
+static void await_threads(size_t count)
+{
+	for (int i = 0; pytarget_threads(&target) != count; i++) {
+		if (i == 10000)
+			pytarget_fail(&target, "%zu threads instead of %zu",
+				      pytarget_threads(&target), count);
+		sleep_ms(1);
+	}
+}
+
+/* The worker stays, for it cannot ask for the GIL and for us at once. */
+static void kill_beside_a_waiting_worker(void)
+{
+	static struct run run;
+	struct running attach;
+
+	for (int i = 0; i < 100; i++) {
+		pytarget_edit(&target);
+		run_start(&attach, (const char *const[]){pyhotpatch_path(), "attach",
+							 target.number, NULL});
+		await_threads(2);
+		sleep_ms(20); /* the holder is asked after 300 */
+		kill(attach.pid, SIGKILL);
+		run_finish(&run, &attach, 5000);
+		sleep_ms(50);
+		if (pytarget_threads(&target) == 2)
+			return;
+	}
+	pytarget_fail(&target, "no worker was found waiting");
+}
+
+static void start_host(void)
+{
+	if (!interpreters_embeddable())
+		cr_skip_test("no CPython 3.7 to 3.15 with a library on this machine");
+	pytarget_start_host(&target, interpreters_embeddable(), "main");
+	sleep_ms(100);
+	snapshot_take(&before, target.pid);
+	kill_beside_a_waiting_worker();
+}
+
+/* It ends, with nothing changed, when the program gives up the GIL once. */
+Test(holder, killed_while_the_worker_waits, .fini = stop, .timeout = 60)
+{
+	struct round round;
+
+	start_host();
+	for (int i = 0; i < 200 && pytarget_threads(&target) > 1; i++) {
+		pytarget_next(&target, &round);
+		expect_version(&target, &round, 0);
+		sleep_ms(20);
+	}
+	expect_version_as_found(&target, &before, 0);
+}
+
+/* Or when the holder of the GIL does so for the next attach. */
+Test(holder, attach_beside_a_waiting_worker, .fini = stop, .timeout = 60)
+{
+	struct round round;
+	struct run run;
+
+	start_host();
+	run_attach(&run, target.pid);
+	expect_status(&target, &run, 0);
+	await_threads(1); /* two at once leave two stacks and arenas, so no snapshot */
+	pytarget_fresh(&target, &round);
+	expect_version(&target, &round, target.version);
+}
+
 /* ---- uwsgi, as it comes: several workers, no threads ---- */
 
 #define WORKERS 2
@@ -189,18 +260,6 @@ Test(holder, uwsgi_together, .fini = stop_uwsgi, .timeout = 120)
 	expect_answers(port, workers, 1, counts);
 }
 
-/* What is at the end of the next version. */
-static void append(const char *text)
-{
-	char path[512];
-	FILE *to;
-
-	snprintf(path, sizeof(path), "%s/edited.py", target.dir);
-	to = fopen(path, "ae");
-	cr_assert(to != NULL && fputs(text, to) >= 0);
-	fclose(to);
-}
-
 /* The threads that wait go back to their work. */
 Test(holder, uwsgi_together_killed, .fini = stop_uwsgi, .timeout = 120)
 {
@@ -212,7 +271,7 @@ Test(holder, uwsgi_together_killed, .fini = stop_uwsgi, .timeout = 120)
 
 	snprintf(master, sizeof(master), "%d", uwsgi.pid);
 	pytarget_edit(&target);
-	append("\nSLEPT = __import__('time').sleep(1.5)\n");
+	pytarget_append(&target, "\nSLEPT = __import__('time').sleep(1.5)\n");
 	run_start(&attach,
 		  (const char *const[]){pyhotpatch_path(), "attach", "--tree", master, NULL});
 	sleep_ms(2000);

@@ -95,22 +95,6 @@ static void expect_left_alone(void)
 	}
 }
 
-/* What is at the end of the next version of one of them. */
-static void append(struct pytarget *target, const char *text)
-{
-	char path[512], whole[8192];
-	FILE *file;
-	size_t len;
-
-	snprintf(path, sizeof(path), "%s/edited.py", target->dir);
-	file = fopen(path, "re");
-	cr_assert(file != NULL);
-	len = fread(whole, 1, sizeof(whole) - 1, file);
-	fclose(file);
-	snprintf(whole + len, sizeof(whole) - len, "%s", text);
-	pytarget_write(target, "edited.py", whole);
-}
-
 static int count_of(const char *text, const char *part)
 {
 	int count = 0;
@@ -142,7 +126,7 @@ Test(together, one_that_cannot_be_prepared_holds_the_others_back, .fini = stop, 
 
 	start_all();
 	edit_all();
-	append(&targets[2], "\ndef broken(:\n");
+	pytarget_append(&targets[2], "\ndef broken(:\n");
 	ask("attach", NULL);
 	expect_status(&targets[0], &run, hp_err_exit_status(HP_SOURCE));
 	expect_text(&run, run.err, "SyntaxError");
@@ -169,8 +153,8 @@ static void start_with_slotted(void)
 {
 	start_all();
 	edit_all();
-	append(&targets[3],
-	       "\nclass Slotted:\n    __slots__ = ('a',)\n\n\nslotted = Slotted()\n");
+	pytarget_append(&targets[3],
+			"\nclass Slotted:\n    __slots__ = ('a',)\n\n\nslotted = Slotted()\n");
 	ask("attach", NULL);
 	expect_status(&targets[0], &run, 0);
 }
@@ -182,8 +166,9 @@ Test(together, one_that_cannot_be_changed_changes_the_others_back, .fini = stop,
 	start_with_slotted();
 	expect_versions(1);
 	edit_all();
-	append(&targets[3],
-	       "\nclass Slotted:\n    __slots__ = ('a', 'b')\n\n\nslotted = Slotted()\n");
+	pytarget_append(
+		&targets[3],
+		"\nclass Slotted:\n    __slots__ = ('a', 'b')\n\n\nslotted = Slotted()\n");
 	for (int i = 0; i < 3; i++) {
 		ask("attach", NULL);
 		expect_status(&targets[0], &run, hp_err_exit_status(HP_REFUSED));
@@ -215,7 +200,7 @@ Test(together, a_module_that_one_of_them_has, .fini = stop, .timeout = 300)
 {
 	start_all();
 	edit_all();
-	append(&targets[1], "\nimport colorsys\n");
+	pytarget_append(&targets[1], "\nimport colorsys\n");
 	ask("attach", NULL);
 	expect_status(&targets[0], &run, 0);
 	ask("attach", "--module=colorsys");
@@ -231,7 +216,7 @@ Test(together, the_time_is_up_for_all, .fini = stop, .timeout = 300)
 {
 	start_all();
 	edit_all();
-	append(&targets[1], "\nENDLESS = [0 for _ in iter(int, 1)]\n");
+	pytarget_append(&targets[1], "\nENDLESS = [0 for _ in iter(int, 1)]\n");
 	ask("attach", "--timeout=2");
 	expect_status(&targets[0], &run, hp_err_exit_status(HP_TIMEOUT));
 	expect_text(&run, run.err, "4 processes: 1 failed, 3 held back");
@@ -259,7 +244,7 @@ static void interrupt_prepared(int number)
 	struct running running;
 	int64_t began;
 
-	append(&targets[COUNT - 1], "\nSLEPT = __import__('time').sleep(2)\n");
+	pytarget_append(&targets[COUNT - 1], "\nSLEPT = __import__('time').sleep(2)\n");
 	run_start(&running, arguments("attach", NULL));
 	await_workers();
 	began = clock_now_ns();
@@ -276,7 +261,7 @@ Test(together, one_that_dies_while_they_are_prepared, .fini = stop, .timeout = 3
 
 	start_all();
 	edit_all();
-	append(&targets[COUNT - 1], "\nSLEPT = __import__('time').sleep(5)\n");
+	pytarget_append(&targets[COUNT - 1], "\nSLEPT = __import__('time').sleep(5)\n");
 	run_start(&running, arguments("attach", NULL));
 	await_workers();
 	kill(targets[COUNT - 1].pid, SIGKILL);
@@ -379,8 +364,9 @@ Test(together, killed_at_random_while_they_change_back, .fini = stop, .timeout =
 	whole_ns = run.elapsed_ns * 3 / 2;
 	for (int i = 0; i < rounds; i++) {
 		edit_all();
-		append(&targets[3],
-		       "\nclass Slotted:\n    __slots__ = ('a', 'b')\n\n\nslotted = Slotted()\n");
+		pytarget_append(
+			&targets[3],
+			"\nclass Slotted:\n    __slots__ = ('a', 'b')\n\n\nslotted = Slotted()\n");
 		kill_at_random(whole_ns);
 		expect_versions(1);
 	}
