@@ -80,14 +80,22 @@ static int shut_out_guests(struct wire_channel *channel)
 }
 
 /* The program may have closed what it did not open (a daemon does) and given the number to a
- * file of its own: that is not ours to close. */
-static void close_memfd(const struct wire_channel *channel)
+ * file of its own: that is not ours to close. Linux has no close() under a condition; here,
+ * nothing but two system calls of one thread lies between the look and the act. */
+static void close_memfd(const struct wire_channel *channel, int fd, uint64_t inode)
 {
 	struct stat st;
 
-	if (channel->memfd >= 0 && sys_fstat(channel->memfd, &st) == 0 &&
-	    st.st_dev == channel->memfd_device && st.st_ino == channel->memfd_inode)
-		sys_close(channel->memfd);
+	if (inode && sys_fstat(fd, &st) == 0 && st.st_dev == channel->memfd_device &&
+	    st.st_ino == inode)
+		sys_close(fd);
+}
+
+static void close_memfds(const struct wire_channel *channel)
+{
+	close_memfd(channel, channel->memfd, channel->memfd_inode);
+	for (int i = 0; i < WIRE_LEFTOVERS; i++)
+		close_memfd(channel, channel->leftover_fd[i], channel->leftover_inode[i]);
 }
 
 /* Called by payload_worker, below. Returns whether the image may be unmapped. */
@@ -97,7 +105,7 @@ __attribute__((used)) static int worker_main(struct wire_channel *channel)
 	payload_serve(channel);
 	__atomic_store_n(&channel->worker_served, 1, __ATOMIC_RELEASE);
 	int is_ours = shut_out_guests(channel);
-	close_memfd(channel);
+	close_memfds(channel);
 	return is_ours;
 }
 

@@ -27,8 +27,9 @@
 #include <stdint.h>
 
 #define WIRE_MAGIC      0x31504850u /* "PHP1" */
-#define WIRE_VERSION    6u
+#define WIRE_VERSION    7u
 #define WIRE_REPLY_SIZE (4u << 20) /* address space; pages exist only where the reply wrote */
+#define WIRE_LEFTOVERS  4
 
 /* channel.state, a futex word; zero before there is anything to be read. Arrows: PENDING >
  * RUNNING > COMMITTING > DONE; PENDING or RUNNING > FAILED; COMMITTING > FAILED after a
@@ -98,9 +99,12 @@ struct wire_channel {
 	uint32_t worker_served; /* nonzero: the worker needs the GIL no more; atomic */
 	uint64_t guest_lock[4]; /* a struct flock: what the hijacked thread waits for, outside
 				   the image */
-	uint64_t memfd_device, memfd_inode; /* the program may have closed memfd, and the
-					       number may be another file's */
-	uint64_t data_start, data_size;     /* R-X until payload_launch() makes it RW */
+	uint64_t memfd_device, memfd_inode;      /* the program may have closed memfd, and the
+						    number may be another file's */
+	uint64_t data_start, data_size;          /* R-X until payload_launch() makes it RW */
+	uint64_t leftover_inode[WIRE_LEFTOVERS]; /* memfds of killed attaches, which the worker
+						    closes, too; 0: none */
+	int32_t leftover_fd[WIRE_LEFTOVERS];
 };
 
 enum wire_command {
@@ -205,7 +209,7 @@ struct wire_record {
 	uint64_t value; /* what it is, the kind says */
 };
 
-_Static_assert(sizeof(struct wire_channel) == 168, "wire layout");
+_Static_assert(sizeof(struct wire_channel) == 216, "wire layout");
 _Static_assert(sizeof(struct wire_request) == 32, "wire layout");
 _Static_assert(sizeof(struct wire_reply) == 96, "wire layout");
 _Static_assert(sizeof(struct wire_record) == 24, "wire layout");

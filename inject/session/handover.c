@@ -37,6 +37,14 @@ void handover_init(struct handover *handover, const struct image *image, size_t 
 	handover->total_size = handover->reply_offset + WIRE_REPLY_SIZE;
 }
 
+static void name_leftovers(struct wire_channel *channel, const struct leftovers *leftovers)
+{
+	for (size_t i = 0; leftovers && i < leftovers->count; i++) {
+		channel->leftover_fd[i] = leftovers->items[i].fd;
+		channel->leftover_inode[i] = leftovers->items[i].inode;
+	}
+}
+
 /* The image is written by one call rather than through the mapping, where each page of it would
  * be a fault while the thread is held. */
 static int fill(struct handover *h, const struct target *target, struct span request,
@@ -68,6 +76,7 @@ static int fill(struct handover *h, const struct target *target, struct span req
 		.reply_offset = h->reply_offset - h->channel_offset,
 		.reply_capacity = WIRE_REPLY_SIZE,
 	};
+	name_leftovers(h->channel, h->leftovers);
 	owner_announce(&h->owner, h->local_fd, h->channel_offset);
 	__atomic_store_n(&h->channel->state, WIRE_PENDING, __ATOMIC_RELEASE);
 	return 0;

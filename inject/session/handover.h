@@ -18,14 +18,16 @@
 #include "inject/base/err.h"
 #include "inject/base/span.h"
 #include "inject/session/image.h"
+#include "inject/session/leftovers.h"
 #include "inject/session/owner.h"
 #include "inject/target/target.h"
 #include "inject/trace/tracee.h"
 #include "payload/wire.h"
 
 struct handover {
-	const struct image *image; /* borrowed */
-	size_t channel_offset;     /* in the memfd; everything after it likewise */
+	const struct image *image;         /* borrowed */
+	const struct leftovers *leftovers; /* likewise; what the worker closes, or NULL */
+	size_t channel_offset;             /* in the memfd; everything after it likewise */
 	size_t request_offset, reply_offset, total_size;
 
 	int local_fd;   /* our own open file of the memfd; carries the lock that says we live */

@@ -15,7 +15,6 @@
 
 #include "inject/base/cleanup.h"
 #include "inject/proc/procfs.h"
-#include "payload/wire.h"
 
 #define PAGE      4096
 #define NAME      "/memfd:" ARCH_FRAME_NOTE
@@ -92,7 +91,7 @@ void leftovers_find(struct leftovers *out, const struct target *target)
 	if (!dir)
 		return;
 	folder = -1; /* dir's now */
-	for (int n = 0; n < LOOKS_MAX && out->count < LEFTOVERS_MAX && (entry = readdir(dir));
+	for (int n = 0; n < LOOKS_MAX && out->count < WIRE_LEFTOVERS && (entry = readdir(dir));
 	     n++) {
 		struct leftover found = {.fd = atoi(entry->d_name)};
 
@@ -136,25 +135,30 @@ static bool is_still_there(const struct leftover *leftover, const struct target 
 	return abandoned_inode(target, name) == leftover->inode;
 }
 
-static void clear(const struct leftover *leftover, const struct step *step)
+static bool unmap(struct leftover *leftover, const struct step *step)
 {
-	const uint64_t map[6] = {leftover->start.v, leftover->end.v - leftover->start.v};
-	const uint64_t fd[6] = {(uint64_t)leftover->fd};
+	const uint64_t args[6] = {leftover->start.v, leftover->end.v - leftover->start.v};
 	struct hp_err ignored;
 	int64_t result;
 
-	if (!is_still_there(leftover, step->target))
-		return;
 	if (!addr_is_null(leftover->start) &&
-	    step_syscall(step, &result, "munmap", SYS_munmap, map, &ignored) < 0)
-		return;
-	(void)!step_syscall(step, &result, "close", SYS_close, fd, &ignored);
+	    step_syscall(step, &result, "munmap", SYS_munmap, args, &ignored) < 0)
+		return false;
+	leftover->start = leftover->end = addr_of(0);
+	return true;
 }
 
-void leftovers_clear(struct leftovers *leftovers, const struct step *step)
+void leftovers_unmap(struct leftovers *leftovers, const struct step *step)
 {
-	if (!leftovers->count || has_other_tracer(step))
+	const struct leftovers found = *leftovers;
+
+	leftovers->count = 0;
+	if (!found.count || has_other_tracer(step))
 		return;
-	while (leftovers->count > 0)
-		clear(&leftovers->items[--leftovers->count], step);
+	for (size_t i = 0; i < found.count; i++) {
+		struct leftover leftover = found.items[i];
+
+		if (is_still_there(&leftover, step->target) && unmap(&leftover, step))
+			leftovers->items[leftovers->count++] = leftover;
+	}
 }

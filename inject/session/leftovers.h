@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * What an attach left in the target whose program was killed before a worker could start: a
- * memfd, and its mapping. The next attach finds and removes it.
+ * memfd, and its mapping. The next attach finds it, unmaps it, and has its worker close it.
  *
  * The invariant: only what nobody executes, nor ever will, is removed. Its program is dead (the
  * lock on the memfd is free, and no thread of the target is traced but ours), and no thread was
@@ -14,8 +14,7 @@
 #include <stdint.h>
 
 #include "inject/session/step.h"
-
-#define LEFTOVERS_MAX 4
+#include "payload/wire.h"
 
 struct leftover {
 	int32_t fd; /* the target's */
@@ -24,13 +23,14 @@ struct leftover {
 };
 
 struct leftovers {
-	struct leftover items[LEFTOVERS_MAX];
+	struct leftover items[WIRE_LEFTOVERS];
 	size_t count;
 };
 
 /* Look for them, from outside. What cannot be looked at is not found. */
 void leftovers_find(struct leftovers *out, const struct target *target);
-/* Remove them, on the hijacked thread. Each is tried once. */
-void leftovers_clear(struct leftovers *leftovers, const struct step *step);
+/* On the hijacked thread. What remains in it has a descriptor to be closed, and nothing more.
+ */
+void leftovers_unmap(struct leftovers *leftovers, const struct step *step);
 
 #endif

@@ -77,7 +77,8 @@ static enum attempt use_thread(struct session *session, struct tracee *tracee,
 	if (filters_check(tracee, &session->libc, err) < 0)
 		return ATTEMPT_FAILED;
 	if (tracee_hijack(tracee, TRACEE_ROOM, err) == 0) {
-		leftovers_clear(&session->leftovers, &step);
+		leftovers_unmap(&session->leftovers, &step);
+		session->handover.leftovers = &session->leftovers;
 		if (handover_run(&session->handover, tracee, session->target, request,
 				 session->options->deadline, err) == 0)
 			return ATTEMPT_DONE;
