@@ -44,7 +44,8 @@ struct elf_image {
 	size_t symbol_count;
 	uint32_t *by_name; /* owned; open table: number + 1 of the name's default version */
 	uint32_t by_name_mask;
-	struct elf_import *imports; /* in the order of the relocations */
+	/* Those of the PLT, malloc, and perhaps others of the GOT. */
+	struct elf_import *imports;
 	size_t import_count;
 	struct elf_segment *segments; /* PT_LOAD */
 	size_t segment_count;

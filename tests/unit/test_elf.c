@@ -264,6 +264,16 @@ Test(elf, imports_lead_to_what_the_loader_bound)
 	(void)err;
 }
 
+Test(elf, imports_are_found_that_have_no_plt)
+{
+	struct elf_image image;
+
+	read_path(&image, NO_PLT);
+	cr_assert(not(zero(ptr, elf_image_import(&image, "malloc", NULL))));
+	cr_assert(not(zero(ptr, elf_image_import(&image, "getppid", NULL))));
+	elf_image_fini(&image);
+}
+
 /* The vDSO: a whole small ELF file in memory, section headers included. */
 static struct span vdso_bytes(void)
 {
