@@ -201,12 +201,12 @@ static int init(struct body *b, PyObject *old_code, PyObject *new_code)
 	    (old_code && stream_init(&b->old, b->tokens, old_code)))
 		return -1;
 	b->groups = PyMem_Malloc(count * sizeof(*b->groups));
-	b->is_used = PyMem_Malloc((size_t)b->old.hot + 1);
+	b->is_used = PyMem_Malloc((size_t)b->old.count + 1);
 	if (!b->groups || !b->is_used) {
 		PyErr_NoMemory();
 		return -1;
 	}
-	memset(b->is_used, 0, (size_t)b->old.hot + 1);
+	memset(b->is_used, 0, (size_t)b->old.count + 1);
 	add_groups(b);
 	for (int i = 0; i < b->group_count; i++)
 		place_group(&b->new, &b->groups[i], statements_end(b));
@@ -253,7 +253,7 @@ static PyObject *loaded_code(const struct body *b, const struct step *step, PyOb
 
 static int find_store(const struct body *b, const struct stream *s, int from, PyObject *name)
 {
-	for (int i = from; i < s->hot; i++)
+	for (int i = from; i < s->count; i++)
 		if (stream_is_store(b->tokens, &s->steps[i]) &&
 		    !PyUnicode_Compare(s->steps[i].value, name))
 			return i + 1;
@@ -266,29 +266,38 @@ int body_find_new(struct definition *out, const struct body *b, const struct gro
 	for (int i = group->first; i < group->end; i++) {
 		PyObject *code = loaded_code(b, &b->new.steps[i], name);
 		if (code) {
-			*out = (struct definition){group->first, i, group->end, code};
-			return 1;
+			*out = (struct definition){group->first, i,
+						   find_store(b, &b->new, i, name), code};
+			return out->end > 0;
 		}
 	}
 	return 0;
 }
 
+/* Does the definition begin below step `end`? Its last place there is taken. */
+static int find_old_below(struct definition *out, const struct body *b, PyObject *name, int end)
+{
+	int i = end - 1;
+	PyObject *code = NULL;
+
+	while (i >= 0 && (b->is_used[i] || !(code = loaded_code(b, &b->old.steps[i], name))))
+		i--;
+	if (!code)
+		return 0;
+	_cleanup_py_ PyObject *line = code_attribute(code, "co_firstlineno");
+	long first_line = line ? PyLong_AsLong(line) : 0;
+	*out = (struct definition){i, i, find_store(b, &b->old, i, name), code};
+	while (out->first > 0 && !b->is_used[out->first - 1] &&
+	       b->old.steps[out->first - 1].line >= first_line)
+		out->first--;
+	PyErr_Clear();
+	return out->end > 0;
+}
+
 int body_find_old(struct definition *out, const struct body *b, PyObject *name)
 {
-	for (int i = b->old.hot; i-- > 0;) {
-		PyObject *code = b->is_used[i] ? NULL : loaded_code(b, &b->old.steps[i], name);
-		if (!code)
-			continue;
-		_cleanup_py_ PyObject *line = code_attribute(code, "co_firstlineno");
-		long first_line = line ? PyLong_AsLong(line) : 0;
-		*out = (struct definition){i, i, find_store(b, &b->old, i, name), code};
-		while (out->first > 0 && !b->is_used[out->first - 1] &&
-		       b->old.steps[out->first - 1].line >= first_line)
-			out->first--;
-		PyErr_Clear();
-		return out->end > 0;
-	}
-	return 0;
+	return find_old_below(out, b, name, b->old.hot) ||
+	       find_old_below(out, b, name, b->old.count);
 }
 
 int body_count_calls(const struct stream *s, const struct definition *d, int token, int count)
@@ -301,12 +310,24 @@ int body_count_calls(const struct stream *s, const struct definition *d, int tok
 	return found;
 }
 
+/* `finally` is compiled once for each way into it (3.9; Python/compile.c,
+ * compiler_try_finally).
+ */
+static int is_copy(const struct stream *s, int at)
+{
+	int i = 0;
+
+	while (s->steps[i].token != s->steps[at].token || s->steps[i].line != s->steps[at].line)
+		i++;
+	return i < at;
+}
+
 int body_count_stores(const struct body *b, PyObject *name)
 {
 	int count = 0;
 
 	for (int i = 0; i < b->new.count; i++)
-		if (stream_is_store(b->tokens, &b->new.steps[i]))
+		if (stream_is_store(b->tokens, &b->new.steps[i]) && !is_copy(&b->new, i))
 			count += !PyUnicode_Compare(b->new.steps[i].value, name);
 	return count;
 }

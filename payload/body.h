@@ -44,7 +44,7 @@ int body_find_new(struct definition *out, const struct body *body, const struct 
 		  PyObject *name);
 int body_find_old(struct definition *out, const struct body *body, PyObject *name);
 
-/* How many steps of the new body bind the name. */
+/* How many statements of the new body bind the name; those on one line count as one. */
 int body_count_stores(const struct body *body, PyObject *name);
 
 /* 1 when all steps are in a group or found again, but for those that begin and end a class body

@@ -306,7 +306,7 @@ static int sort_block(const struct block *b, PyObject *node, int again)
 /* What was found is not to be found again. */
 static void use(const struct block *b)
 {
-	for (int i = b->old.first; i < b->old.end; i++)
+	for (int i = 0; i < b->old.stream->count; i++)
 		b->s->body.is_used[i] |= b->old.other[i] >= 0;
 }
 

@@ -69,7 +69,8 @@ static int is_constant_other(const struct selection *s, const struct body *b,
 {
 	const struct step *steps = &b->new.steps[group->first];
 
-	if (!TREE_IS(node, "Assign", "AnnAssign") || group->end - group->first < 2 ||
+	if (!TREE_IS(node, "Assign", "AnnAssign") || group->node_count > 1 ||
+	    group->end - group->first < 2 ||
 	    steps[0].op != b->tokens->world->opcodes.load_const || !steps[0].value ||
 	    py_is(steps[0].value, b->tokens->world->code) ||
 	    !stream_is_store(b->tokens, &steps[1]) ||
