@@ -77,7 +77,7 @@ class Editor:
         if item and item.parameters and item.parameters[-1][0] != 'r':
             item.parameters.append(('r', self.maker.number()))
             item.body[-1] += ' + r'
-        elif item and 'r' not in ''.join(item.body[:-1]):
+        elif item and item.parameters and 'r' not in ''.join(item.body[:-1]):
             item.parameters.pop()
             item.body[-1] = item.body[-1].replace(' + r', '')
 
@@ -122,6 +122,7 @@ class Editor:
             items = (around[-1] if around else module).items
             items.remove(item)
             items.insert(self.random.randint(0, len(items)), item)
+            item.block = None
 
     def role(self):
         _, around, item = self.pick([x for x in self.functions() if x[2].role in (
@@ -165,7 +166,7 @@ class Editor:
 
     def wrap(self):
         _, _, item = self.pick(self.items(Function))
-        if item:
+        if item and not item.block:
             item.wrap = self.random.choice([None, 'if', 'try'])
 
     def value(self):

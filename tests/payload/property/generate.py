@@ -6,7 +6,7 @@ version of each function took part in it. Functions call only what was made befo
 nothing recurs without end. A program that cannot run is no harm: its world says so and it is
 dropped.
 """
-from program import Assign, Class, Function, Held, Import, INDENT, Module, Program, indented
+from program import BLOCKS, Assign, Class, Function, Held, Import, INDENT, Module, Program, indented
 
 DECORATORS = {
     'counted': ['def counted(function):', '    @functools.wraps(function)',
@@ -362,7 +362,16 @@ class Maker:
             self.program.modules.append(module)
             for _ in range(self.random.randint(2, 8)):
                 module.items.append(self.item(module))
+            self.blocks([item for item in module.items if not isinstance(item, Import)])
         return self.program
+
+    def blocks(self, items):
+        """Puts neighbours into blocks."""
+        for number in range(self.random.randrange(3)):
+            form = self.random.choice(sorted(BLOCKS))
+            low = self.random.randrange(len(items))
+            for item in items[low:low + self.random.randint(1, 4)]:
+                item.block = item.block or (number, form)
 
 
 def references(random, program):

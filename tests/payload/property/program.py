@@ -21,7 +21,8 @@ class Item:
     def __init__(self, name):
         self.uid = next(numbers)
         self.name = name
-        self.wrap = None     # 'if' or 'try': the block that it stands in
+        self.wrap = None     # 'if' or 'try': the block that it stands in alone
+        self.block = None    # (number, form): the block of the module that it shares
         self.comment = None
 
     def head(self):
@@ -117,16 +118,44 @@ class Class(Item):
         return next((item for item in self.items if item.name == name), None)
 
 
+# What stands before and behind the statements of a block.
+BLOCKS = {
+    'if': (['if True:'], []),
+    'test': (['if tools.REGISTRY is not None:'], ['else:', INDENT + 'raise AssertionError']),
+    'else': (['if tools.REGISTRY is None:', INDENT + 'raise AssertionError', 'else:'], []),
+    'body': (['try:'], ['except ImportError:', INDENT + 'raise AssertionError']),
+    'handler': (['try:', INDENT + 'import nothing_of_the_kind', 'except ImportError:'], []),
+    'tried': (['try:', INDENT + 'import sys', 'except ImportError:', INDENT + 'pass', 'else:'], []),
+    'finally': (['try:', INDENT + 'import sys', 'finally:'], []),
+    'guarded': (['try:'], ['finally:', INDENT + 'import sys']),
+    'with': (['with contextlib.suppress(ImportError):'], []),
+    'nested': (['if tools.REGISTRY is not None:', INDENT + 'with contextlib.suppress(ImportError):',
+                INDENT * 2 + 'import sys'], []),
+}
+
+
+def settle_blocks(items):
+    """Whatever came between two statements of a block is in it."""
+    for block in {item.block for item in items if item.block}:
+        places = [n for n, item in enumerate(items) if item.block == block]
+        for item in items[places[0]:places[-1] + 1]:
+            item.block = block
+
+
 class Module:
     def __init__(self, name):
         self.name, self.items, self.doc = name, [], None
 
     def source(self, kept=None):
         lines = ['"""%s"""' % self.doc] if self.doc else []
-        lines += ['import dataclasses, enum, functools']
-        for item in self.items:
-            lines += item.lines(kept)
-        return '\n'.join(lines) + '\n'
+        lines += ['import contextlib, dataclasses, enum, functools']
+        settle_blocks(self.items)
+        for block, items in itertools.groupby(self.items, lambda item: item.block):
+            inner = [line for item in items for line in item.lines(kept)]
+            before, behind = BLOCKS[block[1]] if block else ([], [])
+            lines += before + (indented(inner) if block else inner) + behind
+        # Sometimes what a module ends with cannot be told from a block before it.
+        return '\n'.join(lines + ['END = None']) + '\n'
 
     def find(self, name):
         return next((item for item in self.items if item.name == name), None)

@@ -72,6 +72,10 @@ def strip(item):
     item.wrap = item.comment = item.doc = None
 
 
+def unblock(item):
+    item.block = None
+
+
 def undecorate(item):
     if isinstance(item, Function):
         item.decorators = []
@@ -137,7 +141,7 @@ MOVES = [
     (uids_of, without_items),
     (uids_of, plainer(constant)),
     (versioned(lambda scenario, number: uids_of(scenario), 1), without_edits),
-    (uids_of, plainer(strip)), (uids_of, plainer(undecorate)), (uids_of, plainer(baseless)),
+    (uids_of, plainer(strip)), (uids_of, plainer(unblock)), (uids_of, plainer(undecorate)), (uids_of, plainer(baseless)),
     (uids_of, plainer(fewer_parameters)), (uids_of, plainer(last_line_only)),
     (uids_of, plainer(shorter_value)),
     (versioned(lambda scenario, number: uids_of(scenario), 0), constant_in),
