@@ -3,7 +3,7 @@
  * Other modules that imported a name by `from m import n` hold the object itself. Those that
  * still hold the identical old object get the new one. For a function or class of the module
  * identity is proof enough; a constant such as True or 8080 is shared by strangers, so the
- * importer's source must have the import.
+ * importer's source must have the import. What a package imports so, others import from it.
  */
 #include "payload/freestanding.h"
 #include "payload/origin.h"
@@ -173,6 +173,30 @@ static int is_changed_module(const struct plan *p, PyObject *live)
 	return 0;
 }
 
+static int is_planned(const struct plan *p, PyObject *dict, PyObject *name)
+{
+	for (size_t i = 0; i < p->writes.count; i++)
+		if (p->writes.items[i].object == dict && p->writes.items[i].key == name)
+			return 1;
+	return 0;
+}
+
+/* The importer holds it as `name`, and may be imported from. */
+static int adopt_further(struct plan *p, const struct replaced_name *r,
+			 const struct module *importer, PyObject *name)
+{
+	const struct replaced_name further = {
+		.module = importer, .name = name, .old = r->old, .value = r->value};
+
+	if (is_planned(p, importer->live, name))
+		return 0;
+	if (plan_write(p, WRITE_ITEM, importer->live, name, r->value))
+		return -1;
+	return importer->name && py_is(importer->name, p->job->world.str)
+		       ? adopt_importers(p, &further)
+		       : 0;
+}
+
 static int adopt_into(struct plan *p, const struct replaced_name *r, struct module *importer)
 {
 	int is_own = is_own_definition(&p->job->world, r), has_source = -1, status = 0;
@@ -185,8 +209,10 @@ static int adopt_into(struct plan *p, const struct replaced_name *r, struct modu
 			continue;
 		if (!is_own && has_source < 0)
 			has_source = !origin_find(p->job, importer);
-		if (is_own || (has_source && source_imports(p, importer, r, name)))
+		if (is_own)
 			status = plan_write(p, WRITE_ITEM, importer->live, name, r->value);
+		else if (has_source && source_imports(p, importer, r, name))
+			status = adopt_further(p, r, importer, name);
 	}
 	return names ? status : -1;
 }
@@ -196,6 +222,7 @@ static int adopt_importer(struct plan *p, const struct replaced_name *r, PyObjec
 	struct module importer = {
 		.object = py_ref(object),
 		.live = py_ref(PyModule_GetDict(object)),
+		.name = py_ref(PyDict_GetItemString(PyModule_GetDict(object), "__name__")),
 	};
 	int status = is_changed_module(p, importer.live) ? 0 : adopt_into(p, r, &importer);
 

@@ -166,16 +166,35 @@ PyObject *merge_value(struct plan *p, const struct module *m, PyObject *old, PyO
 	return merged;
 }
 
+/* What a function or class calls itself; NULL without exception for anything else. */
+static PyObject *own_name(const struct world *w, PyObject *value)
+{
+	_cleanup_py_ PyObject *own = NULL;
+
+	if (py_is(value, w->function))
+		own = PyObject_GetAttrString(value, "__name__");
+	else if (world_is_class(w, value))
+		own = world_type_attribute(value, "__name__");
+	PyErr_Clear();
+	return own && py_is(own, w->str) ? py_take(&own) : NULL;
+}
+
 /* Aliases come second, so that `def f` meets the old f before `g = f` does. */
 static int is_under_own_name(const struct world *w, PyObject *name, PyObject *value)
 {
-	if (!py_is(value, w->function) && !world_is_class(w, value))
-		return 0;
-	_cleanup_py_ PyObject *own = py_is(value, w->function)
-					     ? PyObject_GetAttrString(value, "__name__")
-					     : world_type_attribute(value, "__name__");
-	PyErr_Clear();
-	return own && py_is(own, w->str) && PyUnicode_Compare(own, name) == 0;
+	_cleanup_py_ PyObject *own = own_name(w, value);
+
+	return own && !PyUnicode_Compare(own, name);
+}
+
+/* `g = f` became `def g`: what is called f is still that of f. */
+static int is_of_other_name(const struct world *w, const struct module *m, PyObject *name,
+			    PyObject *old)
+{
+	_cleanup_py_ PyObject *own = own_name(w, old);
+
+	return own && PyUnicode_Compare(own, name) && PyDict_GetItem(m->live, own) == old &&
+	       PyDict_GetItem(m->fresh, own);
 }
 
 /* What is cached was computed by the old function. */
@@ -231,8 +250,9 @@ int merge_names(struct plan *p, struct module *m)
 			    is_under_own_name(w, name, value) == is_alias)
 				continue;
 			PyObject *old = PyDict_GetItem(m->live, name);
+			int is_other = !old || (!is_alias && is_of_other_name(w, m, name, old));
 			_cleanup_py_ PyObject *merged =
-				old ? merge_value(p, m, old, value) : py_ref(value);
+				is_other ? py_ref(value) : merge_value(p, m, old, value);
 			if (!merged || PyDict_SetItem(m->binds, name, merged))
 				return -1;
 		}
