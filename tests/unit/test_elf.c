@@ -417,18 +417,25 @@ Test(elf, damaged_files_are_refused_or_harmless)
 	cr_assert(lt(u32, accepted, 3000));
 }
 
-Test(elf, a_file_in_memory_of_a_senseless_size_is_refused)
+static uint8_t *vdso_copy(void)
 {
-	_cleanup_free_ uint8_t *page = aligned_alloc(4096, 4096);
 	struct span whole = vdso_bytes();
-	struct elf_image image;
-	struct hp_err err = {0};
+	uint8_t *page = aligned_alloc(4096, 4096);
 
 	if (!whole.data)
 		cr_skip("this kernel gives no vDSO");
 	memcpy(page, whole.data, 4096);
+	return page;
+}
+
+Test(elf, a_file_in_memory_of_a_senseless_size_is_refused)
+{
+	_cleanup_free_ uint8_t *page = vdso_copy();
+	struct elf_image image;
+	struct hp_err err = {0};
 	Elf64_Ehdr *ehdr = (Elf64_Ehdr *)(void *)page;
 	Elf64_Phdr *phdr = (Elf64_Phdr *)(void *)(page + ehdr->e_phoff);
+
 	for (int i = 0; i < ehdr->e_phnum; i++)
 		phdr[i].p_filesz = UINT64_MAX - 5;
 	cr_assert(eq(int, elf_image_read_memory(&image, read_self, NULL, (uintptr_t)page, &err),
@@ -439,16 +446,12 @@ Test(elf, a_file_in_memory_of_a_senseless_size_is_refused)
  * between. */
 Test(elf, a_far_file_offset_in_memory_is_refused)
 {
-	_cleanup_free_ uint8_t *page = aligned_alloc(4096, 4096);
-	struct span whole = vdso_bytes();
+	_cleanup_free_ uint8_t *page = vdso_copy();
 	struct elf_image image;
 	struct hp_err err = {0};
-
-	if (!whole.data)
-		cr_skip("this kernel gives no vDSO");
-	memcpy(page, whole.data, 4096);
 	Elf64_Ehdr *ehdr = (Elf64_Ehdr *)(void *)page;
 	Elf64_Phdr *phdr = (Elf64_Phdr *)(void *)(page + ehdr->e_phoff);
+
 	phdr[1].p_type = PT_LOAD;
 	phdr[1].p_flags = PF_R;
 	phdr[1].p_vaddr = 0;

@@ -38,6 +38,18 @@ static int describe(struct target *out, const struct victim *victim, struct hp_e
 	return target_describe(out, victim->pid, TARGET_FULL, err);
 }
 
+/* Any interpreter, that waits until victim_end(). */
+static struct victim describe_any(struct target *out)
+{
+	struct victim victim = victim_python(interpreter_any().path, tell_all);
+	struct hp_err err;
+	char line[128];
+
+	victim_read_line(&victim, line, sizeof(line));
+	cr_assert(eq(int, describe(out, &victim, &err), 0), "%s", err.text);
+	return victim;
+}
+
 static void assert_address(const struct target *target, const char *name, const char *line)
 {
 	cr_assert(eq(u64, target_symbol(target, name).v, strtoull(line, NULL, 16)), "%s of %s",
@@ -110,13 +122,9 @@ Test(target, every_interpreter_is_described_as_it_describes_itself, .timeout = 1
 
 Test(target, ifuncs_and_unknown_names_have_no_address)
 {
-	struct victim victim = victim_python(interpreter_any().path, tell_all);
 	struct target target;
-	struct hp_err err = {0};
-	char line[128];
+	struct victim victim = describe_any(&target);
 
-	victim_read_line(&victim, line, sizeof(line));
-	cr_assert(eq(int, describe(&target, &victim, &err), 0), "%s", err.text);
 	cr_assert(zero(u64, target_symbol(&target, "memcpy").v));
 	cr_assert(zero(u64, target_symbol(&target, "no_such_function").v));
 	cr_assert(zero(u64, target_symbol(&target, "").v));
@@ -126,13 +134,9 @@ Test(target, ifuncs_and_unknown_names_have_no_address)
 
 Test(target, an_address_leads_to_its_file)
 {
-	struct victim victim = victim_python(interpreter_any().path, tell_all);
 	struct target target;
-	struct hp_err err = {0};
-	char line[128];
+	struct victim victim = describe_any(&target);
 
-	victim_read_line(&victim, line, sizeof(line));
-	cr_assert(eq(int, describe(&target, &victim, &err), 0), "%s", err.text);
 	const struct module *libc = target.libc.module;
 	cr_assert(eq(ptr, target_module_at(&target, target_symbol(&target, "munmap")), libc));
 	cr_assert(eq(ptr, target_module_at(&target, libc->start), libc));
@@ -303,13 +307,11 @@ Test(target, exec_is_noticed)
 
 Test(target, an_ended_process_is_not_alive)
 {
-	struct victim victim = victim_python(interpreter_any().path, tell_all);
 	struct target target;
+	struct victim victim = describe_any(&target);
 	struct hp_err err = {0};
-	char line[128], byte;
+	char byte;
 
-	victim_read_line(&victim, line, sizeof(line));
-	cr_assert(eq(int, describe(&target, &victim, &err), 0), "%s", err.text);
 	remote_addr addr = target_symbol(&target, "munmap");
 	victim_end(&victim);
 	cr_assert(not(target_alive(&target)));
@@ -320,14 +322,11 @@ Test(target, an_ended_process_is_not_alive)
 
 Test(target, reading_what_is_not_mapped_fails)
 {
-	struct victim victim = victim_python(interpreter_any().path, tell_all);
 	struct target target;
+	struct victim victim = describe_any(&target);
 	struct hp_err err = {0};
-	char line[128];
 	static char buffer[65536];
 
-	victim_read_line(&victim, line, sizeof(line));
-	cr_assert(eq(int, describe(&target, &victim, &err), 0), "%s", err.text);
 	cr_assert(eq(int, target_read(&target, addr_of(8), buffer, 8, &err), -1));
 	cr_assert(eq(int, err.kind, HP_SYSTEM));
 	cr_assert(eq(int, target_read(&target, addr_of(UINT64_MAX - 4), buffer, 8, &err), -1));
