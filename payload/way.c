@@ -12,7 +12,9 @@
 
 #define NS_PER_S  1000000000LL
 #define PATH_SIZE 4096 /* PATH_MAX of include/uapi/linux/limits.h */
-#define STEPS_MAX 200  /* folders and links, one below the other: they are on our stack */
+/* Folders and links, one below the other: 4 KiB each of a stack that may have no more than 1
+ * MiB (HOLDER_ROOM of inject/session/holder.c). */
+#define STEPS_MAX 100
 
 struct way {
 	PyObject *known; /* folder -> was it switched */
