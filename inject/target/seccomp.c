@@ -124,6 +124,9 @@ static const struct call private_text[] = {
 static const struct call clone3 = {"clone3", NEEDED, {SYS_clone3, {0}, 0}};
 static const struct call clone = {"clone", NEEDED, {SYS_clone, {PTHREAD_CLONE}, ARG(0)}};
 static const struct call rseq = {"rseq", EXPECTED, {SYS_rseq, {0}, 0}};
+/* While a lock of a free-threaded interpreter is waited for (_PyMutex_LockTimed of Python/lock.c,
+ * MAX_SPIN_COUNT: 0 in others), by whatever thread meets ours. */
+static const struct call yield = {"sched_yield", EXPECTED, {SYS_sched_yield, {0}, 0}};
 static const struct call restart = {"restart_syscall", NEEDED, {SYS_restart_syscall, {0}, 0}};
 /* clang-format on */
 
@@ -252,7 +255,8 @@ int seccomp_judge(const struct target *target, const struct seccomp_filters *fil
 {
 	if (judge_memory(target, filters, err) < 0 ||
 	    judge_clone(target, filters, libc, err) < 0 ||
-	    (libc->rseq && judge_one(target, filters, &rseq, err) < 0))
+	    (libc->rseq && judge_one(target, filters, &rseq, err) < 0) ||
+	    (target->python.free_threaded && judge_one(target, filters, &yield, err) < 0))
 		return -1;
 	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++) {
 		if (judge_one(target, filters, &calls[i], err) < 0)

@@ -38,6 +38,8 @@ NEEDED = """memfd_create mmap munmap close rt_sigreturn fcntl rt_sigaction mprot
 set_robust_list rseq madvise exit gettid clock_gettime clock_nanosleep openat newfstatat readlinkat read
 getpid tgkill futex mremap brk restart_syscall""".split()
 OWN = "write select pselect6 poll exit_group getrandom".split()
+if "t" in getattr(sys, "abiflags", ""):
+    NEEDED.append("sched_yield")
 
 
 class Comparison(ctypes.Structure):

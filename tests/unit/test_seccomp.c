@@ -73,6 +73,22 @@ static void assert_says(const char *text, const char *what)
 	cr_assert(ne(ptr, strstr(text, what), NULL), "\"%s\" does not say \"%s\"", text, what);
 }
 
+/* A lock that two threads want is waited for in a loop there. */
+Test(seccomp, free_threaded_interpreters_yield)
+{
+	const struct rule rule = {SYS_sched_yield, 0, SECCOMP_RET_KILL_PROCESS};
+	struct target target = {.pid = 4711};
+	struct seccomp_filter filter = filter_of(&rule);
+	const struct seccomp_filters filters = {&filter, 1};
+	struct hp_err err;
+
+	cr_assert(eq(int, seccomp_judge(&target, &filters, &all_calls, &err), 0));
+	target.python.free_threaded = true;
+	cr_assert(eq(int, seccomp_judge(&target, &filters, &all_calls, &err), -1));
+	assert_says(err.text, "would kill it for sched_yield");
+	free(filter.program);
+}
+
 Test(seccomp, no_filter_and_one_for_other_calls_pass)
 {
 	cr_assert(eq(str, judge(NULL, 0, all_calls), ""));
