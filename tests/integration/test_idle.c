@@ -141,3 +141,22 @@ ParameterizedTest(struct case_param *param, idle, without_bytecode, .fini = stop
 	expect_version(&target, &round, 1);
 	cr_assert(lt(long, reached, round.number), "state was lost: %s", round.text);
 }
+
+/* It makes its GIL when it starts its first thread. */
+Test(idle, python_3_6_with_a_gil, .fini = stop, .timeout = 120)
+{
+	const struct interpreter *python = interpreters_find(3, 6);
+	struct round round;
+	struct run run;
+
+	if (!python)
+		cr_skip_test("no CPython 3.6 on this machine");
+	pytarget_start(&target, python, "idle.py", "threads", "0.1");
+	for (int i = 1; i <= 2; i++) {
+		pytarget_edit(&target);
+		run_attach(&run, target.pid);
+		expect_status(&target, &run, 0);
+		pytarget_fresh(&target, &round);
+		expect_version(&target, &round, i);
+	}
+}
