@@ -85,15 +85,17 @@ static bool describe(struct interpreter *out, const char *path, const char *root
 		"print('%d %d %d %d %d %d %d %s' % (v[0], v[1], v[2],\n"
 		"      hasattr(sys, 'gettotalrefcount'), 'libpython' in maps,\n"
 		"      'musl' in maps and 'libc.so.6' not in maps,\n"
-		"      't' in getattr(sys, 'abiflags', ''), name))\n";
+		"      't' in getattr(sys, 'abiflags', ''), name))\n"
+		"import _ctypes\n"
+		"print('ctypes')\n";
 	const char *argv[] = {"/usr/sbin/chroot", root, path, "-S", "-E", "-c", question, NULL};
 	struct run run;
 	int micro, debug, shared, musl, free_threaded;
 	char name[16];
 
 	run_command(&run, root[0] ? argv : argv + 2, 20000);
-	if (run.status != 0 ||
-	    sscanf(run.out, "%d %d %d %d %d %d %d %15s", &out->major, &out->minor, &micro,
+	/* It ends with status 1 where there is no _ctypes. */
+	if (sscanf(run.out, "%d %d %d %d %d %d %d %15s", &out->major, &out->minor, &micro,
 		   &debug, &shared, &musl, &free_threaded, name) != 8)
 		return false;
 	if (strcmp(name, "cpython") != 0)
@@ -104,6 +106,7 @@ static bool describe(struct interpreter *out, const char *path, const char *root
 	out->shared = shared;
 	out->musl = musl;
 	out->free_threaded = free_threaded;
+	out->ctypes = strstr(run.out, "\nctypes") != NULL;
 	snprintf(out->label, sizeof(out->label), "CPython %d.%d.%d %s%s%s%s", out->major,
 		 out->minor, micro, shared ? "shared" : "static", debug ? " debug" : "",
 		 musl ? " musl" : "", free_threaded ? " free-threaded" : "");

@@ -18,7 +18,7 @@ struct interpreter {
 	char root[256]; /* another root directory that it runs in; "" for our own */
 	char label[80]; /* "CPython 3.11.2 static debug" */
 	int major, minor;
-	bool debug, shared, musl, free_threaded;
+	bool debug, shared, musl, free_threaded, ctypes;
 	char library[512]; /* libpythonX.Y.so.1.0 of the same build; "" when there is none */
 };
 

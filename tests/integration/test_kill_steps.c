@@ -173,6 +173,9 @@ Test(kill_steps, no_memfd, .fini = stop, .timeout = 3000)
 {
 	if (geteuid() != 0)
 		cr_skip_test("it takes root to do without a memfd");
+	if (interpreters_newest() && !interpreters_newest()->ctypes)
+		cr_skip_test(
+			"the target confines itself by ctypes, which this CPython has not");
 	leaves_memory = true;
 	kill_at_each_step(interpreters_newest(), "confined.py", "no-memfd-exec",
 			  campaign_size(1, 5));

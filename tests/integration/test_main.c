@@ -13,9 +13,10 @@
 #include "tests/integration/pytarget.h"
 
 #define SOURCE "main_forms.py"
-#define PACK                                                                                   \
-	"mv " SOURCE                                                                           \
-	" __main__.py && \"$0\" -m zipfile -c new.pyz __main__.py && mv new.pyz app.pyz"
+#define PACK                                                                                            \
+	"mv " SOURCE                                                                                    \
+	" __main__.py && \"$0\" -c 'import zipfile\nwith zipfile.ZipFile(\"new.pyz\", \"w\") as pack: " \
+	"pack.write(\"__main__.py\")' && mv new.pyz app.pyz"
 
 static struct pytarget target;
 

@@ -466,6 +466,8 @@ Test(refuse, a_target_that_closes_our_descriptor_keeps_its_own, .fini = stop, .t
 
 	if (!interpreters_newest())
 		cr_skip_test("no CPython 3.7 to 3.15 on this machine");
+	if (!interpreters_newest()->ctypes)
+		cr_skip_test("the script needs ctypes, which this CPython has not");
 	start_script(interpreters_newest(), closing_script);
 	sleep_ms(700);
 	snprintf(number, sizeof(number), "%d", other.pid);

@@ -25,6 +25,9 @@ static void stop(void)
 
 static void start(const struct interpreter *python, const char *mode)
 {
+	if (!python->ctypes)
+		cr_skip_test(
+			"the target confines itself by ctypes, which this CPython has not");
 	pytarget_start(&target, python, "confined.py", mode, "0.3");
 	pytarget_await(&target, "confined");
 	sleep_ms(100);

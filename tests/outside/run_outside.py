@@ -3,9 +3,11 @@
 """The cases of tests/payload through the whole program: each in a process of its own, which
 `pyhotpatch` enters with ptrace for every command of the case. Prints TAP.
 
-run_outside.py PYHOTPATCH [--python EXE]... [-j N] [CASE...]
+run_outside.py PYHOTPATCH [--python [ROOT:]EXE]... [-j N] [CASE...]
 
-Each case runs on all interpreters found. One that cannot run from outside says why.
+Each case runs on all interpreters found, or on those named, by option or in PYHOTPATCH_INTERPRETERS,
+which may live in another root, where our files are at the same places. One that cannot run from
+outside says why.
 """
 import argparse
 import concurrent.futures
@@ -35,6 +37,21 @@ NOT_OUTSIDE = [
     (r'\bon-main-thread\b', 'its main thread waits for our answer in C'),
     (r'\bChannel\(|\bchannel\(|\bserve\b|libc\b', 'it calls the payload itself'),
 ]
+# What a case needs of the interpreter that a small build lacks: pattern, module.
+NEEDED = [(r'\bctypes\b', 'ctypes'), (r'\bssl\b', 'ssl'), (r'ZIP_DEFLATED', 'zlib')]
+
+
+def command_of(word):
+    """[ROOT:]EXE, to be run."""
+    root, _, path = word.rpartition(':')
+    return ['chroot', root, path] if root else [path]
+
+
+def lacking(command):
+    """Which of the modules above it has not."""
+    return {module for _, module in NEEDED
+            if subprocess.run(command + ['-S', '-c', 'import ' + module],
+                              stderr=subprocess.DEVNULL).returncode != 0}
 
 
 def why_not(text, commands):
@@ -78,7 +95,7 @@ def serve(pyhotpatch, asked, answers):
             out.flush()
 
 
-def run(pyhotpatch, python, case):
+def run(pyhotpatch, command, case):
     """(exit status, output) of one case."""
     asked, ask = os.pipe()
     answer, answers = os.pipe()
@@ -86,7 +103,7 @@ def run(pyhotpatch, python, case):
     environment.pop('PYTHONDONTWRITEBYTECODE', None)
     with tempfile.TemporaryFile('w+') as output:
         process = subprocess.Popen(
-            [python, '-S', os.path.join(HERE, 'outside_runner.py'), case, str(ask), str(answer)],
+            command + ['-S', os.path.join(HERE, 'outside_runner.py'), case, str(ask), str(answer)],
             stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
             env=environment, pass_fds=[ask, answer])
         os.close(ask)
@@ -105,24 +122,35 @@ def main():
     parser.add_argument('-j', type=int, default=2)
     options = parser.parse_args()
     pyhotpatch = os.path.abspath(options.pyhotpatch)
-    found = [(p, p) for p in options.python] if options.python else run_cases.pythons()
-    interpreters = [x for x in found if not x[0].startswith('3.6.')]
+    named = options.python or os.environ.get('PYHOTPATCH_INTERPRETERS', '').split()
+    found = [(p, p) for p in named] or run_cases.pythons()
+    interpreters = [(x[0], command_of(x[1])) for x in found if not x[0].startswith('3.6.')]
+    lacks = {version: lacking(command) for version, command in interpreters}
     cases = [os.path.abspath(c) for c in options.cases] or \
         sorted(glob.glob(os.path.join(INSIDE, 'cases', '*.case')))
     usage = subprocess.run([pyhotpatch, '--help'], stdout=subprocess.PIPE,
                            universal_newlines=True).stdout
-    reasons = []
+    skipped, runs = [], []
     for case in cases:
         with open(case) as f:
-            reasons.append(why_not(f.read(), re.findall(r'^  (\w+) ', usage, re.M)))
-    able = [case for case, reason in zip(cases, reasons) if not reason]
-    runs = [(case, interpreter) for case in able for interpreter in interpreters]
-    print('1..%d' % (len(runs) + len(cases) - len(able)))
-    number = failed = 0
-    for case, reason in zip(cases, reasons):
+            text = f.read()
+        reason = why_not(text, re.findall(r'^  (\w+) ', usage, re.M))
         if reason:
-            number += 1
-            print('ok %d - %s # SKIP %s' % (number, name_of(case), reason))
+            skipped.append((name_of(case), reason))
+            continue
+        needs = {module for pattern, module in NEEDED if re.search(pattern, text)}
+        for interpreter in interpreters:
+            missing = needs & lacks[interpreter[0]]
+            if missing:
+                skipped.append(('%s on CPython %s' % (name_of(case), interpreter[0]),
+                                'this Python has no ' + ', '.join(sorted(missing))))
+            else:
+                runs.append((case, interpreter))
+    print('1..%d' % (len(runs) + len(skipped)))
+    number = failed = 0
+    for name, reason in skipped:
+        number += 1
+        print('ok %d - %s # SKIP %s' % (number, name, reason))
     with concurrent.futures.ThreadPoolExecutor(options.j) as pool:
         results = pool.map(lambda x: run(pyhotpatch, x[1][1], x[0]), runs)
         for (case, (version, _)), (status, output) in zip(runs, results):
@@ -134,7 +162,7 @@ def main():
                 print(''.join('#   %s\n' % line for line in output.splitlines()[-25:]), end='')
             sys.stdout.flush()
     print('# %d cases from outside, %d runs on %s: %d failed' % (
-        len(able), len(runs), ' '.join(version for version, _ in interpreters), failed))
+        len({case for case, _ in runs}), len(runs), ' '.join(version for version, _ in interpreters), failed))
     return 1 if failed or not runs else 0
 
 

@@ -29,7 +29,10 @@ started for it with these options, in a folder of its own; its sections begin wi
 """
 import _thread
 import collections
-import ctypes
+try:
+    import ctypes
+except ImportError:  # built with musl-gcc; outside_runner does without
+    ctypes = None
 import gc
 import importlib.machinery
 import json

@@ -13,9 +13,10 @@
     exit       holds the GIL in C, then ends
     fork       forks without a break; each child looks at what it has inherited
 """
-import ctypes
+import collections
 import functools
 import gc
+import itertools
 import os
 import resource
 import signal
@@ -129,11 +130,21 @@ def at_limit():
     rounds()
 
 
+def work_in_c():
+    """For a second or several, where there is no ctypes."""
+    collections.deque(itertools.repeat(None, 100000000), maxlen=0)
+
+
 def hold():
     """The GIL, and no bytecode in between: nobody gets it before the next line."""
+    try:
+        import ctypes
+        wait_in_c = functools.partial(ctypes.PyDLL(None).usleep, 1500000)
+    except ImportError:
+        wait_in_c = work_in_c
     sys.setswitchinterval(100)
     state.say("holding")
-    ctypes.PyDLL(None).usleep(1500000)
+    wait_in_c()
 
 
 def replace():
@@ -150,7 +161,7 @@ def fork():
         child = os.fork()
         if child == 0:
             with open("/proc/self/maps") as file:
-                mapped = "pyhotpatch" in file.read()
+                mapped = "memfd:pyhotpatch" in file.read()
             os._exit(10 * mapped + len(os.listdir("/proc/self/task")))
         status = os.waitpid(child, 0)[1]
         if status != 1 << 8:

@@ -22,10 +22,11 @@ see() {
 
 put "$python"
 ldd "$python" | sed -n 's/^[^/]*\(\/[^ ]*\) (.*/\1/p' >libraries
-# What is loaded later: modules' own libraries, and what threads want at their end.
+# What is loaded later: modules' own libraries, and what threads want at their end; and musl's, which
+# ldd does not tell of.
 ls /lib/x86_64-linux-gnu/libgcc_s.so.1 /lib/x86_64-linux-gnu/lib*crypto.so* \
     /lib/x86_64-linux-gnu/libssl.so* /lib/x86_64-linux-gnu/libffi.so* \
-    /lib/x86_64-linux-gnu/libz.so.1 >>libraries 2>/dev/null || true
+    /lib/x86_64-linux-gnu/libz.so.1 /lib/ld-musl-x86_64.so.1 >>libraries 2>/dev/null || true
 while read -r library; do
     put "$library"
 done <libraries
