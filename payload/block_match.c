@@ -67,7 +67,7 @@ static int align(struct block *b, int from, int count, int at)
 static int follow(const struct block_side *side, int at)
 {
 	for (int hops = 0; at >= 0; hops++) {
-		if (at == side->end && at <= side->stream->hot)
+		if (at == side->end && at < side->stream->hot)
 			return FLOW_END;
 		if (!side->is_inside[at] || hops > side->stream->count)
 			return OUTSIDE;
@@ -87,7 +87,7 @@ static int is_same_place(const struct block *b, int new, int old)
 
 static int leaves(const struct block_side *side, int at)
 {
-	return at < 0 || (at == side->end && at <= side->stream->hot) || !side->is_inside[at];
+	return at < 0 || (at == side->end && at < side->stream->hot) || !side->is_inside[at];
 }
 
 /* A branch that came or went (`else`) makes the block another. */

@@ -243,8 +243,8 @@ static const struct rule {
 
 /* Each numbering's own: up to 3.12, then one a version. */
 static const struct fixed {
-	unsigned char store_name, load_const, pop_top;
-} numbering[] = {{90, 100, 1}, {114, 83, 32}, {116, 82, 31}, {115, 81, 29}};
+	unsigned char store_name, delete_name, load_const, pop_top;
+} numbering[] = {{90, 91, 100, 1}, {114, 67, 83, 32}, {116, 65, 82, 31}, {115, 63, 81, 29}};
 #define OPCODES_LAST 15
 _Static_assert(sizeof(numbering) / sizeof(*numbering) == OPCODES_LAST - 11, "3.12 to the last");
 
@@ -256,6 +256,7 @@ int opcodes_init(struct opcodes *out, int minor)
 	memset(out, 0, sizeof(*out));
 	out->minor = minor;
 	out->store_name = fixed->store_name;
+	out->delete_name = fixed->delete_name;
 	out->load_const = fixed->load_const;
 	out->pop_top = fixed->pop_top;
 	for (int op = 0; op < 256; op++)

@@ -167,6 +167,14 @@ static int is_annotation(const struct build *b, int at)
 	return name && !PyUnicode_CompareWithASCIIString(name, "__conditional_annotations__");
 }
 
+/* `except E as e` ends with `e = None; del e`, on the line of its last statement. */
+static void mark_dropped(const struct tokens *t, struct step *step, int count)
+{
+	if (count > 1 && step->op == t->world->opcodes.delete_name &&
+	    step[-1].value == step->value)
+		step[-1].op = step->op;
+}
+
 static int number_step(struct build *b, int at)
 {
 	struct stream *s = b->stream;
@@ -178,7 +186,10 @@ static int number_step(struct build *b, int at)
 			      .handler = FLOW_NONE,
 			      .is_annotation = is_annotation(b, at) != 0};
 	b->step_of[at] = s->count++;
-	return tokens_number(b->tokens, &b->names, &b->code.items[at], step);
+	if (tokens_number(b->tokens, &b->names, &b->code.items[at], step))
+		return -1;
+	mark_dropped(b->tokens, step, s->count);
+	return 0;
 }
 
 static int number_range(struct build *b, int from, int to)

@@ -17,9 +17,9 @@ enum stream_flow {
 struct step {
 	int token; /* equal tokens do the same */
 	int line;
-	int next, target, handler;  /* index of a step, or enum stream_flow */
-	unsigned char op;           /* canonical */
-	PyObject *value;            /* name or constant, borrowed from the code; or NULL */
+	int next, target, handler; /* index of a step, or enum stream_flow */
+	unsigned char op; /* canonical; of a store that the next step undoes, that one's */
+	PyObject *value;  /* name or constant, borrowed from the code; or NULL */
 	unsigned is_annotation : 1; /* value is the number of an annotated statement; 3.14 */
 };
 
@@ -48,7 +48,7 @@ void tokens_fini(struct tokens *tokens);
 int stream_init(struct stream *out, struct tokens *tokens, PyObject *code);
 void stream_fini(struct stream *stream);
 
-/* 1 when the step binds the name. */
+/* 1 when the step binds the name, and the next does not unbind it. */
 int stream_is_store(const struct tokens *tokens, const struct step *step);
 
 #endif

@@ -17,6 +17,7 @@ real = {name: op for name, op in opcode.opmap.items() if op < 255 and 'INSTRUMEN
 print(json.dumps([real, opcode.hasname, opcode.hasconst, opcode.haslocal, opcode.hasfree,
                   opcode.hasjrel, opcode.hasjabs]))
 """
+FIXED = re.compile(r'numbering\[\] = \{(.*)\};')
 RULE = re.compile(r'\{\s*(\d+), OPCODE_(\w+),\s*(\d+),\s*(\d+),\s*(\d+)\}')
 
 
@@ -58,7 +59,14 @@ def allowed(name, op, has, minor):
             'RAISE_VARARGS': ['RAISE']}.get(name, ['PLAIN', 'DROP'])
 
 
-def problems(rules, python):
+def numbered(text, minor):
+    """The instructions that each numbering names by itself."""
+    rows = re.findall(r'\{([\d, ]+)\}', FIXED.search(text).group(1))
+    numbers = map(int, rows[max(0, minor - 12)].split(','))
+    return zip(('STORE_NAME', 'DELETE_NAME', 'LOAD_CONST', 'POP_TOP'), numbers)
+
+
+def problems(text, rules, python):
     out = subprocess.run([python, '-S', '-c', PROBE], stdout=subprocess.PIPE, check=True,
                          universal_newlines=True).stdout
     version = subprocess.run([python, '-S', '-c', 'import sys; print(sys.version_info[1])'],
@@ -71,6 +79,9 @@ def problems(rules, python):
             yield '%s (%d) is %s' % (name, op, kind)
         if name.endswith('_GLOBAL') and same.get(op) != names[name.replace('GLOBAL', 'NAME')]:
             yield '%s (%d) is not like its _NAME' % (name, op)
+    for name, op in numbered(text, int(version)):
+        if names[name] != op:
+            yield '%s is %d' % (name, names[name])
     for op in kinds:
         if op not in names.values():
             yield '%d does not exist' % op
@@ -78,12 +89,13 @@ def problems(rules, python):
 
 def main():
     with open(sys.argv[1]) as f:
-        rules = RULE.findall(f.read())
+        text = f.read()
+    rules = RULE.findall(text)
     pythons = run_cases.pythons()
     print('1..%d' % len(pythons))
     failed = 0
     for number, (version, python) in enumerate(pythons, 1):
-        found = list(problems(rules, python))
+        found = list(problems(text, rules, python))
         failed += bool(found)
         print('%s %d - %d rules on CPython %s'
               % ('not ok' if found else 'ok', number, len(rules), version))
