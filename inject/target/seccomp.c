@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <time.h>
 
@@ -24,6 +25,9 @@
 #endif
 #ifndef SYS_clone3
 #define SYS_clone3 435
+#endif
+#ifndef PR_SET_VMA
+#define PR_SET_VMA 0x53564d41 /* Linux 5.17 */
 #endif
 #ifndef SYS_rseq
 #define SYS_rseq 334
@@ -101,6 +105,9 @@ static const struct call calls[] = {
 			    ARG(0) | ARG(2) | ARG(3) | ARG(5)}},
 	{"mremap", EXPECTED, {SYS_mremap, {0, 0, 0, MREMAP_MAYMOVE}, ARG(3)}},
 	{"brk", EXPECTED, {SYS_brk, {0}, 0}},
+	/* By glibc's pthread_getattr_np(), which CPython asks for the stack of each new thread from
+	 * 3.14 on; and by its malloc (2.35 to 2.38) when it has made eight arenas. */
+	{"sched_getaffinity", EXPECTED, {SYS_sched_getaffinity, {0}, 0}},
 };
 
 /* The backing: the second only when the first fails with EINVAL (before 6.3). */
@@ -127,6 +134,10 @@ static const struct call rseq = {"rseq", EXPECTED, {SYS_rseq, {0}, 0}};
 /* While a lock of a free-threaded interpreter is waited for (_PyMutex_LockTimed of Python/lock.c,
  * MAX_SPIN_COUNT: 0 in others), by whatever thread meets ours. */
 static const struct call yield = {"sched_yield", EXPECTED, {SYS_sched_yield, {0}, 0}};
+/* What 3.15 calls its arenas, in a debug build and with -X dev (pycore_mmap.h,
+ * _PyAnnotateMemoryMap). */
+static const struct call name = {"prctl (PR_SET_VMA)", EXPECTED,
+				 {SYS_prctl, {PR_SET_VMA}, ARG(0)}};
 static const struct call restart = {"restart_syscall", NEEDED, {SYS_restart_syscall, {0}, 0}};
 /* clang-format on */
 
@@ -250,13 +261,24 @@ void seccomp_learn_libc(struct seccomp_libc *libc, const struct target *target)
 	*libc = (struct seccomp_libc){true, calls_it[0], calls_it[1]};
 }
 
+/* What an interpreter itself does on our thread, or when our thread meets its own. */
+static int judge_python(const struct target *target, const struct seccomp_filters *filters,
+			struct hp_err *err)
+{
+	const struct python_info *python = &target->python;
+
+	if (python->free_threaded && judge_one(target, filters, &yield, err) < 0)
+		return -1;
+	return python->minor >= 15 ? judge_one(target, filters, &name, err) : 0;
+}
+
 int seccomp_judge(const struct target *target, const struct seccomp_filters *filters,
 		  const struct seccomp_libc *libc, struct hp_err *err)
 {
 	if (judge_memory(target, filters, err) < 0 ||
 	    judge_clone(target, filters, libc, err) < 0 ||
 	    (libc->rseq && judge_one(target, filters, &rseq, err) < 0) ||
-	    (target->python.free_threaded && judge_one(target, filters, &yield, err) < 0))
+	    judge_python(target, filters, err) < 0)
 		return -1;
 	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++) {
 		if (judge_one(target, filters, &calls[i], err) < 0)

@@ -36,10 +36,12 @@ fsopen fsmount move_mount open_tree clone3""".split()
 # The table of inject/target/seccomp.c, and what this program itself makes.
 NEEDED = """memfd_create mmap munmap close rt_sigreturn fcntl rt_sigaction mprotect rt_sigprocmask clone clone3
 set_robust_list rseq madvise exit gettid clock_gettime clock_nanosleep openat newfstatat readlinkat read
-getpid tgkill futex mremap brk restart_syscall""".split()
+getpid tgkill futex mremap brk restart_syscall sched_getaffinity""".split()
 OWN = "write select pselect6 poll exit_group getrandom".split()
 if "t" in getattr(sys, "abiflags", ""):
     NEEDED.append("sched_yield")
+if sys.version_info >= (3, 15):
+    NEEDED.append("prctl")
 
 
 class Comparison(ctypes.Structure):

@@ -73,20 +73,29 @@ static void assert_says(const char *text, const char *what)
 	cr_assert(ne(ptr, strstr(text, what), NULL), "\"%s\" does not say \"%s\"", text, what);
 }
 
-/* A lock that two threads want is waited for in a loop there. */
-Test(seccomp, free_threaded_interpreters_yield)
+static void assert_needed_by(struct python_info python, uint32_t nr, const char *says)
 {
-	const struct rule rule = {SYS_sched_yield, 0, SECCOMP_RET_KILL_PROCESS};
+	const struct rule rule = {nr, 0, SECCOMP_RET_KILL_PROCESS};
 	struct target target = {.pid = 4711};
 	struct seccomp_filter filter = filter_of(&rule);
 	const struct seccomp_filters filters = {&filter, 1};
 	struct hp_err err;
 
 	cr_assert(eq(int, seccomp_judge(&target, &filters, &all_calls, &err), 0));
-	target.python.free_threaded = true;
+	target.python = python;
 	cr_assert(eq(int, seccomp_judge(&target, &filters, &all_calls, &err), -1));
-	assert_says(err.text, "would kill it for sched_yield");
+	assert_says(err.text, says);
 	free(filter.program);
+}
+
+Test(seccomp, what_some_interpreters_do_counts)
+{
+	assert_needed_by((struct python_info){.free_threaded = true}, SYS_sched_yield,
+			 "would kill it for sched_yield");
+	assert_needed_by((struct python_info){.minor = 15}, SYS_prctl,
+			 "would kill it for prctl (PR_SET_VMA)");
+	assert_says(judge_one(SYS_sched_getaffinity, 0, SECCOMP_RET_KILL_PROCESS),
+		    "would kill it for sched_getaffinity");
 }
 
 Test(seccomp, no_filter_and_one_for_other_calls_pass)
