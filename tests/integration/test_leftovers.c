@@ -38,7 +38,8 @@ static void expect_descriptor(const char *wanted)
 	char path[64], link[64] = "";
 
 	snprintf(path, sizeof(path), "/proc/%d/fd/" NUMBER, target.pid);
-	if (readlink(path, link, sizeof(link) - 1) < 0 || strcmp(link, wanted) != 0)
+	/* In another root, that is in front. */
+	if (readlink(path, link, sizeof(link) - 1) < 0 || !strstr(link, wanted))
 		pytarget_fail(&target, "descriptor " NUMBER " is %s instead of %s", link,
 			      wanted);
 }

@@ -13,14 +13,15 @@
 #include "tests/integration/pytarget.h"
 
 #define SOURCE "main_forms.py"
-#define PACK                                                                                            \
-	"mv " SOURCE                                                                                    \
-	" __main__.py && \"$0\" -c 'import zipfile\nwith zipfile.ZipFile(\"new.pyz\", \"w\") as pack: " \
+#define PACK                                                                                                                          \
+	"mv " SOURCE                                                                                                                  \
+	" __main__.py && $(command -v \"$0\" || echo python3) -c 'import zipfile\nwith zipfile.ZipFile(\"new.pyz\", \"w\") as pack: " \
 	"pack.write(\"__main__.py\")' && mv new.pyz app.pyz"
 
 static struct pytarget target;
 
-/* How it is laid out, at first and after each edit, and how it is started; $0 is Python. */
+/* How it is laid out, at first and after each edit, and how it is started; $0 is Python,
+ * which is not to be found where the edits are made when it lives in another root. */
 static const struct form {
 	const char *name, *prepare, *edit, *start;
 } forms[] = {

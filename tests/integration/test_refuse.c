@@ -90,7 +90,9 @@ Test(refuse, not_a_python, .fini = stop)
 /* A script, run by an interpreter that pytarget's sources do not suit. */
 static void start_script(const struct interpreter *python, const char *script)
 {
-	run_start(&other, (const char *const[]){python->path, "-c", script, NULL});
+	const char *const argv[] = {"chroot", python->root, python->path, "-c", script, NULL};
+
+	run_start(&other, python->root[0] ? argv : argv + 2);
 	sleep_ms(500);
 }
 
@@ -178,6 +180,8 @@ Test(refuse, already_traced, .fini = stop)
 	char tracer[16];
 	int status;
 
+	if (interpreters_newest() && interpreters_newest()->minor >= 14)
+		cr_skip_test("from 3.14 on it is served: door::a_traced_process");
 	start_idle();
 	pid_t child = fork();
 	if (child == 0) {

@@ -93,19 +93,27 @@ static void python_from_malloc(const struct interpreter *python)
 		setenv("PYTHONMALLOC", "malloc", 1);
 }
 
-static void storm_with(const char *library)
+static void storm_on(const struct interpreter *python, const char *mode, const char *library)
 {
 	static char path[256];
+	char seen[512];
 
+	if (!python || python->musl)
+		cr_skip_test("no CPython 3.7 to 3.15 with glibc on this machine");
 	snprintf(path, sizeof(path), "/usr/lib/x86_64-linux-gnu/%s", library);
-	if (access(path, R_OK) < 0)
-		cr_skip_test("no such allocator on this machine");
+	snprintf(seen, sizeof(seen), "%s%s", python->root, path);
+	if (access(seen, R_OK) < 0)
+		cr_skip_test("no such allocator on this machine, or in that root");
 	pytarget_preload = path;
-	python_from_malloc(interpreters_newest());
-	storm(interpreters_newest(), "storm", campaign_size(200, 20));
+	python_from_malloc(python);
+	storm(python, mode, campaign_size(200, 20));
+}
+
+static void storm_with(const char *library)
+{
+	storm_on(interpreters_newest(), "storm", library);
 	pytarget_stop(&target);
-	python_from_malloc(interpreters_other());
-	storm(interpreters_other(), "alone", campaign_size(200, 20));
+	storm_on(interpreters_other(), "alone", library);
 }
 
 Test(storm, jemalloc, .fini = stop, .timeout = 3000)
