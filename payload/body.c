@@ -13,6 +13,7 @@
 #include "payload/code.h"
 #include "payload/freestanding.h"
 #include "payload/node.h"
+#include "payload/tree.h"
 
 /* Part of a stream: the steps from `first` up to `end`, then those behind an exception whose
  * lines are from `line` up to `line_end`. */
@@ -331,6 +332,93 @@ int body_count_stores(const struct body *b, PyObject *name)
 			count += !PyUnicode_Compare(b->new.steps[i].value, name);
 	return count;
 }
+
+/* --- one name, several statements -------------------------------------------------------- */
+
+static int binds(const struct body *b, const struct group *group, PyObject *name)
+{
+	for (int i = group->first; i < group->end; i++)
+		if (stream_is_store(b->tokens, &b->new.steps[i]) &&
+		    !PyUnicode_Compare(b->new.steps[i].value, name))
+			return 1;
+	return 0;
+}
+
+static int reads(const struct body *b, const struct group *group, PyObject *name)
+{
+	const struct world *w = b->tokens->world;
+
+	for (int i = group->first; i < group->end; i++) {
+		const struct step *step = &b->new.steps[i];
+		if (step->value && py_is(step->value, w->str) &&
+		    step->op != w->opcodes.load_const && !stream_is_store(b->tokens, step) &&
+		    !PyUnicode_Compare(step->value, name))
+			return 1;
+	}
+	return 0;
+}
+
+/* Whether a block gets to a statement is not known. */
+static int is_simple(PyObject *node)
+{
+	return node_is_definition(node) ||
+	       TREE_IS(node, "Assign", "AnnAssign", "Import", "ImportFrom");
+}
+
+static int follows(const struct body *b, int at)
+{
+	const struct group *group = &b->groups[at];
+	int is_last = is_simple(PyList_GetItem(b->nodes, group->first_node));
+
+	for (int i = group->first; i < group->end; i++) {
+		PyObject *name = b->new.steps[i].value;
+		if (!stream_is_store(b->tokens, &b->new.steps[i]))
+			continue;
+		int is_read = reads(b, group, name);
+		for (int k = 0; k < at; k++) {
+			const struct group *other = &b->groups[k];
+			if (((is_read && other->is_changed) ||
+			     (is_last && other->old_first > group->old_first)) &&
+			    binds(b, other, name))
+				return 1;
+		}
+	}
+	return 0;
+}
+
+void body_follow(struct body *b)
+{
+	for (int i = 0; i < b->group_count; i++)
+		if (!b->groups[i].is_changed)
+			b->groups[i].is_changed = follows(b, i) != 0;
+}
+
+int body_note_kept(const struct body *b, PyObject *kept, PyObject *superseded)
+{
+	_cleanup_py_ PyObject *changed = PySet_New(NULL);
+
+	for (int i = 0; changed && i < b->group_count; i++) {
+		const struct group *group = &b->groups[i];
+		int simple = is_simple(PyList_GetItem(b->nodes, group->first_node));
+		for (int k = group->first; k < group->end; k++) {
+			PyObject *name = b->new.steps[k].value;
+			if (!stream_is_store(b->tokens, &b->new.steps[k]))
+				continue;
+			int is_late = PySet_Contains(changed, name) == 1;
+			if (group->is_changed
+				    ? PySet_Add(changed, name) ||
+					      PySet_Discard(kept, name) < 0 ||
+					      PySet_Discard(superseded, name) < 0
+				    : (!is_late || simple) &&
+					      (PySet_Add(kept, name) ||
+					       (is_late && PySet_Add(superseded, name))))
+				return -1;
+		}
+	}
+	return changed ? 0 : -1;
+}
+
+/* ----------------------------------------------------------------------------------------- */
 
 int body_is_same(const struct body *b)
 {

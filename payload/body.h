@@ -47,6 +47,16 @@ int body_find_old(struct definition *out, const struct body *body, PyObject *nam
 /* How many statements of the new body bind the name; those on one line count as one. */
 int body_count_stores(const struct body *body, PyObject *name);
 
+/* A statement that builds on a name (`x = f(x)`, @x.setter) changed when the statement did that
+ * it builds on, and one of two that bind a name when it comes last now. Once it is known which
+ * changed. */
+void body_follow(struct body *body);
+
+/* Fills two sets: the names that statements bind which did not change; those among them that
+ * one which did change binds before, so that it is not what they are in the end. -1 with an
+ * exception. */
+int body_note_kept(const struct body *body, PyObject *kept, PyObject *superseded);
+
 /* 1 when all steps are in a group or found again, but for those that begin and end a class body
  * by themselves. */
 int body_is_same(const struct body *body);

@@ -251,6 +251,10 @@ int merge_names(struct plan *p, struct module *m)
 				continue;
 			PyObject *old = PyDict_GetItem(m->live, name);
 			int is_other = !old || (!is_alias && is_of_other_name(w, m, name, old));
+			if (old && module_is_superseded(m, name)) {
+				value = old;
+				is_other = 1;
+			}
 			_cleanup_py_ PyObject *merged =
 				is_other ? py_ref(value) : merge_value(p, m, old, value);
 			if (!merged || PyDict_SetItem(m->binds, name, merged))

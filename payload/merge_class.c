@@ -138,18 +138,23 @@ static PyObject *kept_attributes(const struct world *w, const struct module *m, 
 	return py_is_a(class, w->enum_type) ? NULL : names;
 }
 
-/* Functions and classes in a class keep their identity anyhow and take the new lines. */
-static int stays(const struct world *w, PyObject *kept, PyObject *key, PyObject *value)
+/* Functions and classes in a class keep their identity anyhow and take the new lines. What a
+ * part has of them is of a statement that does not have the last word. */
+static int stays(const struct world *w, PyObject *kept, PyObject *key, PyObject *value,
+		 int is_part)
 {
-	if (!kept || PySet_Contains(kept, key) != 1 || py_is(value, w->function) ||
-	    world_is_class(w, value))
+	if (!kept || PySet_Contains(kept, key) != 1)
+		return 0;
+	if (is_part)
+		return 1;
+	if (py_is(value, w->function) || world_is_class(w, value))
 		return 0;
 	_cleanup_py_ PyObject *inside = walk_inside(w, value);
 	return inside && !PyList_Size(inside);
 }
 
 static int merge_attributes(struct plan *p, const struct module *m, PyObject *kept,
-			    PyObject *binds, PyObject *const dicts[2])
+			    PyObject *binds, PyObject *const dicts[2], int is_part)
 {
 	PyObject *old_dict = dicts[0], *new_dict = dicts[1];
 
@@ -161,7 +166,7 @@ static int merge_attributes(struct plan *p, const struct module *m, PyObject *ke
 		if (!py_is(key, w->str) || is_part_of_type(w, key, value))
 			continue;
 		PyObject *old = PyDict_GetItem(old_dict, key);
-		if (old && stays(w, kept, key, value))
+		if (old && stays(w, kept, key, value, is_part))
 			value = old;
 		_cleanup_py_ PyObject *merged =
 			old ? merge_value(p, m, old, value) : py_ref(value);
@@ -209,7 +214,7 @@ PyObject *merge_classes(struct plan *p, const struct module *m, PyObject *old, P
 	    (w->opcodes.minor >= 12 &&
 	     merge_namespaces(p, moves ? old : new, moves ? new : old)) ||
 	    merge_attributes(p, m, kept_attributes(w, m, old), binds,
-			     (PyObject *const[]){old_dict, new_dict}))
+			     (PyObject *const[]){old_dict, new_dict}, part))
 		return NULL;
 	return py_ref(moves ? new : old);
 }

@@ -3,6 +3,11 @@
 
 #include "payload/freestanding.h"
 
+int module_is_superseded(const struct module *m, PyObject *name)
+{
+	return m->superseded && PySet_Contains(m->superseded, name) == 1;
+}
+
 void module_fini(struct module *m)
 {
 	PyObject *const owned[] = {m->name,   m->key,       m->object,    m->anchor,
@@ -11,7 +16,7 @@ void module_fini(struct module *m)
 				   m->shadow, m->fresh,     m->before,    m->binds,
 				   m->inner,  m->kept,      m->refreshed, m->kept_annotations,
 				   m->donors, m->parts,     m->chosen,    m->stays,
-				   m->bodies, m->redefined, m->told};
+				   m->bodies, m->redefined, m->told,      m->superseded};
 
 	*m = (struct module){0};
 	for (size_t i = 0; i < sizeof(owned) / sizeof(*owned); i++)

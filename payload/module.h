@@ -50,6 +50,7 @@ struct module {
 	PyObject *kept;   /* dict: qualified name of a class -> set of attributes that stay */
 	PyObject *chosen; /* list of tuples (enum statement_field): the statements that run */
 	PyObject *stays;  /* list: names that statements bind which do not run */
+	PyObject *superseded; /* set: names that one of these binds after what runs */
 	PyObject *redefined; /* set: qualified names of functions that differ in more than their
 				code, and of classes that differ in more than their methods' */
 	PyObject *told;      /* set: qualified names of functions that a record tells of */
@@ -81,6 +82,9 @@ struct modules {
 };
 
 void modules_fini(struct modules *modules);
+/* The name is in the end what a statement makes of it that does not run. */
+int module_is_superseded(const struct module *module, PyObject *name);
+
 void module_fini(struct module *module);
 
 /* A new module at the end, all zero; NULL with an exception. */

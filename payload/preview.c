@@ -50,7 +50,8 @@ static int is_adopted(const struct world *w, const struct module *m, PyObject *e
 static int is_bound_anew(const struct world *w, const struct module *m, PyObject *name,
 			 PyObject *value)
 {
-	if (m->refreshed && PyDict_GetItem(m->refreshed, name))
+	if ((m->refreshed && PyDict_GetItem(m->refreshed, name)) ||
+	    module_is_superseded(m, name))
 		return 0;
 	for (Py_ssize_t i = 0; m->chosen && i < PyList_Size(m->chosen); i++) {
 		PyObject *entry = PyList_GetItem(m->chosen, i);
@@ -106,6 +107,8 @@ static int preview_binding(struct job *job, const struct module *m, PyObject *en
 		return 0;
 	if (!now)
 		return preview_new(job, m, entry, name);
+	if (module_is_superseded(m, name))
+		return 0;
 	int is_own = py_is(now, w->function) && PyFunction_GetGlobals(now) == m->live;
 	/* The program gave it code that is not of the old source. */
 	if (kind && is_own && !PyDict_GetItem(codes, PyFunction_GetCode(now)))

@@ -86,6 +86,7 @@ static int give_up_statements(struct job *job, struct module *module)
 	Py_DecRef(py_take(&module->refreshed));
 	Py_DecRef(py_take(&module->chosen));
 	Py_DecRef(py_take(&module->stays));
+	Py_DecRef(py_take(&module->superseded));
 	job_note(job,
 		 &(struct reply_item){.kind = WIRE_RECORD_WARNING,
 				      .text = "its loader compiles whole modules only: all of "

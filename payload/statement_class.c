@@ -55,58 +55,13 @@ static int has(PyObject *set, const char *name)
 
 /* --- what changed ------------------------------------------------------------------------ */
 
-/* Names that unchanged statements bind, and no changed one. */
 static int keep_attributes(struct class_change *c)
 {
-	_cleanup_py_ PyObject *names = PySet_New(NULL);
-	const struct body *b = &c->body;
+	_cleanup_py_ PyObject *names = PySet_New(NULL), *superseded = PySet_New(NULL);
 
-	for (int changed = 0; names && changed < 2; changed++)
-		for (int i = 0; i < b->group_count; i++)
-			for (int k = b->groups[i].first; k < b->groups[i].end; k++) {
-				if (b->groups[i].is_changed != (unsigned)changed ||
-				    !stream_is_store(b->tokens, &b->new.steps[k]))
-					continue;
-				PyObject *name = b->new.steps[k].value;
-				if (changed ? PySet_Discard(names, name) < 0
-					    : PySet_Add(names, name))
-					return -1;
-			}
-	return names ? PyDict_SetItem(c->s->module->kept, c->place->qualname, names) : -1;
-}
-
-/* Does a decorator of the form @x.setter build on `name`? */
-static int extends(PyObject *node, PyObject *name)
-{
-	_cleanup_py_ PyObject *decorators = node_field(node, "decorator_list");
-
-	for (Py_ssize_t i = 0; decorators && i < PyList_Size(decorators); i++) {
-		_cleanup_py_ PyObject *base =
-			node_field(PyList_GetItem(decorators, i), "value");
-		_cleanup_py_ PyObject *id = base ? node_field(base, "id") : NULL;
-		if (id && !PyUnicode_Compare(id, name))
-			return 1;
-	}
-	PyErr_Clear();
-	return 0;
-}
-
-/* A property whose getter changed is made anew, so its setter has to be added again. */
-static void follow_properties(struct body *b)
-{
-	for (int i = 0; i < b->group_count; i++) {
-		PyObject *node = PyList_GetItem(b->nodes, b->groups[i].first_node);
-		_cleanup_py_ PyObject *name = node_field(node, "name");
-		if (!name || !node_is_function(node) || !extends(node, name))
-			continue;
-		for (int k = 0; k < i; k++) {
-			PyObject *other = PyList_GetItem(b->nodes, b->groups[k].first_node);
-			_cleanup_py_ PyObject *its_name = node_field(other, "name");
-			if (b->groups[k].is_changed && its_name &&
-			    !PyUnicode_Compare(its_name, name))
-				b->groups[i].is_changed = 1;
-		}
-	}
+	if (!names || !superseded || body_note_kept(&c->body, names, superseded))
+		return -1;
+	return PyDict_SetItem(c->s->module->kept, c->place->qualname, names);
 }
 
 /* Names of annotations: `x: int` binds nothing that can be compared otherwise. */
@@ -443,11 +398,11 @@ static int select_in(struct class_change *c, const struct definition *old,
 	if (body_init(&c->body, t, old_code, new->body, c->nodes) ||
 	    (!is_known && selection_infer_class(c->s, &c->body, c->names) < 0))
 		return -1;
+	body_follow(&c->body);
 	int is_header_same =
 		is_known ? selection_is_rest_same(outer, old, new) : are_bases_plausible(c);
 	if (is_known && is_header_same && body_is_same(&c->body))
 		return 1;
-	follow_properties(&c->body);
 	if (add_stores(t, is_known ? &c->body.old : &c->body.new, c->before) ||
 	    add_stores(t, &c->body.new, c->after) || keep_attributes(c))
 		return -1;

@@ -119,7 +119,8 @@ static int note_refreshed(struct selection *s, PyObject *node)
 		_cleanup_py_ PyObject *name = node_field(alias, "name");
 		_cleanup_py_ PyObject *as = node_field(alias, "asname");
 		PyObject *bound = as && as != s->job->world.none ? as : name;
-		if (name && PyDict_SetItem(s->module->refreshed, bound, name))
+		if (name && (PyDict_SetItem(s->module->refreshed, bound, name) ||
+			     PySet_Discard(s->module->superseded, bound) < 0))
 			return -1;
 	}
 	return 0;
@@ -306,12 +307,17 @@ static int select_statements(struct selection *s)
 	m->chosen = PyList_New(0);
 	m->stays = PyList_New(0);
 	m->redefined = PySet_New(NULL);
-	if (!m->chosen || !m->stays || !m->redefined)
+	m->superseded = PySet_New(NULL);
+	if (!m->chosen || !m->stays || !m->redefined || !m->superseded)
 		return -1;
 	if (!nodes || !m->inner || !m->kept || !m->refreshed || !m->donors || !m->parts ||
 	    body_init(&s->body, &s->tokens, m->old_code, m->code, nodes) ||
 	    (!m->old_code && selection_infer(s)) ||
 	    executed_annotations_note(s->job, m, &s->body))
+		return -1;
+	_cleanup_py_ PyObject *kept = PySet_New(NULL);
+	body_follow(&s->body);
+	if (!kept || body_note_kept(&s->body, kept, m->superseded))
 		return -1;
 	source_let_run(s->job);
 	const struct sorter sorter = {

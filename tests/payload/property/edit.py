@@ -121,8 +121,10 @@ class Editor:
         if item and not isinstance(item, Assign):
             items = (around[-1] if around else module).items
             items.remove(item)
-            items.insert(self.random.randint(0, len(items)), item)
             item.block = None
+            place = self.random.randint(0, len(items))
+            around = {x.block for x in items[max(place - 1, 0):place + 1]}
+            items.insert(place if around == {None} or len(around) > 1 else len(items), item)
 
     def role(self):
         _, around, item = self.pick([x for x in self.functions() if x[2].role in (

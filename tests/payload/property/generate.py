@@ -254,7 +254,7 @@ class Maker:
         for _, _, item in self.program.walk():
             if isinstance(item, Class) and item.name == owner.bases[0].split('.')[-1]:
                 names = [x.name for x in item.items if isinstance(x, Function)
-                         and x.role == 'method']
+                         and x.role == 'method' and not owner.find(x.name)]
                 if names:
                     made.name = self.random.choice(names)
                     made.body[-1] += ' + super().%s(x)' % made.name
