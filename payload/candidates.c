@@ -24,10 +24,10 @@ struct search {
 	struct job *job;
 	struct filter filter;
 	int64_t start_ns;
-	PyObject *ways; /* for way_is_switched() */
-	PyObject *file, *spec,
-		*origin;         /* names, made once: there may be thousands to look up */
-	PyObject *spec_type;     /* borrowed */
+	struct way way;
+	PyObject *baselines; /* or NULL */
+	/* names, made once: there may be thousands to look up */
+	PyObject *file, *spec, *origin;
 	struct pointer_map seen; /* namespaces and what is in sys.modules */
 };
 
@@ -45,18 +45,29 @@ static int is_newer(const struct search *search, const struct file_stamp *stamp)
 	return stamp->mtime_ns >= search->start_ns || stamp->ctime_ns >= search->start_ns;
 }
 
-/* 1 when the file at `path` may hold other content than what was imported; -1 with an
- * exception; else 0. */
-static int may_differ(struct search *search, struct module *module, const char *path)
+/* A path that there is something at. */
+struct place {
+	const char *path;
+	struct file_stamp stamp;
+	int is_link;
+};
+
+/* 1 when the file there may hold other content than what was imported; -1 with an exception;
+ * else 0. */
+static int may_differ(struct search *search, const struct module *module,
+		      const struct place *at)
 {
 	struct file_stamp before;
-	_cleanup_py_ PyObject *baseline = home_baseline(search->job, module, &before);
+	_cleanup_py_ PyObject *baseline =
+		search->baselines
+			? home_baseline(search->job, search->baselines, module, &before)
+			: NULL;
 
 	if (baseline)
-		return !file_stamp_equal(&before, &module->stamp);
-	return is_newer(search, &module->stamp)
+		return !file_stamp_equal(&before, &at->stamp);
+	return is_newer(search, &at->stamp)
 		       ? 1
-		       : way_is_switched(search->ways, path, search->start_ns);
+		       : way_is_switched(&search->way, at->path, at->is_link);
 }
 
 /* The module counts as looked at; who asked hears where its source is. */
@@ -71,28 +82,32 @@ static void note_looked_at(struct search *search, const struct module *module, c
 
 /* The usual case, without a look at the loader: the import system's own __file__, absolute, and
  * nothing has happened to it. */
-static int is_plainly_unchanged(struct search *search, struct module *module)
+static int is_plainly_unchanged(struct search *search, const struct module *module)
 {
 	const struct world *w = &search->job->world;
 	PyObject *file = PyDict_GetItem(module->live, search->file);
 	PyObject *spec = PyDict_GetItem(module->live, search->spec);
+	Py_ssize_t length;
+	struct place at;
 	char *path;
 
-	if (!file || !py_is(file, w->str) || !spec || !py_is(spec, search->spec_type))
+	if (!file || !py_is(file, w->str) || !spec || !py_is(spec, w->module_spec))
 		return 0;
 	_cleanup_py_ PyObject *origin = PyObject_GetAttr(spec, search->origin);
 	_cleanup_py_ PyObject *encoded = PyUnicode_EncodeFSDefault(file);
-	if (origin != file || !encoded || PyBytes_AsStringAndSize(encoded, &path, NULL)) {
+	if (origin != file || !encoded || PyBytes_AsStringAndSize(encoded, &path, &length)) {
 		PyErr_Clear();
 		return 0;
 	}
-	size_t length = strlen(path);
-	if (*path != '/' || length < 3 || !text_equal(path + length - 3, ".py") ||
-	    file_stamp_get(&module->stamp, path))
+	if (*path != '/' || length < 3 || !text_equal(path + length - 3, ".py"))
+		return 0;
+	at.path = path;
+	at.is_link = (int)file_stamp_get(&at.stamp, path);
+	if (at.is_link < 0)
 		return 0;
 	if (!filter_wants(&search->filter, PyUnicode_AsUTF8(module->name), path))
 		return 1;
-	int differs = may_differ(search, module, path);
+	int differs = may_differ(search, module, &at);
 	if (!differs)
 		note_looked_at(search, module, path);
 	return differs < 0 ? -1 : !differs;
@@ -103,7 +118,7 @@ static int skip(const struct search *search, const struct module *module, const 
 		const char *reason)
 {
 	struct file_stamp stamp;
-	int is_touched = path && !file_stamp_get(&stamp, path) && is_newer(search, &stamp);
+	int is_touched = path && file_stamp_get(&stamp, path) >= 0 && is_newer(search, &stamp);
 
 	if (is_touched || filter_names(&search->filter, PyUnicode_AsUTF8(module->name)))
 		candidates_skip(search->job, module, reason);
@@ -113,11 +128,7 @@ static int skip(const struct search *search, const struct module *module, const 
 /* 1 when the module is a candidate. */
 static int judge(struct search *search, struct module *module)
 {
-	int unchanged = is_plainly_unchanged(search, module);
 	char *path = NULL;
-
-	if (unchanged)
-		return unchanged < 0 ? -1 : 0;
 	const char *obstacle = origin_find(search->job, module);
 	if (module->path && PyBytes_AsStringAndSize(module->path, &path, NULL))
 		PyErr_Clear();
@@ -127,8 +138,9 @@ static int judge(struct search *search, struct module *module)
 		return skip(search, module, path, obstacle);
 	note_looked_at(search, module, path);
 	long result = file_stamp_get(&module->stamp, path);
-	if (!result)
-		return may_differ(search, module, path);
+	const struct place at = {path, module->stamp, result == 1};
+	if (result >= 0)
+		return may_differ(search, module, &at);
 	/* A loader may have its sources anywhere. */
 	if (module->kind == MODULE_OTHER)
 		return 1;
@@ -142,12 +154,15 @@ static int judge(struct search *search, struct module *module)
 static int consider(struct search *search, const struct module *of)
 {
 	const char *name = PyUnicode_AsUTF8(of->name);
-	struct module *module = name ? modules_add(&search->job->modules) : NULL;
 
 	if (!name) {
 		PyErr_Clear();
 		return 0;
 	}
+	int unchanged = is_plainly_unchanged(search, of);
+	if (unchanged)
+		return unchanged < 0 ? -1 : 0;
+	struct module *module = modules_add(&search->job->modules);
 	if (!module)
 		return -1;
 	module->name = py_ref(of->name);
@@ -223,13 +238,13 @@ static int search_init(struct search *out, struct job *job)
 	*out = (struct search){
 		.job = job,
 		.start_ns = job->start_ns,
-		.ways = PyDict_New(),
+		.way = {.known = PyDict_New(), .since_ns = job->start_ns},
+		.baselines = py_ref(home_baselines(job)),
 		.file = PyUnicode_FromString("__file__"),
 		.spec = PyUnicode_FromString("__spec__"),
 		.origin = PyUnicode_FromString("origin"),
-		.spec_type = origin_importer(&job->world, "ModuleSpec"),
 	};
-	if (!out->ways || !out->file || !out->spec || !out->origin)
+	if (!out->way.known || !out->file || !out->spec || !out->origin)
 		return -1;
 	return filter_init(&out->filter, job_request(job));
 }
@@ -238,7 +253,8 @@ static void search_fini(struct search *search)
 {
 	filter_fini(&search->filter);
 	pointer_map_fini(&search->seen);
-	Py_DecRef(search->ways);
+	Py_DecRef(search->way.known);
+	Py_DecRef(search->baselines);
 	Py_DecRef(search->file);
 	Py_DecRef(search->spec);
 	Py_DecRef(search->origin);

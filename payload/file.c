@@ -15,8 +15,11 @@
 long file_stamp_get(struct file_stamp *out, const char *path)
 {
 	struct stat st;
-	long result = sys_stat(path, &st);
+	long result = sys_lstat(path, &st);
+	int is_link = !result && S_ISLNK(st.st_mode);
 
+	if (is_link)
+		result = sys_stat(path, &st);
 	if (result < 0)
 		return result;
 	*out = (struct file_stamp){
@@ -26,7 +29,7 @@ long file_stamp_get(struct file_stamp *out, const char *path)
 		.mtime_ns = st.st_mtim.tv_sec * NS_PER_S + st.st_mtim.tv_nsec,
 		.ctime_ns = st.st_ctim.tv_sec * NS_PER_S + st.st_ctim.tv_nsec,
 	};
-	return 0;
+	return is_link;
 }
 
 int file_stamp_equal(const struct file_stamp *a, const struct file_stamp *b)
@@ -53,7 +56,7 @@ PyObject *file_read(PyObject *path)
 	struct file_stamp stamp;
 	char *name;
 
-	if (PyBytes_AsStringAndSize(path, &name, NULL) || file_stamp_get(&stamp, name)) {
+	if (PyBytes_AsStringAndSize(path, &name, NULL) || file_stamp_get(&stamp, name) < 0) {
 		PyErr_Clear();
 		return NULL;
 	}

@@ -7,7 +7,8 @@
 
 #include "payload/job.h"
 
-/* 0, or the negative errno value: no file is no error. */
+/* 0; 1 when the path is a symbolic link, to what was looked at; or the negative errno value: no
+ * file is no error. */
 long file_stamp_get(struct file_stamp *out, const char *path);
 int file_stamp_equal(const struct file_stamp *a, const struct file_stamp *b);
 

@@ -52,6 +52,13 @@ int memcmp(const void *a, const void *b, size_t size)
 {
 	const unsigned char *x = a, *y = b;
 
+	for (uint64_t v, w; size >= sizeof(v);
+	     size -= sizeof(v), x += sizeof(v), y += sizeof(v)) {
+		__builtin_memcpy(&v, x, sizeof(v));
+		__builtin_memcpy(&w, y, sizeof(w));
+		if (v != w)
+			break;
+	}
 	for (; size--; x++, y++)
 		if (*x != *y)
 			return *x - *y;

@@ -54,7 +54,7 @@ int home_remove(struct job *job)
 	return PyDict_DelItemString(job->world.modules, HOME_NAME) ? -1 : 1;
 }
 
-static PyObject *baselines(struct job *job, int is_needed)
+static PyObject *find_baselines(struct job *job, int is_needed)
 {
 	PyObject *home = home_dict(job, is_needed);
 	PyObject *found = home ? PyDict_GetItemString(home, "baselines") : NULL;
@@ -72,10 +72,14 @@ static int is_of(const struct job *job, const struct module *module, PyObject *t
 					    PyFunction_GetGlobals(target) == module->live);
 }
 
-PyObject *home_baseline(struct job *job, const struct module *module,
+PyObject *home_baselines(struct job *job)
+{
+	return find_baselines(job, 0);
+}
+
+PyObject *home_baseline(const struct job *job, PyObject *all, const struct module *module,
 			struct file_stamp *stamp_out)
 {
-	PyObject *all = baselines(job, 0);
 	PyObject *entry = all ? PyDict_GetItem(all, module->key) : NULL;
 	Py_ssize_t size;
 	char *stamp;
@@ -104,7 +108,7 @@ static PyObject *make_baseline(const struct module *module, const struct file_st
 
 int home_remember(struct job *job, const struct module *module)
 {
-	PyObject *all = baselines(job, 1);
+	PyObject *all = find_baselines(job, 1);
 	_cleanup_py_ PyObject *entry =
 		all ? make_baseline(module, &module->stamp, module->code) : NULL;
 
@@ -118,7 +122,7 @@ PyObject *home_baseline_before(struct job *job, const struct module *module)
 
 	if (!module->old_code)
 		return py_ref(job->world.none);
-	_cleanup_py_ PyObject *code = home_baseline(job, module, &stamp);
+	_cleanup_py_ PyObject *code = home_baseline(job, home_baselines(job), module, &stamp);
 	if (code != module->old_code)
 		stamp = (struct file_stamp){0};
 	return make_baseline(module, &stamp, module->old_code);
@@ -126,7 +130,7 @@ PyObject *home_baseline_before(struct job *job, const struct module *module)
 
 int home_put_back(struct job *job, PyObject *module_key, PyObject *before)
 {
-	PyObject *all = baselines(job, 1);
+	PyObject *all = find_baselines(job, 1);
 
 	if (!all)
 		return -1;

@@ -15,9 +15,12 @@ PyObject *home_dict(struct job *job, int is_needed);
 /* Removes the home module. 1 when there was one; 0; -1 with an exception. */
 int home_remove(struct job *job);
 
+/* Those that are known; borrowed; NULL without exception when there are none. */
+PyObject *home_baselines(struct job *job);
+
 /* The code that runs in the module as of an earlier attach, and its file's stamp then. New
  * reference; NULL without exception when there is no baseline, or for another module object. */
-PyObject *home_baseline(struct job *job, const struct module *module,
+PyObject *home_baseline(const struct job *job, PyObject *all, const struct module *module,
 			struct file_stamp *stamp_out);
 
 /* Remembers that module->code runs now, from a file of module->stamp. */

@@ -32,9 +32,8 @@ PyObject *origin_importer(const struct world *w, const char *name)
 PyObject *origin_of_spec(const struct world *w, const struct module *module, const char *name)
 {
 	PyObject *spec = PyDict_GetItemString(module->live, "__spec__");
-	PyObject *found = spec && py_is(spec, origin_importer(w, "ModuleSpec"))
-				  ? PyObject_GetAttrString(spec, name)
-				  : NULL;
+	PyObject *found =
+		spec && py_is(spec, w->module_spec) ? PyObject_GetAttrString(spec, name) : NULL;
 
 	PyErr_Clear();
 	return found;
@@ -98,7 +97,8 @@ static const char *judge_loader(const struct world *w, struct module *module)
 	PyObject *loader = module->loader;
 
 	module->kind = MODULE_OTHER;
-	if (is_by(w, module->object, "_LazyModule"))
+	if (module->object && !py_is(module->object, w->module) &&
+	    is_by(w, module->object, "_LazyModule"))
 		return "it is imported lazily, and not loaded yet";
 	if (loader && (loader == origin_importer(w, "FrozenImporter") ||
 		       loader == origin_importer(w, "BuiltinImporter")))
@@ -266,10 +266,11 @@ static PyObject *choose_file(const struct job *job, struct module *module)
 }
 
 /* What is to be looked at on disk: the file, or the archive that it is in. */
-static const char *find_path(const struct job *job, struct module *module)
+static const char *find_path(const struct job *job, struct module *module, int has_source)
 {
 	_cleanup_py_ PyObject *place =
-		module->kind == MODULE_IN_ARCHIVE
+		!has_source ? py_ref(module->file)
+		: module->kind == MODULE_IN_ARCHIVE
 			? PyObject_GetAttrString(module->loader, "archive")
 			: choose_file(job, module);
 
@@ -282,7 +283,7 @@ const char *origin_find(const struct job *job, struct module *module)
 	module->loader = find_loader(&job->world, module);
 	module->file = find_file(&job->world, module);
 	const char *obstacle = judge_loader(&job->world, module);
-	const char *lost = module->file ? find_path(job, module) : NULL;
+	const char *lost = module->file ? find_path(job, module, !obstacle) : NULL;
 
 	PyErr_Clear();
 	return obstacle ? obstacle : lost;

@@ -82,7 +82,7 @@ struct pyc pyc_read(struct job *job, const struct module *module)
 		return pyc;
 	pyc.code = code_in(&job->world, data + header, size - header);
 	pyc.is_trusted = is_trusted(module, words + 1, has_flags);
-	if (!PyBytes_AsStringAndSize(path, &name, NULL) && !file_stamp_get(&stamp, name))
+	if (!PyBytes_AsStringAndSize(path, &name, NULL) && file_stamp_get(&stamp, name) >= 0)
 		pyc.is_newer = stamp.ctime_ns >= module->stamp.ctime_ns;
 	PyErr_Clear();
 	return pyc;

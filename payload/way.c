@@ -10,17 +10,10 @@
 #include "payload/freestanding.h"
 #include "payload/sys.h"
 
-#define NS_PER_S  1000000000LL
-#define PATH_SIZE 4096 /* PATH_MAX of include/uapi/linux/limits.h */
+#define NS_PER_S 1000000000LL
 /* Folders and links, one below the other: 4 KiB each of a stack that may have no more than 1
  * MiB (HOLDER_ROOM of inject/session/holder.c). */
 #define STEPS_MAX 100
-
-struct way {
-	PyObject *known; /* folder -> was it switched */
-	int64_t since_ns;
-	int steps;
-};
 
 static int is_on_switched_way(struct way *way, const char *path);
 
@@ -37,9 +30,9 @@ static size_t parent_length(const char *path)
 	return length;
 }
 
-static int is_switched_folder(struct way *way, const char *path, size_t length)
+static int ask_folder(struct way *way, const char *path, size_t length)
 {
-	char folder[PATH_SIZE];
+	char folder[WAY_PATH_SIZE];
 	_cleanup_py_ PyObject *key = PyBytes_FromStringAndSize(path, (Py_ssize_t)length);
 	PyObject *known = key ? PyDict_GetItem(way->known, key) : NULL;
 
@@ -54,11 +47,26 @@ static int is_switched_folder(struct way *way, const char *path, size_t length)
 	return result;
 }
 
+/* The folder of the first `length` bytes of the path. */
+static int is_switched_folder(struct way *way, const char *path, size_t length)
+{
+	if (!length || length >= WAY_PATH_SIZE)
+		return 0;
+	if (length == way->kept_length && !memcmp(path, way->kept, length))
+		return 0;
+	int result = ask_folder(way, path, length);
+	if (!result) {
+		memcpy(way->kept, path, length);
+		way->kept_length = length;
+	}
+	return result;
+}
+
 /* Where the link at `path` leads to, from the folder that it lies in. */
 static int is_switched_beyond(struct way *way, const char *path)
 {
 	size_t folder = parent_length(path);
-	char target[PATH_SIZE];
+	char target[WAY_PATH_SIZE];
 	long size;
 
 	if (folder + 1 >= sizeof(target))
@@ -78,7 +86,8 @@ static int is_on_switched_way(struct way *way, const char *path)
 	size_t folder = parent_length(path);
 	struct stat st;
 
-	if (strlen(path) >= PATH_SIZE || way->steps++ >= STEPS_MAX || sys_lstat(path, &st) < 0)
+	if (strlen(path) >= WAY_PATH_SIZE || way->steps++ >= STEPS_MAX ||
+	    sys_lstat(path, &st) < 0)
 		return 0;
 	int64_t changed = st.st_ctim.tv_sec * NS_PER_S + st.st_ctim.tv_nsec;
 	int64_t modified = st.st_mtim.tv_sec * NS_PER_S + st.st_mtim.tv_nsec;
@@ -86,14 +95,14 @@ static int is_on_switched_way(struct way *way, const char *path)
 	    (S_ISLNK(st.st_mode) || (S_ISDIR(st.st_mode) && changed != modified)))
 		return 1;
 	int result = S_ISLNK(st.st_mode) ? is_switched_beyond(way, path) : 0;
-	if (result || !folder || folder >= strlen(path))
+	if (result || folder >= strlen(path))
 		return result;
 	return is_switched_folder(way, path, folder);
 }
 
-int way_is_switched(PyObject *known, const char *path, int64_t since_ns)
+int way_is_switched(struct way *way, const char *path, int is_link)
 {
-	struct way way = {.known = known, .since_ns = since_ns};
-
-	return is_on_switched_way(&way, path);
+	way->steps = 0;
+	return is_link ? is_on_switched_way(way, path)
+		       : is_switched_folder(way, path, parent_length(path));
 }

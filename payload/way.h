@@ -8,8 +8,18 @@
 
 #include "payload/py.h"
 
+#define WAY_PATH_SIZE 4096 /* PATH_MAX of include/uapi/linux/limits.h */
+
+struct way {
+	PyObject *known; /* dict of ours: folder -> was it switched */
+	int64_t since_ns;
+	int steps;
+	size_t kept_length;
+	char kept[WAY_PATH_SIZE]; /* the last folder that was not: the next file lies there */
+};
+
 /* 1 when a symbolic link on the way to `path` was made or moved since, or a folder renamed; -1
- * with an exception. `known` is a dict of ours that remembers the folders. */
-int way_is_switched(PyObject *known, const char *path, int64_t since_ns);
+ * with an exception. `is_link`: there is one at `path` itself. */
+int way_is_switched(struct way *way, const char *path, int is_link);
 
 #endif

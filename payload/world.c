@@ -98,11 +98,13 @@ static PyObject *attribute_of_loaded(const struct world *w, const char *module,
 static void find_optional_types(struct world *w)
 {
 	static const char *const names[][2] = {
-		{"functools", "partial"},         {"functools", "_lru_cache_wrapper"},
-		{"functools", "cached_property"}, {"enum", "EnumMeta"},
-		{"collections", "OrderedDict"},   {"abc", "ABCMeta"}};
-	PyObject **const slots[] = {&w->partial,   &w->lru_cache,    &w->cached_property,
-				    &w->enum_type, &w->ordered_dict, &w->abc_meta};
+		{"functools", "partial"},           {"functools", "_lru_cache_wrapper"},
+		{"functools", "cached_property"},   {"enum", "EnumMeta"},
+		{"collections", "OrderedDict"},     {"abc", "ABCMeta"},
+		{"_frozen_importlib", "ModuleSpec"}};
+	PyObject **const slots[] = {&w->partial,    &w->lru_cache,    &w->cached_property,
+				    &w->enum_type,  &w->ordered_dict, &w->abc_meta,
+				    &w->module_spec};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
 		PyObject *found = attribute_of_loaded(w, names[i][0], names[i][1]);

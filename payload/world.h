@@ -22,7 +22,8 @@ struct world {
 		*frozenset;
 	PyObject *cell, *method, *property, *staticmethod, *classmethod, *str, *bytes, *integer;
 	PyObject *real, *boolean, *complex, *member_descriptor, *getset_descriptor;
-	PyObject *partial, *lru_cache, *cached_property, *enum_type, *ordered_dict, *abc_meta;
+	PyObject *partial, *lru_cache, *cached_property, *enum_type, *ordered_dict, *abc_meta,
+		*module_spec;
 	/* functions */
 	PyObject *get_objects, *get_referrers, *get_referents; /* gc */
 	PyObject *gc_enable, *gc_disable, *gc_is_enabled;
