@@ -7,7 +7,7 @@
 
 #include "payload/code.h"
 #include "payload/freestanding.h"
-#include "payload/gil_window.h"
+#include "payload/heap.h"
 
 struct search {
 	struct job *job;
@@ -221,22 +221,14 @@ static int gather(PyObject *o, void *gathering)
 	return !prefix_of(g->types, o) || !PyList_Append(g->found, o);
 }
 
-/* 3.12 can visit the heap without a list of it; a free-threaded one with the world stopped and
- * locks held that an allocation may want. */
 static PyObject *gather_waiting(const struct search *s)
 {
 	_cleanup_py_ PyObject *found = PyList_New(0);
 	struct gathering g = {s->types, found};
 
-	if (found && PyUnstable_GC_VisitObjects && !gil_window_is_needed()) {
-		PyUnstable_GC_VisitObjects(gather, &g);
-		return PyErr_Occurred() ? NULL : py_take(&found);
-	}
-	_cleanup_py_ PyObject *all = found ? py_call(s->job->world.get_objects) : NULL;
-	for (Py_ssize_t i = 0; all && i < PyList_Size(all); i++)
-		if (!gather(PyList_GetItem(all, i), &g))
-			return NULL;
-	return all ? py_take(&found) : NULL;
+	if (!found || heap_visit(&s->job->world, gather, &g) || PyErr_Occurred())
+		return NULL;
+	return py_take(&found);
 }
 
 /* Is there a generator among what changed? Nothing else waits, and the heap is large. */

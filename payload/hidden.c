@@ -8,7 +8,7 @@
 
 #include "payload/code.h"
 #include "payload/freestanding.h"
-#include "payload/gil_window.h"
+#include "payload/heap.h"
 #include "payload/untracked.h"
 
 struct hunt {
@@ -36,18 +36,13 @@ static int look_at_visited(PyObject *o, void *context)
 	return 1;
 }
 
-/* 3.12 visits the objects without making a list of them; a free-threaded one with the world
- * stopped and locks held that an allocation may want. */
 static int look_at_all(struct hunt *hunt)
 {
-	if (PyUnstable_GC_VisitObjects && !gil_window_is_needed()) {
-		PyUnstable_GC_VisitObjects(look_at_visited, hunt);
-		return 0;
-	}
-	_cleanup_py_ PyObject *all = untracked_and_listed(hunt->world);
-	for (Py_ssize_t i = 0; all && i < PyList_Size(all); i++)
-		look_at_visited(PyList_GetItem(all, i), hunt);
-	return all ? 0 : -1;
+	_cleanup_py_ PyObject *hidden = untracked_find(hunt->world, 0);
+
+	for (Py_ssize_t i = 0; hidden && i < PyList_Size(hidden); i++)
+		look_at_visited(PyList_GetItem(hidden, i), hunt);
+	return hidden ? heap_visit(hunt->world, look_at_visited, hunt) : -1;
 }
 
 /* A shadow that an attach in vain left with somebody has builtins of its own. */

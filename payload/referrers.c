@@ -8,6 +8,7 @@
 #include "payload/referrers.h"
 
 #include "payload/freestanding.h"
+#include "payload/heap.h"
 
 #define TYPE_TRAVERSE 71 /* Py_tp_traverse: Include/typeslots.h, part of the stable ABI */
 
@@ -44,41 +45,6 @@ static int visit_object(PyObject *o, void *context)
 	return !pass->is_failed;
 }
 
-/* 3.12 visits the objects without a list of them. */
-static int visit_all(struct pass *pass, const struct world *w)
-{
-	if (PyUnstable_GC_VisitObjects) {
-		PyUnstable_GC_VisitObjects(visit_object, pass);
-		return pass->is_failed ? -1 : 0;
-	}
-	_cleanup_py_ PyObject *all = py_call(w->get_objects);
-	for (Py_ssize_t i = 0; all && i < PyList_Size(all); i++)
-		if (!visit_object(PyList_GetItem(all, i), pass))
-			return -1;
-	return all ? 0 : -1;
-}
-
-static int list_object(PyObject *o, void *context)
-{
-	struct pass *pass = context;
-
-	if (o != pass->found && PyList_Append(pass->found, o))
-		pass->is_failed = 1;
-	return !pass->is_failed;
-}
-
-PyObject *referrers_visited(const struct world *w)
-{
-	if (!PyUnstable_GC_VisitObjects)
-		return py_call(w->get_objects);
-	struct pass pass = {.found = PyList_New(0)};
-	if (pass.found)
-		PyUnstable_GC_VisitObjects(list_object, &pass);
-	if (pass.is_failed)
-		Py_DecRef(py_take(&pass.found));
-	return pass.found;
-}
-
 /* Before 3.10 only types of the heap tell their slots (Objects/typeobject.c). */
 static PyObject *find_by_collector(const struct world *w, PyObject *keys, struct movers *movers)
 {
@@ -109,10 +75,10 @@ PyObject *referrers_find(const struct world *w, PyObject *keys, struct movers *m
 		return find_by_collector(w, keys, movers);
 	}
 	pass.found = PyList_New(0);
-	int status = pass.found && !fill(&pass, keys) ? visit_all(&pass, w) : -1;
+	int status = pass.found && !fill(&pass, keys) ? heap_visit(w, visit_object, &pass) : -1;
 
 	pointer_map_fini(&pass.keys);
-	if (!status)
+	if (!status && !pass.is_failed)
 		return pass.found;
 	Py_DecRef(pass.found);
 	return NULL;

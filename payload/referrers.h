@@ -13,9 +13,6 @@
  * 3.12.1 and 3.13.0, but not on 3.14: seen). NULL with an exception. */
 PyObject *referrers_find(const struct world *world, PyObject *keys, struct movers *movers);
 
-/* All objects among which it looks, as a new list. */
-PyObject *referrers_visited(const struct world *world);
-
 /* Whether an instance of a class written in Python refers to one of `keys` by more than being
  * an instance of it. 1 when it cannot be told. */
 int referrers_beyond_type(const struct pointer_map *keys, PyObject *o);

@@ -17,8 +17,8 @@
 
 #include "payload/freestanding.h"
 #include "payload/gil_window.h"
+#include "payload/heap.h"
 #include "payload/pointer_map.h"
-#include "payload/referrers.h"
 
 /* The interpreter itself has put aside 375 when it has started (seen on 3.12.1); a program that
  * does so puts aside 3700 at least. */
@@ -53,7 +53,7 @@ static int look_inside(struct reach *r, PyObject *o)
 
 static int reach_hidden(struct reach *r)
 {
-	_cleanup_py_ PyObject *listed = referrers_visited(r->world);
+	_cleanup_py_ PyObject *listed = heap_list(r->world);
 	int status = listed ? pointer_map_set(&r->seen, r->hidden, r->hidden) : -1;
 
 	for (Py_ssize_t i = 0; !status && i < PyList_Size(listed); i++) {
@@ -103,16 +103,6 @@ PyObject *untracked_find(const struct world *w, int is_asked)
 	if (status)
 		Py_DecRef(py_take(&reach.hidden));
 	return reach.hidden;
-}
-
-PyObject *untracked_and_listed(const struct world *w)
-{
-	_cleanup_py_ PyObject *all = py_call(w->get_objects);
-	_cleanup_py_ PyObject *hidden = all ? untracked_find(w, 0) : NULL;
-
-	if (!hidden || PyList_SetSlice(all, PyList_Size(all), PyList_Size(all), hidden))
-		return NULL;
-	return py_take(&all);
 }
 
 int untracked_referrers(const struct world *w, PyObject *hidden, PyObject *keys,

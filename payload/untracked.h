@@ -19,7 +19,4 @@ PyObject *untracked_find(const struct world *world, int is_asked);
 int untracked_referrers(const struct world *world, PyObject *hidden, PyObject *keys,
 			struct movers *movers, PyObject *found);
 
-/* A new list of what a version hides by itself and of what is listed. */
-PyObject *untracked_and_listed(const struct world *world);
-
 #endif
