@@ -209,6 +209,11 @@ bool interpreter_is_served(const struct interpreter *interpreter)
 	return interpreter->major == 3 && interpreter->minor >= 7 && interpreter->minor <= 15;
 }
 
+bool interpreter_never_frees(const struct interpreter *interpreter)
+{
+	return interpreter->free_threaded && interpreter->minor == 13;
+}
+
 const struct interpreter *interpreters_find(int major, int minor)
 {
 	size_t count;

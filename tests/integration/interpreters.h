@@ -30,6 +30,10 @@ const struct interpreter *interpreters_all(size_t *count);
 /* CPython 3.7 to 3.15. */
 bool interpreter_is_served(const struct interpreter *interpreter);
 
+/* Of the free-threaded 3.13: it keeps every class, function and module for ever
+ * (Objects/object.c, _PyObject_SetDeferredRefcount), so that each attach finds more of them. */
+bool interpreter_never_frees(const struct interpreter *interpreter);
+
 /* The first of that version, or NULL. */
 const struct interpreter *interpreters_find(int major, int minor);
 

@@ -17,7 +17,8 @@ void survival_begin(struct survival *out, struct pytarget *target)
 	struct round round;
 
 	pytarget_fresh(target, &round);
-	*out = (struct survival){.target = target, .threads = pytarget_threads(target)};
+	out->target = target;
+	out->threads = pytarget_threads(target);
 }
 
 /* A worker that was already started goes on to its end, whatever became of pyhotpatch. One that

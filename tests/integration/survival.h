@@ -14,6 +14,7 @@ struct survival {
 	int was_old, was_new;
 };
 
+/* Zeroed before the first time; begun again with another target it goes on counting. */
 void survival_begin(struct survival *out, struct pytarget *target);
 
 /* After the kill; target->version is what the disk holds. Ends the test with the sentence when

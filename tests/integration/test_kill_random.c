@@ -17,6 +17,8 @@
 #include "tests/integration/pytarget.h"
 #include "tests/integration/survival.h"
 
+#define FRESH_AFTER 30 /* kills, where attaches become slower and slower */
+
 static struct pytarget target;
 
 static void stop(void)
@@ -56,25 +58,35 @@ static bool kill_after(int64_t ns)
 	return run.status == -SIGKILL;
 }
 
+static void start(struct survival *survival, const struct interpreter *python,
+		  const char *script, const char *mode)
+{
+	if (script)
+		pytarget_start(&target, python, script, mode, "0.03");
+	else
+		pytarget_start_host(&target, python, mode);
+	survival_begin(survival, &target);
+}
+
 static void kill_at_random(const struct interpreter *python, const char *script,
 			   const char *mode, int kills)
 {
 	unsigned seed = (unsigned)time(NULL) ^ (unsigned)getpid();
-	struct survival survival;
+	struct survival survival = {0};
 	int64_t usual;
 	int killed = 0, tried = 0;
 
 	if (!python)
 		cr_skip_test("no such CPython 3.7 to 3.15 on this machine");
-	if (script)
-		pytarget_start(&target, python, script, mode, "0.03");
-	else
-		pytarget_start_host(&target, python, mode);
-	survival_begin(&survival, &target);
+	start(&survival, python, script, mode);
 	usual = usual_ns();
 	srandom(seed);
 	/* Those that had ended before are not kills: there are some more, within reason. */
 	for (; killed < kills && tried < 3 * kills; tried++) {
+		if (interpreter_never_frees(python) && tried % FRESH_AFTER == FRESH_AFTER - 1) {
+			pytarget_stop(&target);
+			start(&survival, python, script, mode);
+		}
 		int64_t after = (int64_t)((double)usual * 1.25 * (double)random() / RAND_MAX);
 
 		pytarget_edit(&target);

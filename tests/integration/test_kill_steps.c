@@ -22,7 +22,8 @@
 #include "tests/integration/snapshot.h"
 #include "tests/integration/survival.h"
 
-#define STEPS_MAX 3000
+#define STEPS_MAX   3000
+#define FRESH_AFTER 30 /* steps, where attaches become slower and slower */
 
 /* Between the note that a thread is sent into the payload and its new registers, nobody can
  * tell whether it was: what is there stays. */
@@ -118,22 +119,33 @@ static bool is_left_as_found(const char *when, int step)
 	return text[0] == '\0';
 }
 
+static void start(struct survival *survival, const struct interpreter *python,
+		  const char *script, const char *mode)
+{
+	if (script)
+		pytarget_start(&target, python, script, mode, "0.03");
+	else
+		pytarget_start_host(&target, python, mode);
+	survival_begin(survival, &target);
+	snapshot_take(&before, target.pid);
+}
+
 static void kill_at_each_step(const struct interpreter *python, const char *script,
 			      const char *mode, int stride)
 {
-	struct survival survival;
+	struct survival survival = {0};
 	char what[128] = "";
 	int step = 1 + (int)(clock_now_ns() / 1000 % stride), killed = 0, unclear = 0;
 
 	if (!python)
 		cr_skip_test("no such CPython 3.7 to 3.15 on this machine");
-	if (script)
-		pytarget_start(&target, python, script, mode, "0.03");
-	else
-		pytarget_start_host(&target, python, mode);
-	survival_begin(&survival, &target);
-	snapshot_take(&before, target.pid);
+	start(&survival, python, script, mode);
 	for (; step < STEPS_MAX; step += stride, killed++) {
+		if (interpreter_never_frees(python) &&
+		    killed % FRESH_AFTER == FRESH_AFTER - 1) {
+			pytarget_stop(&target);
+			start(&survival, python, script, mode);
+		}
 		pytarget_edit(&target);
 		if (!kill_at(step, what, sizeof(what)))
 			break;

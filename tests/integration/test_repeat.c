@@ -58,13 +58,6 @@ static void warm_up(bool edit, int attaches)
 	}
 }
 
-/* It keeps every class, function and module for ever (Objects/object.c,
- * _PyObject_SetDeferredRefcount). */
-static bool never_frees(const struct interpreter *python)
-{
-	return python->free_threaded && python->minor == 13;
-}
-
 static void repeat(const struct interpreter *python, const char *mode, bool edit)
 {
 	const int warming = strcmp(mode, "threads") ? WARM_UP : WARM_UP_THREADS;
@@ -85,7 +78,7 @@ static void repeat(const struct interpreter *python, const char *mode, bool edit
 	snapshot_compare(text, sizeof(text), &first, &last);
 	if (text[0] != '\0')
 		pytarget_fail(&target, "not left as found:\n%s", text);
-	if (!never_frees(python) &&
+	if (!interpreter_never_frees(python) &&
 	    last.rss_kib > warm.rss_kib + RSS_SLACK_KIB +
 				   (warm.thread_count - 1) * RSS_SLACK_THREAD_KIB)
 		pytarget_fail(&target, "memory grew from %llu to %llu KiB",
