@@ -30,6 +30,20 @@ int code_name_is(PyObject *code, const char *name)
 	return own && PyUnicode_CompareWithASCIIString(own, name) == 0;
 }
 
+int code_are_namesakes(PyObject *a, PyObject *b)
+{
+	static const char *const names[] = {"co_name", "co_qualname"};
+	int same = 1;
+
+	for (size_t i = 0; same && i < sizeof(names) / sizeof(*names); i++) {
+		_cleanup_py_ PyObject *x = PyObject_GetAttrString(a, names[i]);
+		_cleanup_py_ PyObject *y = PyObject_GetAttrString(b, names[i]);
+		PyErr_Clear();
+		same = !x || !y ? i > 0 : !PyUnicode_Compare(x, y);
+	}
+	return same;
+}
+
 int code_is_generated(PyObject *code)
 {
 	_cleanup_py_ PyObject *file = code_attribute(code, "co_filename");

@@ -22,8 +22,8 @@ static int is_new_function(const struct plan *p, const struct module *m, PyObjec
 		PyObject *globals = PyFunction_GetGlobals(o);
 		if (globals == m->fresh)
 			return 1;
-		if (globals == m->live)
-			return code_is_generated(PyFunction_GetCode(o));
+		if (globals == m->live && code_is_generated(PyFunction_GetCode(o)))
+			return 1;
 	}
 	_cleanup_py_ PyObject *inside = walk_inside(w, o);
 	for (Py_ssize_t i = 0; inside && i < PyList_Size(inside); i++)
@@ -127,15 +127,14 @@ static int may_take(const struct plan *p, const struct module *m, PyObject *old,
 	       !is_still_there(p, m, old, new);
 }
 
+/* Not what a decorator changes: its other functions go on. */
 static int pair_codes(const struct plan *p, PyObject *old, PyObject *new)
 {
 	PyObject *a = PyFunction_GetCode(old), *b = PyFunction_GetCode(new);
-	_cleanup_py_ PyObject *x = code_attribute(a, "co_name");
-	_cleanup_py_ PyObject *y = code_attribute(b, "co_name");
 
-	if (!x || !y)
-		return -1;
-	return PyUnicode_Compare(x, y) ? 0 : code_pair(&p->job->world, a, b, p->codes);
+	if (!code_are_namesakes(a, b) || PyDict_GetItem(p->codes, a))
+		return 0;
+	return code_pair(&p->job->world, a, b, p->codes);
 }
 
 PyObject *merge_functions(struct plan *p, const struct module *m, PyObject *old, PyObject *new)

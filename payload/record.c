@@ -13,7 +13,7 @@
 #include "payload/word.h"
 
 enum hold { HOLD_STRONG, HOLD_WEAK, HOLD_NAMESPACE };
-enum entry_flags { HAD_OLD = 1, HAD_NEW = 2, HAS_CELLS = 4 };
+enum entry_flags { HAD_OLD = 1, HAD_NEW = 2, HAS_CELLS = 4, IS_FOREIGN = 8 };
 enum entry_field { KIND, FLAGS, OBJECT, KEY, OLD, NEW, FIELD_COUNT };
 
 static PyObject *hold(PyObject *o, PyObject *module)
@@ -81,11 +81,24 @@ static int has_same_cells(const struct world *w, const struct write *write)
 	return cells != NULL;
 }
 
-static PyObject *make_entry(const struct world *w, const struct write *write, PyObject *module)
+/* A decorator that came or went gave the function the code of another: where that runs
+ * elsewhere, it does not lead back to this one's. */
+static int is_foreign(const struct plan *p, const struct write *write)
 {
+	PyObject *next = PyDict_GetItem(p->codes, PyTuple_GetItem(write->old, 0));
+
+	return !next ||
+	       PyObject_RichCompareBool(next, PyTuple_GetItem(write->value, 0), PY_EQ) != 1;
+}
+
+static PyObject *make_entry(const struct plan *p, const struct write *write, PyObject *module)
+{
+	const struct world *w = &p->job->world;
 	PyObject *old = write->old, *new = write->value;
 	int flags = (old ? HAD_OLD : 0) | (new ? HAD_NEW : 0);
 
+	if (write->kind == WRITE_CODE && is_foreign(p, write))
+		flags |= IS_FOREIGN;
 	if (write->kind == WRITE_CODE && has_same_cells(w, write)) {
 		flags |= HAS_CELLS;
 		old = PyTuple_GetItem(old, 0);
@@ -111,7 +124,7 @@ PyObject *record_make(const struct plan *p)
 		if (!write->is_done || !write->is_kept)
 			continue;
 		PyObject *module = pointer_map_get(&namespaces, write->object);
-		_cleanup_py_ PyObject *entry = make_entry(w, write, module);
+		_cleanup_py_ PyObject *entry = make_entry(p, write, module);
 		status = entry ? PyList_Append(record, entry) : -1;
 	}
 	pointer_map_fini(&namespaces);
@@ -197,7 +210,8 @@ PyObject *record_codes(const struct world *w, PyObject *record)
 
 	for (Py_ssize_t i = 0; out && i < PyList_Size(record); i++) {
 		PyObject *entry = PyList_GetItem(record, i);
-		if (PyLong_AsLong(PyTuple_GetItem(entry, KIND)) != WRITE_CODE)
+		if (PyLong_AsLong(PyTuple_GetItem(entry, KIND)) != WRITE_CODE ||
+		    PyLong_AsLong(PyTuple_GetItem(entry, FLAGS)) & IS_FOREIGN)
 			continue;
 		_cleanup_py_ PyObject *came = record_held(w, PyTuple_GetItem(entry, NEW));
 		PyObject *old = code_of(w, PyTuple_GetItem(entry, OLD));

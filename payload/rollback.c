@@ -91,12 +91,21 @@ static int add_caches(struct plan *p, PyObject *holders)
 	return 0;
 }
 
+/* Each attach has made the names anew. */
+static int is_key_same(const struct world *w, PyObject *a, PyObject *b)
+{
+	return a == b ||
+	       (a && b && py_is(a, w->str) && py_is(b, w->str) && !PyUnicode_Compare(a, b));
+}
+
 /* Does one of the first `count` writes go to the same place? */
-static int is_among(const struct writes *all, size_t count, const struct write *write)
+static int is_among(const struct world *w, const struct writes *all, size_t count,
+		    const struct write *write)
 {
 	for (size_t i = 0; i < count; i++)
 		if (all->items[i].object == write->object &&
-		    all->items[i].kind == write->kind && all->items[i].key == write->key)
+		    all->items[i].kind == write->kind &&
+		    is_key_same(w, all->items[i].key, write->key))
 			return 1;
 	return 0;
 }
@@ -109,7 +118,7 @@ static void drop_covered(struct plan *p, size_t inverses)
 
 	for (size_t i = all->count; i-- > inverses;)
 		if (all->items[i].kind != WRITE_CLASS && all->items[i].kind != WRITE_WORD &&
-		    is_among(all, inverses, &all->items[i]))
+		    is_among(&p->job->world, all, inverses, &all->items[i]))
 			writes_remove(all, i);
 }
 
@@ -154,7 +163,7 @@ static int finish_function(struct plan *p, PyObject *function, PyObject *code)
 	const struct world *w = &p->job->world;
 	PyObject *end = PyDict_GetItem(p->codes, code);
 
-	if (pointer_map_get(&p->adopted, function))
+	if (pointer_map_get(&p->adopted, function) || end == code)
 		return 0;
 	_cleanup_py_ PyObject *cells = end ? adopt_cells(w, function, end) : NULL;
 	_cleanup_py_ PyObject *value = cells ? PyTuple_Pack(2, end, cells) : NULL;
@@ -240,7 +249,7 @@ static int check(struct plan *p)
 	for (size_t i = 0; i < p->writes.count; i++) {
 		const struct write *write = &p->writes.items[i];
 		if (!write_may_be_done(write, &p->job->world) &&
-		    !is_among(&p->writes, i, write))
+		    !is_among(&p->job->world, &p->writes, i, write))
 			status = refuse_changed(p, write);
 	}
 	return status;

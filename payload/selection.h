@@ -80,6 +80,12 @@ int selection_note_redefined(struct module *module, const struct function_place 
 int selection_is_rest_same(const struct body *body, const struct definition *old,
 			   const struct definition *new);
 
+/* --- statement_needs.c --- */
+
+/* Marks statements that others build on as changed. `names`: the live ones of a module; NULL
+ * for a class. */
+void selection_need(struct body *body, PyObject *names);
+
 /* --- statement_infer.c --- */
 
 /* Fills `rebound`. */

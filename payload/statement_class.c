@@ -319,12 +319,17 @@ static int choose(const struct sorter *sorter, const struct group *group, PyObje
 	return same < 0 ? -1 : !same;
 }
 
-/* What 3.13's compiler adds to the body; of a part it would be wrong. */
+/* What 3.13's compiler adds to the body; of a part it would be wrong. And a docstring that is
+ * gone. */
 static PyObject *constants_of(const struct class_change *c)
 {
 	_cleanup_py_ PyObject *out = PyDict_New();
 	const struct stream *new = &c->body.new;
 
+	/* Without a docstring a class has None. */
+	if (out && has(c->before, "__doc__") && !has(c->after, "__doc__") &&
+	    PyDict_SetItemString(out, "__doc__", c->s->job->world.none))
+		return NULL;
 	for (int i = 1; out && i < new->count; i++) {
 		const struct step *step = &new->steps[i];
 		if (!stream_is_store(c->body.tokens, step) || !new->steps[i - 1].value ||
@@ -398,7 +403,7 @@ static int select_in(struct class_change *c, const struct definition *old,
 	if (body_init(&c->body, t, old_code, new->body, c->nodes) ||
 	    (!is_known && selection_infer_class(c->s, &c->body, c->names) < 0))
 		return -1;
-	body_follow(&c->body);
+	selection_need(&c->body, NULL);
 	int is_header_same =
 		is_known ? selection_is_rest_same(outer, old, new) : are_bases_plausible(c);
 	if (is_known && is_header_same && body_is_same(&c->body))
@@ -415,12 +420,22 @@ static int select_in(struct class_change *c, const struct definition *old,
 	return status;
 }
 
+/* A decorator may have put a class of its own there. */
+static int is_called(PyObject *class, PyObject *qualname)
+{
+	_cleanup_py_ PyObject *own = world_type_attribute(class, "__qualname__");
+
+	PyErr_Clear();
+	return own && !PyUnicode_Compare(own, qualname);
+}
+
 int selection_class(struct selection *s, const struct function_place *place, PyObject *node)
 {
 	PyObject *live = PyDict_GetItem(place->names, place->name);
 	struct definition new, old = {0};
 
 	if (!live || !walk_is_class_of(&s->job->world, live, s->module->name) ||
+	    !is_called(live, place->qualname) ||
 	    body_count_stores(place->body, place->name) != 1 ||
 	    !body_find_new(&new, place->body, place->group, place->name) ||
 	    (place->body->old.steps && !body_find_old(&old, place->body, place->name)))

@@ -315,8 +315,8 @@ static int select_statements(struct selection *s)
 	    (!m->old_code && selection_infer(s)) ||
 	    executed_annotations_note(s->job, m, &s->body))
 		return -1;
+	selection_need(&s->body, m->live);
 	_cleanup_py_ PyObject *kept = PySet_New(NULL);
-	body_follow(&s->body);
 	if (!kept || body_note_kept(&s->body, kept, m->superseded))
 		return -1;
 	source_let_run(s->job);
