@@ -55,7 +55,8 @@ static bool is_known(const struct stat *st)
 	return false;
 }
 
-/* Where its own build would have put its library; whether it was built with one or not. */
+/* Where its own build would have put its library, as the process sees it; whether it was built
+ * with one or not. */
 static void find_library(struct interpreter *out)
 {
 	const char *bin = strstr(out->path, "/bin/python");
@@ -63,10 +64,13 @@ static void find_library(struct interpreter *out)
 	static const char *const folders[] = {"lib", "lib/x86_64-linux-gnu"};
 
 	for (size_t i = 0; bin && i < sizeof(folders) / sizeof(*folders); i++) {
+		char seen[800];
+
 		snprintf(out->library, sizeof(out->library),
 			 "%.*s/%s/libpython%d.%d%s%s.so.1.0", (int)(bin - out->path), out->path,
 			 folders[i], out->major, out->minor, out->debug ? "d" : "", abi);
-		if (access(out->library, R_OK) == 0)
+		snprintf(seen, sizeof(seen), "%s%s", out->root, out->library);
+		if (access(seen, R_OK) == 0)
 			return;
 	}
 	out->library[0] = '\0';

@@ -326,7 +326,7 @@ static void kill_at_random(int64_t whole_ns)
 }
 
 /* Killed at any time, all are old or all are new. */
-Test(together, killed_at_random, .fini = stop, .timeout = 1500)
+Test(together, killed_at_random, .fini = stop, .timeout = 3000)
 {
 	const int rounds = campaign_size(400, 25);
 	int was_new = 0, old = 1;
@@ -355,7 +355,7 @@ Test(together, killed_at_random, .fini = stop, .timeout = 1500)
 }
 
 /* ... also when one of them makes all others change back. */
-Test(together, killed_at_random_while_they_change_back, .fini = stop, .timeout = 1500)
+Test(together, killed_at_random_while_they_change_back, .fini = stop, .timeout = 3000)
 {
 	const int rounds = campaign_size(200, 15);
 	int64_t whole_ns;
