@@ -30,6 +30,8 @@ void *payload_worker(void *channel);
 #define LEFT_WAIT_NS 60000000000ll
 #define SENT_WAIT_NS 1000000000ll
 
+#define WHOLE_LOOK_NS 10000000ll
+
 /* Whether somebody else's view of the memfd finds it locked for reading, by us: nobody but a
  * hijacked thread takes that lock. Locks of one open file description do not see each other,
  * so it is opened anew. */
@@ -98,11 +100,26 @@ static void close_memfds(const struct wire_channel *channel)
 		close_memfd(channel, channel->leftover_fd[i], channel->leftover_inode[i]);
 }
 
+/* Whether the rest of the image is there: the program outside writes all text but this file's,
+ * channel.c's and thread.c's while the hijacked thread is under way, and may die over it. */
+static int is_whole(const struct wire_channel *channel)
+{
+	uint32_t state;
+
+	while ((state = __atomic_load_n(&channel->state, __ATOMIC_ACQUIRE)) == WIRE_EMPTY) {
+		if (!channel_owner_lives(channel))
+			return 0;
+		sys_futex_wait(&channel->state, WIRE_EMPTY, WHOLE_LOOK_NS);
+	}
+	return state != WIRE_CANCELLED;
+}
+
 /* Called by payload_worker, below. Returns whether the image may be unmapped. */
 __attribute__((used)) static int worker_main(struct wire_channel *channel)
 {
 	__atomic_store_n(&channel->worker_tid, sys_gettid(), __ATOMIC_RELEASE);
-	payload_serve(channel);
+	if (is_whole(channel))
+		payload_serve(channel);
 	__atomic_store_n(&channel->worker_served, 1, __ATOMIC_RELEASE);
 	int is_ours = shut_out_guests(channel);
 	close_memfds(channel);

@@ -73,6 +73,13 @@ static inline void sys_futex_wait_private(const uint32_t *word, uint32_t value, 
 	sys_call4(SYS_futex, (long)word, FUTEX_WAIT_PRIVATE, value, (long)&ts);
 }
 
+static inline void sys_futex_wait(const uint32_t *word, uint32_t value, int64_t ns)
+{
+	const struct timespec ts = {ns / 1000000000, ns % 1000000000};
+
+	sys_call4(SYS_futex, (long)word, FUTEX_WAIT, value, (long)&ts);
+}
+
 static inline int64_t sys_clock_ns(clockid_t clock)
 {
 	struct timespec ts = {0, 0};

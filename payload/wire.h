@@ -27,13 +27,13 @@
 #include <stdint.h>
 
 #define WIRE_MAGIC      0x31504850u /* "PHP1" */
-#define WIRE_VERSION    7u
+#define WIRE_VERSION    8u
 #define WIRE_REPLY_SIZE (4u << 20) /* address space; pages exist only where the reply wrote */
 #define WIRE_LEFTOVERS  4
 
-/* channel.state, a futex word; zero before there is anything to be read. Arrows: PENDING >
- * RUNNING > COMMITTING > DONE; PENDING or RUNNING > FAILED; COMMITTING > FAILED after a
- * complete undo; PENDING or RUNNING > CANCELLED.
+/* channel.state, a futex word. Arrows: EMPTY > PENDING or, when it could not be filled,
+ * CANCELLED; PENDING > RUNNING > COMMITTING > DONE; PENDING or RUNNING > FAILED; COMMITTING >
+ * FAILED after a complete undo; PENDING or RUNNING > CANCELLED.
  *
  * With WIRE_TOGETHER the payload waits for the program twice, before it changes anything and
  * after: RUNNING > PREPARED > RUNNING or CANCELLED; COMMITTING > APPLIED > KEPT or REVOKED >
@@ -41,6 +41,7 @@
  * CANCELLED and APPLIED for REVOKED.
  */
 enum wire_state {
+	WIRE_EMPTY = 0, /* the image is not written yet but for what a hijacked thread needs */
 	WIRE_PENDING = 1,
 	WIRE_RUNNING = 2,
 	WIRE_COMMITTING = 3,

@@ -45,17 +45,13 @@ static void name_leftovers(struct wire_channel *channel, const struct leftovers 
 	}
 }
 
-/* The image is written by one call rather than through the mapping, where each page of it would
- * be a fault while the thread is held. */
+/* With what a thread needs that is sent in. */
 static int fill(struct handover *h, const struct target *target, struct span request,
 		struct deadline deadline, struct hp_err *err)
 {
-	const size_t done = h->text_is_written ? h->image->text_size : 0;
-	const size_t left = h->image->size - done;
-
 	image_relocate(h->image, h->image->bytes, h->base);
-	if (pwrite(h->local_fd, h->image->bytes + done, left, (off_t)done) != (ssize_t)left)
-		return hp_err_set(err, HP_SYSTEM, errno, "write the payload");
+	if (memory_write_image(h, h->image->early, h->image->size, err) < 0)
+		return -1;
 	memcpy(h->local + h->request_offset, request.data, request.len);
 	*h->channel = (struct wire_channel){
 		.magic = WIRE_MAGIC,
@@ -78,7 +74,15 @@ static int fill(struct handover *h, const struct target *target, struct span req
 	};
 	name_leftovers(h->channel, h->leftovers);
 	owner_announce(&h->owner, h->local_fd, h->channel_offset);
-	__atomic_store_n(&h->channel->state, WIRE_PENDING, __ATOMIC_RELEASE);
+	return 0;
+}
+
+/* With all the rest, which is most of it: the worker waits for that. */
+static int complete(const struct handover *h, struct hp_err *err)
+{
+	if (memory_write_image(h, 0, h->image->early, err) < 0)
+		return -1;
+	handover_swap_state(h, WIRE_EMPTY, WIRE_PENDING);
 	return 0;
 }
 
@@ -131,19 +135,26 @@ static int launch_cut_short(struct handover *h, const struct step *step, int64_t
 static int launch(struct handover *h, const struct step *step, struct hp_err *err)
 {
 	const int64_t began_ticks = boot_ticks();
+	struct hp_err complete_err;
+	int completed;
 
 	h->launched = true; /* from here on it may run, until the opposite is known */
-	if (guest_enter(h, step->tracee, h->image->launch, err) < 0 ||
-	    guest_await(h, step->tracee, step_deadline(step->deadline), err) < 0)
+	if (guest_enter(h, step->tracee, h->image->launch, err) < 0)
+		return launch_cut_short(h, step, began_ticks, err);
+	completed = complete(h, &complete_err);
+	if (guest_await(h, step->tracee, step_deadline(step->deadline), err) < 0)
 		return launch_cut_short(h, step, began_ticks, err);
 	/* It has done its call and blocks nowhere any more: all it may want for is a processor.
 	 */
 	if (guest_fetch(h, step->tracee, step->deadline, err) < 0)
 		return hp_err_wrap(err, "start the worker thread");
-	if (guest_result(h) == 0)
-		return 0;
-	h->launched = false;
-	return step_failed(step, "pthread_create", guest_result(h), err);
+	if (guest_result(h) != 0) {
+		h->launched = false;
+		return step_failed(step, "pthread_create", guest_result(h), err);
+	}
+	if (completed < 0)
+		*err = complete_err;
+	return completed;
 }
 
 /* The inverse of each step made, backwards. Not for a launched worker: the memory is its own
@@ -154,7 +165,8 @@ static void undo(struct handover *h, const struct step *step, struct hp_err *err
 	struct hp_err failed;
 
 	if (h->launched || h->returned) {
-		handover_swap_state(h, WIRE_PENDING, WIRE_CANCELLED);
+		if (!handover_swap_state(h, WIRE_PENDING, WIRE_CANCELLED))
+			handover_swap_state(h, WIRE_EMPTY, WIRE_CANCELLED);
 		hp_err_undo(err, "up to %zu KiB of address space stay mapped in the target",
 			    h->total_size >> 10);
 		return;
@@ -199,7 +211,9 @@ int handover_offer(struct handover *handover, const struct target *target, remot
 {
 	handover->base = base;
 	handover->launched = true;
-	return fill(handover, target, request, deadline, err);
+	if (fill(handover, target, request, deadline, err) < 0)
+		return -1;
+	return complete(handover, err);
 }
 
 bool handover_admit(struct handover *handover)

@@ -229,7 +229,13 @@ static int find_entries(struct image *image, const struct dynamic *d, struct hp_
 			found |= 1u << i;
 		}
 	}
-	return found == (1u << ENTRIES) - 1 ? 0 : damaged(err, "an entry is missing");
+	if (found != (1u << ENTRIES) - 1)
+		return damaged(err, "an entry is missing");
+	image->early = image->text_size;
+	for (size_t i = 0; i < ENTRIES; i++)
+		if (*entries[i] < image->early)
+			image->early = *entries[i] & ~(uint64_t)(PAGE - 1);
+	return 0;
 }
 
 struct linker {

@@ -28,7 +28,8 @@ struct image {
 	size_t size;                  /* of bytes, whole pages */
 	size_t text_size;             /* [0, text_size) is R-X, the rest RW; whole pages */
 	uint64_t launch, enter, lend; /* offsets of payload_launch and so on */
-	struct image_reloc *relocs;   /* owned */
+	size_t early; /* [early, text_size): all text that a thread needs which is sent in */
+	struct image_reloc *relocs; /* owned */
 	size_t reloc_count;
 };
 

@@ -127,20 +127,13 @@ int memory_open(struct handover *h, const struct target *target, struct hp_err *
 	return map_local(h, err);
 }
 
-/* The text is the same at any address. By one call rather than through our view, where each
- * page would be a fault. */
-static int fill_memfd(struct handover *h, const struct target *target, struct hp_err *err)
+int memory_write_image(const struct handover *h, size_t from, size_t to, struct hp_err *err)
 {
-	const size_t size = h->image->text_size;
+	const size_t len = to - from;
 
-	if (h->local_fd >= 0)
+	if (pwrite(h->local_fd, h->image->bytes + from, len, (off_t)from) == (ssize_t)len)
 		return 0;
-	if (memory_open(h, target, err) < 0)
-		return -1;
-	if (pwrite(h->local_fd, h->image->bytes, size, 0) != (ssize_t)size)
-		return hp_err_set(err, HP_SYSTEM, errno, "write the payload's text");
-	h->text_is_written = true;
-	return 0;
+	return hp_err_set(err, HP_SYSTEM, errno, "write the payload");
 }
 
 /* The memfd is made ready for it while the thread is on its way into the call and out again. */
@@ -156,8 +149,8 @@ static int map_whole(struct handover *h, const struct step *step, uint64_t prot,
 
 	if (step_syscall_begin(step, what, SYS_mmap, args, err) < 0)
 		return -1;
-	if (h->remote_fd >= 0)
-		filled = fill_memfd(h, step->target, &fill_err);
+	if (h->remote_fd >= 0 && h->local_fd < 0)
+		filled = memory_open(h, step->target, &fill_err);
 	if (step_syscall_end(step, &result, what, err) < 0)
 		return -1;
 	h->base = addr_of((uint64_t)result);

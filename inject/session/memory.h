@@ -25,6 +25,10 @@ HP_MUST_CHECK int memory_make(struct handover *handover, const struct step *step
  * not map it there. */
 HP_MUST_CHECK int memory_open(struct handover *handover, const struct target *target,
 			      struct hp_err *err);
+/* The bytes [from, to) of the image. By one call rather than through our view, where each page
+ * of it would be a fault. */
+HP_MUST_CHECK int memory_write_image(const struct handover *handover, size_t from, size_t to,
+				     struct hp_err *err);
 /* Text R-X, the rest RW; or the latter as what payload_launch() is to do. */
 HP_MUST_CHECK int memory_divide(struct handover *handover, const struct step *step,
 				struct hp_err *err);

@@ -6,13 +6,29 @@ import subprocess
 import sys
 
 ALLOWED = {'R_X86_64_RELATIVE', 'R_X86_64_GLOB_DAT', 'R_X86_64_JUMP_SLOT', 'R_X86_64_64'}
-EXPORTED = {'payload_launch', 'payload_enter', 'payload_lend', 'payload_serve'}
+ENTRIES = {'payload_launch', 'payload_enter', 'payload_lend'}
+EXPORTED = ENTRIES | {'payload_serve'}
 MAX_MAPPED = 200 * 1024
+LATER = {'payload_serve', 'holder_serve'}  # called once the whole image is there
 
 
 def readelf(*arguments):
     return subprocess.run(['readelf', '-W', *arguments, sys.argv[1]], check=True,
                           stdout=subprocess.PIPE, universal_newlines=True).stdout
+
+
+def strays():
+    """Calls and jumps from the entries and what lies behind them, which is written before a thread is
+    sent in, to what lies before their page."""
+    text = subprocess.run(['objdump', '-d', '--no-show-raw-insn', sys.argv[1]], check=True,
+                          stdout=subprocess.PIPE, universal_newlines=True).stdout
+    functions = [(int(address, 16), name.split('.')[0], body) for address, name, body in
+                 re.findall(r'^([0-9a-f]+) <(\S+)>:\n((?:.+\n)+)', text, re.M)]
+    first = min(address for address, name, _ in functions if name in ENTRIES)
+    jumps = [(name, target, to) for address, name, body in functions if address >= first
+             for target, to in re.findall(r'\t(?:call|j\w+) +([0-9a-f]+) <([^>+]+)', body)]
+    return [(name, to) for name, target, to in jumps
+            if int(target, 16) < first & ~4095 and to not in LATER] if jumps else ['no jumps']
 
 
 def main():
@@ -30,6 +46,7 @@ def main():
         ('undefined symbols are of CPython and pthread', not foreign, foreign),
         ('no data symbols', not data, data),
         ('exports nothing else', exported <= EXPORTED, exported),
+        ('what a thread needs that is sent in lies together', not strays(), strays()),
         ('small', sum(int(x[0], 16) for x in loads) < MAX_MAPPED, loads),
         ('no text relocations, constructors or libraries',
          not re.search(r'TEXTREL|\((INIT|FINI)|NEEDED', dynamic), dynamic),
