@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "inject/base/cleanup.h"
+#include "inject/base/name_hash.h"
 #include "inject/elf/elf_file.h"
 #include "inject/elf/elf_index.h"
 
@@ -36,6 +37,8 @@ struct parse {
 	} dynamic;
 	const Elf64_Sym *syms;
 	uint64_t sym_count;
+	uint64_t chains,
+		first_hashed; /* of .gnu.hash: a hash for each symbol from that one on */
 	uint64_t strings_len;
 };
 
@@ -119,7 +122,7 @@ static uint64_t count_in_chain(const struct parse *parse, uint64_t chains, uint6
 
 /* Neither the dynamic section nor a segment says how many symbols there are: the hash tables
  * do. */
-static uint64_t count_by_gnu_hash(const struct parse *parse)
+static uint64_t count_by_gnu_hash(struct parse *parse)
 {
 	const uint64_t at = parse->dynamic.gnu_hash;
 	const uint32_t *header = chunk_at(parse, at, 4 * sizeof(uint32_t), ELF_CHUNK_WORD);
@@ -142,10 +145,12 @@ static uint64_t count_by_gnu_hash(const struct parse *parse)
 	}
 	if (last < first)
 		return first; /* nothing is exported; what comes before is imported */
-	return count_in_chain(parse, buckets_at + bucket_count * sizeof(uint32_t), first, last);
+	parse->chains = buckets_at + bucket_count * sizeof(uint32_t);
+	parse->first_hashed = first;
+	return count_in_chain(parse, parse->chains, first, last);
 }
 
-static uint64_t count_symbols(const struct parse *parse)
+static uint64_t count_symbols(struct parse *parse)
 {
 	const uint32_t *hash;
 
@@ -194,6 +199,12 @@ static bool is_usable(const struct parse *parse, const Elf64_Sym *sym)
 static int take_symbols(struct parse *parse, const uint16_t *versions, struct hp_err *err)
 {
 	struct elf_image *image = parse->image;
+	const uint64_t first = parse->first_hashed;
+	const uint32_t *hashes = NULL;
+
+	if (parse->chains && first < parse->sym_count)
+		hashes = chunk_at(parse, parse->chains,
+				  (parse->sym_count - first) * sizeof(*hashes), ELF_CHUNK_WORD);
 
 	image->symbols = calloc(parse->sym_count + 1, sizeof(*image->symbols));
 	if (!image->symbols)
@@ -205,8 +216,10 @@ static int take_symbols(struct parse *parse, const uint16_t *versions, struct hp
 
 		if (!is_usable(parse, sym))
 			continue;
+		const char *name = image->strings + sym->st_name;
 		image->symbols[image->symbol_count++] = (struct elf_symbol){
-			.name = image->strings + sym->st_name,
+			.name = name,
+			.hash = hashes && i >= first ? hashes[i - first] | 1 : name_hash(name),
 			.value = sym->st_value,
 			.size = sym->st_size,
 			.is_function = type == STT_FUNC || type == STT_GNU_IFUNC,

@@ -19,6 +19,7 @@ struct elf_symbol {
 	const char *name; /* borrowed from the image */
 	uint64_t value;   /* unrelocated: add the load bias */
 	uint64_t size;
+	uint32_t hash; /* name_hash() of the name, as the file has it */
 	bool is_function, is_ifunc, is_weak;
 	bool is_hidden; /* an old version of the name (memcpy@GLIBC_2.2.5), not what new code
 			   gets */

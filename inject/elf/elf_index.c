@@ -23,20 +23,20 @@ static bool is_better(const struct elf_symbol *a, const struct elf_symbol *b)
 	return a->value < b->value;
 }
 
-static bool has_name(const struct elf_symbol *symbol, const char *name)
+static bool has_name(const struct elf_symbol *symbol, const char *name, uint32_t hash)
 {
-	return symbol->name[0] == name[0] && !strcmp(symbol->name, name);
+	return symbol->hash == hash && !strcmp(symbol->name, name);
 }
 
 /* Where in the table the name is, or the empty place where it would be. */
-static uint32_t *place_of(const struct elf_image *image, const char *name)
+static uint32_t *place_of(const struct elf_image *image, const char *name, uint32_t hash)
 {
-	uint32_t at = name_hash(name);
+	uint32_t at = hash >> 1;
 
 	for (;; at++) {
 		uint32_t *place = &image->by_name[at & image->by_name_mask];
 
-		if (!*place || has_name(&image->symbols[*place - 1], name))
+		if (!*place || has_name(&image->symbols[*place - 1], name, hash))
 			return place;
 	}
 }
@@ -55,9 +55,10 @@ int elf_image_index(struct elf_image *image, struct hp_err *err)
 				  "no memory for the symbols of an ELF file");
 	image->by_name_mask = size - 1;
 	for (size_t i = 0; i < image->symbol_count; i++) {
-		uint32_t *place = place_of(image, image->symbols[i].name);
+		const struct elf_symbol *symbol = &image->symbols[i];
+		uint32_t *place = place_of(image, symbol->name, symbol->hash);
 
-		if (!*place || is_better(&image->symbols[i], &image->symbols[*place - 1]))
+		if (!*place || is_better(symbol, &image->symbols[*place - 1]))
 			*place = (uint32_t)i + 1;
 	}
 	return 0;
@@ -95,7 +96,7 @@ void elf_image_fini(struct elf_image *image)
 
 const struct elf_symbol *elf_image_find(const struct elf_image *image, const char *name)
 {
-	const uint32_t *place = image->by_name ? place_of(image, name) : NULL;
+	const uint32_t *place = image->by_name ? place_of(image, name, name_hash(name)) : NULL;
 
 	return place && *place ? &image->symbols[*place - 1] : NULL;
 }

@@ -101,7 +101,7 @@ static size_t place_take(struct place *out, const struct maker *maker, uint64_t 
 	*out = (struct place){.start = first[0]->value + bias, .class = NAME_OTHER};
 	for (; i < count && first[i]->value == first[0]->value; i++) {
 		const enum name_class class =
-			safepoint_name_class(&maker->names, first[i]->name);
+			safepoint_name_class(&maker->names, first[i]->name, first[i]->hash);
 
 		if (!out->name || class > out->class) {
 			out->class = class;

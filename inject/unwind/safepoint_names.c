@@ -172,9 +172,9 @@ _Static_assert(2 * (COUNT(names_allowed) + COUNT(names_forbidden) + COUNT(names_
 	       "the table of names is too full");
 
 /* Where in the table the name is, or the empty place where it would be. */
-static size_t place_of(const struct safepoint_names *names, const char *name)
+static size_t place_of(const struct safepoint_names *names, const char *name, uint32_t hash)
 {
-	size_t at = name_hash(name) % SAFEPOINT_NAMES_SIZE;
+	size_t at = (hash >> 1) % SAFEPOINT_NAMES_SIZE;
 
 	while (names->items[at].name && strcmp(names->items[at].name, name) != 0)
 		at = (at + 1) % SAFEPOINT_NAMES_SIZE;
@@ -185,7 +185,7 @@ static void names_take(struct safepoint_names *names, const char *const *items, 
 		       enum name_class class)
 {
 	for (size_t i = 0; i < count; i++)
-		names->items[place_of(names, items[i])] =
+		names->items[place_of(names, items[i], name_hash(items[i]))] =
 			(struct safepoint_name){items[i], class};
 }
 
@@ -198,16 +198,18 @@ void safepoint_names_init(struct safepoint_names *out)
 	names_take(out, names_threads, COUNT(names_threads), NAME_THREADS);
 }
 
-static enum name_class whole_name_class(const struct safepoint_names *names, const char *name)
+static enum name_class whole_name_class(const struct safepoint_names *names, const char *name,
+					uint32_t hash)
 {
-	const struct safepoint_name *found = &names->items[place_of(names, name)];
+	const struct safepoint_name *found = &names->items[place_of(names, name, hash)];
 
 	return found->name ? found->class : NAME_OTHER;
 }
 
-enum name_class safepoint_name_class(const struct safepoint_names *names, const char *name)
+enum name_class safepoint_name_class(const struct safepoint_names *names, const char *name,
+				     uint32_t hash)
 {
-	enum name_class class = whole_name_class(names, name);
+	enum name_class class = whole_name_class(names, name, hash);
 	const char *dot;
 	char stem[64];
 
@@ -225,7 +227,7 @@ enum name_class safepoint_name_class(const struct safepoint_names *names, const 
 		return NAME_OTHER;
 	memcpy(stem, name, (size_t)(dot - name));
 	stem[dot - name] = 0;
-	class = whole_name_class(names, stem);
+	class = whole_name_class(names, stem, name_hash(stem));
 	return class == NAME_ALLOWED ? NAME_OTHER : class;
 }
 

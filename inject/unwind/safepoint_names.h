@@ -26,7 +26,9 @@ struct safepoint_names {
 	} items[SAFEPOINT_NAMES_SIZE];
 };
 void safepoint_names_init(struct safepoint_names *out);
-enum name_class safepoint_name_class(const struct safepoint_names *names, const char *name);
+/* `hash` is name_hash() of the name. */
+enum name_class safepoint_name_class(const struct safepoint_names *names, const char *name,
+				     uint32_t hash);
 
 enum syscall_class {
 	SYSCALL_OTHER,

@@ -14,6 +14,7 @@
 #include <criterion/new/assert.h>
 
 #include "inject/base/cleanup.h"
+#include "inject/base/name_hash.h"
 #include "inject/elf/elf_image.h"
 
 static int read_self(void *context, uint64_t addr, void *out, size_t len)
@@ -106,8 +107,10 @@ Test(elf, functions_are_sorted_and_all_there)
 
 	read_path(&image, find_loaded("/libc.so.6").path);
 	cr_assert(lt(sz, 1000, image.symbol_count));
-	for (size_t i = 0; i < image.symbol_count; i++)
+	for (size_t i = 0; i < image.symbol_count; i++) {
 		expected += image.symbols[i].is_function && image.symbols[i].size;
+		cr_assert(eq(u32, image.symbols[i].hash, name_hash(image.symbols[i].name)));
+	}
 	cr_assert(zero(int,
 		       elf_image_functions(&functions, &count, &image, &(struct hp_err){0})));
 	cr_assert(eq(sz, count, expected));
