@@ -93,7 +93,7 @@ static void unmake_spec(PyObject *spec)
 static void create(PyObject *function)
 {
 	PyObject *spec = make_spec(function);
-	_cleanup_py_ PyObject *imp = spec ? PyImport_ImportModule("_imp") : NULL;
+	_cleanup_py_ PyObject *imp = spec ? py_import("_imp") : NULL;
 	_cleanup_py_ PyObject *module =
 		imp ? PyObject_CallMethod(imp, "create_builtin", "O", spec) : NULL;
 

@@ -34,7 +34,7 @@ static struct link *link_of(PyObject *o)
 
 static int has_thresholds(const struct generation *young)
 {
-	_cleanup_py_ PyObject *gc = PyImport_ImportModule("gc");
+	_cleanup_py_ PyObject *gc = py_import("gc");
 	_cleanup_py_ PyObject *all = gc ? PyObject_CallMethod(gc, "get_threshold", NULL) : NULL;
 	int agreeing = 0;
 

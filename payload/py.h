@@ -156,7 +156,8 @@ int PyCell_Set(PyObject *cell, PyObject *value);
 PyObject *PyModule_New(const char *name);
 PyObject *PyModule_GetDict(PyObject *module); /* borrowed */
 PyObject *PyImport_GetModuleDict(void);       /* borrowed */
-PyObject *PyImport_ImportModule(const char *name);
+PyObject *PyImport_ImportModuleLevel(const char *name, PyObject *globals, PyObject *locals,
+				     PyObject *names, int level);
 long PyImport_GetMagicNumber(void);
 PyObject *PyEval_EvalCode(PyObject *code, PyObject *globals, PyObject *locals);
 PyObject *Py_CompileString(const char *source, const char *file, int start);
@@ -199,6 +200,13 @@ static inline PyObject *py_take(PyObject **o)
 
 	*o = NULL;
 	return taken;
+}
+
+/* Of a builtin module. PyImport_ImportModule() would call builtins.__import__, which may be the
+ * program's (Python/import.c). */
+static inline PyObject *py_import(const char *name)
+{
+	return PyImport_ImportModuleLevel(name, NULL, NULL, NULL, 0);
 }
 
 static inline PyObject *py_ref(PyObject *o)

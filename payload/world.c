@@ -118,7 +118,7 @@ static int find_collector(struct world *w)
 {
 	w->had_gc = PyDict_GetItemString(w->modules, "gc") != NULL;
 	w->had_ast = PyDict_GetItemString(w->modules, "_ast") != NULL;
-	_cleanup_py_ PyObject *gc = PyImport_ImportModule("gc");
+	_cleanup_py_ PyObject *gc = py_import("gc");
 	_cleanup_py_ PyObject *enabled = gc ? PyObject_CallMethod(gc, "isenabled", NULL) : NULL;
 	if (!enabled)
 		return -1;
@@ -262,7 +262,7 @@ void world_collect(const struct world *w)
 {
 	if (!w->is_gc_enabled || !w->made_garbage)
 		return;
-	_cleanup_py_ PyObject *gc = PyImport_ImportModule("gc");
+	_cleanup_py_ PyObject *gc = py_import("gc");
 	if (gc)
 		collect_young(gc);
 	PyErr_Clear();
@@ -270,7 +270,7 @@ void world_collect(const struct world *w)
 
 static void enable_collector(void)
 {
-	_cleanup_py_ PyObject *gc = PyImport_ImportModule("gc");
+	_cleanup_py_ PyObject *gc = py_import("gc");
 	_cleanup_py_ PyObject *enabled = gc ? PyObject_CallMethod(gc, "enable", NULL) : NULL;
 
 	if (!enabled)
