@@ -80,8 +80,10 @@ int walk_is_class_of(const struct world *w, PyObject *type, PyObject *module_nam
 {
 	if (!world_is_class(w, type))
 		return 0;
-	_cleanup_py_ PyObject *dict = world_type_dict(w, type);
-	PyObject *own = dict ? PyDict_GetItemString(dict, "__module__") : NULL;
+	_cleanup_py_ PyObject *names =
+		py_call(w->dict_of_type, type); /* no copy: many are asked */
+	_cleanup_py_ PyObject *key = PyUnicode_FromString("__module__");
+	_cleanup_py_ PyObject *own = names && key ? PyObject_GetItem(names, key) : NULL;
 	PyErr_Clear();
 	return own && py_is(own, w->str) && PyUnicode_Compare(own, module_name) == 0;
 }
