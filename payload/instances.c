@@ -3,9 +3,10 @@
  * What the setter of __class__ does beyond its checks, which depend on the two classes alone
  * (compatible_for_assignment), is to count the references to the classes and to write one word;
  * from 3.11 on it makes a dict of attributes that the instance keeps in itself, because their
- * places are the class's (Objects/typeobject.c, object_set_class of 3.7 to 3.14). So when the
- * setter has moved one instance, of classes whose instances have no such attributes, the others
- * are moved by writing the word where it was seen that types are.
+ * places are the class's (Objects/typeobject.c, object_set_class of 3.7 to 3.14). Up to 3.12 to
+ * ask for the dict is enough to have it made; 3.13 also takes it apart from the instance. So
+ * when the setter has moved one instance the others are moved by writing the word where it was
+ * seen that types are, but for attributes as 3.13 keeps them.
  *
  * The invariant: who listens (audit hooks) hears of each instance, and counts are what they
  * would be.
@@ -18,8 +19,9 @@
 
 #define TYPE_DESCR_SET 55          /* Py_tp_descr_set: Include/typeslots.h, stable ABI */
 #define IS_CLASS       (1ul << 31) /* Py_TPFLAGS_TYPE_SUBCLASS */
-/* Py_TPFLAGS_INLINE_VALUES (3.13), Py_TPFLAGS_MANAGED_DICT (3.11); no others before */
-#define KEEPS_ATTRIBUTES (1ul << 2 | 1ul << 4)
+/* No others before: */
+#define INLINE_VALUES (1ul << 2) /* Py_TPFLAGS_INLINE_VALUES, 3.13 */
+#define MANAGED_DICT  (1ul << 4) /* Py_TPFLAGS_MANAGED_DICT, 3.11 */
 
 void instances_fini(struct instances *instances)
 {
@@ -43,19 +45,22 @@ void movers_fini(struct movers *movers)
 
 /* --- gathering --------------------------------------------------------------------------- */
 
+static int moves_alone(const struct movers *m, PyObject *o)
+{
+	return !pointer_map_get(m->ignore, o) && !referrers_beyond_type(m->stand_in, o);
+}
+
 /* Classes are instances of metaclasses, and have more that refers to others. */
 int movers_want(const struct movers *m, PyObject *o)
 {
 	PyObject *kept = pointer_map_get(m->stand_in, py_type(o));
 
 	return kept && kept != py_type(o) && !(PyType_GetFlags(kept) & IS_CLASS) &&
-	       !pointer_map_get(m->ignore, o) && !referrers_beyond_type(m->stand_in, o);
+	       moves_alone(m, o);
 }
 
 static struct instances *instances_of(struct movers *m, PyObject *class)
 {
-	if (m->last < m->count && m->items[m->last].class == class)
-		return &m->items[m->last];
 	for (m->last = 0; m->last < m->count; m->last++)
 		if (m->items[m->last].class == class)
 			return &m->items[m->last];
@@ -84,9 +89,13 @@ static int add(struct instances *instances, PyObject *o)
 
 int movers_take(struct movers *m, PyObject *o)
 {
-	if (!movers_want(m, o))
+	struct instances *instances = m->last < m->count ? &m->items[m->last] : NULL;
+	const int is_known = instances && instances->class == py_type(o);
+
+	if (is_known ? !moves_alone(m, o) : !movers_want(m, o))
 		return 0;
-	struct instances *instances = instances_of(m, py_type(o));
+	if (!is_known)
+		instances = instances_of(m, py_type(o));
 	m->is_failed |= !instances || add(instances, o);
 	return 1;
 }
@@ -128,16 +137,25 @@ static int is_word_all(const struct world *w, PyObject *from, PyObject *to)
 {
 	const unsigned long both = PyType_GetFlags(from) & PyType_GetFlags(to);
 	const unsigned long any = PyType_GetFlags(from) | PyType_GetFlags(to);
+	const unsigned long apart =
+		w->opcodes.minor < 13 ? INLINE_VALUES : INLINE_VALUES | MANAGED_DICT;
 
 	return py_type_offset && !w->has_audit_hook && !gil_window_is_needed() &&
-	       both & PY_TYPE_IS_HEAP && !(any & KEEPS_ATTRIBUTES);
+	       both & PY_TYPE_IS_HEAP && !(any & apart);
 }
 
-static void write_class(PyObject *o, PyObject *from, PyObject *to)
+static int write_class(PyObject *o, PyObject *from, PyObject *to)
 {
+	if (PyType_GetFlags(from) & MANAGED_DICT) {
+		PyObject *dict = PyObject_GenericGetDict(o, NULL);
+		Py_DecRef(dict);
+		if (!dict)
+			return -1;
+	}
 	Py_IncRef(to);
 	memcpy((char *)o + py_type_offset, &to, sizeof(to));
 	Py_DecRef(from);
+	return 0;
 }
 
 /* The setter for the first of them, and for all when it does more than to write the word. */
@@ -153,7 +171,8 @@ static size_t move(const struct world *w, const struct instances *i, PyObject *f
 			break;
 	if (at && is_word)
 		for (; at < i->count && py_type(i->items[at]) == from; at++)
-			write_class(i->items[at], from, to);
+			if (write_class(i->items[at], from, to))
+				break;
 	Py_DecRef(setter.descriptor);
 	return at;
 }

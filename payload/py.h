@@ -59,6 +59,7 @@ PyObject *PyObject_GetAttrString(PyObject *o, const char *name);
 int PyObject_SetAttr(PyObject *o, PyObject *name, PyObject *value);
 int PyObject_SetAttrString(PyObject *o, const char *name, PyObject *value);
 PyObject *PyObject_GenericGetAttr(PyObject *o, PyObject *name);
+PyObject *PyObject_GenericGetDict(PyObject *o, void *unused);
 PyObject *PyObject_GetItem(PyObject *o, PyObject *key);
 int PyObject_RichCompareBool(PyObject *a, PyObject *b, int operation);
 int PyObject_IsTrue(PyObject *o);
