@@ -192,48 +192,63 @@ static int take_members(struct plan *p, const struct class_pair *pair,
 	return 0;
 }
 
-/* Are all members there that were, with their values? */
-static int is_superset(const struct world *w, const struct enum_maps *old,
-		       const struct enum_maps *new)
+static int is_in(PyObject *list, PyObject *o)
 {
+	for (Py_ssize_t i = 0; i < PyList_Size(list); i++)
+		if (PyList_GetItem(list, i) == o)
+			return 1;
+	return 0;
+}
+
+/* --- combinations of flags --------------------------------------------------------------- */
+
+/* The bits of the flags that are in both maps of values. */
+static long bits_in_both(const struct world *w, PyObject *a, PyObject *b)
+{
+	long bits = 0;
 	PyObject *key, *member;
 	Py_ssize_t at = 0;
 
-	while (PyDict_Next(old->members, &at, &key, &member)) {
-		PyObject *next = PyDict_GetItem(new->members, key);
-		_cleanup_py_ PyObject *x = world_own_dict(w, member);
-		_cleanup_py_ PyObject *y = next ? world_own_dict(w, next) : NULL;
-		PyObject *a = x ? PyDict_GetItemString(x, "_value_") : NULL;
-		PyObject *b = y ? PyDict_GetItemString(y, "_value_") : NULL;
-		if (!a || !b || !constant_is_same(w, a, b))
-			return 0;
-	}
-	return 1;
+	while (PyDict_Next(a, &at, &key, &member))
+		if (py_is(key, w->integer) && PyDict_GetItem(b, key) == member)
+			bits |= PyLong_AsLong(key);
+	PyErr_Clear();
+	return bits;
 }
 
 /* R | W is made when it is first asked for, and stays what it is while R and W do. But what it
- * keeps as its complement (3.11) is not what it was. */
-static int keep_combinations(struct plan *p, const struct enum_maps *old, PyObject *values,
-			     const struct enum_maps *new)
+ * keeps as its complement (3.11) is not what it was. Adds it to the new map of values. */
+static int carry_combination(struct plan *p, PyObject *values, PyObject *value,
+			     PyObject *member, long bits)
 {
 	const struct world *w = &p->job->world;
 	_cleanup_py_ PyObject *inverted = PyUnicode_FromString("_inverted_");
+	_cleanup_py_ PyObject *dict = world_own_dict(w, member);
+	PyObject *now = inverted && dict ? PyDict_GetItem(dict, inverted) : NULL;
+	long own = py_is(value, w->integer) ? PyLong_AsLong(value) : -1;
+
+	if (PyErr_Occurred() || (own & ~bits)) {
+		PyErr_Clear();
+		return inverted ? 0 : -1;
+	}
+	if (now && now != w->none && plan_write(p, WRITE_ITEM, dict, inverted, w->none))
+		return -1;
+	return PyDict_SetItem(values, value, member);
+}
+
+static int keep_combinations(struct plan *p, const struct enum_maps *old, PyObject *values)
+{
+	const struct world *w = &p->job->world;
+	long bits = bits_in_both(w, old->values, values);
+	_cleanup_py_ PyObject *members = PyDict_Values(old->members);
 	PyObject *value, *member;
 	Py_ssize_t at = 0;
 
-	if (!inverted || !is_superset(w, old, new))
-		return inverted ? 0 : -1;
-	while (PyDict_Next(old->values, &at, &value, &member)) {
-		if (PyDict_GetItem(values, value))
-			continue;
-		_cleanup_py_ PyObject *dict = world_own_dict(w, member);
-		PyObject *now = dict ? PyDict_GetItem(dict, inverted) : NULL;
-		if (PyDict_SetItem(values, value, member) ||
-		    (now && now != w->none &&
-		     plan_write(p, WRITE_ITEM, dict, inverted, w->none)))
+	while (members && PyDict_Next(old->values, &at, &value, &member))
+		if (!PyDict_GetItem(values, value) && !is_in(members, member) &&
+		    carry_combination(p, values, value, member, bits))
 			return -1;
-	}
-	return 0;
+	return members ? 0 : -1;
 }
 
 /* 3.11 has members or their descriptors in the class's namespace: old ones stay, and those of
@@ -290,7 +305,7 @@ int adopt_enum(struct plan *p, struct class_pair *pair)
 		return -1;
 	_cleanup_py_ PyObject *members = with_stand_ins(p, new.members);
 	_cleanup_py_ PyObject *values = with_stand_ins(p, new.values);
-	if (!members || !values || keep_combinations(p, &old, values, &new) ||
+	if (!members || !values || keep_combinations(p, &old, values) ||
 	    plan_write(p, WRITE_CONTENT, old.members, NULL, members) ||
 	    plan_write(p, WRITE_CONTENT, old.values, NULL, values) ||
 	    plan_write(p, WRITE_LIST, old.names, NULL, new.names))
@@ -305,4 +320,72 @@ int adopt_enum_moved(struct plan *p, const struct class_pair *pair)
 	int found = maps_of_pair(&old, &new, &p->job->world, pair);
 
 	return found == 1 ? pair_members(p, &old, &new, 1) : found;
+}
+
+/* --- the way back ------------------------------------------------------------------------ */
+
+static int is_map_of_values(const struct world *w, PyObject *member, PyObject *map)
+{
+	_cleanup_py_ PyObject *dict = py_is_a(py_type(member), w->enum_type)
+					      ? world_type_dict(w, py_type(member))
+					      : NULL;
+
+	return dict && PyDict_GetItemString(dict, "_value2member_map_") == map;
+}
+
+/* What the program finds there before the write: what an earlier one makes of it. Borrowed. */
+static PyObject *content_before(const struct writes *writes, size_t at)
+{
+	for (size_t i = at; i-- > 0;)
+		if (writes->items[i].object == writes->items[at].object &&
+		    writes->items[i].kind == WRITE_CONTENT)
+			return writes->items[i].value;
+	return writes->items[at].object;
+}
+
+/* One of the same number from before is what the map leads to again. */
+static int carry_back(struct plan *p, PyObject *dicts[2], PyObject *key, PyObject *member)
+{
+	long bits = bits_in_both(&p->job->world, dicts[0], dicts[1]);
+
+	if (PyDict_SetItem(dicts[0], key, member))
+		return -1;
+	return PyDict_GetItem(dicts[1], key)
+		       ? 0
+		       : carry_combination(p, dicts[1], key, member, bits);
+}
+
+int adopt_enum_back(struct plan *p, size_t at)
+{
+	const struct world *w = &p->job->world;
+	const struct write *write = &p->writes.items[at];
+	PyObject *object = write->object, *key, *member;
+	Py_ssize_t next = 0;
+
+	if (write->kind != WRITE_CONTENT || !write->expected ||
+	    !py_is_a(write->expected, w->dict))
+		return 0;
+	_cleanup_py_ PyObject *now = PyDict_Copy(content_before(&p->writes, at));
+	_cleanup_py_ PyObject *expected = PyDict_Copy(write->expected);
+	_cleanup_py_ PyObject *value = PyDict_Copy(write->value);
+	if (!now || !expected || !value)
+		return -1;
+	while (PyDict_Next(now, &next, &key, &member)) {
+		PyObject *there = PyDict_GetItem(expected, key);
+		int is_inverted = py_is(key, w->str) &&
+				  !PyUnicode_CompareWithASCIIString(key, "_inverted_");
+		if (there == member)
+			continue;
+		if (is_inverted ? PyDict_SetItem(expected, key, member)
+		    : there || !is_map_of_values(w, member, object)
+			    ? 0
+			    : carry_back(p, (PyObject *[]){expected, value}, key, member))
+			return -1;
+	}
+	struct write *back = &p->writes.items[at];
+	Py_DecRef(back->expected);
+	Py_DecRef(back->value);
+	back->expected = py_take(&expected);
+	back->value = py_take(&value);
+	return 0;
 }

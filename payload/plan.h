@@ -96,6 +96,8 @@ int adopt_classes(struct plan *plan);
 int adopt_abstract(struct plan *plan);
 int adopt_enum(struct plan *plan, struct class_pair *pair);
 int adopt_enum_moved(struct plan *plan, const struct class_pair *pair);
+/* A write of a rollback: combinations of flags that the program made since are no conflict. */
+int adopt_enum_back(struct plan *plan, size_t at);
 int adopt_names(struct plan *plan);
 /* The names of the module whose statements are gone, as a list. New reference. */
 PyObject *adopt_names_gone(struct job *job, const struct module *module);

@@ -185,6 +185,17 @@ static int finish_functions(struct plan *p)
 	return 0;
 }
 
+/* The complement that a flag keeps is made when it is asked for. */
+static int settle_flags(struct plan *p, size_t at)
+{
+	struct write *write = &p->writes.items[at];
+
+	if (write->kind == WRITE_ITEM && write->key && py_is(write->key, p->job->world.str) &&
+	    !PyUnicode_CompareWithASCIIString(write->key, "_inverted_"))
+		write->is_guarded = 0;
+	return adopt_enum_back(p, at);
+}
+
 static int plan_back(struct plan *p, const struct history *history, Py_ssize_t to)
 {
 	p->codes = PyDict_New();
@@ -198,6 +209,9 @@ static int plan_back(struct plan *p, const struct history *history, Py_ssize_t t
 		if (!entry || add_attach(p, entry))
 			return -1;
 	}
+	for (size_t i = 0, count = p->writes.count; i < count; i++)
+		if (settle_flags(p, i))
+			return -1;
 	if (finish_functions(p))
 		return -1;
 	size_t inverses = p->writes.count;
