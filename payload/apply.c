@@ -161,7 +161,7 @@ static int commit_others(struct plan *p, int *undo_failed)
 	return -1;
 }
 
-static int refuse_broken(struct job *job)
+int apply_refuse_broken(struct job *job)
 {
 	_cleanup_py_ PyObject *reason = failure_text(&job->world);
 
@@ -181,10 +181,10 @@ int apply_commit(struct plan *p, int *is_begun)
 	int status = writes_commit(&p->writes, &job->world, &undo_failed);
 	job->reply.header->commit_ns += (uint64_t)(sys_now_ns() - start);
 	if (!status && !undo_failed && commit_others(p, &undo_failed))
-		return undo_failed ? refuse_broken(job) : -1;
+		return undo_failed ? apply_refuse_broken(job) : -1;
 	if (!undo_failed)
 		return status ? 1 : 0;
-	return refuse_broken(job);
+	return apply_refuse_broken(job);
 }
 
 /* What fails after the commit is bookkeeping; it cannot make it undone. */

@@ -24,6 +24,9 @@ int apply(struct job *job, const struct shadow *shadow, struct migration *migrat
  * undone. */
 int apply_commit(struct plan *plan, int *is_begun);
 
+/* It is changed, and cannot be taken back. Takes the exception; -1 */
+int apply_refuse_broken(struct job *job);
+
 /* After the last write: what may run the program's code again. */
 void apply_aftermath(struct plan *plan, const struct frame_types *types);
 

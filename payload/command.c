@@ -54,7 +54,7 @@ static int run(struct job *job)
 	case WIRE_COMMAND_PLAN:
 		return everywhere_plan(job);
 	case WIRE_COMMAND_ROLLBACK:
-		return everywhere_rollback(job);
+		return everywhere_rollback(job) ? -1 : together_settle(job);
 	case WIRE_COMMAND_STATUS:
 		return everywhere_status(job);
 	case WIRE_COMMAND_FORGET:

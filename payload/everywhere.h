@@ -17,6 +17,9 @@ int everywhere_plan(struct job *job);
 /* Takes attaches back, in all or in none. */
 int everywhere_rollback(struct job *job);
 
+/* After a rollback that is one of several processes': it stays, and its own record goes. */
+int everywhere_keep(struct job *job);
+
 /* Tells what was applied. */
 int everywhere_status(struct job *job);
 

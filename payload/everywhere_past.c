@@ -90,11 +90,17 @@ static int refuse(struct job *job, PyObject *text)
 }
 
 /* The number of the attach that is to be the last one afterwards. */
-static int choose(Py_ssize_t *out, struct job *job, const struct past *past)
+static Py_ssize_t wanted(const struct job *job, Py_ssize_t newest)
 {
 	const struct wire_request *request = job_request(job);
 
-	*out = request->flags & WIRE_TO ? (Py_ssize_t)request->argument : past->newest - 1;
+	return request->flags & WIRE_TO && !job->is_revoking ? (Py_ssize_t)request->argument
+							     : newest - 1;
+}
+
+static int choose(Py_ssize_t *out, struct job *job, const struct past *past)
+{
+	*out = wanted(job, past->newest);
 	if (*out > past->newest) {
 		_cleanup_py_ PyObject *text = PyUnicode_FromFormat(
 			"there is no attach %zd: the last one is %zd", *out, past->newest);
@@ -124,6 +130,7 @@ static int prepare(struct visit *visit, void *unused)
 
 static int commit(struct visit *visit)
 {
+	visit->job->attach_number = visit->all->newest + 1;
 	return rollback_run(visit->job, visit->all->argument);
 }
 
@@ -152,8 +159,8 @@ static int rollback(struct visits *all)
 		status = choose(&all->argument, job, &past);
 	if (!status && past.newest)
 		status = visits_go(all, prepare, NULL);
-	if (!status && visits_have_work(all) &&
-	    job_request(job)->command == WIRE_COMMAND_ROLLBACK)
+	all->newest = past.newest;
+	if (!status && visits_have_work(all))
 		status = together_wait(job);
 	return status || !visits_have_work(all) ? status : take_back(all, &past);
 }
@@ -168,6 +175,35 @@ int everywhere_rollback(struct job *job)
 		status = rollback(&all);
 	if (all.count)
 		visits_conclude(&all, status);
+	visits_fini(&all, status);
+	return status;
+}
+
+/* The last record is the rollback's own. */
+static int keep(struct visit *visit, void *context)
+{
+	const struct past *past = context;
+	struct job *job = visit->job;
+	struct history history;
+
+	if (history_get(&history, job))
+		return -1;
+	Py_ssize_t to = history_position(job, &history, wanted(job, past->newest - 1));
+	return to < 0 ? -1 : history_cut(job, &history, to);
+}
+
+int everywhere_keep(struct job *job)
+{
+	struct visits all;
+	struct past past = {0};
+
+	if (job_request(job)->command != WIRE_COMMAND_ROLLBACK)
+		return 0;
+	int status = visits_init(&all, job);
+	if (!status)
+		status = visits_go(&all, note_past, &past);
+	if (!status)
+		status = visits_go(&all, keep, &past);
 	visits_fini(&all, status);
 	return status;
 }

@@ -188,7 +188,9 @@ int history_push(const struct plan *p)
 						    migrated, caches, baselines, number);
 	if (!entry || PyList_Append(history.entries, entry))
 		return -1;
-	return PyList_Size(history.entries) > HISTORY_MAX
+	/* That of a rollback is there for a moment alone. */
+	return PyList_Size(history.entries) > HISTORY_MAX &&
+			       job_request(p->job)->command == WIRE_COMMAND_ATTACH
 		       ? drop_oldest(home_dict(p->job, 1), &history)
 		       : 0;
 }

@@ -23,6 +23,7 @@ struct job {
 	int is_selecting;         /* the program may run in between */
 	PyObject *quiet; /* owned, while selecting: what source_loud() needs, or NULL */
 	int is_rerun;    /* whole bodies run, not what changed alone */
+	int is_revoking; /* what this very command did is taken back */
 	/* Called after the commit, to do it in the other interpreters; when that fails, ours is
 	 * taken back. */
 	int (*commit_others)(void *context);

@@ -176,7 +176,7 @@ static int invert(struct writes *out, const struct world *w, PyObject *entry)
 	if (!write)
 		return -1;
 	write->offset = offset;
-	write->is_guarded = 1;
+	write->is_guarded = write->is_kept = 1;
 	/* What is gone cannot be what is there: the entry itself never is either. */
 	write->expected = py_ref(flags & HAD_NEW && !new ? entry : new);
 	return 0;

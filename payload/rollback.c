@@ -15,6 +15,7 @@
 #include "payload/history.h"
 #include "payload/lineage.h"
 #include "payload/record.h"
+#include "payload/together.h"
 
 static int refuse(struct job *job, PyObject *text)
 {
@@ -49,9 +50,12 @@ static int add_way_back(struct plan *p, PyObject *now, PyObject *old)
 
 	if (!pair || pass_on(p, now, old) || pointer_map_set(&p->stand_in, now, old))
 		return -1;
-	if (world_is_class(&p->job->world, old))
-		return merge_add_pair(p, NULL, now, old) ? 0 : -1;
-	return PyList_Append(p->replaced, pair);
+	if (!world_is_class(&p->job->world, old))
+		return PyList_Append(p->replaced, pair);
+	struct class_pair *classes = merge_add_pair(p, NULL, now, old);
+	if (classes)
+		classes->is_migrating = 1;
+	return classes ? 0 : -1;
 }
 
 /* A class that was parked goes back below its bases before anything becomes its instance. */
@@ -122,34 +126,75 @@ static void drop_covered(struct plan *p, size_t inverses)
 			writes_remove(all, i);
 }
 
-/* What runs in a module's functions is looked at as an attach does: functions that new code
- * made since go back, too. */
-static int add_modules(struct job *job, PyObject *baselines)
+static struct module *module_of(struct job *job, PyObject *key)
+{
+	for (size_t i = 0; i < job->modules.count; i++)
+		if (!PyUnicode_Compare(job->modules.items[i].key, key))
+			return &job->modules.items[i];
+	return NULL;
+}
+
+static struct module *add_module(struct job *job, PyObject *key, PyObject *entry)
 {
 	const struct world *w = &job->world;
+	PyObject *holder = PyTuple_GetItem(entry, 2), *code = PyTuple_GetItem(entry, 1);
+	_cleanup_py_ PyObject *anchor = holder ? record_held(w, holder) : NULL;
+	struct module *module = code && anchor ? modules_add(&job->modules) : NULL;
+
+	if (!module)
+		return NULL;
+	module->name = py_ref(key);
+	module->key = py_ref(key);
+	module->live = py_ref(py_is(anchor, w->function) ? PyFunction_GetGlobals(anchor)
+							 : PyModule_GetDict(anchor));
+	module->object = py_is(anchor, w->function) ? NULL : py_ref(anchor);
+	module->anchor = py_take(&anchor);
+	module->old_code = py_ref(code);
+	module->code = py_ref(code);
+	return module;
+}
+
+/* What runs in a module's functions is looked at as an attach does: functions that new code
+ * made since go back, too. The last attach comes first, what was before the first is to be. */
+static int add_modules(struct job *job, PyObject *baselines)
+{
 	PyObject *key, *entry;
 	Py_ssize_t at = 0;
 
 	while (PyDict_Next(baselines, &at, &key, &entry)) {
-		PyObject *holder = PyTuple_GetItem(entry, 2);
-		_cleanup_py_ PyObject *anchor = holder ? record_held(w, holder) : NULL;
-		struct module *module = anchor ? modules_add(&job->modules) : NULL;
-		if (!module && (anchor || PyErr_Occurred()))
-			return -1;
+		struct module *module = module_of(job, key);
+		PyObject *before = PyTuple_GetItem(entry, 0);
 		if (!module)
+			module = add_module(job, key, entry);
+		if (PyErr_Occurred())
+			return -1;
+		if (!module || before == job->world.none)
 			continue;
-		module->name = py_ref(key);
-		module->live = py_ref(py_is(anchor, w->function) ? PyFunction_GetGlobals(anchor)
-								 : PyModule_GetDict(anchor));
+		Py_DecRef(py_take(&module->code));
+		module->code = py_ref(PyTuple_GetItem(before, 2));
+	}
+	return PyErr_Occurred() ? -1 : 0;
+}
+
+/* The weak references of a record followed the class that was replaced by a later attach. */
+static int invert(struct plan *p, PyObject *record)
+{
+	size_t first = p->writes.count;
+
+	if (record_invert(&p->writes, &p->job->world, record))
+		return -1;
+	for (size_t i = first; i < p->writes.count; i++) {
+		struct write *write = &p->writes.items[i];
+		PyObject *object = py_ref(plan_stand_in(p, write->object));
+		Py_DecRef(write->object);
+		write->object = object;
 	}
 	return 0;
 }
 
 static int add_attach(struct plan *p, PyObject *entry)
 {
-	const struct world *w = &p->job->world;
-
-	if (record_invert(&p->writes, w, PyTuple_GetItem(entry, HISTORY_WRITES)) ||
+	if (invert(p, PyTuple_GetItem(entry, HISTORY_WRITES)) ||
 	    add_migrated(p, PyTuple_GetItem(entry, HISTORY_MIGRATED)) ||
 	    add_caches(p, PyTuple_GetItem(entry, HISTORY_CACHES)) ||
 	    add_modules(p->job, PyTuple_GetItem(entry, HISTORY_BASELINES)))
@@ -167,8 +212,7 @@ static int finish_function(struct plan *p, PyObject *function, PyObject *code)
 		return 0;
 	_cleanup_py_ PyObject *cells = end ? adopt_cells(w, function, end) : NULL;
 	_cleanup_py_ PyObject *value = cells ? PyTuple_Pack(2, end, cells) : NULL;
-	if (PyErr_Occurred() ||
-	    (value && !writes_add(&p->writes, WRITE_CODE, function, NULL, value)))
+	if (PyErr_Occurred() || (value && plan_write(p, WRITE_CODE, function, NULL, value)))
 		return -1;
 	return pointer_map_set(&p->adopted, function, function);
 }
@@ -294,11 +338,14 @@ static int take_back(struct plan *p, struct history *history, Py_ssize_t to)
 	int status = apply_commit(p, &is_begun);
 	if (status)
 		return status == 1 ? refuse_failed(p) : -1;
+	/* One that may be taken back has a record of its own, above those that it is about. */
+	if (together_is_asked(p->job) && history_push(p))
+		return apply_refuse_broken(p->job);
 	if (frame_types_init(&types))
 		apply_warn(p->job);
 	apply_aftermath(p, &types);
 	frame_types_fini(&types);
-	if (history_cut(p->job, history, to))
+	if (!together_is_asked(p->job) && history_cut(p->job, history, to))
 		apply_warn(p->job);
 	return 0;
 }

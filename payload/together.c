@@ -16,7 +16,7 @@
 
 int together_is_asked(const struct job *job)
 {
-	return (job_request(job)->flags & WIRE_TOGETHER) != 0;
+	return (job_request(job)->flags & WIRE_TOGETHER) && !job->is_revoking;
 }
 
 /* Before the commit the deadline counts. After it whoever lives says what becomes of all of
@@ -68,12 +68,13 @@ int together_wait(struct job *job)
 	return -1;
 }
 
-/* The record of the attach leads back, as rollback goes. */
+/* The record of what was done leads back, as rollback goes. */
 static int revoke(struct job *job)
 {
 	modules_fini(&job->modules);
 	reply_clear(&job->reply);
 	job->status = WIRE_STATUS_NONE;
+	job->is_revoking = 1;
 	int status = everywhere_rollback(job);
 	if (!status) {
 		reply_clear(&job->reply);
@@ -94,5 +95,5 @@ int together_settle(struct job *job)
 		return 0;
 	uint32_t word = wait_in(job, WIRE_COMMITTING, WIRE_APPLIED, WIRE_REVOKED);
 	channel_swap_state(job->channel, word, WIRE_COMMITTING);
-	return word == WIRE_KEPT ? 0 : revoke(job);
+	return word == WIRE_KEPT ? everywhere_keep(job) : revoke(job);
 }

@@ -14,7 +14,7 @@ int together_is_asked(const struct job *job);
  * and the program has run meanwhile; -1: nothing is to be done, job->status says why. */
 int together_wait(struct job *job);
 
-/* When it is asked for, after the changes of an attach: waits for word whether they stay. When
+/* When it is asked for, after the changes: waits for word whether they stay. When
  * not, or when nobody is left to say it, they are taken back: job->status is REVOKED, or BROKEN
  * when that was refused. */
 int together_settle(struct job *job);

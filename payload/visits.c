@@ -178,6 +178,7 @@ int visits_init(struct visits *out, struct job *job)
 			.channel = job->channel,
 			.reply = job->reply,
 			.is_rerun = job->is_rerun,
+			.is_revoking = job->is_revoking,
 			.is_dry_run = job->is_dry_run,
 			.interpreter = visit->where.id,
 		};

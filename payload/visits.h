@@ -21,7 +21,7 @@ struct visits {
 	struct visit *items; /* the first is the interpreter that we came from */
 	size_t count;
 	int (*commit)(struct visit *visit); /* in each that has work, by visits_commit() */
-	Py_ssize_t argument;                /* what it is, `commit` knows */
+	Py_ssize_t argument, newest;        /* what they are, `commit` knows */
 };
 
 /* -1 with an exception. The visits are not to be moved. visits_fini is due either way; `status`
