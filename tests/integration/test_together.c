@@ -183,6 +183,40 @@ Test(together, one_that_cannot_be_changed_changes_the_others_back, .fini = stop,
 	expect_versions(0);
 }
 
+/* The class of the last process lost a slot; the instance that it has cannot get it back. */
+Test(together, one_that_cannot_be_rolled_back_has_the_others_applied_again, .fini = stop,
+     .timeout = 300)
+{
+	struct round round;
+
+	start_all();
+	edit_all();
+	pytarget_append(&targets[3], "\nclass Slotted:\n    __slots__ = ('a', 'b')\n");
+	ask("attach", NULL);
+	expect_status(&targets[0], &run, 0);
+	edit_all();
+	pytarget_append(&targets[3], "\nclass Slotted:\n    __slots__ = ('a',)\n\n\n"
+				     "slotted = [Slotted()]\n");
+	ask("attach", NULL);
+	expect_status(&targets[0], &run, 0);
+	expect_versions(2);
+	for (int i = 0; i < 3; i++) {
+		ask("rollback", NULL);
+		expect_status(&targets[0], &run, hp_err_exit_status(HP_REFUSED));
+		expect_text(&run, run.err, "cannot be put back");
+		expect_text(&run, run.err, "because another process could not be changed");
+		expect_text(&run, run.err, "4 processes: 1 failed, 3 held back");
+		expect_versions(2);
+	}
+	expect_left_alone();
+	ask("rollback", "--keep-going");
+	expect_status(&targets[0], &run, hp_err_exit_status(HP_REFUSED));
+	for (int i = 0; i < COUNT; i++) {
+		pytarget_fresh(&targets[i], &round);
+		expect_version(&targets[i], &round, i == 3 ? 2 : 1);
+	}
+}
+
 Test(together, one_that_is_not_there_is_found_before_any_is_touched, .fini = stop,
      .timeout = 300)
 {
@@ -312,13 +346,13 @@ static int version_of(struct pytarget *target)
 }
 
 /* At any time until a little after the end of one that is not killed. */
-static void kill_at_random(int64_t whole_ns)
+static void kill_at_random(const char *command, int64_t whole_ns)
 {
 	static unsigned seed;
 	struct running running;
 
 	seed = seed ? seed : (unsigned)clock_now_ns();
-	run_start(&running, arguments("attach", NULL));
+	run_start(&running, arguments(command, NULL));
 	usleep((useconds_t)(rand_r(&seed) % (whole_ns / 800 + 1)));
 	kill(running.pid, SIGKILL);
 	run_finish(&run, &running, 60000);
@@ -341,7 +375,7 @@ Test(together, killed_at_random, .fini = stop, .timeout = 3000)
 		int found;
 
 		edit_all();
-		kill_at_random(whole_ns);
+		kill_at_random("attach", whole_ns);
 		found = version_of(&targets[0]);
 		cr_assert(found == old || found == targets[0].version, "%d", found);
 		for (int n = 1; n < COUNT; n++)
@@ -367,7 +401,33 @@ Test(together, killed_at_random_while_they_change_back, .fini = stop, .timeout =
 		pytarget_append(
 			&targets[3],
 			"\nclass Slotted:\n    __slots__ = ('a', 'b')\n\n\nslotted = Slotted()\n");
-		kill_at_random(whole_ns);
+		kill_at_random("attach", whole_ns);
 		expect_versions(1);
 	}
+}
+
+/* A rollback that is killed at any time is made in all or in none. */
+Test(together, killed_at_random_in_a_rollback, .fini = stop, .timeout = 1500)
+{
+	const int rounds = campaign_size(200, 12);
+	int was_made = 0;
+
+	start_all();
+	for (int i = 0; i < rounds; i++) {
+		const int old = version_of(&targets[0]);
+		int found;
+
+		edit_all();
+		ask("attach", NULL);
+		expect_status(&targets[0], &run, 0);
+		kill_at_random("rollback", run.elapsed_ns);
+		found = version_of(&targets[0]);
+		cr_assert(found == old || found == targets[0].version, "%d", found);
+		for (int n = 1; n < COUNT; n++)
+			cr_assert(eq(int, version_of(&targets[n]), found),
+				  "round %d: %s is not as the first", i, targets[n].label);
+		was_made += found == old;
+	}
+	printf("of %d rollbacks of %d processes that were killed, %d were complete\n", rounds,
+	       COUNT, was_made);
 }
