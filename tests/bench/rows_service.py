@@ -181,17 +181,21 @@ def versions():
 
 def compare(bench, source, worker_class, name):
     rate, seconds = 150, 2 if bench.is_quick else 4
-    results = {"quiet": [], "attach": [], "restart": []}
+    results = {"quiet": [], "attach": [], "start": [], "restart": []}
     new = versions()
     with bench.folder() as folder, Service(folder, source, worker_class) as service:
         def attach():
             subprocess.run([bench.tools.program, "attach", "-q"] + service.workers(), check=True)
 
+        def start():
+            subprocess.run(["/usr/bin/python3", "-c", "pass"], check=True)
+
         def restart():
             service.master.send_signal(signal.SIGHUP)
 
         for _ in range(3 if bench.is_quick else 5):
-            for kind, act in (("quiet", None), ("attach", attach), ("restart", restart)):
+            for kind, act in (("quiet", None), ("attach", attach), ("start", start),
+                              ("restart", restart)):
                 results[kind].append(measure(service, rate, seconds, next(new), act))
             time.sleep(1)
     return results
@@ -209,6 +213,8 @@ def rows_of(name, results):
                                   len(results["attach"]), lost, len(results["restart"]))
     yield Row("service", "%s: largest latency with an attach" % name, "ms",
               all_of("attach", "largest"), all_of("quiet", "largest"), "undisturbed", ("<=", 2), note)
+    yield Row("service", "%s: largest latency with an attach" % name, "ms",
+              all_of("attach", "largest"), all_of("start", "largest"), "a Python that starts beside it")
     yield Row("service", "%s: largest latency with an attach" % name, "ms",
               all_of("attach", "largest"), all_of("restart", "largest"), "graceful restart")
     yield Row("service", "%s: until every worker serves the new code" % name, "ms",
