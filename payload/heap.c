@@ -32,6 +32,11 @@ static struct link *link_of(PyObject *o)
 	return (struct link *)(void *)o - 1;
 }
 
+static struct link *before(const struct link *at)
+{
+	return (struct link *)(at->before & ~(uintptr_t)7);
+}
+
 static int has_thresholds(const struct generation *young)
 {
 	_cleanup_py_ PyObject *gc = py_import("gc");
@@ -54,22 +59,38 @@ static struct generation *find_generations(const struct world *w)
 	first = PyList_New(0);
 	last = PyList_New(0);
 	if (!first || !last || link_of(first)->next != link_of(last) ||
-	    (link_of(last)->before & ~(uintptr_t)7) != (uintptr_t)link_of(first))
+	    before(link_of(last)) != link_of(first))
 		return NULL;
 	struct generation *young = (void *)link_of(last)->next;
-	return (young->head.before & ~(uintptr_t)7) == (uintptr_t)link_of(last) &&
-			       has_thresholds(young)
-		       ? young
-		       : NULL;
+	return before(&young->head) == link_of(last) && has_thresholds(young) ? young : NULL;
 }
 
-static void visit_rings(struct generation *young, int (*visit)(PyObject *, void *),
+/* From both ends at once: the memory of one is fetched while we wait for that of the other.
+ * Most of what this takes is that wait. */
+static int visit_ring(const struct link *head, int (*visit)(PyObject *, void *), void *context)
+{
+	struct link *first = head->next, *last = before(head);
+
+	while (first != head) {
+		if (!visit((PyObject *)(void *)(first + 1), context))
+			return 0;
+		if (first == last)
+			break;
+		if (!visit((PyObject *)(void *)(last + 1), context))
+			return 0;
+		if (first->next == last)
+			break;
+		first = first->next;
+		last = before(last);
+	}
+	return 1;
+}
+
+static void visit_rings(const struct generation *young, int (*visit)(PyObject *, void *),
 			void *context)
 {
-	for (int i = 0; i < GENERATIONS; i++)
-		for (struct link *at = young[i].head.next; at != &young[i].head; at = at->next)
-			if (!visit((PyObject *)(void *)(at + 1), context))
-				return;
+	for (int i = 0; i < GENERATIONS && visit_ring(&young[i].head, visit, context); i++)
+		;
 }
 
 /* A free-threaded interpreter visits with the world stopped and locks held that an allocation
