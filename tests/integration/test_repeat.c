@@ -92,22 +92,22 @@ static void repeat(const struct interpreter *python, const char *mode, bool edit
 	       (unsigned long long)warm.rss_kib, warming, (unsigned long long)last.rss_kib);
 }
 
-Test(repeat, nothing_to_do, .fini = stop, .timeout = 120)
+Test(repeat, nothing_to_do, .fini = stop, .timeout = 900)
 {
 	repeat(interpreters_newest(), "collect", false);
 }
 
-Test(repeat, with_a_change_each_time, .fini = stop, .timeout = 120)
+Test(repeat, with_a_change_each_time, .fini = stop, .timeout = 900)
 {
 	repeat(interpreters_newest(), "collect", true);
 }
 
-Test(repeat, with_a_change_each_time_other_interpreter, .fini = stop, .timeout = 120)
+Test(repeat, with_a_change_each_time_other_interpreter, .fini = stop, .timeout = 900)
 {
 	repeat(interpreters_other(), "collect", true);
 }
 
-Test(repeat, many_threads, .fini = stop, .timeout = 240)
+Test(repeat, many_threads, .fini = stop, .timeout = 900)
 {
 	repeat(interpreters_other(), "threads", true);
 }
