@@ -24,7 +24,9 @@ INSIDE = os.path.join(os.path.dirname(HERE), 'payload')
 sys.path.insert(0, INSIDE)
 import run_cases  # noqa: E402
 
-SECONDS = 60
+SECONDS = 150
+# For an attach; a debug build that compiles half of the standard library takes its time.
+ATTACH_SECONDS = '120'
 # What in a case's text only the inside knows: pattern, reason.
 NOT_OUTSIDE = [
     (r'\bcancel\(|^### \w+ cancelled|\bsilent\b', 'it cancels the channel by hand'),
@@ -68,7 +70,7 @@ def why_not(text, commands):
 def run_program(pyhotpatch, request):
     """A line for the case: what --json says."""
     pid, command, words = request
-    options = []
+    options = ['--timeout', ATTACH_SECONDS]
     for word in words:
         key, _, value = word.partition('=')
         if key in ('module', 'path', 'to'):
