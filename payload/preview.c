@@ -11,6 +11,7 @@
 #include "payload/freestanding.h"
 #include "payload/note.h"
 #include "payload/plan.h"
+#include "payload/reload_hook.h"
 #include "payload/walk.h"
 
 #define NESTED_MAX 10
@@ -252,6 +253,18 @@ static int choose_all(struct job *job, struct module *m)
 	return list && m->chosen ? 0 : -1;
 }
 
+static void preview_hook(struct job *job, const struct module *m)
+{
+	if (reload_hook_is_in_source(&job->world, m) > 0)
+		job_note(job,
+			 &(struct reply_item){.kind = WIRE_RECORD_WARNING,
+					      .name = "__reload__",
+					      .text = "is called: what it binds is not known "
+						      "beforehand"},
+			 m);
+	PyErr_Clear();
+}
+
 int preview_module(struct job *job, struct module *m, PyObject *codes)
 {
 	if (note_module(job, m) ||
@@ -261,6 +274,7 @@ int preview_module(struct job *job, struct module *m, PyObject *codes)
 		return note_functions(job, m, codes);
 	if ((!m->old_code && pair_by_name(job, m, codes)) || (!m->chosen && choose_all(job, m)))
 		return -1;
+	preview_hook(job, m);
 	preview_classes(job, m);
 	return preview_bindings(job, m, codes) || note_functions(job, m, codes) ||
 			       preview_removals(job, m)

@@ -17,7 +17,7 @@ static int is_function_of(const struct world *w, PyObject *hook, const struct mo
 }
 
 /* In a copy of the live namespace there is also what the new source has not any more. */
-static int is_in_source(const struct world *w, const struct module *m)
+int reload_hook_is_in_source(const struct world *w, const struct module *m)
 {
 	_cleanup_py_ PyObject *names = PySet_New(NULL);
 	_cleanup_py_ PyObject *name = PyUnicode_FromString(HOOK_NAME);
@@ -50,7 +50,7 @@ static int call_hook(const struct world *w, const struct module *m)
 
 	if (!hook || hook == w->none)
 		return 0;
-	int is_wanted = is_function_of(w, hook, m) ? is_in_source(w, m) : 1;
+	int is_wanted = is_function_of(w, hook, m) ? reload_hook_is_in_source(w, m) : 1;
 	if (is_wanted <= 0)
 		return is_wanted;
 	_cleanup_py_ PyObject *callable = in_shadow(w, hook, m);

@@ -7,6 +7,9 @@
 
 #include "payload/job.h"
 
+/* Does the new source of the module have one? -1 with an exception. */
+int reload_hook_is_in_source(const struct world *world, const struct module *module);
+
 /* Calls it, where the new source has it, with a copy of the namespace from before, once the
  * bodies have run; what it binds is bound by the commit. -1 with the exception that it raised.
  */

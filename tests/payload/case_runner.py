@@ -9,12 +9,13 @@ A case is a text of sections, done in order:
     ### run              Python; its names stay for the sections below
     ### script NAME      the file runs as this process's __main__
     ### attach STATUS [rerun] [cancelled] [late] [module=NAME]... [path=PREFIX]...
-                     [unforetold] [to=N] [version=N] [fail=N] [when-idle]
+                     [unforetold] [moving] [to=N] [version=N] [fail=N] [when-idle]
                      [argument=MS] [timeout=MS] [together=keep|revoke|cancel|nobody]
                      [on-main-thread]
                          payload_serve on a thread of its own, as the real worker calls it;
                          no donor may survive it; a plan before it must have told what it does
-                         (foretold.py), unless `unforetold`: the case says why in its first lines;
+                         (foretold.py), but not what frames run where they are `moving`, and
+                         nothing when it is `unforetold`: the case says why in its first lines;
                          with `together` it is one of several processes: while_prepared()
                          and while_applied(), if the case has them, are called while it waits for
                          the others, and then it is told what was asked for here, or nothing
@@ -161,7 +162,7 @@ class Runner:
             told = self.status, self.names['report']
         self.command(['attach'] + words)
         if told:
-            wrong = foretold.differences(told, (self.status, self.names['report']), 'rerun' in words)
+            wrong = foretold.differences(told, (self.status, self.names['report']), words)
             assert not wrong, '\n'.join(['attach is not as planned:'] + wrong)
 
     def decide(self, word):

@@ -42,15 +42,24 @@ def lost(report):
     return {(r.module, r.name) for r in report if r.action == 'lost'}
 
 
-def differences(plan, attach, is_rerun):
-    """Both as (status, records)."""
+def open_modules(plan):
+    """Those of which the plan says that it cannot know what is bound in the end."""
+    return {r.module for r in plan if r.kind == 'warning' and 'not known beforehand' in r.text}
+
+
+def differences(plan, attach, words):
+    """Both as (status, records); the options of the attach."""
+    is_rerun = 'rerun' in words
     told, did = plan[1], attach[1]
     if attach[0] in FAILURES:
         return [] if plan[0] in ('applied', attach[0]) else ['plan says %s' % plan[0]]
     if attach[0] != plan[0]:
         return ['plan says %s, attach %s' % (plan[0], attach[0])]
     out = []
-    for what in modules, statements, kept, frames:
+    unknown = open_modules(told)
+    did = [r for r in did if r.module not in unknown or r.kind not in ('name', 'function', 'class')]
+    told = [r for r in told if r.module not in unknown or r.kind not in ('name', 'function', 'class')]
+    for what in [modules, statements, kept] + [frames] * ('moving' not in words):
         if what(told) != what(did):
             out.append('%s: told %s, did %s' % (what.__name__, what(told), what(did)))
     surprise = changes(did) - changes(told) | lost(did) - lost(told)
