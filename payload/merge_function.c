@@ -106,7 +106,11 @@ static int is_still_there(const struct plan *p, const struct module *m, PyObject
 	const struct world *w = &p->job->world;
 	PyObject *code = PyFunction_GetCode(old), *new_code = PyFunction_GetCode(new);
 	PyObject *next = PyDict_GetItem(p->codes, code);
+	_cleanup_py_ PyObject *all = !next && !m->old_code ? PyDict_New() : NULL;
 
+	if (all && !code_collect(w, m->code, all))
+		next = PyDict_GetItem(all, code);
+	PyErr_Clear();
 	return next && code_is_same(w, code, next) == 1 &&
 	       PyObject_RichCompareBool(next, new_code, PY_EQ) != 1 &&
 	       code_are_siblings(w, m->code, next, new_code) == 1;
@@ -127,12 +131,13 @@ static int may_take(const struct plan *p, const struct module *m, PyObject *old,
 	       !is_still_there(p, m, old, new);
 }
 
-/* Not what a decorator changes: its other functions go on. */
+/* Not what a decorator changes: its other functions go on. Nor what is generated: it is the
+ * same in every dataclass that has the same fields. */
 static int pair_codes(const struct plan *p, PyObject *old, PyObject *new)
 {
 	PyObject *a = PyFunction_GetCode(old), *b = PyFunction_GetCode(new);
 
-	if (!code_are_namesakes(a, b) || PyDict_GetItem(p->codes, a))
+	if (code_is_generated(a) || !code_are_namesakes(a, b) || PyDict_GetItem(p->codes, a))
 		return 0;
 	return code_pair(&p->job->world, a, b, p->codes);
 }
