@@ -70,9 +70,12 @@ class Target:
         write(os.path.join(self.package, "moved.py"), MOVED % {"meta": "", "tag": "old"})
         for number in range(modules):
             self.edit(number, "v0")
+        # A metaclass that was added is seen by the old code: in the .pyc.
+        environment = dict(os.environ)
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
         self.process = subprocess.Popen(
             [python, os.path.join(HERE, "victim.py"), folder, str(modules), str(objects)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, universal_newlines=True)
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, universal_newlines=True, env=environment)
         self.pid = self.process.pid
         self.read()
 
