@@ -49,8 +49,10 @@ static void name_leftovers(struct wire_channel *channel, const struct leftovers 
 static int fill(struct handover *h, const struct target *target, struct span request,
 		struct deadline deadline, struct hp_err *err)
 {
+	const size_t from = h->early_is_written ? h->image->text_size : h->image->early;
+
 	image_relocate(h->image, h->image->bytes, h->base);
-	if (memory_write_image(h, h->image->early, h->image->size, err) < 0)
+	if (memory_write_image(h, from, h->image->size, err) < 0)
 		return -1;
 	memcpy(h->local + h->request_offset, request.data, request.len);
 	*h->channel = (struct wire_channel){
@@ -60,6 +62,7 @@ static int fill(struct handover *h, const struct target *target, struct span req
 		.entry_result = GUEST_UNKNOWN,
 		.guest = WIRE_GUEST_NONE,
 		.memfd = h->remote_fd,
+		.owner = owner_word(&h->owner),
 		.memfd_device = h->device,
 		.memfd_inode = h->inode,
 		.data_start = h->data_start.v,
@@ -73,7 +76,6 @@ static int fill(struct handover *h, const struct target *target, struct span req
 		.reply_capacity = WIRE_REPLY_SIZE,
 	};
 	name_leftovers(h->channel, h->leftovers);
-	owner_announce(&h->owner, h->local_fd, h->channel_offset);
 	return 0;
 }
 

@@ -40,6 +40,7 @@ struct handover {
 	remote_addr data_start; /* these two: what is still R-X and is to become RW */
 	size_t data_size;
 	uint64_t device, inode; /* of the shared memory */
+	bool early_is_written;  /* image->early, in the memfd */
 	bool text_is_private;   /* it must be written apart: see memory.c */
 	bool returned; /* the thread went back by the frame: no call can be made on it */
 	bool launched; /* the worker runs, or may run: the memory is its own */

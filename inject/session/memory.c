@@ -75,6 +75,7 @@ static int map_local(struct handover *h, struct hp_err *err)
 		return hp_err_set(err, HP_SYSTEM, errno, "map the target's memory");
 	h->local = local;
 	h->channel = (struct wire_channel *)(h->local + h->channel_offset);
+	owner_announce(&h->owner, h->local_fd, h->channel_offset);
 	return 0;
 }
 
@@ -136,21 +137,35 @@ int memory_write_image(const struct handover *h, size_t from, size_t to, struct 
 	return hp_err_set(err, HP_SYSTEM, errno, "write the payload");
 }
 
-/* The memfd is made ready for it while the thread is on its way into the call and out again. */
+static int write_early_text(struct handover *h, struct hp_err *err)
+{
+	if (memory_write_image(h, h->image->early, h->image->text_size, err) < 0)
+		return -1;
+	h->early_is_written = true;
+	return 0;
+}
+
+/* The memfd is made ready for it while the thread is on its way into the call and out again:
+ * each way takes the wake-ups of two processors. */
 static int map_whole(struct handover *h, const struct step *step, uint64_t prot,
 		     struct hp_err *err)
 {
 	static const char what[] = "mmap of the payload";
 	const uint64_t flags = MAP_SHARED | (h->remote_fd < 0 ? MAP_ANONYMOUS : 0);
 	const uint64_t args[6] = {0, h->total_size, prot, flags, (uint64_t)h->remote_fd, 0};
+	const bool is_to_fill = h->remote_fd >= 0 && h->local_fd < 0;
 	struct hp_err fill_err;
 	int64_t result = 0;
 	int filled = 0;
 
 	if (step_syscall_begin(step, what, SYS_mmap, args, err) < 0)
 		return -1;
-	if (h->remote_fd >= 0 && h->local_fd < 0)
+	if (is_to_fill)
 		filled = memory_open(h, step->target, &fill_err);
+	if (step_syscall_enter(step, what, err) < 0)
+		return -1;
+	if (is_to_fill && filled == 0)
+		filled = write_early_text(h, &fill_err);
 	if (step_syscall_end(step, &result, what, err) < 0)
 		return -1;
 	h->base = addr_of((uint64_t)result);

@@ -68,6 +68,13 @@ static uint8_t *map_region(int fd, size_t offset)
 	return NULL;
 }
 
+/* The kernel changes the word only when it holds the thread's id (kernel/futex/core.c,
+ * handle_futex_death). */
+uint32_t owner_word(const struct owner *owner)
+{
+	return owner->region ? (uint32_t)syscall(SYS_gettid) : 0;
+}
+
 void owner_announce(struct owner *owner, int fd, size_t offset)
 {
 	struct list *list = make_list();
@@ -78,9 +85,7 @@ void owner_announce(struct owner *owner, int fd, size_t offset)
 	if (!owner->region)
 		return;
 	word = &((struct wire_channel *)(owner->region + PAGE))->owner;
-	/* The kernel changes the word only when it holds the thread's id (kernel/futex/core.c,
-	 * handle_futex_death). */
-	__atomic_store_n(word, (uint32_t)syscall(SYS_gettid), __ATOMIC_RELEASE);
+	__atomic_store_n(word, owner_word(owner), __ATOMIC_RELEASE);
 	entry = (struct robust_list *)owner->region;
 	entry->next = list->head.list.next;
 	list->head.list.next = entry;

@@ -24,5 +24,7 @@ struct owner {
  * never changes. */
 void owner_announce(struct owner *owner, int fd, size_t offset);
 void owner_withdraw(struct owner *owner);
+/* What the word must hold meanwhile, should somebody write over it; 0 when not announced. */
+uint32_t owner_word(const struct owner *owner);
 
 #endif

@@ -52,6 +52,13 @@ int step_syscall_begin(const struct step *step, const char *what, long nr,
 	return tracee_syscall_begin(step->tracee, nr, args, err) < 0 ? not_made(what, err) : 0;
 }
 
+int step_syscall_enter(const struct step *step, const char *what, struct hp_err *err)
+{
+	if (tracee_syscall_enter(step->tracee, step_deadline(step->deadline), err) < 0)
+		return not_made(what, err);
+	return 0;
+}
+
 int step_syscall_end(const struct step *step, int64_t *result, const char *what,
 		     struct hp_err *err)
 {
@@ -65,7 +72,8 @@ int step_syscall_end(const struct step *step, int64_t *result, const char *what,
 int step_syscall(const struct step *step, int64_t *result, const char *what, long nr,
 		 const uint64_t args[6], struct hp_err *err)
 {
-	if (step_syscall_begin(step, what, nr, args, err) < 0)
+	if (step_syscall_begin(step, what, nr, args, err) < 0 ||
+	    step_syscall_enter(step, what, err) < 0)
 		return -1;
 	return step_syscall_end(step, result, what, err);
 }

@@ -25,12 +25,15 @@ struct deadline step_deadline(struct deadline whole);
  * then. Returns -1. */
 int step_failed(const struct step *step, const char *what, int error, struct hp_err *err);
 
-/* err->sys_errno is set when the call itself failed, and 0 when it could not be made. In two
- * halves when there is something to do while the thread is on its way. */
+/* err->sys_errno is set when the call itself failed, and 0 when it could not be made. In three
+ * parts when there is something to do while the thread is on its way into the kernel and out of
+ * it again, which takes longer than most calls. */
 HP_MUST_CHECK int step_syscall(const struct step *step, int64_t *result, const char *what,
 			       long nr, const uint64_t args[6], struct hp_err *err);
 HP_MUST_CHECK int step_syscall_begin(const struct step *step, const char *what, long nr,
 				     const uint64_t args[6], struct hp_err *err);
+HP_MUST_CHECK int step_syscall_enter(const struct step *step, const char *what,
+				     struct hp_err *err);
 HP_MUST_CHECK int step_syscall_end(const struct step *step, int64_t *result, const char *what,
 				   struct hp_err *err);
 

@@ -268,16 +268,20 @@ int tracee_syscall_begin(struct tracee *tracee, long nr, const uint64_t args[6],
 	return resume(tracee, PTRACE_SYSCALL, 0, err);
 }
 
+int tracee_syscall_enter(struct tracee *tracee, struct deadline deadline, struct hp_err *err)
+{
+	if (wait_syscall_stop(tracee, deadline, err) < 0)
+		return -1;
+	return tracee->state == TRACEE_SYSCALL_ENTRY ? resume(tracee, PTRACE_SYSCALL, 0, err)
+						     : 0;
+}
+
 int tracee_syscall_end(int64_t *result, struct tracee *tracee, struct deadline deadline,
 		       struct hp_err *err)
 {
 	struct arch_regs regs;
 
-	if (wait_syscall_stop(tracee, deadline, err) < 0)
-		return -1;
-	if (tracee->state == TRACEE_SYSCALL_ENTRY &&
-	    (resume(tracee, PTRACE_SYSCALL, 0, err) < 0 ||
-	     wait_syscall_stop(tracee, deadline, err) < 0))
+	if (tracee->state == TRACEE_RUNNING && wait_syscall_stop(tracee, deadline, err) < 0)
 		return -1;
 	if (regs_get(tracee, &regs, err) < 0)
 		return -1;
@@ -288,7 +292,8 @@ int tracee_syscall_end(int64_t *result, struct tracee *tracee, struct deadline d
 int tracee_syscall(int64_t *result, struct tracee *tracee, long nr, const uint64_t args[6],
 		   struct deadline deadline, struct hp_err *err)
 {
-	if (tracee_syscall_begin(tracee, nr, args, err) < 0)
+	if (tracee_syscall_begin(tracee, nr, args, err) < 0 ||
+	    tracee_syscall_enter(tracee, deadline, err) < 0)
 		return -1;
 	return tracee_syscall_end(result, tracee, deadline, err);
 }

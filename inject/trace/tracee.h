@@ -81,8 +81,10 @@ HP_MUST_CHECK int tracee_hijack(struct tracee *tracee, size_t room, struct hp_er
 HP_MUST_CHECK int tracee_syscall(int64_t *result, struct tracee *tracee, long nr,
 				 const uint64_t args[6], struct deadline deadline,
 				 struct hp_err *err);
-/* The same in two halves: in between the thread runs, and we can do something else. */
+/* The same in three parts: in between the thread runs, and we can do something else. */
 HP_MUST_CHECK int tracee_syscall_begin(struct tracee *tracee, long nr, const uint64_t args[6],
+				       struct hp_err *err);
+HP_MUST_CHECK int tracee_syscall_enter(struct tracee *tracee, struct deadline deadline,
 				       struct hp_err *err);
 HP_MUST_CHECK int tracee_syscall_end(int64_t *result, struct tracee *tracee,
 				     struct deadline deadline, struct hp_err *err);

@@ -37,8 +37,15 @@ static void make(void)
 	}
 }
 
-/* In a child: announce all of them, withdraw those whose letter is '-', in this order, and die
- * in the middle of it. What the owner words say then. */
+/* Somebody writes over the word, and it is put back. */
+static void spoil(struct wire_channel *channel, const struct owner *owner)
+{
+	channel->owner = 0;
+	channel->owner = owner_word(owner);
+}
+
+/* In a child: announce all of them, withdraw those that are named, in this order (a letter:
+ * spoil it), and die in the middle of it. What the owner words say then. */
 static void die_after(const char *order, uint32_t words[COUNT])
 {
 	pid_t child;
@@ -51,8 +58,12 @@ static void die_after(const char *order, uint32_t words[COUNT])
 
 		for (int i = 0; i < COUNT; i++)
 			owner_announce(&owners[i], fds[i], OFFSET);
-		for (const char *at = order; *at; at++)
-			owner_withdraw(&owners[*at - '0']);
+		for (const char *at = order; *at; at++) {
+			if (*at < 'a')
+				owner_withdraw(&owners[*at - '0']);
+			else
+				spoil(channels[*at - 'a'], &owners[*at - 'a']);
+		}
 		kill(getpid(), SIGKILL);
 	}
 	cr_assert(eq(int, waitpid(child, &status, 0), child));
@@ -74,6 +85,11 @@ static void expect_marked(const char *withdrawn, const char *marked)
 Test(owner, all_are_marked)
 {
 	expect_marked("", "xxxxx");
+}
+
+Test(owner, what_was_written_over_is_marked)
+{
+	expect_marked("a0c", ".xxxx");
 }
 
 Test(owner, what_is_withdrawn_is_not)
