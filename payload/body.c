@@ -368,13 +368,16 @@ static int is_simple(PyObject *node)
 static int follows(const struct body *b, int at)
 {
 	const struct group *group = &b->groups[at];
-	int is_last = is_simple(PyList_GetItem(b->nodes, group->first_node));
+	PyObject *node = PyList_GetItem(b->nodes, group->first_node);
+	int is_last = is_simple(node);
+	int may_build = TREE_IS(node, "AugAssign") ||
+			(is_last && !TREE_IS(node, "Import", "ImportFrom"));
 
 	for (int i = group->first; i < group->end; i++) {
 		PyObject *name = b->new.steps[i].value;
 		if (!stream_is_store(b->tokens, &b->new.steps[i]))
 			continue;
-		int is_read = reads(b, group, name);
+		int is_read = may_build && reads(b, group, name);
 		for (int k = 0; k < at; k++) {
 			const struct group *other = &b->groups[k];
 			if (((is_read && other->is_changed) ||
