@@ -124,23 +124,12 @@ static int own_list(const struct block *b, PyObject *parent, const char *field)
 
 static int side_init(struct block_side *side, const struct stream *stream)
 {
-	size_t count = (size_t)stream->count + 1;
-
 	side->stream = stream;
-	side->order = PyMem_Malloc(count * sizeof(int));
-	side->other = PyMem_Malloc(count * sizeof(int));
-	side->is_inside = PyMem_Malloc(count);
-	if (side->order && side->other && side->is_inside)
+	side->other = PyMem_Malloc(((size_t)stream->count + 1) * sizeof(int));
+	if (side->other)
 		return 0;
 	PyErr_NoMemory();
 	return -1;
-}
-
-static void side_fini(struct block_side *side)
-{
-	PyMem_Free(side->order);
-	PyMem_Free(side->other);
-	PyMem_Free(side->is_inside);
 }
 
 static int allocate(struct block *b)
@@ -172,7 +161,7 @@ int block_init(struct block *out, struct selection *s, const struct group *group
 
 void block_fini(struct block *b)
 {
-	side_fini(&b->old);
-	side_fini(&b->new);
+	PyMem_Free(b->old.other);
+	PyMem_Free(b->new.other);
 	PyMem_Free(b->owner);
 }

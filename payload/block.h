@@ -13,11 +13,8 @@
 /* One of the two blocks. */
 struct block_side {
 	const struct stream *stream;
-	int first, end; /* hot steps */
-	int *order;     /* the block's steps, those behind an exception last; owned */
-	int count;
-	int *other;               /* step of the stream -> its like in the other block; owned */
-	unsigned char *is_inside; /* step of the stream -> is it of this block? owned */
+	int first, end;
+	int *other; /* step of the stream -> its like in the other block; owned */
 };
 
 struct block {

@@ -90,7 +90,7 @@ static int has_bound(const struct block *b, int at)
 		return 1;
 	if (b->new.other[at] < 0)
 		return count_others(b, at, value) == 1 &&
-		       body_count_stores(&b->s->body, name) == 1;
+		       body_count_stores(&b->s->body, &b->s->body.new, name) == 1;
 	return may_have_stored(b, b->new.stream, at, value) && !count_others(b, at, value);
 }
 

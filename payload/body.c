@@ -15,105 +15,57 @@
 #include "payload/node.h"
 #include "payload/tree.h"
 
-/* Part of a stream: the steps from `first` up to `end`, then those behind an exception whose
- * lines are from `line` up to `line_end`. */
+/* The steps from `first` up to `end`. */
 struct part {
 	const struct stream *stream;
-	int first, end, line, line_end;
+	int first, end;
 };
 
-static int is_cold_of(const struct part *p, int at)
+/* A step's place inside the part; all that is outside is one. */
+static int place(const struct part *p, int at, int outside)
 {
-	int line = p->stream->steps[at].line;
-
-	return line >= p->line && line < p->line_end;
-}
-
-static int next_cold(const struct part *p, int at)
-{
-	while (at < p->stream->count && !is_cold_of(p, at))
-		at++;
-	return at;
-}
-
-/* A step's place inside the part; what is outside has none. */
-static int place(const struct part *p, int at)
-{
-	if (at < 0)
+	if (at == FLOW_NONE)
 		return at;
-	if (at < p->stream->hot && at == p->end)
-		return FLOW_END;
-	if (at < p->stream->hot)
-		return at >= p->first && at < p->end ? at - p->first : INT_MAX;
-	if (!is_cold_of(p, at))
-		return INT_MAX;
-	int place = p->end - p->first;
-	for (int i = next_cold(p, p->stream->hot); i < at; i = next_cold(p, i + 1))
-		place++;
-	return place;
+	return at >= p->first && at < p->end ? at - p->first : outside;
 }
 
-static int is_same_step(const struct part *a, int x, const struct part *b, int y)
+static int is_same_step(const struct part *a, const struct part *b, int at)
 {
-	const struct step *s = &a->stream->steps[x], *t = &b->stream->steps[y];
+	const struct step *s = &a->stream->steps[a->first + at];
+	const struct step *t = &b->stream->steps[b->first + at];
 
-	return s->token == t->token && place(a, s->next) == place(b, t->next) &&
-	       place(a, s->target) == place(b, t->target) &&
-	       place(a, s->handler) == place(b, t->handler);
+	return s->token == t->token &&
+	       place(a, s->next, FLOW_END) == place(b, t->next, FLOW_END) &&
+	       place(a, s->target, FLOW_END) == place(b, t->target, FLOW_END) &&
+	       place(a, s->handler, FLOW_NONE) == place(b, t->handler, FLOW_NONE);
 }
 
-static int is_same_part(const struct part *a, const struct part *b)
+static int is_same_part(const struct body *b, const struct group *group, int at)
 {
-	for (int i = 0; i < a->end - a->first; i++)
-		if (!is_same_step(a, a->first + i, b, b->first + i))
+	const struct part new = {&b->new, group->first, group->end};
+	const struct part old = {&b->old, at, at + group->end - group->first};
+
+	for (int i = 0; at + i < old.end; i++)
+		if (b->is_used[at + i] || !is_same_step(&new, &old, i))
 			return 0;
-	int x = next_cold(a, a->stream->hot), y = next_cold(b, b->stream->hot);
-	while (x < a->stream->count && y < b->stream->count) {
-		if (!is_same_step(a, x, b, y))
-			return 0;
-		x = next_cold(a, x + 1);
-		y = next_cold(b, y + 1);
-	}
-	return x == a->stream->count && y == b->stream->count;
-}
-
-/* The lines that belong to the steps: up to where the next statement starts. */
-static void set_lines(struct part *p)
-{
-	const struct stream *s = p->stream;
-
-	p->line = p->line_end = INT_MAX;
-	for (int i = p->first; i < p->end; i++)
-		if (s->steps[i].line < p->line)
-			p->line = s->steps[i].line;
-	for (int i = p->end; i < s->hot && (i == p->end || !s->is_cut[i]); i++)
-		if (s->steps[i].line < p->line_end)
-			p->line_end = s->steps[i].line;
+	return 1;
 }
 
 static int is_found_at(const struct body *b, const struct group *group, int at)
 {
-	int length = group->end - group->first;
-	struct part new = {&b->new, group->first, group->end, group->line, group->line_end};
-	struct part old = {.stream = &b->old, .first = at, .end = at + length};
+	int end = at + group->end - group->first;
 
-	if (old.end > b->old.hot || !b->old.is_cut[at] || !b->old.is_cut[old.end])
-		return 0;
-	for (int i = 0; i < length; i++)
-		if (b->is_used[at + i] ||
-		    b->old.steps[at + i].token != b->new.steps[group->first + i].token)
-			return 0;
-	set_lines(&old);
-	return is_same_part(&old, &new);
+	return end <= b->old.count && b->old.is_cut[at] && b->old.is_cut[end] &&
+	       is_same_part(b, group, at);
 }
 
 /* Behind the statement found before, else anywhere. -1: nowhere. */
 static int find(const struct body *b, const struct group *group, int after)
 {
-	for (int at = after; at < b->old.hot; at++)
+	for (int at = after; at < b->old.count; at++)
 		if (is_found_at(b, group, at))
 			return at;
-	for (int at = 0; at < after && at < b->old.hot; at++)
+	for (int at = 0; at < after && at < b->old.count; at++)
 		if (is_found_at(b, group, at))
 			return at;
 	return -1;
@@ -163,25 +115,11 @@ static void add_groups(struct body *b)
 	}
 }
 
-/* 3.13 ends a class body with `__static_attributes__ = (...)` on the line of the last
- * statement, to which it does not belong (Python/compile.c, compiler_class_body). */
-static int statements_end(const struct body *b)
-{
-	const struct stream *s = &b->new;
-
-	for (int i = s->hot - 1; i > 0; i--)
-		if (stream_is_store(b->tokens, &s->steps[i]) &&
-		    !PyUnicode_CompareWithASCIIString(s->steps[i].value,
-						      "__static_attributes__"))
-			return i - 1;
-	return s->hot;
-}
-
 /* Steps whose line lies in the group must be neighbours; if not, nothing is known about it. */
-static void place_group(const struct stream *s, struct group *group, int count)
+static void place_group(const struct stream *s, struct group *group)
 {
 	group->first = group->end = 0;
-	for (int i = 0; i < count; i++) {
+	for (int i = 0; i < s->count; i++) {
 		if (s->steps[i].line < group->line || s->steps[i].line >= group->line_end)
 			continue;
 		if (group->end == group->first)
@@ -210,7 +148,7 @@ static int init(struct body *b, PyObject *old_code, PyObject *new_code)
 	memset(b->is_used, 0, (size_t)b->old.count + 1);
 	add_groups(b);
 	for (int i = 0; i < b->group_count; i++)
-		place_group(&b->new, &b->groups[i], statements_end(b));
+		place_group(&b->new, &b->groups[i]);
 	match(b);
 	return 0;
 }
@@ -275,42 +213,6 @@ int body_find_new(struct definition *out, const struct body *b, const struct gro
 	return 0;
 }
 
-/* Does the definition begin below step `end`? Its last place there is taken. */
-static int find_old_below(struct definition *out, const struct body *b, PyObject *name, int end)
-{
-	int i = end - 1;
-	PyObject *code = NULL;
-
-	while (i >= 0 && (b->is_used[i] || !(code = loaded_code(b, &b->old.steps[i], name))))
-		i--;
-	if (!code)
-		return 0;
-	_cleanup_py_ PyObject *line = code_attribute(code, "co_firstlineno");
-	long first_line = line ? PyLong_AsLong(line) : 0;
-	*out = (struct definition){i, i, find_store(b, &b->old, i, name), code};
-	while (out->first > 0 && !b->is_used[out->first - 1] &&
-	       b->old.steps[out->first - 1].line >= first_line)
-		out->first--;
-	PyErr_Clear();
-	return out->end > 0;
-}
-
-int body_find_old(struct definition *out, const struct body *b, PyObject *name)
-{
-	return find_old_below(out, b, name, b->old.hot) ||
-	       find_old_below(out, b, name, b->old.count);
-}
-
-int body_count_calls(const struct stream *s, const struct definition *d, int token, int count)
-{
-	int found = 0;
-
-	while (found < count && d->end - 2 - found > d->code &&
-	       s->steps[d->end - 2 - found].token == token)
-		found++;
-	return found;
-}
-
 /* `finally` is compiled once for each way into it (3.9; Python/compile.c,
  * compiler_try_finally).
  */
@@ -323,13 +225,43 @@ static int is_copy(const struct stream *s, int at)
 	return i < at;
 }
 
-int body_count_stores(const struct body *b, PyObject *name)
+int body_find_old(struct definition *out, const struct body *b, PyObject *name)
+{
+	int i = b->old.count - 1;
+	PyObject *code = NULL;
+
+	while (i >= 0 && (b->is_used[i] || !(code = loaded_code(b, &b->old.steps[i], name)) ||
+			  is_copy(&b->old, i)))
+		i--;
+	if (i < 0)
+		return 0;
+	_cleanup_py_ PyObject *line = code_attribute(code, "co_firstlineno");
+	long first_line = line ? PyLong_AsLong(line) : 0;
+	*out = (struct definition){i, i, find_store(b, &b->old, i, name), code};
+	while (out->first > 0 && !b->is_used[out->first - 1] &&
+	       b->old.steps[out->first - 1].line >= first_line)
+		out->first--;
+	PyErr_Clear();
+	return out->end > 0;
+}
+
+int body_count_calls(const struct stream *s, const struct definition *d, int token, int count)
+{
+	int found = 0;
+
+	while (found < count && d->end - 2 - found > d->code &&
+	       s->steps[d->end - 2 - found].token == token)
+		found++;
+	return found;
+}
+
+int body_count_stores(const struct body *b, const struct stream *s, PyObject *name)
 {
 	int count = 0;
 
-	for (int i = 0; i < b->new.count; i++)
-		if (stream_is_store(b->tokens, &b->new.steps[i]) && !is_copy(&b->new, i))
-			count += !PyUnicode_Compare(b->new.steps[i].value, name);
+	for (int i = 0; i < s->count; i++)
+		count += stream_is_store(b->tokens, &s->steps[i]) &&
+			 !PyUnicode_Compare(s->steps[i].value, name) && !is_copy(s, i);
 	return count;
 }
 
@@ -421,13 +353,46 @@ int body_note_kept(const struct body *b, PyObject *kept, PyObject *superseded)
 	return changed ? 0 : -1;
 }
 
+/* --- moved in or out of a block ---------------------------------------------------------- */
+
+/* What the statement bound is there, and no other one binds that. */
+static int is_known_to_have_run(const struct body *b, const struct group *group, PyObject *live)
+{
+	int count = 0;
+
+	for (int i = group->first; i < group->end; i++) {
+		PyObject *name = b->new.steps[i].value;
+		if (!stream_is_store(b->tokens, &b->new.steps[i]))
+			continue;
+		if (!PyDict_GetItem(live, name) || body_count_stores(b, &b->old, name) != 1 ||
+		    body_count_stores(b, &b->new, name) != 1)
+			return 0;
+		count++;
+	}
+	return count > 0;
+}
+
+int body_find_moved(const struct body *b, const struct group *group, PyObject *live)
+{
+	int length = group->end - group->first;
+
+	if (!length || !is_known_to_have_run(b, group, live))
+		return 0;
+	for (int at = 0; at + length <= b->old.count; at++)
+		if (is_same_part(b, group, at)) {
+			memset(b->is_used + at, 1, (size_t)length);
+			return 1;
+		}
+	return 0;
+}
+
 /* ----------------------------------------------------------------------------------------- */
 
 int body_is_same(const struct body *b)
 {
-	int old = b->old.hot, new = b->new.hot;
+	int old = b->old.count, new = b->new.count;
 
-	for (int i = 0; i < b->old.hot; i++)
+	for (int i = 0; i < b->old.count; i++)
 		old -= b->is_used[i];
 	for (int i = 0; i < b->group_count; i++) {
 		if (b->groups[i].is_changed)

@@ -44,8 +44,8 @@ int body_find_new(struct definition *out, const struct body *body, const struct 
 		  PyObject *name);
 int body_find_old(struct definition *out, const struct body *body, PyObject *name);
 
-/* How many statements of the new body bind the name; those on one line count as one. */
-int body_count_stores(const struct body *body, PyObject *name);
+/* How many statements of the old or new body bind the name; those on one line count as one. */
+int body_count_stores(const struct body *body, const struct stream *stream, PyObject *name);
 
 /* A statement that builds on a name (`x = f(x)`, @x.setter) changed when the statement did that
  * it builds on, and one of two that bind a name when it comes last now. Once it is known which
@@ -56,6 +56,10 @@ void body_follow(struct body *body);
  * one which did change binds before, so that it is not what they are in the end. -1 with an
  * exception. */
 int body_note_kept(const struct body *body, PyObject *kept, PyObject *superseded);
+
+/* A statement that was not found: 1 when the old body has it in a block, or out of the one that
+ * it is in now, and it is known to have run. */
+int body_find_moved(const struct body *body, const struct group *group, PyObject *live);
 
 /* 1 when all steps are in a group or found again, but for those that begin and end a class body
  * by themselves. */

@@ -243,8 +243,11 @@ static const struct rule {
 
 /* Each numbering's own: up to 3.12, then one a version. */
 static const struct fixed {
-	unsigned char store_name, delete_name, load_const, pop_top;
-} numbering[] = {{90, 91, 100, 1}, {114, 67, 83, 32}, {116, 65, 82, 31}, {115, 63, 81, 29}};
+	unsigned char store_name, delete_name, load_const, pop_top, pop_except;
+} numbering[] = {{90, 91, 100, 1, 89},
+		 {114, 67, 83, 32, 31},
+		 {116, 65, 82, 31, 30},
+		 {115, 63, 81, 29, 28}};
 #define OPCODES_LAST 15
 _Static_assert(sizeof(numbering) / sizeof(*numbering) == OPCODES_LAST - 11, "3.12 to the last");
 
@@ -259,6 +262,7 @@ int opcodes_init(struct opcodes *out, int minor)
 	out->delete_name = fixed->delete_name;
 	out->load_const = fixed->load_const;
 	out->pop_top = fixed->pop_top;
+	out->pop_except = fixed->pop_except;
 	for (int op = 0; op < 256; op++)
 		out->same_as[op] = (unsigned char)op;
 	for (size_t i = 0; i < sizeof(rules) / sizeof(*rules); i++) {

@@ -36,7 +36,7 @@ struct opcodes {
 	int minor; /* of 3.minor */
 	unsigned char kind[256];
 	unsigned char same_as[256]; /* what stands for the instruction in comparisons */
-	unsigned char store_name, delete_name, load_const, pop_top;
+	unsigned char store_name, delete_name, load_const, pop_top, pop_except;
 };
 
 /* -1 when the version is not known. */

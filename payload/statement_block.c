@@ -33,8 +33,7 @@ static int is_other(const struct block *b, PyObject *node, int or_missing)
 {
 	const struct block_lines lines = block_lines_of(b, node);
 
-	for (int i = 0; i < b->new.count; i++) {
-		int at = b->new.order[i];
+	for (int at = b->new.first; at < b->new.end; at++) {
 		const struct step *step = &b->new.stream->steps[at];
 		if (!block_has(b, &lines, at))
 			continue;
@@ -122,8 +121,8 @@ static int is_head_found(const struct block *b, PyObject *node)
 {
 	int line = node_first_line(node);
 
-	for (int i = 0; i < b->new.count; i++)
-		if (b->owner[b->new.order[i]] == line && b->new.other[b->new.order[i]] < 0)
+	for (int i = b->new.first; i < b->new.end; i++)
+		if (b->owner[i] == line && b->new.other[i] < 0)
 			return 0;
 	return 1;
 }
@@ -163,7 +162,10 @@ static struct group group_of(const struct list *list, PyObject *node, int at)
 		if (group.end == i)
 			group.end++;
 	}
-	group.is_changed = list->is_whole || is_other(b, node, 1) || is_again(list, at, node);
+	group.is_changed = list->is_whole ||
+			   (is_other(b, node, 1) &&
+			    !body_find_moved(&b->s->body, &group, b->s->module->live)) ||
+			   is_again(list, at, node);
 	return group;
 }
 
@@ -314,7 +316,7 @@ int selection_block(struct selection *s, const struct group *group, PyObject *no
 {
 	struct block b = {0};
 
-	if (!s->body.old.steps || group->end > s->body.new.hot || group->first == group->end)
+	if (!s->body.old.steps || group->first == group->end)
 		return SELECTION_WHOLE;
 	if (!s->rebound && selection_find_rebound(s))
 		return -1;

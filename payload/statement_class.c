@@ -436,7 +436,7 @@ int selection_class(struct selection *s, const struct function_place *place, PyO
 
 	if (!live || !walk_is_class_of(&s->job->world, live, s->module->name) ||
 	    !is_called(live, place->qualname) ||
-	    body_count_stores(place->body, place->name) != 1 ||
+	    body_count_stores(place->body, &place->body->new, place->name) != 1 ||
 	    !body_find_new(&new, place->body, place->group, place->name) ||
 	    (place->body->old.steps && !body_find_old(&old, place->body, place->name)))
 		return 0;

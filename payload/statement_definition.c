@@ -180,7 +180,7 @@ int selection_function(struct selection *s, const struct function_place *at, PyO
 	int count = decorators ? (int)PyList_Size(decorators) : 0;
 
 	if (!count || !live || is_plain_wrapper(s->tokens.world, live, node) ||
-	    body_count_stores(b, at->name) != 1 ||
+	    body_count_stores(b, &b->new, at->name) != 1 ||
 	    !body_find_new(&new, b, at->group, at->name) ||
 	    !find_old_code(&old_code, at, node, &new, count))
 		return 0;

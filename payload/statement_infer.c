@@ -77,7 +77,8 @@ static int is_constant_other(const struct selection *s, const struct body *b,
 	    (TREE_IS(node, "Assign") && group->end - group->first > 2))
 		return 0;
 	PyObject *name = steps[1].value, *live = PyDict_GetItem(names, name);
-	if (!live || body_count_stores(b, name) != 1 || PySet_Contains(s->rebound, name) == 1)
+	if (!live || body_count_stores(b, &b->new, name) != 1 ||
+	    PySet_Contains(s->rebound, name) == 1)
 		return 0;
 	return !constant_is_same(b->tokens->world, live, steps[0].value);
 }
@@ -128,7 +129,8 @@ static int is_method_gone(const struct selection *s, const struct body *b, PyObj
 	Py_ssize_t at = 0;
 
 	while (PyDict_Next(names, &at, &name, &value)) {
-		if (!py_is(value, s->tokens.world->function) || body_count_stores(b, name))
+		if (!py_is(value, s->tokens.world->function) ||
+		    body_count_stores(b, &b->new, name))
 			continue;
 		_cleanup_py_ PyObject *inner = selection_inner(s, value, NULL, name);
 		if (inner)

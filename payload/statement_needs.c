@@ -77,21 +77,11 @@ static void drop(struct body *b, int at, PyObject *names)
 /* --- names that were bound again -----------------------------------------------------------
  */
 
-static int count_stores(const struct body *b, const struct stream *s, PyObject *name)
-{
-	int count = 0;
-
-	for (int i = 0; i < s->count; i++)
-		count += stream_is_store(b->tokens, &s->steps[i]) &&
-			 !PyUnicode_Compare(s->steps[i].value, name);
-	return count;
-}
-
 static void bind_again(struct body *b, PyObject *name)
 {
 	int is_bound = 0;
 
-	if (count_stores(b, &b->old, name) <= count_stores(b, &b->new, name))
+	if (body_count_stores(b, &b->old, name) <= body_count_stores(b, &b->new, name))
 		return;
 	for (int i = 0; i < b->group_count; i++)
 		is_bound |= b->groups[i].is_changed && stores(b, &b->groups[i], name);
@@ -123,7 +113,7 @@ void selection_need(struct body *b, PyObject *names)
 {
 	int before = -1;
 
-	for (int i = 0; i < b->old.hot; i++)
+	for (int i = 0; i < b->old.count; i++)
 		if (!b->is_used[i] && stream_is_store(b->tokens, &b->old.steps[i]))
 			bind_again(b, b->old.steps[i].value);
 	while (names && before != count_changed(b)) {

@@ -222,11 +222,6 @@ static int add_names(const struct body *b, const struct group *group, PyObject *
 	for (int i = group->first; i < group->end; i++)
 		if (add_name(b, i, names))
 			return -1;
-	for (int i = b->new.hot; i < b->new.count; i++)
-		if (b->new.steps[i].line >= group->line &&
-		    b->new.steps[i].line < group->line_end &&i >=
-			    group->end &&add_name(b, i, names))
-			return -1;
 	return 0;
 }
 
@@ -292,6 +287,15 @@ PyObject *selection_sort(const struct sorter *sorter)
 	return add_dead(sorter->selection, out, &dead) ? NULL : py_take(&out);
 }
 
+static void find_moved(const struct selection *s)
+{
+	for (int i = 0; s->body.old.steps && i < s->body.group_count; i++) {
+		struct group *group = &s->body.groups[i];
+		if (group->is_changed && body_find_moved(&s->body, group, s->module->live))
+			group->is_changed = 0;
+	}
+}
+
 static int select_statements(struct selection *s)
 {
 	struct module *m = s->module;
@@ -315,6 +319,7 @@ static int select_statements(struct selection *s)
 	    (!m->old_code && selection_infer(s)) ||
 	    executed_annotations_note(s->job, m, &s->body))
 		return -1;
+	find_moved(s);
 	selection_need(&s->body, m->live);
 	_cleanup_py_ PyObject *kept = PySet_New(NULL);
 	if (!kept || body_note_kept(&s->body, kept, m->superseded))

@@ -6,16 +6,20 @@
  * instead of a jump behind itself; from 3.10 on a short end of the body is copied to where a
  * jump led to it. So jumps are not steps: each step knows where control goes from it, with
  * jumps, copies and returns resolved.
+ *
+ * And where it stands in the code depends on what is around it: since 3.12 handlers come last,
+ * 3.10 puts the end of the body in between. So steps are put into the order of their lines, as
+ * far as these tell statements apart.
  */
 #include "payload/stream.h"
 
-#include <limits.h>
-
 #include "payload/bytecode.h"
+#include "payload/code.h"
 #include "payload/freestanding.h"
 #include "payload/stream_build.h"
 
-#define COPY_MAX 4 /* Python/compile.c, 3.10: MAX_COPY_SIZE; Python/flowgraph.c, 3.13 */
+#define LINE_LIMIT (1 << 20) /* what a damaged .pyc says costs no more memory than that */
+#define COPY_MAX   4 /* Python/compile.c, 3.10: MAX_COPY_SIZE; Python/flowgraph.c, 3.13 */
 
 /* 3.11: the room that an instruction has behind it, not counted by the compiler. */
 #define CACHE 0
@@ -25,10 +29,9 @@ struct build {
 	struct tokens *tokens;
 	struct bytecode code;
 	struct names names;
-	int *step_of;       /* instruction -> step, or -1 */
-	int *copy_of;       /* instruction -> the one it is a copy of, or -1 */
-	int tail, tail_end; /* instructions that others are copies of: they come last */
-	int cold;           /* the first instruction of those that only an exception leads to */
+	int *step_of; /* instruction -> step, or -1 */
+	int *copy_of; /* instruction -> the one it is a copy of, or -1 */
+	int cold;     /* the first instruction of those that only an exception leads to */
 };
 
 static int is_none(const struct build *b, int at)
@@ -61,7 +64,7 @@ static int is_step(const struct build *b, int at)
 	case OPCODE_GO_ABSOLUTE:
 		return 0;
 	default:
-		return i->line && !is_end(b, at) && b->copy_of[at] < 0;
+		return i->line > 0 && !is_end(b, at) && b->copy_of[at] < 0;
 	}
 }
 
@@ -129,10 +132,8 @@ static int count_same(const struct build *b, int end, int last)
 
 static void find_copy(struct build *b, int end, int last)
 {
-	for (int k = count_same(b, end, last); k > 0; k--) {
+	for (int k = count_same(b, end, last); k > 0; k--)
 		b->copy_of[end - k] = last - k;
-		b->tail = last - k < b->tail ? last - k : b->tail;
-	}
 }
 
 /* Where an end of the body that is not the last is preceded by the very instructions that
@@ -146,7 +147,6 @@ static void find_copies(struct build *b)
 	for (int i = 0; i < b->cold; i++)
 		if (is_end(b, i) && !(i && is_end(b, i - 1)))
 			last = i;
-	b->tail = b->tail_end = last;
 	if (b->tokens->world->opcodes.minor < 10)
 		return;
 	for (int end = 1; last >= 0 && end < b->code.count; end++)
@@ -179,10 +179,11 @@ static int number_step(struct build *b, int at)
 {
 	struct stream *s = b->stream;
 	struct step *step = &s->steps[s->count];
+	int line = b->code.items[at].line;
 
 	if (!is_step(b, at))
 		return 0;
-	*step = (struct step){.line = b->code.items[at].line,
+	*step = (struct step){.line = line < LINE_LIMIT ? line : LINE_LIMIT,
 			      .handler = FLOW_NONE,
 			      .is_annotation = is_annotation(b, at) != 0};
 	b->step_of[at] = s->count++;
@@ -192,34 +193,48 @@ static int number_step(struct build *b, int at)
 	return 0;
 }
 
-static int number_range(struct build *b, int from, int to)
+/* A class body ends with steps of the class's own. They have its first line, but those of
+ * `__static_attributes__ = (...)` that of the last statement (3.13; Python/compile.c,
+ * compiler_class_body). */
+static void find_own(const struct build *b, int end)
 {
-	for (int i = from; i < to; i++)
-		if (number_step(b, i))
-			return -1;
-	return 0;
+	struct step *steps = b->stream->steps;
+	int at = end, is_own = at > 1;
+
+	while (is_own) {
+		const struct step *step = &steps[at - 1];
+		int is_static =
+			stream_is_store(b->tokens, step) &&
+			!PyUnicode_CompareWithASCIIString(step->value, "__static_attributes__");
+		is_own = at > 1 + is_static && (is_static || step->line <= steps[0].line);
+		at -= is_own + (is_own && is_static);
+	}
+	for (int i = at > 1 ? at : end; i < end; i++) {
+		steps[i].line = steps[0].line;
+		steps[i].is_own = 1;
+	}
 }
 
-/* When every place that leads to the end has a copy of it, the last copy stands in the middle
- * of a statement. */
 static int number_steps(struct build *b)
 {
 	struct stream *s = b->stream;
+	_cleanup_py_ PyObject *name = code_attribute(s->code, "co_name");
+	int hot = 0;
 
 	s->steps = PyMem_Malloc((size_t)(b->code.count + 1) * sizeof(*s->steps));
 	if (!s->steps) {
 		PyErr_NoMemory();
 		return -1;
 	}
-	for (int i = 0; i < b->code.count; i++)
+	for (int i = 0; i < b->code.count; i++) {
 		b->step_of[i] = -1;
-	if (b->tail < 0)
-		b->tail = b->tail_end = b->cold;
-	if (number_range(b, 0, b->tail) || number_range(b, b->tail_end, b->cold) ||
-	    number_range(b, b->tail, b->tail_end))
-		return -1;
-	s->hot = s->count;
-	return number_range(b, b->cold, b->code.count);
+		if (number_step(b, i))
+			return -1;
+		hot = i < b->cold ? s->count : hot;
+	}
+	if (name && PyUnicode_CompareWithASCIIString(name, "<module>"))
+		find_own(b, hot);
+	return 0;
 }
 
 static void link_steps(struct build *b)
@@ -241,85 +256,6 @@ static void link_steps(struct build *b)
 	}
 }
 
-/* --- cuts -------------------------------------------------------------------------------- */
-
-/* No cut strictly between. */
-static void join(struct stream *s, int from, int to)
-{
-	int low = from < to ? from : to, high = from < to ? to : from + 1;
-
-	for (int i = low + 1; i < high; i++)
-		s->is_cut[i] = 0;
-}
-
-static void join_flow(struct stream *s, int from, int to)
-{
-	if (to == FLOW_END || (to >= 0 && to < s->hot))
-		join(s, from, to == FLOW_END ? s->hot : to);
-}
-
-/* The last step that stands at or before the line. */
-static int last_at_line(const struct stream *s, int line)
-{
-	int at = s->hot - 1;
-
-	while (at >= 0 && s->steps[at].line > line)
-		at--;
-	return at;
-}
-
-/* The guarded steps and the handler's text belong together: `with` has its handler's line
- * before them, `try` after. */
-static void join_guard(struct build *b, const struct guard *guard)
-{
-	struct stream *s = b->stream;
-	int low = -1, high = -1, line = 0;
-
-	for (int i = guard->start; i < guard->end && i < b->cold; i++) {
-		if (b->step_of[i] < 0)
-			continue;
-		low = low < 0 || b->step_of[i] < low ? b->step_of[i] : low;
-		high = b->step_of[i] >= high ? b->step_of[i] + 1 : high;
-	}
-	for (int i = guard->handler; i < b->code.count && !line; i++) {
-		line = b->code.items[i].line;
-		if (b->code.items[i].kind == OPCODE_RAISE)
-			break;
-	}
-	if (low < 0 || !line)
-		return;
-	if (guard->handler < b->cold && b->step_of[guard->handler] >= high) /* 3.11 */
-		high = b->step_of[guard->handler] + 1;
-	while (low > 0 && s->steps[low - 1].line >= line)
-		low--;
-	while (high < s->hot && s->steps[high].line <= line)
-		high++;
-	join(s, low, high);
-}
-
-static int find_cuts(struct build *b)
-{
-	struct stream *s = b->stream;
-
-	s->is_cut = PyMem_Malloc((size_t)s->hot + 1);
-	if (!s->is_cut) {
-		PyErr_NoMemory();
-		return -1;
-	}
-	memset(s->is_cut, 1, (size_t)s->hot + 1);
-	for (int i = 0; i < s->count; i++) {
-		const struct step *step = &s->steps[i];
-		int from = i < s->hot ? i : last_at_line(s, step->line);
-		if (i >= s->hot && step->next >= s->hot && step->target < 0)
-			continue;
-		join_flow(s, from, step->next);
-		join_flow(s, from, step->target);
-	}
-	for (int i = 0; i < b->code.guard_count; i++)
-		join_guard(b, &b->code.guards[i]);
-	return 0;
-}
-
 static int build(struct build *b, PyObject *code)
 {
 	static const char *const attributes[] = {"co_consts", "co_names", "co_varnames",
@@ -333,8 +269,8 @@ static int build(struct build *b, PyObject *code)
 	b->names.code = code;
 	if (bytecode_init(&b->code, b->tokens->world, code))
 		return -1;
-	b->step_of = PyMem_Malloc((size_t)(b->code.count + 1) * sizeof(int));
-	b->copy_of = PyMem_Malloc((size_t)(b->code.count + 1) * sizeof(int));
+	b->step_of = PyMem_Malloc(((size_t)b->code.count + 1) * sizeof(int));
+	b->copy_of = PyMem_Malloc(((size_t)b->code.count + 1) * sizeof(int));
 	if (!b->step_of || !b->copy_of) {
 		PyErr_NoMemory();
 		return -1;
@@ -344,7 +280,7 @@ static int build(struct build *b, PyObject *code)
 	if (number_steps(b))
 		return -1;
 	link_steps(b);
-	return find_cuts(b);
+	return stream_put_in_order(b->stream);
 }
 
 int stream_init(struct stream *out, struct tokens *tokens, PyObject *code)

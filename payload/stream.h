@@ -15,21 +15,22 @@ enum stream_flow {
 };
 
 struct step {
-	int token; /* equal tokens do the same */
-	int line;
+	int token;                 /* equal tokens do the same */
+	int line, rank;            /* rank: in the order of the flow */
 	int next, target, handler; /* index of a step, or enum stream_flow */
-	unsigned char op; /* canonical; of a store that the next step undoes, that one's */
-	PyObject *value;  /* name or constant, borrowed from the code; or NULL */
+	unsigned char op;    /* canonical; of a store that the next step undoes, that one's */
+	PyObject *value;     /* name or constant, borrowed from the code; or NULL */
+	unsigned is_own : 1; /* a class body ends with it, it is of no statement */
 	unsigned is_annotation : 1; /* value is the number of an annotated statement; 3.14 */
 };
 
-/* Steps up to `hot` are in the order of the source; behind them come those that only an
- * exception leads to (3.12 and later). */
+/* The steps of each statement are neighbours, and the statements follow each other as in the
+ * source; those of one are in the order of the flow. */
 struct stream {
 	PyObject *code; /* owned */
 	struct step *steps;
-	int count, hot;
-	/* for positions 0 to hot: 1 where nothing before flows behind it or the other way */
+	int count;
+	/* for positions 0 to count: 1 where one statement may end and another begin */
 	unsigned char *is_cut;
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Between stream.c and tokens.c.
+ * Between stream.c, stream_order.c and tokens.c.
  */
 #ifndef PAYLOAD_STREAM_BUILD_H
 #define PAYLOAD_STREAM_BUILD_H
@@ -17,5 +17,8 @@ struct names {
 /* Fills the step's token, op and value. -1 with an exception. */
 int tokens_number(struct tokens *tokens, const struct names *names,
 		  const struct instruction *instruction, struct step *step);
+
+/* Finds the order of the steps, and the cuts. -1 with an exception. */
+int stream_put_in_order(struct stream *stream);
 
 #endif
