@@ -218,6 +218,12 @@ int code_is_same(const struct world *w, PyObject *a, PyObject *b)
 		if (equal != 1)
 			return equal;
 	}
+	/* 3.8 */
+	_cleanup_py_ PyObject *x = PyObject_GetAttrString(a, "co_posonlyargcount");
+	_cleanup_py_ PyObject *y = PyObject_GetAttrString(b, "co_posonlyargcount");
+	PyErr_Clear();
+	if (x && y && PyObject_RichCompareBool(x, y, PY_EQ) != 1)
+		return 0;
 	return are_instructions_same(w, a, b);
 }
 
