@@ -50,6 +50,9 @@ static int fill(struct handover *h, const struct target *target, struct span req
 		struct deadline deadline, struct hp_err *err)
 {
 	const size_t from = h->early_is_written ? h->image->text_size : h->image->early;
+	/* A system call: not in the middle of writing the channel, whose guest would be SENT.
+	 */
+	const uint32_t owner = owner_word(&h->owner);
 
 	image_relocate(h->image, h->image->bytes, h->base);
 	if (memory_write_image(h, from, h->image->size, err) < 0)
@@ -62,7 +65,7 @@ static int fill(struct handover *h, const struct target *target, struct span req
 		.entry_result = GUEST_UNKNOWN,
 		.guest = WIRE_GUEST_NONE,
 		.memfd = h->remote_fd,
-		.owner = owner_word(&h->owner),
+		.owner = owner,
 		.memfd_device = h->device,
 		.memfd_inode = h->inode,
 		.data_start = h->data_start.v,
