@@ -7,7 +7,7 @@
  * The invariant: nothing is written to but the main thread's request for a script, in memory
  * that is there as long as the interpreter; and what was not taken is withdrawn. A script that
  * runs later changes nothing: it finds nobody, and the worker would not begin
- * (payload/serve.c).
+ * (payload/entry/serve.c).
  */
 #ifndef INJECT_SESSION_DOOR_H
 #define INJECT_SESSION_DOOR_H

@@ -4,7 +4,7 @@
  * for our lock.
  *
  * The invariant: whenever we are killed, the thread gets back by itself, and the worker does
- * not unmap the image under it (payload/launch.c).
+ * not unmap the image under it (payload/entry/launch.c).
  */
 #ifndef INJECT_SESSION_GUEST_H
 #define INJECT_SESSION_GUEST_H

@@ -2,8 +2,8 @@
  *
  * See holder.h. A thread is asked only when it waits in a system call with no frame of Python
  * on its stack: then no call of the interpreter is under way on it that our doings could
- * disturb. It is asked by sending it into the image (payload/holder.c), where it finds out for
- * itself.
+ * disturb. It is asked by sending it into the image (payload/entry/holder.c), where it finds
+ * out for itself.
  *
  * The invariant: a thread that runs Python for us is never cut short. It is let go to end by
  * itself instead.

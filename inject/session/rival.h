@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Another pyhotpatch that holds a thread of the same process. It does so for milliseconds, so
- * that it is worth waiting for; afterwards the workers take turns (payload/turn.c).
+ * that it is worth waiting for; afterwards the workers take turns (payload/command/turn.c).
  */
 #ifndef INJECT_SESSION_RIVAL_H
 #define INJECT_SESSION_RIVAL_H

@@ -74,7 +74,7 @@ static const struct call calls[] = {
 	{"set_robust_list", EXPECTED, {SYS_set_robust_list, {0, 24}, ARG(1)}},
 	{"madvise", EXPECTED, {SYS_madvise, {0, 0, MADV_DONTNEED}, ARG(2)}},
 	{"exit", NEEDED, {SYS_exit, {0}, ARG(0)}},
-	/* --- the worker itself: payload/sys.h --- */
+	/* --- the worker itself: payload/base/sys.h --- */
 	{"gettid", NEEDED, {SYS_gettid, {0}, 0}},
 	{"getpid", EXPECTED, {SYS_getpid, {0}, 0}},
 	{"tgkill", EXPECTED, {SYS_tgkill, {0}, ARG(2)}},

@@ -6,7 +6,7 @@
 #include <cpuid.h>
 #include <sys/syscall.h>
 
-#include "payload/sys.h"
+#include "payload/base/sys.h"
 
 struct attr;
 int __real_pthread_create(unsigned long *thread, const struct attr *attr,

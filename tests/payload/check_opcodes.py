@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""payload/opcodes.c against each interpreter's own tables; prints TAP.
+"""payload/python/opcodes.c against each interpreter's own tables; prints TAP.
 
 check_opcodes.py OPCODES.c
 """

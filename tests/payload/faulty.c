@@ -4,7 +4,7 @@
  * __wrap_write_put() into the place of write_put() (--wrap), so that nothing of this is in the
  * payload that is installed.
  */
-#include "payload/writes.h"
+#include "payload/plan/writes.h"
 
 /* Fails the write at `index` of the next commits, counted from 0; -1: none. */
 void payload_fail_write(int index);

@@ -6,10 +6,10 @@
 #include <errno.h>
 #include <sys/mman.h>
 
-#include "payload/freestanding.h"
-#include "payload/holder.h"
-#include "payload/serve.h"
-#include "payload/sys.h"
+#include "payload/base/freestanding.h"
+#include "payload/base/sys.h"
+#include "payload/entry/holder.h"
+#include "payload/entry/serve.h"
 
 static const char evil[] = "\033]0;owned\007\033[2J\033[31mred\233[1m\r\b\x7f\xe2\x80\xae"
 			   "\xff\xfe\xc3\x28\n\t\xc2\x9b[5m";

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What little of <string.h> the payload has.
+ */
+#ifndef PAYLOAD_BASE_FREESTANDING_H
+#define PAYLOAD_BASE_FREESTANDING_H
+
+#include <stddef.h>
+
+void *memcpy(void *restrict to, const void *restrict from, size_t size);
+void *memmove(void *to, const void *from, size_t size);
+void *memset(void *to, int byte, size_t size);
+int memcmp(const void *a, const void *b, size_t size);
+size_t strlen(const char *text);
+
+/* -fno-builtin would make a call of each copy of one word. */
+#define memcpy(to, from, size) __builtin_memcpy(to, from, size)
+
+static inline int text_equal(const char *a, const char *b)
+{
+	size_t length = strlen(a);
+
+	return length == strlen(b) && memcmp(a, b, length) == 0;
+}
+
+#endif

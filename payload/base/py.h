@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * CPython as the payload sees it: opaque objects and the functions of the C API that it calls,
+ * nothing else. No struct layout, no macro, no data symbol, so that the same bytes are right
+ * for every version from 3.7 to 3.15, for release and debug builds. Every name here is exported
+ * as a function by each of them; those that are not are weak, and 0 where they do not exist.
+ */
+#ifndef PAYLOAD_BASE_PY_H
+#define PAYLOAD_BASE_PY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct _object PyObject;
+typedef struct _ts PyThreadState;
+typedef struct _is PyInterpreterState;
+typedef ptrdiff_t Py_ssize_t;
+#define PY_WEAK __attribute__((weak))
+
+/* life cycle and GIL */
+const char *Py_GetVersion(void);
+int Py_IsInitialized(void);
+PY_WEAK int _Py_IsFinalizing(void);                   /* 3.7 to 3.12 */
+PY_WEAK int Py_IsFinalizing(void);                    /* 3.13 */
+PY_WEAK int PyEval_ThreadsInitialized(void);          /* gone in 3.13 */
+PY_WEAK void _Py_MergeZeroLocalRefcount(PyObject *o); /* free-threaded builds alone */
+int PyGILState_Ensure(void);
+void PyGILState_Release(int state);
+unsigned long PyThread_get_thread_ident(void);
+int PyThreadState_SetAsyncExc(unsigned long ident, PyObject *exception);
+PyThreadState *PyGILState_GetThisThreadState(void);
+PY_WEAK PyThreadState *_PyThreadState_UncheckedGet(void); /* to 3.12 */
+PY_WEAK PyThreadState *PyThreadState_GetUnchecked(void);  /* 3.13 */
+PyThreadState *PyEval_SaveThread(void);
+void PyEval_RestoreThread(PyThreadState *state);
+int Py_AddPendingCall(int (*call)(void *argument), void *argument);
+PyThreadState *PyThreadState_New(PyInterpreterState *interpreter);
+PyThreadState *PyThreadState_Swap(PyThreadState *state);
+void PyThreadState_Clear(PyThreadState *state);
+void PyThreadState_Delete(PyThreadState *state);
+PY_WEAK PyInterpreterState *PyInterpreterState_Head(void);
+PY_WEAK PyInterpreterState *PyInterpreterState_Next(PyInterpreterState *interpreter);
+PY_WEAK int64_t PyInterpreterState_GetID(PyInterpreterState *interpreter); /* 3.7 */
+PY_WEAK PyInterpreterState *_PyInterpreterState_Get(void);                 /* 3.7, 3.8 */
+PY_WEAK PyInterpreterState *PyInterpreterState_Get(void);                  /* 3.9 */
+
+/* memory and references; both count functions accept NULL */
+void Py_IncRef(PyObject *o);
+void Py_DecRef(PyObject *o);
+void *PyMem_Malloc(size_t size);
+void *PyMem_Realloc(void *p, size_t size);
+void PyMem_Free(void *p);
+
+/* any object */
+PyObject *PyObject_Type(PyObject *o);
+PyObject *PyObject_Str(PyObject *o);
+PyObject *PyObject_GetAttr(PyObject *o, PyObject *name);
+PyObject *PyObject_GetAttrString(PyObject *o, const char *name);
+int PyObject_SetAttr(PyObject *o, PyObject *name, PyObject *value);
+int PyObject_SetAttrString(PyObject *o, const char *name, PyObject *value);
+PyObject *PyObject_GenericGetAttr(PyObject *o, PyObject *name);
+PyObject *PyObject_GenericGetDict(PyObject *o, void *unused);
+PyObject *PyObject_GetItem(PyObject *o, PyObject *key);
+int PyObject_RichCompareBool(PyObject *a, PyObject *b, int operation);
+int PyObject_IsTrue(PyObject *o);
+PyObject *PyObject_Call(PyObject *callable, PyObject *args, PyObject *kwargs);
+PyObject *PyObject_CallObject(PyObject *callable, PyObject *args);
+PyObject *PyObject_CallFunctionObjArgs(PyObject *callable, ...);
+PyObject *PyObject_CallMethod(PyObject *o, const char *name, const char *format, ...);
+void *PyType_GetSlot(PyObject *type, int slot);
+int PyType_IsSubtype(PyObject *type, PyObject *base);
+void PyType_Modified(PyObject *type);
+unsigned long PyType_GetFlags(PyObject *type);
+#define PY_TYPE_IS_HEAP (1ul << 9)
+#define PY_TYPE_HAS_GC  (1ul << 14)
+PyObject *Py_BuildValue(const char *format, ...);
+#define PY_EQ 2
+
+/* containers */
+PyObject *PyDict_New(void);
+PyObject *PyDict_Copy(PyObject *dict);
+PyObject *PyDict_GetItem(PyObject *dict, PyObject *key); /* borrowed; hides errors */
+PyObject *PyDict_GetItemString(PyObject *dict, const char *key);
+int PyDict_SetItem(PyObject *dict, PyObject *key, PyObject *value);
+int PyDict_SetItemString(PyObject *dict, const char *key, PyObject *value);
+PyObject *PyDict_SetDefault(PyObject *dict, PyObject *key, PyObject *value); /* borrowed */
+int PyDict_DelItem(PyObject *dict, PyObject *key);
+int PyDict_DelItemString(PyObject *dict, const char *key);
+int PyDict_Update(PyObject *dict, PyObject *other);
+void PyDict_Clear(PyObject *dict);
+int PyODict_SetItem(PyObject *ordered, PyObject *key, PyObject *value);
+int PyODict_DelItem(PyObject *ordered, PyObject *key);
+int PyDict_Next(PyObject *dict, Py_ssize_t *at, PyObject **key, PyObject **value);
+Py_ssize_t PyDict_Size(PyObject *dict);
+PyObject *PyDict_Keys(PyObject *dict);
+PyObject *PyDict_Values(PyObject *dict);
+PyObject *PyList_New(Py_ssize_t size);
+Py_ssize_t PyList_Size(PyObject *list);
+PyObject *PyList_GetItem(PyObject *list, Py_ssize_t at); /* borrowed */
+int PyList_Append(PyObject *list, PyObject *item);
+int PyList_Insert(PyObject *list, Py_ssize_t at, PyObject *item);
+int PyList_SetSlice(PyObject *list, Py_ssize_t low, Py_ssize_t high, PyObject *items);
+PyObject *PyList_AsTuple(PyObject *list);
+PyObject *PyTuple_New(Py_ssize_t size);
+PyObject *PyTuple_Pack(Py_ssize_t size, ...);
+Py_ssize_t PyTuple_Size(PyObject *tuple);
+PyObject *PyTuple_GetItem(PyObject *tuple, Py_ssize_t at); /* borrowed */
+int PyTuple_SetItem(PyObject *tuple, Py_ssize_t at, PyObject *stolen);
+PyObject *PySet_New(PyObject *items);
+int PySet_Add(PyObject *set, PyObject *item);
+Py_ssize_t PySet_Size(PyObject *set);
+int PySet_Contains(PyObject *set, PyObject *item);
+int PySet_Discard(PyObject *set, PyObject *item);
+int PySet_Clear(PyObject *set);
+PyObject *PySequence_List(PyObject *o);
+PyObject *PySequence_Tuple(PyObject *o);
+
+/* text, bytes, numbers */
+PyObject *PyUnicode_FromString(const char *text);
+PyObject *PyUnicode_FromStringAndSize(const char *text, Py_ssize_t size);
+PyObject *PyUnicode_FromFormat(const char *format, ...);
+PyObject *PyUnicode_DecodeUTF8(const char *text, Py_ssize_t size, const char *errors);
+const char *PyUnicode_AsUTF8(PyObject *text); /* borrowed from text */
+int PyUnicode_CompareWithASCIIString(PyObject *text, const char *ascii);
+int PyUnicode_Compare(PyObject *a, PyObject *b);
+Py_ssize_t PyUnicode_Tailmatch(PyObject *text, PyObject *part, Py_ssize_t start, Py_ssize_t end,
+			       int direction);
+PyObject *PyUnicode_EncodeFSDefault(PyObject *text);
+PyObject *PyUnicode_DecodeFSDefault(const char *text);
+PyObject *PyUnicode_Substring(PyObject *text, Py_ssize_t start, Py_ssize_t end);
+PyObject *PyUnicode_Concat(PyObject *a, PyObject *b);
+int PySequence_Contains(PyObject *o, PyObject *value);
+PyObject *PyBytes_FromString(const char *text);
+PyObject *PyBytes_FromStringAndSize(const char *bytes, Py_ssize_t size);
+int PyBytes_AsStringAndSize(PyObject *bytes, char **out, Py_ssize_t *size_out);
+PyObject *PyBool_FromLong(long value);
+PyObject *PyLong_FromLong(long value);
+PyObject *PyLong_FromLongLong(long long value);
+PyObject *PyLong_FromUnsignedLong(unsigned long value);
+long PyLong_AsLong(PyObject *o);
+
+/* functions, cells, modules, code */
+PyObject *PyFunction_New(PyObject *code, PyObject *globals);
+PyObject *PyFunction_GetCode(PyObject *function); /* this and the next four: borrowed */
+PyObject *PyFunction_GetGlobals(PyObject *function);
+PyObject *PyFunction_GetDefaults(PyObject *function);
+PyObject *PyFunction_GetKwDefaults(PyObject *function);
+PyObject *PyFunction_GetClosure(PyObject *function);
+int PyFunction_SetDefaults(PyObject *function, PyObject *tuple_or_none);
+int PyFunction_SetKwDefaults(PyObject *function, PyObject *dict_or_none);
+int PyFunction_SetClosure(PyObject *function, PyObject *tuple_or_none);
+PyObject *PyFunction_GetAnnotations(PyObject *function);
+int PyFunction_SetAnnotations(PyObject *function, PyObject *dict_or_none);
+PyObject *PyCell_New(PyObject *value);
+PyObject *PyCell_Get(PyObject *cell);
+int PyCell_Set(PyObject *cell, PyObject *value);
+PyObject *PyModule_New(const char *name);
+PyObject *PyModule_GetDict(PyObject *module); /* borrowed */
+PyObject *PyImport_GetModuleDict(void);       /* borrowed */
+PyObject *PyImport_ImportModuleLevel(const char *name, PyObject *globals, PyObject *locals,
+				     PyObject *names, int level);
+long PyImport_GetMagicNumber(void);
+PyObject *PyEval_EvalCode(PyObject *code, PyObject *globals, PyObject *locals);
+PyObject *Py_CompileString(const char *source, const char *file, int start);
+PyObject *PyMarshal_ReadObjectFromString(const char *bytes, Py_ssize_t size);
+PyObject *PySys_GetObject(const char *name);                         /* borrowed */
+PY_WEAK int PySys_Audit(const char *event, const char *format, ...); /* 3.8 */
+PY_WEAK void PyUnstable_GC_VisitObjects(int (*visit)(PyObject *, void *),
+					void *context); /* 3.12
+							 */
+int PyFrame_GetLineNumber(PyObject *frame);
+PY_WEAK PyObject *PyFrame_GetCode(PyObject *frame); /* 3.9; new references, the next as well */
+PY_WEAK PyObject *PyFrame_GetBack(PyObject *frame);
+PyObject *PyCapsule_New(void *pointer, const char *name, void (*destructor)(PyObject *));
+void *PyCapsule_GetPointer(PyObject *capsule, const char *name);
+/* A static PyMethodDef; 3.9 */
+PY_WEAK PyObject *PyCMethod_New(void *method, PyObject *self, PyObject *module, PyObject *type);
+PyObject *PyWeakref_NewRef(PyObject *o, PyObject *callback);
+#define PY_FILE_INPUT 257
+
+/* errors */
+PyObject *PyErr_Occurred(void); /* borrowed */
+int PyErr_ExceptionMatches(PyObject *kind);
+void PyErr_Clear(void);
+void PyErr_SetString(PyObject *kind, const char *text);
+PyObject *PyErr_Format(PyObject *kind, const char *format, ...);
+PyObject *PyErr_NoMemory(void);
+void PyErr_Fetch(PyObject **kind, PyObject **value, PyObject **traceback);
+void PyErr_Restore(PyObject *kind, PyObject *value, PyObject *traceback);
+void PyErr_NormalizeException(PyObject **kind, PyObject **value, PyObject **traceback);
+
+static inline void py_drop(PyObject *const *o)
+{
+	Py_DecRef(*o);
+}
+#define _cleanup_py_ __attribute__((cleanup(py_drop)))
+
+static inline PyObject *py_take(PyObject **o)
+{
+	PyObject *taken = *o;
+
+	*o = NULL;
+	return taken;
+}
+
+/* Of a builtin module. PyImport_ImportModule() would call builtins.__import__, which may be the
+ * program's (Python/import.c). */
+static inline PyObject *py_import(const char *name)
+{
+	return PyImport_ImportModuleLevel(name, NULL, NULL, NULL, 0);
+}
+
+static inline PyObject *py_ref(PyObject *o)
+{
+	Py_IncRef(o);
+	return o;
+}
+
+/* Where objects keep their type, as type_word.c proved it; 0: not known. */
+extern size_t py_type_offset;
+
+PyObject *py_type_asked(PyObject *o);
+
+/* Borrowed: the object keeps its type alive. */
+static inline __attribute__((always_inline)) PyObject *py_type(PyObject *o)
+{
+	PyObject *type;
+
+	if (!py_type_offset)
+		return py_type_asked(o);
+	__builtin_memcpy(&type, (const char *)o + py_type_offset, sizeof(type));
+	return type;
+}
+
+static inline int py_is(PyObject *o, PyObject *type)
+{
+	return type && py_type(o) == type;
+}
+
+static inline int py_is_a(PyObject *o, PyObject *type)
+{
+	return type && PyType_IsSubtype(py_type(o), type);
+}
+
+#define py_call(callable, ...) PyObject_CallFunctionObjArgs(callable, ##__VA_ARGS__, NULL)
+
+#endif

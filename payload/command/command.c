@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The table of contents: from the request's command to the file that does it.
+ */
+#include "payload/command/command.h"
+
+#include "payload/command/attach.h"
+#include "payload/command/everywhere.h"
+#include "payload/command/together.h"
+#include "payload/command/turn.h"
+#include "payload/commit/parking.h"
+#include "payload/job/failure.h"
+
+static const char *command_name(uint32_t command)
+{
+	static const char *const names[WIRE_COMMAND_COUNT] = {
+		[WIRE_COMMAND_ATTACH] = "attach",     [WIRE_COMMAND_PLAN] = "plan",
+		[WIRE_COMMAND_ROLLBACK] = "rollback", [WIRE_COMMAND_STATUS] = "status",
+		[WIRE_COMMAND_FORGET] = "forget",     [WIRE_COMMAND_SOURCES] = "sources",
+	};
+
+	return command < WIRE_COMMAND_COUNT && names[command] ? names[command] : "";
+}
+
+/* Asked for by the interpreter only when there is a hook: PySys_Audit() leaves early otherwise
+ * (Python/sysmodule.c, since 3.8). */
+static PyObject *event_argument(void *argument)
+{
+	struct job *job = argument;
+
+	job->world.has_audit_hook = 1;
+	return PyUnicode_FromString(command_name(job_request(job)->command));
+}
+
+/* 3.8: an audit hook may veto, by raising. Every command is one event, with its name. */
+int command_announce(struct job *job)
+{
+	if (!PySys_Audit || !PySys_Audit("pyhotpatch.attach", "O&", event_argument, job))
+		return 0;
+	_cleanup_py_ PyObject *reason = failure_text(&job->world);
+	return job_refuse(job, WIRE_STATUS_REFUSED, NULL, reason);
+}
+
+static int run(struct job *job)
+{
+	const struct wire_request *request = job_request(job);
+
+	job->is_rerun = (request->flags & WIRE_RERUN) != 0;
+	if (command_announce(job))
+		return -1;
+	switch (request->command) {
+	case WIRE_COMMAND_ATTACH:
+		return everywhere_attach(job) ? -1 : together_settle(job);
+	case WIRE_COMMAND_PLAN:
+		return everywhere_plan(job);
+	case WIRE_COMMAND_ROLLBACK:
+		return everywhere_rollback(job) ? -1 : together_settle(job);
+	case WIRE_COMMAND_STATUS:
+		return everywhere_status(job);
+	case WIRE_COMMAND_FORGET:
+		return everywhere_forget(job);
+	case WIRE_COMMAND_SOURCES:
+		return attach_sources(job);
+	default:
+		PyErr_SetString(job->world.error, "unknown command");
+		return -1;
+	}
+}
+
+void command_leave(struct job *job)
+{
+	uint32_t command = job_request(job)->command;
+
+	PyErr_Clear();
+	modules_fini(&job->modules);
+	world_collect(&job->world);
+	if (job->world.getrefcount &&
+	    (command == WIRE_COMMAND_ATTACH || command == WIRE_COMMAND_ROLLBACK))
+		parking_park(job);
+	world_leave(&job->world);
+	PyErr_Clear();
+}
+
+void command_run(struct job *job)
+{
+	if (turn_take(job))
+		return;
+	int status = world_enter(&job->world);
+
+	if (!status)
+		status = run(job);
+	if (status && job->status == WIRE_STATUS_NONE) {
+		_cleanup_py_ PyObject *text = failure_text(&job->world);
+		job_refuse(job, WIRE_STATUS_INTERNAL, NULL, text);
+	}
+	command_leave(job);
+	turn_give();
+	PyErr_Clear();
+}

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The commit. The invariant: from the first write to the last no bytecode runs and the GIL is
+ * held, and either all writes are done or none is.
+ */
+#include "payload/commit/apply.h"
+
+#include "payload/base/freestanding.h"
+#include "payload/base/sys.h"
+#include "payload/commit/parking.h"
+#include "payload/job/failure.h"
+#include "payload/job/frames.h"
+#include "payload/job/idle.h"
+#include "payload/job/walk.h"
+#include "payload/record/history.h"
+#include "payload/source/home.h"
+
+static int note_subclasses(struct migration *mg, struct pointer_map *seen, struct job *job,
+			   PyObject *class, int depth)
+{
+	_cleanup_py_ PyObject *found = py_call(job->world.type_subclasses, class);
+
+	if (!found || depth > 200)
+		return -1;
+	for (Py_ssize_t i = 0; i < PyList_Size(found); i++) {
+		PyObject *sub = PyList_GetItem(found, i);
+		if (pointer_map_get(seen, sub))
+			continue;
+		if (pointer_map_set(seen, sub, sub))
+			return -1;
+		for (size_t j = 0; j < job->modules.count; j++)
+			if (walk_is_class_of(&job->world, sub, job->modules.items[j].name) &&
+			    pointer_map_set(&mg->old_classes, sub, sub))
+				return -1;
+		if (note_subclasses(mg, seen, job, sub, depth + 1))
+			return -1;
+	}
+	return 0;
+}
+
+/* Every class is below object. type.__subclasses__ of each knows its own. */
+int migration_init(struct migration *out, struct job *job)
+{
+	struct pointer_map seen = {0};
+
+	*out = (struct migration){0};
+	int status = note_subclasses(out, &seen, job, job->world.object, 0);
+	pointer_map_fini(&seen);
+	return status;
+}
+
+void migration_fini(struct migration *migration)
+{
+	pointer_map_fini(&migration->old_classes);
+	pointer_map_fini(&migration->must_move);
+}
+
+static const struct class_pair *pair_of(const struct plan *p, PyObject *class)
+{
+	for (size_t i = 0; i < p->class_count; i++)
+		if (p->classes[i].old == class || p->classes[i].donor == class)
+			return &p->classes[i];
+	return NULL;
+}
+
+/* Says no for good: a veto or want of memory would say it to the donor, too. */
+static int is_type_error(const struct world *w)
+{
+	PyObject *kind = PyDict_GetItemString(w->builtins, "TypeError");
+
+	return kind && PyErr_ExceptionMatches(kind);
+}
+
+static int is_class_set(const struct write *write)
+{
+	return write->kind == WRITE_CLASS || write->kind == WRITE_INSTANCES;
+}
+
+/* Bases that the setter refused, or an object of the donor that cannot become one of the class
+ * (a member of an enum of tuples, up to 3.11): 1, the class is to migrate and the plan to be
+ * made anew. */
+static int judge_failure(struct plan *p, struct migration *migration)
+{
+	const struct write *failed = p->writes.failed;
+	const struct class_pair *pair = failed ? pair_of(p, failed->object) : NULL;
+
+	if (failed && is_class_set(failed))
+		pair = pair_of(p, failed->value);
+	if (failed && (failed->kind == WRITE_BASES || is_class_set(failed)) && pair &&
+	    !pair->is_migrating && is_type_error(&p->job->world)) {
+		PyErr_Clear();
+		return pointer_map_set(&migration->must_move, pair->old, pair->old) ? -1 : 1;
+	}
+	if (failed && !is_class_set(failed))
+		pair = NULL;
+	_cleanup_py_ PyObject *reason = failure_text(&p->job->world);
+	if (!pair)
+		return job_refuse(p->job, WIRE_STATUS_REFUSED, NULL, reason);
+	_cleanup_py_ PyObject *name = world_type_attribute(pair->old, "__qualname__");
+	_cleanup_py_ PyObject *text = PyUnicode_FromFormat(
+		"%u live instances of class %U cannot take its new definition: %U",
+		(unsigned)pair->instances, name, reason);
+	return job_refuse(p->job, WIRE_STATUS_REFUSED, pair->module, text);
+}
+
+/* Tracebacks show the new lines, also when the file looks as old as before. */
+static void forget_lines(struct job *job, const struct module *module)
+{
+	const struct world *w = &job->world;
+	PyObject *linecache = PyDict_GetItemString(w->modules, "linecache");
+	PyObject *cache = linecache && world_is_module(w, linecache)
+				  ? PyDict_GetItemString(PyModule_GetDict(linecache), "cache")
+				  : NULL;
+
+	if (cache && py_is(cache, w->dict) && PyDict_GetItem(cache, module->file) &&
+	    PyDict_DelItem(cache, module->file))
+		PyErr_Clear();
+}
+
+void apply_aftermath(struct plan *p, const struct frame_types *types)
+{
+	struct job *job = p->job;
+
+	if (p->touches_class_dict)
+		world_forget_lookups(&job->world, job->world.object, 0);
+	job_phase(job, WIRE_PHASE_REPORT);
+	if (frames_report(job, types, p->codes) < 0)
+		PyErr_Clear();
+	for (Py_ssize_t i = 0; i < PyList_Size(p->caches); i++) {
+		PyObject *cache = PyList_GetItem(p->caches, i);
+		PyObject *cleared = PyObject_CallMethod(cache, "cache_clear", NULL);
+		Py_DecRef(cleared);
+		PyErr_Clear();
+	}
+}
+
+static int remember(struct plan *p)
+{
+	struct job *job = p->job;
+
+	if (history_push(p))
+		return -1;
+	for (size_t i = 0; i < job->modules.count; i++) {
+		forget_lines(job, &job->modules.items[i]);
+		if (home_remember(job, &job->modules.items[i]))
+			return -1;
+	}
+	return 0;
+}
+
+/* When they refuse, ours is as if it had not been; their reason is in the reply. */
+static int commit_others(struct plan *p, int *undo_failed)
+{
+	struct job *job = p->job;
+
+	if (!job->commit_others || !job->commit_others(job->commit_context))
+		return 0;
+	*undo_failed = writes_undo(&p->writes, &job->world);
+	if (!*undo_failed)
+		job->status = WIRE_STATUS_REFUSED;
+	return -1;
+}
+
+int apply_refuse_broken(struct job *job)
+{
+	_cleanup_py_ PyObject *reason = failure_text(&job->world);
+
+	return job_refuse(job, WIRE_STATUS_BROKEN, NULL, reason);
+}
+
+int apply_commit(struct plan *p, int *is_begun)
+{
+	struct job *job = p->job;
+	int undo_failed;
+
+	job_phase(job, WIRE_PHASE_COMMIT);
+	if (!*is_begun && job_begin_commit(job))
+		return -1;
+	*is_begun = 1;
+	int64_t start = sys_now_ns();
+	int status = writes_commit(&p->writes, &job->world, &undo_failed);
+	job->reply.header->commit_ns += (uint64_t)(sys_now_ns() - start);
+	if (!status && !undo_failed && commit_others(p, &undo_failed))
+		return undo_failed ? apply_refuse_broken(job) : -1;
+	if (!undo_failed)
+		return status ? 1 : 0;
+	return apply_refuse_broken(job);
+}
+
+/* What fails after the commit is bookkeeping; it cannot make it undone. */
+void apply_warn(struct job *job)
+{
+	_cleanup_py_ PyObject *reason = failure_text(&job->world);
+
+	job_note(job,
+		 &(struct reply_item){.kind = WIRE_RECORD_WARNING,
+				      .text = reason ? PyUnicode_AsUTF8(reason) : NULL},
+		 NULL);
+}
+
+/* Donors are cycles. Where the program has turned the collector off, they stay. */
+static void hide_donors(const struct plan *p)
+{
+	if (p->job->world.is_gc_enabled)
+		return;
+	for (size_t i = 0; i < p->class_count; i++)
+		if (!p->classes[i].is_migrating)
+			parking_hide(&p->job->world, p->classes[i].donor);
+}
+
+static void settle(struct plan *p, const struct frame_types *types)
+{
+	apply_aftermath(p, types);
+	hide_donors(p);
+	if (remember(p))
+		apply_warn(p->job);
+}
+
+/* 1: the plan is to be made anew. */
+static int commit(struct plan *p, struct migration *migration, const struct frame_types *types,
+		  int *is_begun)
+{
+	int status = apply_commit(p, is_begun);
+
+	if (status == 1)
+		return judge_failure(p, migration);
+	if (!status)
+		settle(p, types);
+	return status;
+}
+
+int apply_try(struct job *job, const struct shadow *shadow, struct migration *migration)
+{
+	struct reply_mark records = reply_mark(&job->reply);
+	struct frame_types types;
+	struct plan plan = {.job = job};
+	int status = frame_types_init(&types);
+
+	if (!status)
+		status = plan_make(&plan, job, shadow, migration);
+	if (!status && idle_wait(job, &types, plan.codes, idle_limit_of(job)) < 0)
+		status = -1;
+	plan_fini(&plan);
+	frame_types_fini(&types);
+	if (!status)
+		reply_cut(&job->reply, records);
+	return status;
+}
+
+int apply(struct job *job, const struct shadow *shadow, struct migration *migration)
+{
+	struct reply_mark records = reply_mark(&job->reply);
+	int64_t idle_limit = idle_limit_of(job);
+	struct frame_types types;
+	int is_begun = 0, status = frame_types_init(&types) ? -1 : 1;
+
+	while (status == 1) {
+		struct plan plan;
+		int64_t start = sys_now_ns();
+
+		job_phase(job, WIRE_PHASE_PLAN);
+		reply_cut(&job->reply, records);
+		status = plan_make(&plan, job, shadow, migration);
+		job->reply.header->plan_ns += (uint64_t)(sys_now_ns() - start);
+		if (!status && !is_begun)
+			status = idle_wait(job, &types, plan.codes, idle_limit);
+		if (!status)
+			status = commit(&plan, migration, &types, &is_begun);
+		plan_fini(&plan);
+	}
+	frame_types_fini(&types);
+	return status;
+}

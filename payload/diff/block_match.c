@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Laying a new block beside the old one.
+ *
+ * What is not inside a statement of the block (its test, its context manager, what it catches)
+ * must all be found, in order, and control must go the same way between all that is found. A
+ * statement inside that is found did not change.
+ */
+#include <limits.h>
+
+#include "payload/base/freestanding.h"
+#include "payload/diff/block.h"
+
+#define OUTSIDE INT_MAX /* flow to another statement */
+
+/* --- laying beside each other ------------------------------------------------------------ */
+
+/* The steps of one statement, but for what ends a handler or `finally`, on the line of their
+ * last.
+ */
+static int unit_end(const struct block *b, int from)
+{
+	const struct step *steps = b->new.stream->steps;
+	int at = from + 1;
+
+	while (at < b->new.end && b->owner[at] == b->owner[from] &&
+	       steps[at].next != FLOW_NONE &&steps[at].op !=
+		       b->s->tokens.world->opcodes.pop_except)
+		at++;
+	return at;
+}
+
+static int is_found_at(const struct block *b, int from, int end, int at)
+{
+	if (at + end - from > b->old.end)
+		return 0;
+	for (int i = from; i < end; i++, at++)
+		if (b->s->body.is_used[at] ||
+		    b->new.stream->steps[i].token != b->old.stream->steps[at].token)
+			return 0;
+	return 1;
+}
+
+/* Is a later statement of the block found among the old steps from `at` up to `end`? */
+static int comes_before(const struct block *b, int from, int at, int end)
+{
+	for (; from < b->new.end; from = unit_end(b, from))
+		for (int q = at; q < end; q++)
+			if (is_found_at(b, from, unit_end(b, from), q))
+				return 1;
+	return 0;
+}
+
+/* Where the last that was found ends in the old order, from `at` on; or BLOCK_NOT_FOUND. */
+static int align(struct block *b, int at)
+{
+	const int first = b->new.first, start = at;
+
+	for (int from = first, end; from < b->new.end; from = end) {
+		end = unit_end(b, from);
+		int q = at, is_head = !b->owner[from];
+		while (q < b->old.end && !is_found_at(b, from, end, q))
+			q++;
+		if (is_head && (q == b->old.end || (from == first && q != start)))
+			return BLOCK_NOT_FOUND;
+		if (q == b->old.end || (!is_head && comes_before(b, end, at, q)))
+			continue; /* new, or from behind the block */
+		for (at = q; from < end; from++, at++) {
+			b->new.other[from] = at;
+			b->old.other[at] = from;
+		}
+	}
+	return at;
+}
+
+/* --- flow -------------------------------------------------------------------------------- */
+
+static int is_inside(const struct block_side *side, int at)
+{
+	return at >= side->first && at < side->end;
+}
+
+/* Where control gets to among what was found in both. */
+static int follow(const struct block_side *side, int at)
+{
+	for (int hops = 0; at >= 0; hops++) {
+		if (!is_inside(side, at))
+			return FLOW_END;
+		if (hops > side->stream->count)
+			return OUTSIDE;
+		if (side->other[at] >= 0)
+			return at;
+		at = side->stream->steps[at].next;
+	}
+	return at;
+}
+
+static int is_same_place(const struct block *b, int new, int old)
+{
+	new = follow(&b->new, new);
+	old = follow(&b->old, old);
+	return new >= 0 && new != OUTSIDE ? b->new.other[new] == old : new == old;
+}
+
+/* A branch that came or went (`else`) makes the block another. */
+static int is_same_branch(const struct block *b, int new, int old)
+{
+	return is_inside(&b->new, new) == is_inside(&b->old, old) && is_same_place(b, new, old);
+}
+
+/* Nothing branches away from what was not found in the other. */
+static int is_straight(const struct block_side *side)
+{
+	for (int i = side->first; i < side->end; i++) {
+		const struct step *step = &side->stream->steps[i];
+		if (side->other[i] < 0 && step->target != FLOW_NONE &&
+		    follow(side, step->target) != follow(side, step->next))
+			return 0;
+	}
+	return 1;
+}
+
+static int is_same_flow(const struct block *b)
+{
+	for (int i = b->new.first; i < b->new.end; i++) {
+		const struct step *new = &b->new.stream->steps[i], *old;
+		if (b->new.other[i] < 0)
+			continue;
+		old = &b->old.stream->steps[b->new.other[i]];
+		if (!is_same_place(b, new->next, old->next) ||
+		    !is_same_branch(b, new->target, old->target) ||
+		    !is_same_place(b, new->handler, old->handler))
+			return 0;
+	}
+	return is_straight(&b->new) && is_straight(&b->old);
+}
+
+/* --- finding the old block --------------------------------------------------------------- */
+
+static void clear_side(const struct block_side *side)
+{
+	for (int i = 0; i <= side->stream->count; i++)
+		side->other[i] = BLOCK_NOT_FOUND;
+}
+
+/* What was found elsewhere already may stand in the middle of the old block. */
+static int is_like(struct block *b, int at)
+{
+	const struct stream *old = b->old.stream;
+
+	clear_side(&b->old);
+	clear_side(&b->new);
+	b->old.first = at;
+	b->old.end = old->count;
+	int end = align(b, at);
+	if (end <= at)
+		return 0;
+	while (!old->is_cut[end])
+		end++;
+	b->old.end = end;
+	return is_same_flow(b);
+}
+
+int block_match(struct block *b)
+{
+	const struct body *body = &b->s->body;
+
+	for (int at = 0; at < body->old.count; at++)
+		if (!body->is_used[at] && body->old.is_cut[at] && is_like(b, at))
+			return 1;
+	return 0;
+}

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The body of the module, and those of its classes, are compared with the codes of functions
+ * left out: with the old ones put into the new body, both must be the same. Then the program's
+ * function objects take the new codes, and no statement, shadow or donor is needed.
+ *
+ * The invariant: a code counts as the body of a function only when the live object under its
+ * name is that function as `def` made it. What a decorator put there, a lambda and a
+ * comprehension are for statements.c.
+ */
+#include "payload/diff/bodies.h"
+
+#include "payload/base/freestanding.h"
+#include "payload/job/walk.h"
+#include "payload/python/code.h"
+
+#define IS_FUNCTION 1 /* CO_OPTIMIZED of Include/code.h: set for functions, not for classes */
+#define DEPTH_MAX   10
+
+struct bodies {
+	const struct world *world;
+	const struct module *module;
+	PyObject *found; /* list */
+};
+
+/* A body in the old and the new source, and what it bound. All borrowed. */
+struct pair {
+	PyObject *old, *new, *names;
+	PyObject *qualname; /* NULL: the module */
+	int depth;
+};
+
+static long number_of(PyObject *code, const char *attribute)
+{
+	_cleanup_py_ PyObject *value = code_attribute(code, attribute);
+
+	return value ? PyLong_AsLong(value) : -1;
+}
+
+static int is_same_text(PyObject *a, PyObject *b)
+{
+	return a && b && !PyUnicode_Compare(a, b);
+}
+
+/* The docstring, or whatever is in its place. */
+static int is_doc_same(const struct world *w, PyObject *old, PyObject *new)
+{
+	_cleanup_py_ PyObject *x = code_attribute(old, "co_consts");
+	_cleanup_py_ PyObject *y = code_attribute(new, "co_consts");
+	PyObject *a = x && PyTuple_Size(x) ? PyTuple_GetItem(x, 0) : w->none;
+	PyObject *b = y && PyTuple_Size(y) ? PyTuple_GetItem(y, 0) : w->none;
+
+	if (py_is(a, w->str) != py_is(b, w->str))
+		return 0;
+	return !py_is(a, w->str) || is_same_text(a, b);
+}
+
+static int are_parameters_same(PyObject *old, PyObject *new)
+{
+	static const char *const counts[] = {"co_argcount", "co_kwonlyargcount", "co_flags"};
+	_cleanup_py_ PyObject *x = code_attribute(old, "co_varnames");
+	_cleanup_py_ PyObject *y = code_attribute(new, "co_varnames");
+	long count = number_of(old, "co_argcount") + number_of(old, "co_kwonlyargcount");
+	long flags = number_of(old, "co_flags");
+
+	for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++)
+		if (number_of(old, counts[i]) != number_of(new, counts[i]))
+			return 0;
+	count += ((flags & 4) != 0) + ((flags & 8) != 0); /* *args, **kwargs */
+	for (Py_ssize_t i = 0; x && y && i < count; i++)
+		if (!is_same_text(PyTuple_GetItem(x, i), PyTuple_GetItem(y, i)))
+			return 0;
+	_cleanup_py_ PyObject *a = code_attribute(old, "co_freevars");
+	_cleanup_py_ PyObject *b = code_attribute(new, "co_freevars");
+	/* 3.8 */
+	_cleanup_py_ PyObject *c = PyObject_GetAttrString(old, "co_posonlyargcount");
+	_cleanup_py_ PyObject *d = PyObject_GetAttrString(new, "co_posonlyargcount");
+	return a && b && PyObject_RichCompareBool(a, b, PY_EQ) == 1 && c && d &&
+	       PyObject_RichCompareBool(c, d, PY_EQ) == 1;
+}
+
+/* Is the object, or what is right inside a property or a method of the class, the function? */
+static int is_made_of(const struct bodies *b, PyObject *value, PyObject *code)
+{
+	const struct world *w = b->world;
+
+	if (py_is(value, w->function))
+		return PyFunction_GetGlobals(value) == b->module->live &&
+		       PyObject_RichCompareBool(PyFunction_GetCode(value), code, PY_EQ) == 1;
+	if (!py_is(value, w->property) && !py_is(value, w->staticmethod) &&
+	    !py_is(value, w->classmethod))
+		return 0;
+	_cleanup_py_ PyObject *inside = walk_inside(w, value);
+	for (Py_ssize_t i = 0; inside && i < PyList_Size(inside); i++)
+		if (py_is(PyList_GetItem(inside, i), w->function) &&
+		    is_made_of(b, PyList_GetItem(inside, i), code))
+			return 1;
+	return 0;
+}
+
+/* 1: *out is what the new body has in this place, with old bodies; NULL: `new` itself. */
+static int put_old(const struct bodies *b, PyObject **out, const struct pair *at);
+
+static int put_old_class(const struct bodies *b, PyObject **out, const struct pair *at)
+{
+	const struct world *w = b->world;
+	_cleanup_py_ PyObject *name = code_attribute(at->new, "co_name");
+	PyObject *class = name ? PyDict_GetItem(at->names, name) : NULL;
+
+	if (!class || at->depth > DEPTH_MAX || !walk_is_class_of(w, class, b->module->name))
+		return 0;
+	_cleanup_py_ PyObject *names = world_type_dict(w, class);
+	const struct pair inner = {.old = at->old,
+				   .new = at->new,
+				   .names = names,
+				   .qualname = at->qualname,
+				   .depth = at->depth + 1};
+	return names ? put_old(b, out, &inner) : -1;
+}
+
+static int put_old_function(const struct bodies *b, PyObject **out, const struct pair *at)
+{
+	const struct world *w = b->world;
+	_cleanup_py_ PyObject *name = code_attribute(at->new, "co_name");
+	PyObject *value = name ? PyDict_GetItem(at->names, name) : NULL;
+
+	if (!value || !PyUnicode_CompareWithASCIIString(name, "__annotate__") ||
+	    !is_made_of(b, value, at->old) || !are_parameters_same(at->old, at->new) ||
+	    !is_doc_same(w, at->old, at->new))
+		return 0;
+	*out = py_ref(at->old);
+	_cleanup_py_ PyObject *entry = PyTuple_Pack(2, at->qualname, at->new);
+	return entry && !PyList_Append(b->found, entry) ? 1 : -1;
+}
+
+static int put_old_code(const struct bodies *b, PyObject **out, const struct pair *at,
+			PyObject *outer)
+{
+	_cleanup_py_ PyObject *old_name = code_attribute(at->old, "co_name");
+	_cleanup_py_ PyObject *name = code_attribute(at->new, "co_name");
+	int same = code_is_same(b->world, at->old, at->new);
+
+	if (same || !is_same_text(old_name, name))
+		return same;
+	_cleanup_py_ PyObject *qualname =
+		outer ? PyUnicode_FromFormat("%U.%U", outer, name) : py_ref(name);
+	struct pair named = *at;
+	named.qualname = qualname;
+	if (!qualname)
+		return -1;
+	return number_of(at->new, "co_flags") & IS_FUNCTION ? put_old_function(b, out, &named)
+							    : put_old_class(b, out, &named);
+}
+
+/* The code with other constants; code.replace() came with 3.8. */
+static PyObject *with_constants(PyObject *code, PyObject *constants)
+{
+	_cleanup_py_ PyObject *tuple = PyList_AsTuple(constants);
+	_cleanup_py_ PyObject *replace = PyObject_GetAttrString(code, "replace");
+	_cleanup_py_ PyObject *none = PyTuple_New(0), *named = PyDict_New();
+
+	if (!tuple || !replace || !none || !named ||
+	    PyDict_SetItemString(named, "co_consts", tuple))
+		return NULL;
+	return PyObject_Call(replace, none, named);
+}
+
+static int next_code(const struct world *w, PyObject *constants, Py_ssize_t *at)
+{
+	while (*at < PyTuple_Size(constants) &&
+	       !py_is(PyTuple_GetItem(constants, *at), w->code))
+		++*at;
+	return *at < PyTuple_Size(constants);
+}
+
+static int put_old(const struct bodies *b, PyObject **out, const struct pair *at)
+{
+	_cleanup_py_ PyObject *olds = code_attribute(at->old, "co_consts");
+	_cleanup_py_ PyObject *news = code_attribute(at->new, "co_consts");
+	_cleanup_py_ PyObject *list = news ? PySequence_List(news) : NULL;
+	int status = olds && list ? 1 : -1, is_put = 0;
+
+	for (Py_ssize_t i = 0, j = 0; status == 1; i++, j++) {
+		int has_old = next_code(b->world, olds, &i);
+		if (!next_code(b->world, news, &j) || !has_old) {
+			status = has_old || j < PyTuple_Size(news) ? 0 : 1;
+			break;
+		}
+		const struct pair inner = {.old = PyTuple_GetItem(olds, i),
+					   .new = PyTuple_GetItem(news, j),
+					   .names = at->names,
+					   .depth = at->depth};
+		PyObject *code = NULL;
+		status = put_old_code(b, &code, &inner, at->qualname);
+		_cleanup_py_ PyObject *item = PyList_New(0);
+		if (status == 1 && code &&
+		    (!item || PyList_Append(item, code) ||
+		     PyList_SetSlice(list, j, j + 1, item)))
+			status = -1;
+		is_put |= code && code != inner.new;
+		Py_DecRef(code);
+	}
+	if (status == 1)
+		*out = is_put ? with_constants(at->new, list) : py_ref(at->new);
+	return status == 1 && !*out ? -1 : status;
+}
+
+int bodies_differ_alone(const struct world *w, const struct module *m, PyObject **out)
+{
+	const struct pair at = {.old = m->old_code, .new = m->code, .names = m->live};
+	struct bodies b = {.world = w, .module = m, .found = PyList_New(0)};
+	PyObject *same = NULL;
+	int status = b.found ? put_old(&b, &same, &at) : -1;
+
+	if (status == 1)
+		status = code_is_same(w, m->old_code, same);
+	Py_DecRef(same);
+	if (status == 1) {
+		*out = b.found;
+		return 1;
+	}
+	Py_DecRef(b.found);
+	if (!status)
+		PyErr_Clear();
+	return status;
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A selection of statements in the making: between statements.c and its parts.
+ */
+#ifndef PAYLOAD_DIFF_SELECTION_H
+#define PAYLOAD_DIFF_SELECTION_H
+
+#include "payload/diff/body.h"
+#include "payload/job/job.h"
+
+struct selection {
+	struct job *job;       /* borrowed */
+	struct module *module; /* borrowed */
+	struct tokens tokens;
+	struct body body;
+	PyObject *rebound; /* set, owned: names that functions assign with `global`; or NULL */
+};
+
+/* Where a definition stands: in the body of the module or of a class. All borrowed. */
+struct function_place {
+	const struct body *body;
+	const struct group *group;
+	PyObject *names; /* the live namespace */
+	PyObject *name, *qualname;
+};
+
+/* --- statements.c --- */
+
+/* That a statement shall run, or that it was reduced to the part of it that shall. */
+enum { SELECTION_WHOLE = 1, SELECTION_IN_PART = 2 };
+
+/* Who decides for each statement of a body whether it shall run: one of the above, 0, -1 with
+ * an exception. */
+struct sorter {
+	struct selection *selection;
+	const struct body *body;
+	unsigned is_of_module : 1; /* it is told of */
+	int (*choose)(const struct sorter *sorter, const struct group *group, PyObject *node);
+	const void *context;
+};
+
+/* The statements of the body as a new list, those that shall not run below `if 0:`. */
+PyObject *selection_sort(const struct sorter *sorter);
+
+/* A statement of the module, or of a block in it: 1 when it shall run, 0, -1. */
+int selection_choose(const struct sorter *sorter, const struct group *group, PyObject *node);
+
+/* --- statement_block.c --- */
+
+/* A block that changed: what did not change inside shall not run. SELECTION_WHOLE when all of
+ * it shall, SELECTION_IN_PART, or -1. */
+int selection_block(struct selection *s, const struct group *group, PyObject *node);
+
+/* --- statement_definition.c --- */
+
+/* A function that changed: its decorators need not run when they did not change. 0, or -1. */
+int selection_function(struct selection *s, const struct function_place *place, PyObject *node);
+
+/* Has a function of the body other decorators than before, as far as is known? */
+int selection_is_decorated_anew(const struct body *body);
+
+/* The function of this module inside `value`, whatever is wrapped around it: with `code`, or
+ * called `name` when `code` is NULL. New reference; NULL without exception when there is none.
+ */
+PyObject *selection_inner(const struct selection *s, PyObject *value, PyObject *code,
+			  PyObject *name);
+
+/* --- statement_class.c --- */
+
+/* A class that changed: which statements of its body run. 1 when it turns out to be the same.
+ */
+int selection_class(struct selection *s, const struct function_place *place, PyObject *node);
+
+/* --- statement_header.c --- */
+
+/* Notes a function of which more differs than its code, as far as is known. */
+int selection_note_redefined(struct module *module, const struct function_place *at);
+
+/* Is all of a definition but the code of its body what it was? */
+int selection_is_rest_same(const struct body *body, const struct definition *old,
+			   const struct definition *new);
+
+/* --- statement_needs.c --- */
+
+/* Marks statements that others build on as changed. `names`: the live ones of a module; NULL
+ * for a class. */
+void selection_need(struct body *body, PyObject *names);
+
+/* --- statement_infer.c --- */
+
+/* Fills `rebound`. */
+int selection_find_rebound(struct selection *s);
+
+/* Without old code: judges each group by what is there now. */
+int selection_infer(struct selection *s);
+
+/* Likewise the groups of a class body against the live class's namespace. */
+int selection_infer_class(struct selection *s, struct body *body, PyObject *names);
+
+#endif

@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Classes that changed: which statements of the body run, and whether the class is made again.
+ *
+ * A class is handled like a module: what did not change does not run. In most cases the class
+ * statement is reduced to the changed statements of its body, without bases, keywords and
+ * decorators, and shadow_class.c executes them in a copy of the live namespace. The class must
+ * be made as a whole only where its *maker* (metaclass, __init_subclass__, decorator, typing)
+ * may have to see the new body:
+ *
+ *   - never, when nothing but the code of methods changed that were there before;
+ *   - when plain methods or properties came or went, if the maker noted methods: a table of
+ *     handlers, say, in an attribute that the body does not bind;
+ *   - when others did (decorated ones, __post_init__), if the maker left traces at all:
+ *     attributes that the body does not bind (__dataclass_fields__, _member_map_, _meta ...);
+ *   - when anything else changed, also without traces where the maker is a metaclass or an
+ *     __init_subclass__, because their registries may be keyed by what the class says of
+ * itself.
+ *
+ * The invariant: a decorator that left no trace is never called again while its list is the
+ * same.
+ */
+#include "payload/base/freestanding.h"
+#include "payload/diff/selection.h"
+#include "payload/job/walk.h"
+#include "payload/python/class_maker.h"
+#include "payload/python/node.h"
+#include "payload/python/tree.h"
+
+struct class_change {
+	struct selection *s;
+	const struct function_place *place; /* of the class statement */
+	struct body body;                   /* the class's */
+	PyObject *node, *nodes;             /* the statement, its body */
+	PyObject *live, *names;             /* the class and its namespace */
+	PyObject *before, *after;           /* sets: names that the old and new body bind */
+	int is_annotated_anew;
+};
+
+static int add_stores(const struct tokens *t, const struct stream *stream, PyObject *names)
+{
+	for (int i = 0; i < stream->count; i++)
+		if (stream_is_store(t, &stream->steps[i]) &&
+		    PySet_Add(names, stream->steps[i].value))
+			return -1;
+	return 0;
+}
+
+static int has(PyObject *set, const char *name)
+{
+	_cleanup_py_ PyObject *key = PyUnicode_FromString(name);
+
+	return key && PySet_Contains(set, key) == 1;
+}
+
+/* --- what changed ------------------------------------------------------------------------ */
+
+static int keep_attributes(struct class_change *c)
+{
+	_cleanup_py_ PyObject *names = PySet_New(NULL), *superseded = PySet_New(NULL);
+
+	if (!names || !superseded || body_note_kept(&c->body, names, superseded))
+		return -1;
+	return PyDict_SetItem(c->s->module->kept, c->place->qualname, names);
+}
+
+/* Names of annotations: `x: int` binds nothing that can be compared otherwise. */
+static int has_annotation_gone(const struct class_change *c)
+{
+	PyObject *annotations = PyDict_GetItemString(c->names, "__annotations__");
+	PyObject *key, *value;
+	Py_ssize_t at = 0;
+
+	if (!annotations || !py_is(annotations, c->s->job->world.dict))
+		return 0;
+	while (PyDict_Next(annotations, &at, &key, &value)) {
+		int found = 0;
+		for (Py_ssize_t i = 0; !found && i < PyList_Size(c->nodes); i++) {
+			PyObject *node = PyList_GetItem(c->nodes, i);
+			_cleanup_py_ PyObject *target =
+				TREE_IS(node, "AnnAssign") ? node_field(node, "target") : NULL;
+			_cleanup_py_ PyObject *id = target ? node_field(target, "id") : NULL;
+			found = id && py_is(key, py_type(id)) && !PyUnicode_Compare(id, key);
+		}
+		if (!found)
+			return 1;
+	}
+	return 0;
+}
+
+static int is_annotated_anew(const struct class_change *c)
+{
+	for (int i = 0; i < c->body.group_count; i++) {
+		const struct group *group = &c->body.groups[i];
+		for (int k = 0; group->is_changed && k < group->node_count; k++)
+			if (TREE_IS(PyList_GetItem(c->nodes, group->first_node + k),
+				    "AnnAssign"))
+				return 1;
+	}
+	return has_annotation_gone(c);
+}
+
+enum change_extent { CHANGE_CODE, CHANGE_PLAIN_METHODS, CHANGE_METHODS, CHANGE_ATTRIBUTES };
+
+/* __post_init__, _generate_next_value_: such names mean something to makers. */
+static int is_plain_name(PyObject *name)
+{
+	const char *text = PyUnicode_AsUTF8(name);
+
+	PyErr_Clear();
+	return text && text[0] != '_';
+}
+
+static int is_function_gone(const struct class_change *c, PyObject *name)
+{
+	PyObject *value = PyDict_GetItem(c->names, name);
+
+	return value && !world_is_class(&c->s->job->world, value) &&
+	       py_is(value, c->s->job->world.function);
+}
+
+static enum change_extent extent_of_removal(const struct class_change *c)
+{
+	enum change_extent extent = CHANGE_CODE;
+	_cleanup_py_ PyObject *names = PySequence_List(c->before);
+
+	for (Py_ssize_t i = 0; names && i < PyList_Size(names); i++) {
+		PyObject *name = PyList_GetItem(names, i);
+		/* That a method says super() is for the method to tell. */
+		if (PySet_Contains(c->after, name) == 1 ||
+		    !PyUnicode_CompareWithASCIIString(name, "__classcell__"))
+			continue;
+		if (!is_function_gone(c, name))
+			return CHANGE_ATTRIBUTES;
+		if (!is_plain_name(name))
+			extent = CHANGE_METHODS;
+		else if (extent == CHANGE_CODE)
+			extent = CHANGE_PLAIN_METHODS;
+	}
+	return extent;
+}
+
+/* A nested class that was there before counts like a method: it stays the object it is. */
+static enum change_extent extent_of(const struct class_change *c)
+{
+	enum change_extent extent = extent_of_removal(c);
+
+	if (c->is_annotated_anew)
+		return CHANGE_ATTRIBUTES;
+	for (int i = 0; i < c->body.group_count; i++) {
+		const struct group *group = &c->body.groups[i];
+		PyObject *node = PyList_GetItem(c->nodes, group->first_node);
+		if (!group->is_changed)
+			continue;
+		if (group->node_count > 1 || !node_is_definition(node))
+			return CHANGE_ATTRIBUTES;
+		_cleanup_py_ PyObject *name = node_field(node, "name");
+		if (name && PySet_Contains(c->before, name) == 1)
+			continue;
+		if (!node_is_function(node))
+			return CHANGE_ATTRIBUTES;
+		if (!node_is_plainly_decorated(node) || !is_plain_name(name))
+			extent = CHANGE_METHODS;
+		else if (extent == CHANGE_CODE)
+			extent = CHANGE_PLAIN_METHODS;
+	}
+	return extent;
+}
+
+/* --- who makes the class ----------------------------------------------------------------- */
+
+static int has_decorators(const struct class_change *c)
+{
+	_cleanup_py_ PyObject *decorators = node_field(c->node, "decorator_list");
+
+	return decorators && PyList_Size(decorators) > 0;
+}
+
+/* type itself acts on these when it makes a class; 3.14 compiles all annotations into one
+ * function. */
+static int is_special(const struct class_change *c)
+{
+	static const char *const names[] = {"__slots__", "__eq__", "__hash__", "__classcell__"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		_cleanup_py_ PyObject *kept =
+			py_ref(PyDict_GetItem(c->s->module->kept, c->place->qualname));
+		int is_bound = has(c->after, names[i]);
+		if (has(c->before, names[i]) != is_bound)
+			return 1;
+		if (i == 0 && is_bound && !has(kept, names[i]))
+			return 1;
+	}
+	return c->is_annotated_anew && c->s->job->world.opcodes.minor >= 14;
+}
+
+/* An enum calls these once for each member, and puts another __new__ into the class. */
+static int makes_members_anew(const struct class_change *c)
+{
+	static const char *const makers[] = {"__new__", "__init__", "_generate_next_value_"};
+
+	for (int i = 0; i < c->body.group_count; i++) {
+		const struct group *group = &c->body.groups[i];
+		PyObject *node = PyList_GetItem(c->nodes, group->first_node);
+		_cleanup_py_ PyObject *name = NULL;
+		if (group->is_changed && node_is_definition(node))
+			name = node_field(node, "name");
+		for (size_t j = 0; name && j < sizeof(makers) / sizeof(*makers); j++)
+			if (!PyUnicode_CompareWithASCIIString(name, makers[j]))
+				return 1;
+	}
+	return 0;
+}
+
+static int must_be_made(const struct class_change *c)
+{
+	enum change_extent extent = extent_of(c);
+	const struct world *w = &c->s->job->world;
+	int is_tuple = PyType_IsSubtype(c->live, w->tuple);
+
+	if (is_special(c) || (py_is_a(c->live, w->enum_type) && makes_members_anew(c)))
+		return 1;
+	if (extent == CHANGE_CODE)
+		return 0;
+	if (extent == CHANGE_ATTRIBUTES && class_maker_is_of_program(w, c->live))
+		return 1;
+	if (!has_decorators(c) && !is_tuple && !class_maker_is_of_program(w, c->live))
+		return 0;
+	return extent == CHANGE_PLAIN_METHODS
+		       ? class_maker_notes_methods(w, c->names, c->before)
+		       : class_maker_left_traces(w, c->names, c->before);
+}
+
+/* --- bases ------------------------------------------------------------------------------- */
+
+static Py_ssize_t count_parameters(const struct class_change *c)
+{
+	_cleanup_py_ PyObject *parameters = node_field(c->node, "type_params");
+
+	return parameters ? PyList_Size(parameters) : 0;
+}
+
+static int are_parameters_plausible(const struct class_change *c)
+{
+	PyObject *live = PyDict_GetItemString(c->names, "__type_params__");
+	Py_ssize_t count = live && py_is(live, c->s->job->world.tuple) ? PyTuple_Size(live) : 0;
+
+	return count == count_parameters(c);
+}
+
+/* Without the old source: do the bases that are plain names name those of the live class? The
+ * one that type parameters add (typing.Generic) is the last. */
+static int are_bases_plausible(const struct class_change *c)
+{
+	const struct world *w = &c->s->job->world;
+	_cleanup_py_ PyObject *bases = node_field(c->node, "bases");
+	_cleanup_py_ PyObject *live = world_type_attribute(c->live, "__bases__");
+	Py_ssize_t count = bases ? PyList_Size(bases) : 0, generic = count_parameters(c) > 0;
+
+	if (!bases || !live || !are_parameters_plausible(c))
+		return 0;
+	if (!count && !generic)
+		return PyTuple_Size(live) == 1 && PyTuple_GetItem(live, 0) == w->object;
+	if (count + generic != PyTuple_Size(live))
+		return 0;
+	for (Py_ssize_t i = 0; i < count; i++) {
+		_cleanup_py_ PyObject *id = node_field(PyList_GetItem(bases, i), "id");
+		PyObject *value = id ? PyDict_GetItem(c->s->module->live, id) : NULL;
+		if (!value && id)
+			value = PyDict_GetItem(w->builtins, id);
+		if (id && value != PyTuple_GetItem(live, i))
+			return 0;
+	}
+	return 1;
+}
+
+/* --- what of it runs --------------------------------------------------------------------- */
+
+static PyObject *qualname_in(const struct class_change *c, PyObject *name)
+{
+	return name ? PyUnicode_FromFormat("%U.%U", c->place->qualname, name) : NULL;
+}
+
+/* A definition in the class. 1 when it is a class that turns out to be the same. */
+static int refine(const struct class_change *c, const struct group *group, PyObject *node)
+{
+	_cleanup_py_ PyObject *name = node_field(node, "name");
+	_cleanup_py_ PyObject *qualname = qualname_in(c, name);
+	const struct function_place place = {.body = &c->body,
+					     .group = group,
+					     .names = c->names,
+					     .name = name,
+					     .qualname = qualname};
+
+	if (!qualname || (group->is_changed && node_is_function(node) &&
+			  selection_note_redefined(c->s->module, &place)))
+		return -1;
+	return node_is_function(node) ? selection_function(c->s, &place, node)
+				      : selection_class(c->s, &place, node);
+}
+
+/* `x: int = 5` that did not change says again that x is an int, and binds nothing. */
+static int annotate_alone(const struct class_change *c, PyObject *node)
+{
+	if (!c->is_annotated_anew || !TREE_IS(node, "AnnAssign"))
+		return 0;
+	return PyObject_SetAttrString(node, "value", c->s->job->world.none) ? -1 : 1;
+}
+
+static int choose(const struct sorter *sorter, const struct group *group, PyObject *node)
+{
+	const struct class_change *c = sorter->context;
+
+	if (!group->is_changed)
+		return annotate_alone(c, node);
+	if (group->node_count > 1 || !node_is_definition(node))
+		return 1;
+	int same = refine(c, group, node);
+	return same < 0 ? -1 : !same;
+}
+
+/* What 3.13's compiler adds to the body; of a part it would be wrong. And a docstring that is
+ * gone. */
+static PyObject *constants_of(const struct class_change *c)
+{
+	_cleanup_py_ PyObject *out = PyDict_New();
+	const struct stream *new = &c->body.new;
+
+	/* Without a docstring a class has None. */
+	if (out && has(c->before, "__doc__") && !has(c->after, "__doc__") &&
+	    PyDict_SetItemString(out, "__doc__", c->s->job->world.none))
+		return NULL;
+	for (int i = 1; out && i < new->count; i++) {
+		const struct step *step = &new->steps[i];
+		if (!stream_is_store(c->body.tokens, step) || !new->steps[i - 1].value ||
+		    (PyUnicode_CompareWithASCIIString(step->value, "__firstlineno__") &&
+		     PyUnicode_CompareWithASCIIString(step->value, "__static_attributes__")))
+			continue;
+		if (PyDict_SetItem(out, step->value, new->steps[i - 1].value))
+			return NULL;
+	}
+	return py_take(&out);
+}
+
+static int add_part(const struct class_change *c, PyObject *kept)
+{
+	_cleanup_py_ PyObject *constants = constants_of(c);
+	_cleanup_py_ PyObject *anew = PyLong_FromLong(c->is_annotated_anew);
+	_cleanup_py_ PyObject *part =
+		constants && anew ? PyTuple_Pack(4, c->live, kept, constants, anew) : NULL;
+
+	return part ? PyDict_SetItem(c->s->module->parts, c->place->qualname, part) : -1;
+}
+
+static int set_empty(PyObject *node, const char *field)
+{
+	_cleanup_py_ PyObject *list = PyList_New(0);
+
+	return list ? PyObject_SetAttrString(node, field, list) : -1;
+}
+
+static int run_part(const struct class_change *c)
+{
+	const struct sorter sorter = {
+		.selection = c->s, .body = &c->body, .choose = choose, .context = c};
+	_cleanup_py_ PyObject *chosen = selection_sort(&sorter);
+
+	if (!chosen || PyObject_SetAttrString(c->node, "body", chosen) ||
+	    set_empty(c->node, "bases") || set_empty(c->node, "keywords") ||
+	    set_empty(c->node, "decorator_list"))
+		return -1;
+	return add_part(c, c->s->job->world.none);
+}
+
+/* All statements run, since the maker shall see what it saw; but decorators of methods do not,
+ * nor those of the class that leave no trace. */
+static int run_whole(const struct class_change *c, int is_header_same)
+{
+	for (int i = 0; i < c->body.group_count; i++) {
+		const struct group *group = &c->body.groups[i];
+		PyObject *node = PyList_GetItem(c->nodes, group->first_node);
+		if (group->node_count == 1 && node_is_definition(node) &&
+		    (group->is_changed || node_is_function(node)) && refine(c, group, node) < 0)
+			return -1;
+	}
+	if (!is_header_same)
+		return 0;
+	if (!class_maker_left_traces(&c->s->job->world, c->names, c->before) &&
+	    set_empty(c->node, "decorator_list"))
+		return -1;
+	return add_part(c, PyDict_GetItem(c->s->module->kept, c->place->qualname));
+}
+
+/* 1 when it is the same, else what is to run is in the syntax tree. */
+static int select_in(struct class_change *c, const struct definition *old,
+		     const struct definition *new)
+{
+	const struct body *outer = c->place->body;
+	struct tokens *t = outer->tokens;
+	int is_known = outer->old.steps != NULL;
+	PyObject *old_code = is_known ? old->body : NULL;
+
+	if (body_init(&c->body, t, old_code, new->body, c->nodes) ||
+	    (!is_known && selection_infer_class(c->s, &c->body, c->names) < 0))
+		return -1;
+	selection_need(&c->body, NULL);
+	int is_header_same =
+		is_known ? selection_is_rest_same(outer, old, new) : are_bases_plausible(c);
+	if (is_known && is_header_same && body_is_same(&c->body))
+		return 1;
+	if (add_stores(t, is_known ? &c->body.old : &c->body.new, c->before) ||
+	    add_stores(t, &c->body.new, c->after) || keep_attributes(c))
+		return -1;
+	c->is_annotated_anew = is_annotated_anew(c);
+	int status =
+		!is_header_same || must_be_made(c) ? run_whole(c, is_header_same) : run_part(c);
+	if (!status && (!is_header_same || is_special(c) || extent_of(c) != CHANGE_CODE ||
+			selection_is_decorated_anew(&c->body)))
+		status = PySet_Add(c->s->module->redefined, c->place->qualname);
+	return status;
+}
+
+/* A decorator may have put a class of its own there. */
+static int is_called(PyObject *class, PyObject *qualname)
+{
+	_cleanup_py_ PyObject *own = world_type_attribute(class, "__qualname__");
+
+	PyErr_Clear();
+	return own && !PyUnicode_Compare(own, qualname);
+}
+
+int selection_class(struct selection *s, const struct function_place *place, PyObject *node)
+{
+	PyObject *live = PyDict_GetItem(place->names, place->name);
+	struct definition new, old = {0};
+
+	if (!live || !walk_is_class_of(&s->job->world, live, s->module->name) ||
+	    !is_called(live, place->qualname) ||
+	    body_count_stores(place->body, &place->body->new, place->name) != 1 ||
+	    !body_find_new(&new, place->body, place->group, place->name) ||
+	    (place->body->old.steps && !body_find_old(&old, place->body, place->name)))
+		return 0;
+	_cleanup_py_ PyObject *nodes = PyObject_GetAttrString(node, "body");
+	_cleanup_py_ PyObject *names = world_type_dict(&s->job->world, live);
+	_cleanup_py_ PyObject *before = PySet_New(NULL), *after = PySet_New(NULL);
+	struct class_change c = {.s = s,
+				 .place = place,
+				 .node = node,
+				 .nodes = nodes,
+				 .live = live,
+				 .names = names,
+				 .before = before,
+				 .after = after};
+	int status = nodes && names && before && after ? select_in(&c, &old, &new) : -1;
+	body_fini(&c.body);
+	return status;
+}

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Decorated functions that changed, of a module or a class. When the decorators did not change
+ * they are not called: they have been once, and may have registered the function; what they
+ * made stays, and the function inside takes the new definition. In their place stands one
+ * decorator of our own (shadow_class.c, keep), which takes the new function away and gives what
+ * is there.
+ */
+#include "payload/base/freestanding.h"
+#include "payload/base/pointer_map.h"
+#include "payload/diff/selection.h"
+#include "payload/job/walk.h"
+#include "payload/python/code.h"
+#include "payload/python/node.h"
+#include "payload/source/source.h"
+
+#define DEPTH_MAX   6
+#define VISITED_MAX 2000
+
+/* --- the function inside a decorated one ------------------------------------------------- */
+
+struct search {
+	const struct selection *s;
+	PyObject *code, *name; /* what is looked for; code may be NULL */
+	PyObject *found;
+	struct pointer_map seen;
+	int visited;
+};
+
+static int is_wanted(const struct search *search, PyObject *o)
+{
+	const struct module *m = search->s->module;
+	PyObject *code;
+
+	if (!py_is(o, search->s->job->world.function) || PyFunction_GetGlobals(o) != m->live)
+		return 0;
+	code = PyFunction_GetCode(o);
+	if (search->code)
+		return PyObject_RichCompareBool(code, search->code, PY_EQ) == 1;
+	_cleanup_py_ PyObject *file = code_attribute(code, "co_filename");
+	_cleanup_py_ PyObject *name = code_attribute(code, "co_name");
+	return file && name && !PyUnicode_Compare(file, m->file) &&
+	       !PyUnicode_Compare(name, search->name);
+}
+
+static int visit(struct search *search, PyObject *o, int depth);
+
+/* What an instance of a class of any library keeps: a command its callback, a task its run. */
+static int visit_own_dict(struct search *search, PyObject *o, int depth)
+{
+	const struct world *w = &search->s->job->world;
+
+	if (world_is_class(w, o) || world_is_module(w, o) || py_is(o, w->dict))
+		return 0;
+	_cleanup_py_ PyObject *dict = world_own_dict(w, o);
+	_cleanup_py_ PyObject *values = dict ? PyDict_Values(dict) : NULL;
+	for (Py_ssize_t i = 0; values && !search->found && i < PyList_Size(values); i++)
+		if (visit(search, PyList_GetItem(values, i), depth + 1))
+			return -1;
+	return 0;
+}
+
+static int visit(struct search *search, PyObject *o, int depth)
+{
+	if (search->found || depth > DEPTH_MAX || search->visited > VISITED_MAX ||
+	    pointer_map_get(&search->seen, o))
+		return 0;
+	search->visited++;
+	if (pointer_map_set(&search->seen, o, o))
+		return -1;
+	if (is_wanted(search, o)) {
+		search->found = py_ref(o);
+		return 0;
+	}
+	_cleanup_py_ PyObject *inside = walk_inside(&search->s->job->world, o);
+	for (Py_ssize_t i = 0; inside && i < PyList_Size(inside); i++)
+		if (visit(search, PyList_GetItem(inside, i), depth + 1))
+			return -1;
+	return inside ? visit_own_dict(search, o, depth) : -1;
+}
+
+PyObject *selection_inner(const struct selection *s, PyObject *value, PyObject *code,
+			  PyObject *name)
+{
+	struct search search = {.s = s, .code = code, .name = name};
+
+	if (visit(&search, value, 0))
+		Py_DecRef(py_take(&search.found));
+	pointer_map_fini(&search.seen);
+	PyErr_Clear();
+	return search.found;
+}
+
+/* --- functions --------------------------------------------------------------------------- */
+
+/* The steps of the decorators' expressions come first, on lines above `def`. */
+static int count_decorator_steps(const struct body *b, const struct definition *d,
+				 PyObject *node)
+{
+	int line = node_header_line(node, b->tokens->world->opcodes.minor), count = 0;
+
+	while (d->first + count < d->code && b->new.steps[d->first + count].line < line)
+		count++;
+	return count;
+}
+
+static int are_decorators_same(const struct body *b, const struct definition *old,
+			       const struct definition *new, PyObject *node, int count)
+{
+	int steps = count_decorator_steps(b, new, node);
+	int call = new->end - 2 > new->code ? b->new.steps[new->end - 2].token : -1;
+	/* what makes type parameters is called before, as decorators are if it has no defaults
+	 */
+	int most = count + (b->new.steps[new->code].value != new->body);
+	int calls = body_count_calls(&b->new, new, call, most + 1);
+
+	if (calls < count || calls > most ||
+	    body_count_calls(&b->old, old, call, most + 1) != calls ||
+	    old->code - old->first < steps)
+		return 0;
+	for (int i = 0; i < steps; i++)
+		if (b->old.steps[old->first + i].token != b->new.steps[new->first + i].token)
+			return 0;
+	return 1;
+}
+
+/* @property, @staticmethod, @x.setter: they register nothing, and what they make can be
+ * compared. A decorator of the program's may make the same (pydantic 1: @validator), and does
+ * more.
+ */
+static int is_plain_wrapper(const struct world *w, PyObject *value, PyObject *node)
+{
+	return (py_is(value, w->property) || py_is(value, w->staticmethod) ||
+		py_is(value, w->classmethod)) &&
+	       node_is_plainly_decorated(node);
+}
+
+static PyObject *our_decorator(const struct selection *s)
+{
+	_cleanup_py_ PyObject *tree =
+		source_parse(s->job, "@__pyhotpatch_keep__\ndef f(): pass");
+	_cleanup_py_ PyObject *body = tree ? PyObject_GetAttrString(tree, "body") : NULL;
+
+	return body ? PyObject_GetAttrString(PyList_GetItem(body, 0), "decorator_list") : NULL;
+}
+
+static int strip(struct selection *s, PyObject *node, PyObject *qualname, PyObject *entry)
+{
+	_cleanup_py_ PyObject *decorators = our_decorator(s);
+
+	if (!decorators || !entry || PyDict_SetItem(s->module->inner, qualname, entry))
+		return -1;
+	return PyObject_SetAttrString(node, "decorator_list", decorators);
+}
+
+/* The old code of a function, NULL without exception when it can only be told by its name. 0
+ * when its decorators changed. */
+static int find_old_code(PyObject **code_out, const struct function_place *at, PyObject *node,
+			 const struct definition *new, int count)
+{
+	const struct body *b = at->body;
+	struct definition old;
+
+	*code_out = NULL;
+	if (!b->old.steps || !at->group->is_changed)
+		return 1;
+	if (!body_find_old(&old, b, at->name) ||
+	    !are_decorators_same(b, &old, new, node, count))
+		return 0;
+	*code_out = old.body;
+	return 1;
+}
+
+int selection_function(struct selection *s, const struct function_place *at, PyObject *node)
+{
+	const struct body *b = at->body;
+	_cleanup_py_ PyObject *decorators = node_field(node, "decorator_list");
+	PyObject *live = PyDict_GetItem(at->names, at->name), *old_code;
+	struct definition new;
+	int count = decorators ? (int)PyList_Size(decorators) : 0;
+
+	if (!count || !live || is_plain_wrapper(s->tokens.world, live, node) ||
+	    body_count_stores(b, &b->new, at->name) != 1 ||
+	    !body_find_new(&new, b, at->group, at->name) ||
+	    !find_old_code(&old_code, at, node, &new, count))
+		return 0;
+	_cleanup_py_ PyObject *inner = selection_inner(s, live, old_code, at->name);
+	_cleanup_py_ PyObject *entry = inner ? PyTuple_Pack(3, inner, new.body, live) : NULL;
+	return inner ? strip(s, node, at->qualname, entry) : 0;
+}
+
+static int is_decorated_anew(const struct body *b, const struct group *group, PyObject *node)
+{
+	_cleanup_py_ PyObject *name = node_field(node, "name");
+	_cleanup_py_ PyObject *decorators = node_field(node, "decorator_list");
+	struct definition new, old;
+	int count = decorators ? (int)PyList_Size(decorators) : 0;
+
+	if (!name || !b->old.steps || !body_find_new(&new, b, group, name))
+		return 0;
+	if (!body_find_old(&old, b, name))
+		return 1;
+	return count ? !are_decorators_same(b, &old, &new, node, count)
+		     : old.end - old.code != new.end - new.code;
+}
+
+int selection_is_decorated_anew(const struct body *b)
+{
+	for (int i = 0; i < b->group_count; i++) {
+		PyObject *node = PyList_GetItem(b->nodes, b->groups[i].first_node);
+		if (b->groups[i].is_changed && node_is_function(node) &&
+		    is_decorated_anew(b, &b->groups[i], node))
+			return 1;
+	}
+	return 0;
+}

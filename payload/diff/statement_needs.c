@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Statements that did not change, and run all the same because others build on them:
+ *
+ *   - a changed one uses a name that a later `del` took away: who bound it runs, and the `del`;
+ *   - a changed one builds on the value that it binds anew (`N += 1`): it would be built on
+ *     twice. Who bound it runs if that was plain constants, not state;
+ *   - one that bound a name again is gone (a property's setter, the second of two values): who
+ *     binds it now runs.
+ */
+#include "payload/base/freestanding.h"
+#include "payload/diff/selection.h"
+#include "payload/python/node.h"
+#include "payload/python/tree.h"
+
+static int stores(const struct body *b, const struct group *group, PyObject *name)
+{
+	for (int i = group->first; i < group->end; i++)
+		if (stream_is_store(b->tokens, &b->new.steps[i]) &&
+		    !PyUnicode_Compare(b->new.steps[i].value, name))
+			return 1;
+	return 0;
+}
+
+static PyObject *node_of(const struct body *b, const struct group *group)
+{
+	return PyList_GetItem(b->nodes, group->first_node);
+}
+
+/* --- names that are not there, and values that are built on ------------------------------- */
+
+/* A constant, or a list or tuple that is not empty. */
+static int is_plain(PyObject *node)
+{
+	_cleanup_py_ PyObject *value = TREE_IS(node, "Assign", "AugAssign", "AnnAssign")
+					       ? node_field(node, "value")
+					       : NULL;
+	_cleanup_py_ PyObject *items = value ? node_field(value, "elts") : NULL;
+
+	return value && (items ? TREE_IS(value, "List", "Tuple") && PyList_Size(items) > 0
+			       : TREE_IS(value, "Constant", "Num", "Str"));
+}
+
+static void need(struct body *b, int at, PyObject *name, PyObject *names)
+{
+	int is_missing = !PyDict_GetItem(names, name);
+	int i = at - 1;
+
+	while (i >= 0 && !stores(b, &b->groups[i], name))
+		i--;
+	if (i >= 0 && (is_missing || (stores(b, &b->groups[at], name) &&
+				      is_plain(node_of(b, &b->groups[i])))))
+		b->groups[i].is_changed = 1;
+}
+
+static int uses_name(const struct body *b, const struct step *step)
+{
+	return step->value && step->op != b->tokens->world->opcodes.load_const &&
+	       py_is(step->value, b->tokens->world->str) && !stream_is_store(b->tokens, step);
+}
+
+/* What is bound for others and goes again: `del`, behind it. */
+static void drop(struct body *b, int at, PyObject *names)
+{
+	for (int i = at + 1; i < b->group_count; i++) {
+		struct group *group = &b->groups[i];
+		if (group->is_changed || !TREE_IS(node_of(b, group), "Delete"))
+			continue;
+		for (int k = group->first; k < group->end; k++)
+			if (uses_name(b, &b->new.steps[k]) &&
+			    !PyDict_GetItem(names, b->new.steps[k].value) &&
+			    stores(b, &b->groups[at], b->new.steps[k].value))
+				group->is_changed = 1;
+	}
+}
+
+/* --- names that were bound again -----------------------------------------------------------
+ */
+
+static void bind_again(struct body *b, PyObject *name)
+{
+	int is_bound = 0;
+
+	if (body_count_stores(b, &b->old, name) <= body_count_stores(b, &b->new, name))
+		return;
+	for (int i = 0; i < b->group_count; i++)
+		is_bound |= b->groups[i].is_changed && stores(b, &b->groups[i], name);
+	for (int i = 0; !is_bound && i < b->group_count; i++)
+		b->groups[i].is_changed |= stores(b, &b->groups[i], name) != 0;
+}
+
+/* -------------------------------------------------------------------------------------------
+ */
+
+static int count_changed(const struct body *b)
+{
+	int count = 0;
+
+	for (int i = 0; i < b->group_count; i++)
+		count += b->groups[i].is_changed;
+	return count;
+}
+
+static void need_all(struct body *b, int at, PyObject *names)
+{
+	for (int k = b->groups[at].first; k < b->groups[at].end; k++)
+		if (uses_name(b, &b->new.steps[k]))
+			need(b, at, b->new.steps[k].value, names);
+	drop(b, at, names);
+}
+
+void selection_need(struct body *b, PyObject *names)
+{
+	int before = -1;
+
+	for (int i = 0; i < b->old.count; i++)
+		if (!b->is_used[i] && stream_is_store(b->tokens, &b->old.steps[i]))
+			bind_again(b, b->old.steps[i].value);
+	while (names && before != count_changed(b)) {
+		before = count_changed(b);
+		for (int i = b->group_count; i-- > 0;)
+			if (b->groups[i].is_changed)
+				need_all(b, i, names);
+	}
+	body_follow(b);
+	PyErr_Clear();
+}

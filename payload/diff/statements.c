@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The selection of statements.
+ *
+ * What is not selected stays in the syntax tree below `if 0:`. So it is not compiled to
+ * anything, but its imports and `global` declarations still count, on which the code of others
+ * depends; and every line stays where it is.
+ *
+ * The invariant: a statement that did not change does not run, but for imports of modules that
+ * changed too, so that what did change sees their new names.
+ */
+#include "payload/diff/statements.h"
+
+#include "payload/base/freestanding.h"
+#include "payload/diff/block.h"
+#include "payload/diff/executed_annotations.h"
+#include "payload/diff/selection.h"
+#include "payload/python/code.h"
+#include "payload/python/node.h"
+#include "payload/python/tree.h"
+#include "payload/source/source.h"
+
+/* The docstring and `from __future__` must be first, and do no harm. */
+static int is_header(PyObject *none, PyObject *node, int at)
+{
+	if (TREE_IS(node, "ImportFrom")) {
+		_cleanup_py_ PyObject *module = node_field(node, "module");
+		return module && module != none &&
+		       !PyUnicode_CompareWithASCIIString(module, "__future__");
+	}
+	_cleanup_py_ PyObject *value =
+		at == 0 && TREE_IS(node, "Expr") ? node_field(node, "value") : NULL;
+	return value && TREE_IS(value, "Str", "Constant");
+}
+
+/* --- imports of modules that changed too ------------------------------------------------- */
+
+static int has_component(const char *dotted, const char *leaf)
+{
+	size_t length = strlen(leaf);
+
+	for (const char *at = dotted; *at;) {
+		size_t part = 0;
+		while (at[part] && at[part] != '.')
+			part++;
+		if (part == length && !memcmp(at, leaf, length))
+			return 1;
+		at += at[part] ? part + 1 : part;
+	}
+	return 0;
+}
+
+static const char *last_component(const char *dotted)
+{
+	const char *leaf = dotted;
+
+	for (; *dotted; dotted++)
+		if (*dotted == '.')
+			leaf = dotted + 1;
+	return leaf;
+}
+
+static int names_component(PyObject *node, const char *leaf)
+{
+	_cleanup_py_ PyObject *module = node_field(node, "module");
+	_cleanup_py_ PyObject *names = node_field(node, "names");
+	const char *text = module ? PyUnicode_AsUTF8(module) : NULL;
+
+	PyErr_Clear();
+	if (text && has_component(text, leaf))
+		return 1;
+	for (Py_ssize_t i = 0; names && i < PyList_Size(names); i++) {
+		_cleanup_py_ PyObject *name = node_field(PyList_GetItem(names, i), "name");
+		text = name ? PyUnicode_AsUTF8(name) : NULL;
+		if (text && has_component(text, leaf))
+			return 1;
+	}
+	PyErr_Clear();
+	return 0;
+}
+
+static int is_star(PyObject *node)
+{
+	_cleanup_py_ PyObject *names = node_field(node, "names");
+	_cleanup_py_ PyObject *name = names && PyList_Size(names) == 1
+					      ? node_field(PyList_GetItem(names, 0), "name")
+					      : NULL;
+
+	return name && !PyUnicode_CompareWithASCIIString(name, "*");
+}
+
+/* May it import from another module of this reload? Rather once too often. */
+static int imports_changed(const struct selection *s, PyObject *node)
+{
+	const struct modules *all = &s->job->modules;
+
+	if (!TREE_IS(node, "Import", "ImportFrom") || is_star(node))
+		return 0;
+	for (size_t i = 0; i < all->count; i++) {
+		const char *name = PyUnicode_AsUTF8(all->items[i].name);
+		if (&all->items[i] == s->module || !all->items[i].object || !name)
+			continue;
+		if (names_component(node, last_component(name)) ||
+		    node_number(node, "level", 0) > 0)
+			return 1;
+	}
+	PyErr_Clear();
+	return 0;
+}
+
+/* Notes which names an unchanged import binds, and what they are called where they come from.
+ */
+static int note_refreshed(struct selection *s, PyObject *node)
+{
+	_cleanup_py_ PyObject *names = node_field(node, "names");
+
+	for (Py_ssize_t i = 0; names && i < PyList_Size(names); i++) {
+		PyObject *alias = PyList_GetItem(names, i);
+		_cleanup_py_ PyObject *name = node_field(alias, "name");
+		_cleanup_py_ PyObject *as = node_field(alias, "asname");
+		PyObject *bound = as && as != s->job->world.none ? as : name;
+		if (name && (PyDict_SetItem(s->module->refreshed, bound, name) ||
+			     PySet_Discard(s->module->superseded, bound) < 0))
+			return -1;
+	}
+	return 0;
+}
+
+/* --- the choice -------------------------------------------------------------------------- */
+
+static void warn_not_run(const struct selection *s, PyObject *node)
+{
+	int line = node_number(node, "lineno", 0);
+	_cleanup_py_ PyObject *text = PyUnicode_FromFormat(
+		"line %d changed, but was not run: it would start the script again", line);
+
+	job_note(s->job,
+		 &(struct reply_item){.kind = WIRE_RECORD_WARNING,
+				      .action = WIRE_ACTION_SKIPPED,
+				      .line = (uint32_t)line,
+				      .text = text ? PyUnicode_AsUTF8(text) : NULL},
+		 s->module);
+	PyErr_Clear();
+}
+
+/* A definition that changed: what of it need not run. 1 when it turns out to be the same. */
+static int refine(struct selection *s, const struct group *group, PyObject *node)
+{
+	_cleanup_py_ PyObject *name = node_field(node, "name");
+	const struct function_place place = {.body = &s->body,
+					     .group = group,
+					     .names = s->module->live,
+					     .name = name,
+					     .qualname = name};
+
+	if (!name)
+		return 0;
+	return node_is_function(node) ? selection_function(s, &place, node)
+				      : selection_class(s, &place, node);
+}
+
+int selection_choose(const struct sorter *sorter, const struct group *group, PyObject *node)
+{
+	struct selection *s = sorter->selection;
+	int is_changed = group->is_changed;
+
+	if (!is_changed && imports_changed(s, node))
+		return note_refreshed(s, node) ? -1 : 1;
+	if (is_changed && (s->module->is_main || s->module->is_running) &&
+	    !source_may_run_again(s->job, s->module, node)) {
+		warn_not_run(s, node);
+		return 0;
+	}
+	if (is_changed && group->node_count == 1 && node_is_definition(node)) {
+		int same = refine(s, group, node);
+		return same < 0 ? -1 : !same;
+	}
+	return is_changed;
+}
+
+static int choose(const struct sorter *sorter, const struct group *group, PyObject *node)
+{
+	int runs = selection_choose(sorter, group, node);
+
+	return runs > 0 && group->is_changed && group->node_count == 1 && block_is(node)
+		       ? selection_block(sorter->selection, group, node)
+		       : runs;
+}
+
+/* `if 0:` with the statements in it. */
+static int add_dead(const struct selection *s, PyObject *out, PyObject **dead)
+{
+	if (!PyList_Size(*dead))
+		return 0;
+	_cleanup_py_ PyObject *tree = source_parse(s->job, "if 0: pass");
+	_cleanup_py_ PyObject *body = tree ? PyObject_GetAttrString(tree, "body") : NULL;
+	PyObject *node = body ? PyList_GetItem(body, 0) : NULL;
+
+	if (!node || PyObject_SetAttrString(node, "body", *dead) || PyList_Append(out, node))
+		return -1;
+	Py_DecRef(*dead);
+	*dead = PyList_New(0);
+	return *dead ? 0 : -1;
+}
+
+static long definition_kind(PyObject *node)
+{
+	if (node_is_function(node))
+		return WIRE_RECORD_FUNCTION;
+	return node_is_definition(node) ? WIRE_RECORD_CLASS : 0;
+}
+
+static int add_name(const struct body *b, int at, PyObject *names)
+{
+	const struct step *step = &b->new.steps[at];
+
+	return stream_is_store(b->tokens, step) ? PyList_Append(names, step->value) : 0;
+}
+
+static int add_names(const struct body *b, const struct group *group, PyObject *names)
+{
+	for (int i = group->first; i < group->end; i++)
+		if (add_name(b, i, names))
+			return -1;
+	return 0;
+}
+
+static int note_redefined(const struct selection *s, const struct group *group, PyObject *node)
+{
+	_cleanup_py_ PyObject *name = node_is_function(node) ? node_field(node, "name") : NULL;
+
+	const struct function_place place = {
+		.body = &s->body, .group = group, .name = name, .qualname = name};
+
+	if (name && group->is_anew)
+		return PySet_Add(s->module->redefined, name);
+	return name ? selection_note_redefined(s->module, &place) : 0;
+}
+
+/* What is told of the choice: of a statement that runs everything, of others the names. */
+static int note_choice(const struct selection *s, const struct group *group, PyObject *node,
+		       int runs)
+{
+	struct module *m = s->module;
+
+	if (!runs)
+		return add_names(&s->body, group, m->stays);
+	/* Of an import that runs for the sake of what it imports, that is told. */
+	int line = group->is_changed ? node_number(node, "lineno", 0) : 0;
+	_cleanup_py_ PyObject *names = PyList_New(0);
+	_cleanup_py_ PyObject *entry =
+		names && !add_names(&s->body, group, names)
+			? Py_BuildValue("(iiO)", line, (int)definition_kind(node), names)
+			: NULL;
+	return entry && !note_redefined(s, group, node) ? PyList_Append(m->chosen, entry) : -1;
+}
+
+static int sort_group(const struct sorter *sorter, const struct group *group, PyObject *out,
+		      PyObject **dead)
+{
+	const struct selection *s = sorter->selection;
+
+	for (int i = group->first_node; i < group->first_node + group->node_count; i++) {
+		PyObject *node = PyList_GetItem(sorter->body->nodes, i);
+		int is_first = is_header(s->job->world.none, node, i);
+		int runs = is_first ? 1 : sorter->choose(sorter, group, node);
+		if (runs < 0 || (runs && add_dead(s, out, dead)) ||
+		    PyList_Append(runs ? out : *dead, node))
+			return -1;
+		if (sorter->is_of_module && runs != SELECTION_IN_PART &&
+		    (!is_first || group->is_changed) && note_choice(s, group, node, runs))
+			return -1;
+	}
+	return 0;
+}
+
+PyObject *selection_sort(const struct sorter *sorter)
+{
+	_cleanup_py_ PyObject *out = PyList_New(0);
+	_cleanup_py_ PyObject *dead = PyList_New(0);
+
+	if (!out || !dead)
+		return NULL;
+	for (int i = 0; i < sorter->body->group_count; i++)
+		if (sort_group(sorter, &sorter->body->groups[i], out, &dead))
+			return NULL;
+	return add_dead(sorter->selection, out, &dead) ? NULL : py_take(&out);
+}
+
+static void find_moved(const struct selection *s)
+{
+	for (int i = 0; s->body.old.steps && i < s->body.group_count; i++) {
+		struct group *group = &s->body.groups[i];
+		if (group->is_changed && body_find_moved(&s->body, group, s->module->live))
+			group->is_changed = 0;
+	}
+}
+
+static int select_statements(struct selection *s)
+{
+	struct module *m = s->module;
+	_cleanup_py_ PyObject *tree = source_tree(s->job, m);
+	_cleanup_py_ PyObject *nodes = tree ? PyObject_GetAttrString(tree, "body") : NULL;
+
+	source_let_run(s->job);
+	m->inner = PyDict_New();
+	m->kept = PyDict_New();
+	m->refreshed = PyDict_New();
+	m->donors = PyDict_New();
+	m->parts = PyDict_New();
+	m->chosen = PyList_New(0);
+	m->stays = PyList_New(0);
+	m->redefined = PySet_New(NULL);
+	m->superseded = PySet_New(NULL);
+	if (!m->chosen || !m->stays || !m->redefined || !m->superseded)
+		return -1;
+	if (!nodes || !m->inner || !m->kept || !m->refreshed || !m->donors || !m->parts ||
+	    body_init(&s->body, &s->tokens, m->old_code, m->code, nodes) ||
+	    (!m->old_code && selection_infer(s)) ||
+	    executed_annotations_note(s->job, m, &s->body))
+		return -1;
+	find_moved(s);
+	selection_need(&s->body, m->live);
+	_cleanup_py_ PyObject *kept = PySet_New(NULL);
+	if (!kept || body_note_kept(&s->body, kept, m->superseded))
+		return -1;
+	source_let_run(s->job);
+	const struct sorter sorter = {
+		.selection = s, .body = &s->body, .is_of_module = 1, .choose = choose};
+	_cleanup_py_ PyObject *chosen = selection_sort(&sorter);
+	if (!chosen || PyObject_SetAttrString(tree, "body", chosen))
+		return -1;
+	m->run_code = source_compile_tree(s->job, m, tree);
+	m->is_partial = m->run_code != NULL;
+	return m->run_code ? 0 : -1;
+}
+
+int statements_select(struct job *job, struct module *module)
+{
+	struct selection s = {.job = job, .module = module};
+	int status = tokens_init(&s.tokens, &job->world);
+
+	if (!status)
+		status = select_statements(&s);
+	body_fini(&s.body);
+	Py_DecRef(s.rebound);
+	tokens_fini(&s.tokens);
+	return status;
+}
+
+/* --- afterwards -------------------------------------------------------------------------- */
+
+/* Without its decorators a function is said to start at `def`; with them, above. */
+static int settle_inner(struct module *m)
+{
+	PyObject *qualname, *pair;
+	Py_ssize_t at = 0;
+
+	while (PyDict_Next(m->donors, &at, &qualname, &pair)) {
+		PyObject *entry = PyDict_GetItem(m->inner, qualname);
+		if (entry && PyObject_SetAttrString(PyTuple_GetItem(pair, 0), "__code__",
+						    PyTuple_GetItem(entry, 1)))
+			return -1;
+		PyErr_Clear();
+	}
+	return 0;
+}
+
+/* Is the value what a changed module had under that name before, too? */
+static int is_old_value(const struct job *job, PyObject *name, PyObject *value)
+{
+	for (size_t i = 0; i < job->modules.count; i++) {
+		const struct module *m = &job->modules.items[i];
+		if (m->before && PyDict_GetItem(m->before, name) == value &&
+		    PyDict_GetItem(m->fresh, name) == value)
+			return 1;
+	}
+	return 0;
+}
+
+/* A name that was imported once keeps its value as long as its source does. */
+static int settle_refreshed(const struct job *job, struct module *m)
+{
+	PyObject *name, *origin;
+	Py_ssize_t at = 0;
+
+	while (PyDict_Next(m->refreshed, &at, &name, &origin)) {
+		PyObject *value = PyDict_GetItem(m->fresh, name);
+		PyObject *before = PyDict_GetItem(m->before, name);
+		if (value && before && value != before && is_old_value(job, origin, value) &&
+		    PyDict_SetItem(m->fresh, name, before))
+			return -1;
+	}
+	return 0;
+}
+
+static int is_identical(PyObject *a, PyObject *b)
+{
+	PyObject *key, *value;
+	Py_ssize_t at = 0;
+
+	if (PyDict_Size(a) != PyDict_Size(b))
+		return 0;
+	while (PyDict_Next(a, &at, &key, &value))
+		if (PyDict_GetItem(b, key) != value)
+			return 0;
+	return 1;
+}
+
+static int settle_annotations(const struct world *w, struct module *m)
+{
+	PyObject *before = PyDict_GetItemString(m->before, "__annotations__");
+	PyObject *fresh = PyDict_GetItemString(m->fresh, "__annotations__");
+
+	if (!before || !fresh || !py_is(before, w->dict) || !py_is(fresh, w->dict) ||
+	    !is_identical(before, fresh))
+		return 0;
+	return PyDict_SetItemString(m->fresh, "__annotations__", before);
+}
+
+int statements_settle(struct job *job, struct module *m)
+{
+	if (!m->inner || !m->fresh)
+		return 0;
+	return settle_inner(m) || settle_refreshed(job, m) ||
+			       settle_annotations(&job->world, m) ||
+			       executed_annotations_settle(&job->world, m)
+		       ? -1
+		       : 0;
+}

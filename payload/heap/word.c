@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * See word.h.
+ */
+#include "payload/heap/word.h"
+
+#include "payload/base/freestanding.h"
+
+static int count_in_list(PyObject *list, PyObject *o)
+{
+	int count = 0;
+
+	for (Py_ssize_t i = 0; i < PyList_Size(list); i++)
+		count += PyList_GetItem(list, i) == o;
+	return count;
+}
+
+int word_find(const struct world *w, PyObject *o, PyObject *old, size_t *offset)
+{
+	_cleanup_py_ PyObject *size = world_type_attribute(py_type(o), "__basicsize__");
+	_cleanup_py_ PyObject *referents = py_call(w->get_referents, o);
+	/* An instance refers to its class twice when a slot does, too. */
+	int found = 0, is_type = py_type_offset && old == py_type(o);
+
+	if (!size || !referents)
+		return -1;
+	for (size_t at = 0; at + sizeof(old) <= (size_t)PyLong_AsLong(size);
+	     at += sizeof(old)) {
+		if (memcmp((const char *)o + at, &old, sizeof(old)) ||
+		    (is_type && at == py_type_offset))
+			continue;
+		found++;
+		*offset = at;
+	}
+	return found == 1 && count_in_list(referents, old) == 1 + is_type;
+}
+
+int word_find_globals(const struct world *w, PyObject *function, size_t *offset)
+{
+	int proved = word_find(w, function, PyFunction_GetGlobals(function), offset);
+
+	if (proved == 0)
+		PyErr_SetString(w->error, "functions of an unknown layout");
+	return proved == 1 ? 0 : -1;
+}

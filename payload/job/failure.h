@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Exceptions as text.
+ */
+#ifndef PAYLOAD_JOB_FAILURE_H
+#define PAYLOAD_JOB_FAILURE_H
+
+#include "payload/job/job.h"
+
+/* The pending exception as Python shows it, without our own frames and those of the import
+ * system; it is cleared. New str, never NULL unless memory ran out (then nothing is pending).
+ */
+PyObject *failure_text(const struct world *world);
+
+#endif

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Who still runs old code: frames on the stacks of threads, and generators, coroutines and
+ * asynchronous generators that wait for their next step.
+ */
+#ifndef PAYLOAD_JOB_FRAMES_H
+#define PAYLOAD_JOB_FRAMES_H
+
+#include "payload/job/job.h"
+
+/* The types of what waits; all owned, NULL when they cannot be made. */
+struct frame_types {
+	PyObject *generator, *coroutine, *async_generator;
+};
+
+/* Runs a few instructions of our own. -1 with an exception; frame_types_fini is due anyway. */
+int frame_types_init(struct frame_types *out);
+void frame_types_fini(struct frame_types *types);
+
+/* Adds a record for each place in which there is a frame whose code is among the keys of
+ * `codes` (old -> new) and whose new code does something else. Returns the number of such
+ * frames, -1 with an exception. Runs no bytecode, except that of audit hooks. */
+Py_ssize_t frames_report(struct job *job, const struct frame_types *types, PyObject *codes);
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * One command as the payload sees it, from the request to the reply.
+ */
+#ifndef PAYLOAD_JOB_JOB_H
+#define PAYLOAD_JOB_JOB_H
+
+#include "payload/job/module.h"
+#include "payload/job/reply.h"
+#include "payload/python/world.h"
+#include "payload/wire.h"
+
+struct job {
+	struct wire_channel *channel; /* borrowed */
+	struct reply reply;
+	enum wire_status status; /* NONE until decided */
+	struct world world;
+	struct modules modules;
+	int64_t interpreter;      /* 0: the main one */
+	int is_dry_run;           /* nothing runs and nothing is remembered */
+	int64_t start_ns;         /* when the program began, CLOCK_REALTIME */
+	Py_ssize_t attach_number; /* through all interpreters; once it is about to commit */
+	int is_selecting;         /* the program may run in between */
+	PyObject *quiet; /* owned, while selecting: what source_loud() needs, or NULL */
+	int is_rerun;    /* whole bodies run, not what changed alone */
+	int is_revoking; /* what this very command did is taken back */
+	/* Called after the commit, to do it in the other interpreters; when that fails, ours is
+	 * taken back. */
+	int (*commit_others)(void *context);
+	void *commit_context;
+	PyObject *home; /* the dict of the module that stays in the target; NULL until needed */
+};
+
+/* What is asked for; borrowed. */
+const struct wire_request *job_request(const struct job *job);
+
+void job_phase(struct job *job, enum wire_phase phase);
+
+/* Nobody waits for the answer any more: to apply it now would be behind everybody's back. */
+int job_is_dropped(const struct job *job);
+
+/* Whether somebody still waits for the answer. */
+int job_is_wanted(const struct job *job);
+
+/* Whether this thread is ours to wait with: one that was borrowed because it keeps the GIL is
+ * not. */
+int job_may_wait(const struct job *job);
+
+/* The attach has committed in another interpreter. */
+int job_is_committing(const struct job *job);
+
+/* Swaps RUNNING for COMMITTING. -1: cancelled or too late; nothing may be written. */
+int job_begin_commit(struct job *job);
+
+/* A record about `module` (may be NULL). Text and name are UTF-8. */
+void job_note(struct job *job, const struct reply_item *item, const struct module *module);
+
+/* Ends the job as `status` for a reason; returns -1. The pending exception, if any, is dropped.
+ */
+int job_refuse(struct job *job, enum wire_status status, const struct module *module,
+	       PyObject *reason);
+
+#endif

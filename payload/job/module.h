@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A module whose source changed, and what the steps of an attach have found out about it.
+ */
+#ifndef PAYLOAD_JOB_MODULE_H
+#define PAYLOAD_JOB_MODULE_H
+
+#include <stddef.h>
+
+#include "payload/base/py.h"
+
+/* What tells that a file is not the one that was seen before. */
+struct file_stamp {
+	uint64_t device, inode, size;
+	int64_t mtime_ns, ctime_ns;
+};
+
+enum module_kind {
+	MODULE_PLAIN = 0,  /* a file, read as the import system reads it */
+	MODULE_IN_ARCHIVE, /* zipimport */
+	MODULE_OTHER,      /* what its loader says */
+};
+
+/* A module whose source changed, or may have. All references are owned; those that a step has
+ * not made yet are NULL. */
+struct module {
+	PyObject *name;   /* str: its key in sys.modules, or what it calls itself */
+	PyObject *key;    /* str: no other module's; the name if sys.modules leads to it */
+	PyObject *object; /* the module; NULL when it is gone and its functions are not */
+	PyObject *anchor; /* lives as long as the namespace: the module, or a function of it */
+	PyObject *live;   /* its namespace */
+	PyObject *file;   /* str: as the program calls it */
+	PyObject *path;   /* bytes: what is looked at on disk, the file or its archive */
+	PyObject *loader; /* NULL: none, ordinary files are read */
+	PyObject *source; /* bytes */
+	PyObject *code;   /* the new source, compiled */
+	PyObject *run_code;  /* what the shadow run executes of it: less than all in __main__ */
+	long run_references; /* how many there were to it before it ran */
+	PyObject *old_code;  /* what runs now, or NULL when it cannot be known */
+	PyObject *shadow;    /* a module object that nobody else knows, and its namespace */
+	PyObject *fresh;
+	PyObject *before; /* is_partial: a copy of `live` from before the run */
+	/* When not the whole body runs: */
+	PyObject *inner;  /* dict: name -> (live function, its new code), run undecorated; in a
+			     class: qualified name -> (..., what the decorators made) */
+	PyObject *donors; /* dict: qualified name -> the function that ran undecorated */
+	PyObject *parts;  /* dict: qualified name -> (live class, set of attributes that stay or
+			     None when only what changed runs, dict of constants, is the whole of
+			     the annotations made again) */
+	PyObject *kept;   /* dict: qualified name of a class -> set of attributes that stay */
+	PyObject *chosen; /* list of tuples (enum statement_field): the statements that run */
+	PyObject *stays;  /* list: names that statements bind which do not run */
+	PyObject *superseded; /* set: names that one of these binds after what runs */
+	PyObject *redefined; /* set: qualified names of functions that differ in more than their
+				code, and of classes that differ in more than their methods' */
+	PyObject *told;      /* set: qualified names of functions that a record tells of */
+	PyObject *refreshed; /* dict: name that an unchanged import binds -> name imported */
+	PyObject *kept_annotations; /* set: numbers of annotated statements that need not run */
+	PyObject *bodies; /* list of (qualified name, new code): all that changed, when is_moved
+			     and not NULL */
+	PyObject *binds;  /* name -> value for the live namespace, donors not yet swapped */
+	struct file_stamp stamp;
+	enum module_kind kind;
+	/* moved: nothing but lines and bodies changed; code objects are replaced, nothing runs
+	 */
+	unsigned is_main : 1, is_changed : 1, is_moved : 1;
+	unsigned is_partial : 1;    /* less than the whole body runs, in a copy of `live` */
+	unsigned is_running : 1;    /* a thread is in its body, as in a script's */
+	unsigned is_translated : 1; /* its loader makes other code of the source than Python */
+};
+
+/* Of a statement that runs. */
+enum statement_field {
+	STATEMENT_LINE,          /* int */
+	STATEMENT_IS_DEFINITION, /* int: WIRE_RECORD_FUNCTION, WIRE_RECORD_CLASS or 0 */
+	STATEMENT_NAMES,         /* list: what it binds */
+};
+
+struct modules {
+	struct module *items;
+	size_t count, capacity;
+};
+
+void modules_fini(struct modules *modules);
+/* The name is in the end what a statement makes of it that does not run. */
+int module_is_superseded(const struct module *module, PyObject *name);
+
+void module_fini(struct module *module);
+
+/* A new module at the end, all zero; NULL with an exception. */
+struct module *modules_add(struct modules *modules);
+
+#endif

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Following wrappers down to functions. Only builtin attributes of builtin types are read, so
+ * no code of the program runs.
+ */
+#include "payload/job/walk.h"
+
+#include "payload/base/pointer_map.h"
+
+#define DEPTH_MAX 20
+
+struct walk {
+	const struct world *world;
+	PyObject *globals, *module_name, *out;
+	struct pointer_map seen;
+	int depth;
+};
+
+/* Appends o.name (None stands for nothing), so that positions stay comparable. */
+static int append_attribute(PyObject *list, PyObject *o, const char *name)
+{
+	_cleanup_py_ PyObject *value = PyObject_GetAttrString(o, name);
+
+	if (!value) {
+		PyErr_Clear();
+		return 0;
+	}
+	return PyList_Append(list, value);
+}
+
+static int append_own(const struct world *w, PyObject *list, PyObject *o, const char *name)
+{
+	_cleanup_py_ PyObject *dict = world_own_dict(w, o);
+	PyObject *value = dict ? PyDict_GetItemString(dict, name) : NULL;
+
+	return value ? PyList_Append(list, value) : 0;
+}
+
+static int append_cells(const struct world *w, PyObject *list, PyObject *function)
+{
+	PyObject *closure = PyFunction_GetClosure(function);
+
+	for (Py_ssize_t i = 0; closure && i < PyTuple_Size(closure); i++) {
+		_cleanup_py_ PyObject *value = PyCell_Get(PyTuple_GetItem(closure, i));
+		PyErr_Clear();
+		if (PyList_Append(list, value ? value : w->none))
+			return -1;
+	}
+	return 0;
+}
+
+static int append_inside(const struct world *w, PyObject *list, PyObject *o)
+{
+	if (py_is(o, w->function))
+		return append_cells(w, list, o) || append_own(w, list, o, "__wrapped__");
+	if (py_is(o, w->staticmethod) || py_is(o, w->classmethod) || py_is(o, w->method))
+		return append_attribute(list, o, "__func__");
+	if (py_is_a(o, w->property))
+		return append_attribute(list, o, "fget") || append_attribute(list, o, "fset") ||
+		       append_attribute(list, o, "fdel");
+	if (py_is(o, w->lru_cache))
+		return append_own(w, list, o, "__wrapped__");
+	if (py_is(o, w->partial))
+		return append_attribute(list, o, "func");
+	if (py_is(o, w->cached_property))
+		return append_own(w, list, o, "func");
+	return 0;
+}
+
+PyObject *walk_inside(const struct world *w, PyObject *o)
+{
+	_cleanup_py_ PyObject *list = PyList_New(0);
+
+	if (!list || append_inside(w, list, o))
+		return NULL;
+	return py_take(&list);
+}
+
+int walk_is_class_of(const struct world *w, PyObject *type, PyObject *module_name)
+{
+	if (!world_is_class(w, type))
+		return 0;
+	_cleanup_py_ PyObject *names =
+		py_call(w->dict_of_type, type); /* no copy: many are asked */
+	_cleanup_py_ PyObject *key = PyUnicode_FromString("__module__");
+	_cleanup_py_ PyObject *own = names && key ? PyObject_GetItem(names, key) : NULL;
+	PyErr_Clear();
+	return own && py_is(own, w->str) && PyUnicode_Compare(own, module_name) == 0;
+}
+
+static int visit(struct walk *walk, PyObject *o);
+
+static int visit_values(struct walk *walk, PyObject *dict)
+{
+	_cleanup_py_ PyObject *values = PyDict_Values(dict);
+
+	if (!values)
+		return -1;
+	for (Py_ssize_t i = 0; i < PyList_Size(values); i++)
+		if (visit(walk, PyList_GetItem(values, i)))
+			return -1;
+	return 0;
+}
+
+static int visit_inside(struct walk *walk, PyObject *o)
+{
+	_cleanup_py_ PyObject *inside = walk_inside(walk->world, o);
+
+	if (!inside)
+		return -1;
+	for (Py_ssize_t i = 0; i < PyList_Size(inside); i++)
+		if (visit(walk, PyList_GetItem(inside, i)))
+			return -1;
+	return 0;
+}
+
+static int is_of_interest(const struct world *w, PyObject *o)
+{
+	return py_is(o, w->function) || py_is(o, w->staticmethod) || py_is(o, w->classmethod) ||
+	       py_is(o, w->method) || py_is_a(o, w->property) || py_is(o, w->lru_cache) ||
+	       py_is(o, w->partial) || py_is(o, w->cached_property) || world_is_class(w, o);
+}
+
+static int visit(struct walk *walk, PyObject *o)
+{
+	const struct world *w = walk->world;
+	int status;
+
+	if (walk->depth >= DEPTH_MAX || !is_of_interest(w, o) ||
+	    pointer_map_get(&walk->seen, o))
+		return 0;
+	if (pointer_map_set(&walk->seen, o, o))
+		return -1;
+	if (py_is(o, w->function) && PyFunction_GetGlobals(o) == walk->globals &&
+	    PyList_Append(walk->out, o))
+		return -1;
+	walk->depth++;
+	if (walk_is_class_of(w, o, walk->module_name)) {
+		_cleanup_py_ PyObject *dict = world_type_dict(w, o);
+		status = dict ? visit_values(walk, dict) : -1;
+	} else {
+		status = visit_inside(walk, o);
+	}
+	walk->depth--;
+	return status;
+}
+
+int walk_functions(const struct world *world, PyObject *names, PyObject *globals,
+		   PyObject *module_name, PyObject *out)
+{
+	struct walk walk = {
+		.world = world, .globals = globals, .module_name = module_name, .out = out};
+	int status = visit_values(&walk, names);
+
+	pointer_map_fini(&walk.seen);
+	return status;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The functions of a module, found from its namespace.
+ */
+#ifndef PAYLOAD_JOB_WALK_H
+#define PAYLOAD_JOB_WALK_H
+
+#include "payload/job/job.h"
+
+/* Appends to the list `out` every function whose globals are `globals` and that can be reached
+ * from the values of the dict `names`: through classes of the module called `module_name`,
+ * wrappers, descriptors, cells and __wrapped__. Each once. */
+int walk_functions(const struct world *world, PyObject *names, PyObject *globals,
+		   PyObject *module_name, PyObject *out);
+
+/* What is inside a wrapper (property, partial, lru_cache ...), a bound method or a decorated
+ * function, as a new list in an order that depends on the kind alone; empty for the rest. */
+PyObject *walk_inside(const struct world *world, PyObject *o);
+
+/* 1 when `type` is a class whose __module__ is the str `module_name`. */
+int walk_is_class_of(const struct world *world, PyObject *type, PyObject *module_name);
+
+#endif

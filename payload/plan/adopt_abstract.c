@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Abstract methods. ABCMeta works them out when it makes a class; a class that is changed in
+ * place, and every class below it, gets them worked out anew from what will be there after the
+ * commit, by the same rule (Lib/_py_abc.py, ABCMeta.__new__): a name is abstract when an ABC
+ * of the ancestry says so and the first definition in the ancestry is.
+ */
+#include "payload/base/freestanding.h"
+#include "payload/job/walk.h"
+#include "payload/plan/plan.h"
+
+/* A class's namespace as it will be; new reference. */
+static PyObject *names_after(const struct plan *p, PyObject *class)
+{
+	_cleanup_py_ PyObject *names = world_type_dict(&p->job->world, class);
+
+	for (size_t i = 0; names && i < p->writes.count; i++) {
+		const struct write *write = &p->writes.items[i];
+		if ((write->kind != WRITE_TYPE && write->kind != WRITE_NAMESPACE) ||
+		    write->object != class)
+			continue;
+		if (write->value ? PyDict_SetItem(names, write->key, write->value)
+				 : PyDict_DelItem(names, write->key))
+			PyErr_Clear();
+	}
+	return py_take(&names);
+}
+
+/* What the function will carry: its donor's mark when it has one. */
+static int is_marked(const struct plan *p, PyObject *function)
+{
+	PyObject *donor = pointer_map_get(&p->adopted, function);
+	_cleanup_py_ PyObject *dict = world_own_dict(&p->job->world, donor ? donor : function);
+	PyObject *mark = dict ? PyDict_GetItemString(dict, "__isabstractmethod__") : NULL;
+
+	return mark && py_is(mark, p->job->world.boolean) && PyObject_IsTrue(mark) == 1;
+}
+
+static int is_abstract(const struct plan *p, PyObject *value, int depth)
+{
+	if (py_is(value, p->job->world.function))
+		return is_marked(p, value);
+	_cleanup_py_ PyObject *inside = depth < 4 ? walk_inside(&p->job->world, value) : NULL;
+	for (Py_ssize_t i = 0; inside && i < PyList_Size(inside); i++)
+		if (is_abstract(p, PyList_GetItem(inside, i), depth + 1))
+			return 1;
+	PyErr_Clear();
+	return 0;
+}
+
+/* The namespaces of the ancestry, nearest first, as they will be. */
+static PyObject *ancestry(const struct plan *p, PyObject *class)
+{
+	_cleanup_py_ PyObject *mro = world_type_attribute(class, "__mro__");
+	_cleanup_py_ PyObject *out = PyList_New(0);
+
+	for (Py_ssize_t i = 0; mro && out && i < PyTuple_Size(mro); i++) {
+		PyObject *base = PyTuple_GetItem(mro, i);
+		_cleanup_py_ PyObject *names = names_after(p, plan_stand_in(p, base));
+		_cleanup_py_ PyObject *pair = names ? PyTuple_Pack(2, base, names) : NULL;
+		if (!pair || PyList_Append(out, pair))
+			return NULL;
+	}
+	return mro ? py_take(&out) : NULL;
+}
+
+static PyObject *first_definition(PyObject *ancestry, PyObject *name)
+{
+	for (Py_ssize_t i = 0; i < PyList_Size(ancestry); i++) {
+		PyObject *names = PyTuple_GetItem(PyList_GetItem(ancestry, i), 1);
+		PyObject *value = PyDict_GetItem(names, name);
+		if (value)
+			return value;
+	}
+	return NULL;
+}
+
+static PyObject *abstract_names(const struct plan *p, PyObject *ancestry)
+{
+	const struct world *w = &p->job->world;
+	_cleanup_py_ PyObject *out = PySet_New(NULL);
+
+	for (Py_ssize_t i = 0; out && i < PyList_Size(ancestry); i++) {
+		PyObject *pair = PyList_GetItem(ancestry, i), *name, *value;
+		Py_ssize_t at = 0;
+		if (!py_is_a(PyTuple_GetItem(pair, 0), w->abc_meta))
+			continue;
+		while (PyDict_Next(PyTuple_GetItem(pair, 1), &at, &name, &value))
+			if (py_is(name, w->str) && is_abstract(p, value, 0) &&
+			    is_abstract(p, first_definition(ancestry, name), 0) &&
+			    PySet_Add(out, name))
+				return NULL;
+	}
+	return out ? py_call(w->frozenset, out) : NULL;
+}
+
+/* The donor of a class made as a whole has the ancestry that the kept class will have. */
+static PyObject *ancestry_source(const struct plan *p, PyObject *class)
+{
+	for (size_t i = 0; i < p->class_count; i++)
+		if (p->classes[i].old == class && !p->classes[i].is_part)
+			return p->classes[i].donor;
+	return class;
+}
+
+static int settle_class(struct plan *p, PyObject *class)
+{
+	_cleanup_py_ PyObject *all = ancestry(p, ancestry_source(p, class));
+	_cleanup_py_ PyObject *wanted = all ? abstract_names(p, all) : NULL;
+	_cleanup_py_ PyObject *names = wanted ? names_after(p, class) : NULL;
+	_cleanup_py_ PyObject *key = PyUnicode_FromString("__abstractmethods__");
+	PyObject *now = names && key ? PyDict_GetItem(names, key) : NULL;
+
+	if (!names || !key)
+		return -1;
+	if (now && PyObject_RichCompareBool(now, wanted, PY_EQ) == 1)
+		return 0;
+	return plan_write(p, WRITE_TYPE, class, key, wanted);
+}
+
+static int settle_below(struct plan *p, struct pointer_map *seen, PyObject *class, int depth)
+{
+	const struct world *w = &p->job->world;
+
+	if (!py_is_a(class, w->abc_meta) || pointer_map_get(seen, class) || depth > 200 ||
+	    plan_stand_in(p, class) != class)
+		return 0;
+	_cleanup_py_ PyObject *below = py_call(w->type_subclasses, class);
+	if (!below || pointer_map_set(seen, class, class) || settle_class(p, class))
+		return -1;
+	for (Py_ssize_t i = 0; i < PyList_Size(below); i++)
+		if (settle_below(p, seen, PyList_GetItem(below, i), depth + 1))
+			return -1;
+	return 0;
+}
+
+int adopt_abstract(struct plan *p)
+{
+	struct pointer_map seen = {0};
+	int status = 0;
+
+	for (size_t i = 0; !status && i < p->class_count; i++)
+		status = settle_below(p, &seen,
+				      p->classes[i].is_migrating ? p->classes[i].donor
+								 : p->classes[i].old,
+				      0);
+	pointer_map_fini(&seen);
+	return status;
+}

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The kept class (the old one, or the donor where it migrates) gets its attributes and bases.
+ */
+#include "payload/base/freestanding.h"
+#include "payload/job/walk.h"
+#include "payload/plan/annotations.h"
+#include "payload/plan/plan.h"
+#include "payload/python/code.h"
+#include "payload/python/constant.h"
+
+static int write_attributes(struct plan *p, const struct class_pair *pair, PyObject *kept,
+			    PyObject *current)
+{
+	const struct world *w = &p->job->world;
+	PyObject *key, *value;
+	Py_ssize_t at = 0;
+
+	while (PyDict_Next(pair->binds, &at, &key, &value)) {
+		PyObject *now = PyDict_GetItem(current, key);
+		PyObject *wanted = plan_stand_in(p, value);
+		if (now && (now == wanted || constant_is_same(w, now, wanted)))
+			continue;
+		if (plan_write_attribute(p, kept, key, wanted))
+			return -1;
+	}
+	return 0;
+}
+
+static int is_dunder(PyObject *name)
+{
+	const char *text = PyUnicode_AsUTF8(name);
+	size_t length = text ? strlen(text) : 0;
+
+	PyErr_Clear();
+	return length > 4 && text[0] == '_' && text[1] == '_' && text[length - 1] == '_' &&
+	       text[length - 2] == '_';
+}
+
+static int is_part_of_every_type(PyObject *name)
+{
+	static const char *const names[] = {
+		"__dict__", "__weakref__",         "__module__",
+		"__doc__",  "__abstractmethods__", "__annotations_cache__"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (!PyUnicode_CompareWithASCIIString(name, names[i]))
+			return 1;
+	return 0;
+}
+
+/* The names that the class's body binds in the module's code, as a set; NULL without exception
+ * when unknown. */
+static PyObject *names_of_body(struct plan *p, const struct class_pair *pair,
+			       PyObject *module_code)
+{
+	const struct world *w = &p->job->world;
+
+	if (!module_code)
+		return NULL;
+	_cleanup_py_ PyObject *qualname = world_type_attribute(pair->old, "__qualname__");
+	_cleanup_py_ PyObject *code = qualname ? code_find(w, module_code, qualname) : NULL;
+	_cleanup_py_ PyObject *names = code ? PySet_New(NULL) : NULL;
+	if (!names || code_stored_names(w, code, names)) {
+		PyErr_Clear();
+		return NULL;
+	}
+	return py_take(&names);
+}
+
+/* Did the old source, not somebody at run time, put this attribute there? */
+static int is_from_source(struct plan *p, const struct class_pair *pair, PyObject *old_names,
+			  PyObject *name, PyObject *value)
+{
+	const struct world *w = &p->job->world;
+
+	if ((is_dunder(name) && !pair->is_part) ||
+	    (old_names && PySet_Contains(old_names, name) == 1))
+		return 1;
+	_cleanup_py_ PyObject *single = PyDict_New(), *found = PyList_New(0);
+	if (!single || !found || PyDict_SetItem(single, name, value) ||
+	    walk_functions(w, single, pair->module->live, pair->module->name, found))
+		return 0;
+	for (Py_ssize_t i = 0; i < PyList_Size(found); i++) {
+		PyObject *code = PyFunction_GetCode(PyList_GetItem(found, i));
+		_cleanup_py_ PyObject *file = code_attribute(code, "co_filename");
+		_cleanup_py_ PyObject *own = code_attribute(code, "co_name");
+		if (file && own && !PyUnicode_Compare(file, pair->module->file) &&
+		    !PyUnicode_Compare(own, name))
+			return 1;
+	}
+	return 0;
+}
+
+static int remove_attributes(struct plan *p, const struct class_pair *pair, PyObject *current)
+{
+	const struct world *w = &p->job->world;
+	_cleanup_py_ PyObject *old_names = names_of_body(p, pair, pair->module->old_code);
+	_cleanup_py_ PyObject *new_names =
+		pair->is_part ? names_of_body(p, pair, pair->module->code) : NULL;
+	PyObject *members = PyDict_GetItemString(current, "_member_map_"); /* of an enum */
+	PyObject *key, *value;
+	Py_ssize_t at = 0;
+
+	if (pair->is_part && !new_names)
+		return 0;
+	while (PyDict_Next(current, &at, &key, &value)) {
+		if (members && py_is_a(members, w->dict) && PyDict_GetItem(members, key))
+			continue;
+		if (!py_is(key, w->str) || PyDict_GetItem(pair->binds, key) ||
+		    (new_names && PySet_Contains(new_names, key) == 1) ||
+		    py_is(value, w->member_descriptor) || py_is(value, w->getset_descriptor) ||
+		    is_part_of_every_type(key) ||
+		    !PyUnicode_CompareWithASCIIString(key, "_abc_impl") ||
+		    !is_from_source(p, pair, old_names, key, value))
+			continue;
+		if (plan_write_attribute(p, pair->old, key, NULL))
+			return -1;
+	}
+	return 0;
+}
+
+static int write_bases(struct plan *p, const struct class_pair *pair, PyObject *kept)
+{
+	_cleanup_py_ PyObject *wanted = world_type_attribute(pair->donor, "__bases__");
+	_cleanup_py_ PyObject *current = world_type_attribute(kept, "__bases__");
+	_cleanup_py_ PyObject *list = wanted ? PyList_New(0) : NULL;
+	int differs;
+
+	if (!list || !current)
+		return -1;
+	differs = PyTuple_Size(wanted) != PyTuple_Size(current);
+	for (Py_ssize_t i = 0; i < PyTuple_Size(wanted); i++) {
+		PyObject *base = plan_stand_in(p, PyTuple_GetItem(wanted, i));
+		differs |= i >= PyTuple_Size(current) || base != PyTuple_GetItem(current, i);
+		if (PyList_Append(list, base))
+			return -1;
+	}
+	if (!differs)
+		return 0;
+	_cleanup_py_ PyObject *bases = PyList_AsTuple(list);
+	return bases ? plan_write(p, WRITE_BASES, kept, NULL, bases) : -1;
+}
+
+/* As the source has it, where its body was compared: 3.13 writes line numbers and the like into
+ * each class. */
+static int is_redefined(const struct class_pair *pair, PyObject *name, int is_written)
+{
+	const struct module *m = pair->module;
+
+	if (!m || !m->kept || !PyDict_GetItem(m->kept, name))
+		return is_written;
+	return PySet_Contains(m->redefined, name) == 1;
+}
+
+static void report(struct plan *p, const struct class_pair *pair, size_t writes_before)
+{
+	_cleanup_py_ PyObject *name = world_type_attribute(pair->old, "__qualname__");
+
+	if (!pair->is_migrating &&
+	    (!name || !is_redefined(pair, name, p->writes.count != writes_before)))
+		return;
+	job_note(p->job,
+		 &(struct reply_item){.kind = WIRE_RECORD_CLASS,
+				      .action = pair->is_migrating ? WIRE_ACTION_MIGRATED
+								   : WIRE_ACTION_CHANGED,
+				      .name = name ? PyUnicode_AsUTF8(name) : NULL},
+		 pair->module);
+}
+
+static int adopt_class(struct plan *p, struct class_pair *pair)
+{
+	const struct world *w = &p->job->world;
+	PyObject *kept = pair->is_migrating ? pair->donor : pair->old;
+	_cleanup_py_ PyObject *current = world_type_dict(w, kept);
+	size_t before = p->writes.count;
+
+	if (!current)
+		return -1;
+	if (py_is_a(pair->old, w->enum_type) &&
+	    (pair->is_migrating ? adopt_enum_moved(p, pair) : adopt_enum(p, pair)))
+		return -1;
+	if (write_attributes(p, pair, kept, current) ||
+	    (!pair->is_part && write_bases(p, pair, kept)) ||
+	    (!pair->is_migrating && remove_attributes(p, pair, current)) ||
+	    (!pair->is_migrating && !pair->is_part &&
+	     annotations_drop_of_class(p, kept, current, pair->binds)))
+		return -1;
+	report(p, pair, before);
+	return 0;
+}
+
+int adopt_classes(struct plan *p)
+{
+	for (size_t i = 0; i < p->class_count; i++)
+		if (adopt_class(p, &p->classes[i]))
+			return -1;
+	return 0;
+}

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Old functions take the definition of their donors.
+ */
+#include "payload/base/freestanding.h"
+#include "payload/heap/word.h"
+#include "payload/job/note.h"
+#include "payload/plan/annotations.h"
+#include "payload/plan/plan.h"
+#include "payload/python/code.h"
+#include "payload/python/constant.h"
+
+/* The cell of `function` that leads to its class, or to the class's namespace; borrowed, or
+ * NULL. */
+static PyObject *class_cell(PyObject *function, PyObject *name)
+{
+	PyObject *closure = PyFunction_GetClosure(function);
+	_cleanup_py_ PyObject *names =
+		code_attribute(PyFunction_GetCode(function), "co_freevars");
+
+	if (PyUnicode_CompareWithASCIIString(name, "__class__") &&
+	    PyUnicode_CompareWithASCIIString(name, "__classdict__"))
+		return NULL;
+	for (Py_ssize_t i = 0; closure && names && i < PyTuple_Size(names); i++)
+		if (!PyUnicode_Compare(PyTuple_GetItem(names, i), name))
+			return PyTuple_GetItem(closure, i);
+	return NULL;
+}
+
+/* The donor's cells, but for those that lead to the class, which is the kept one. New
+ * reference; None for no closure. */
+static PyObject *closure_for(const struct world *w, PyObject *old, PyObject *donor)
+{
+	PyObject *closure = PyFunction_GetClosure(donor);
+	_cleanup_py_ PyObject *names = code_attribute(PyFunction_GetCode(donor), "co_freevars");
+	_cleanup_py_ PyObject *cells = PyList_New(0);
+
+	if (!closure)
+		return py_ref(w->none);
+	if (!names || !cells)
+		return NULL;
+	for (Py_ssize_t i = 0; i < PyTuple_Size(closure); i++) {
+		PyObject *own = class_cell(old, PyTuple_GetItem(names, i));
+		if (PyList_Append(cells, own ? own : PyTuple_GetItem(closure, i)))
+			return NULL;
+	}
+	return PyList_AsTuple(cells);
+}
+
+static int write_code(struct plan *p, PyObject *old, PyObject *donor)
+{
+	const struct world *w = &p->job->world;
+	PyObject *code = PyFunction_GetCode(donor), *closure = PyFunction_GetClosure(donor);
+	PyObject *old_code = PyFunction_GetCode(old), *old_closure = PyFunction_GetClosure(old);
+
+	if (!closure && !old_closure && code_is_same(w, old_code, code) == 1 &&
+	    code_is_unmoved(w, old_code, code) == 1)
+		return 0;
+	_cleanup_py_ PyObject *cells = closure_for(w, old, donor);
+	_cleanup_py_ PyObject *value = cells ? PyTuple_Pack(2, code, cells) : NULL;
+	return value ? plan_write(p, WRITE_CODE, old, NULL, value) : -1;
+}
+
+/* A decorator of another module came or went. The code is set after it: that makes the
+ * interpreter forget what it knows of the function (func_version, 3.11). */
+static int write_globals(struct plan *p, PyObject *old, PyObject *donor)
+{
+	PyObject *globals = PyFunction_GetGlobals(old);
+	PyObject *wanted = plan_stand_in(p, PyFunction_GetGlobals(donor));
+	size_t offset;
+
+	if (wanted == globals)
+		return 0;
+	if (word_find_globals(&p->job->world, old, &offset) ||
+	    plan_write(p, WRITE_GLOBALS, old, NULL, wanted))
+		return -1;
+	p->writes.items[p->writes.count - 1].offset = offset;
+	return 0;
+}
+
+static int is_same_or_none(const struct world *w, PyObject *a, PyObject *b)
+{
+	return a == b || (a && b && constant_is_same(w, a, b));
+}
+
+static int write_defaults(struct plan *p, PyObject *old, PyObject *donor)
+{
+	const struct world *w = &p->job->world;
+	PyObject *defaults = PyFunction_GetDefaults(donor);
+	PyObject *keywords = PyFunction_GetKwDefaults(donor);
+
+	if (!is_same_or_none(w, PyFunction_GetDefaults(old), defaults) &&
+	    plan_write(p, WRITE_DEFAULTS, old, NULL, defaults))
+		return -1;
+	if (PyFunction_GetKwDefaults(old) != keywords &&
+	    plan_write(p, WRITE_KWDEFAULTS, old, NULL, keywords))
+		return -1;
+	return annotations_adopt(p, old, donor);
+}
+
+static int write_attributes(struct plan *p, PyObject *old, PyObject *donor)
+{
+	/* The last is of 3.12 */
+	static const char *const names[] = {"__doc__", "__name__", "__qualname__",
+					    "__type_params__"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		_cleanup_py_ PyObject *name = PyUnicode_FromString(names[i]);
+		_cleanup_py_ PyObject *x = name ? PyObject_GetAttr(old, name) : NULL;
+		_cleanup_py_ PyObject *y = x ? PyObject_GetAttr(donor, name) : NULL;
+		PyErr_Clear();
+		if (y && !constant_is_same(&p->job->world, x, y) &&
+		    plan_write(p, WRITE_ATTRIBUTE, old, name, y))
+			return -1;
+	}
+	return 0;
+}
+
+/* Only decorators write these: where they are missing, the decorator has gone. */
+static int remove_marks(struct plan *p, PyObject *old_dict, PyObject *new_dict)
+{
+	static const char *const marks[] = {"__isabstractmethod__", "__wrapped__"};
+
+	for (size_t i = 0; i < sizeof(marks) / sizeof(*marks); i++) {
+		_cleanup_py_ PyObject *name = PyUnicode_FromString(marks[i]);
+		if (!name)
+			return -1;
+		if (PyDict_GetItem(old_dict, name) && !PyDict_GetItem(new_dict, name) &&
+		    plan_write(p, WRITE_ITEM, old_dict, name, NULL))
+			return -1;
+	}
+	return 0;
+}
+
+/* What a decorator or the source put on the function; what others put there stays. */
+static int write_own_dict(struct plan *p, PyObject *old, PyObject *donor)
+{
+	const struct world *w = &p->job->world;
+	_cleanup_py_ PyObject *new_dict = world_own_dict(w, donor);
+	_cleanup_py_ PyObject *old_dict = world_own_dict(w, old);
+	PyObject *key, *value;
+	Py_ssize_t at = 0;
+
+	if (!new_dict || !old_dict || remove_marks(p, old_dict, new_dict))
+		return new_dict && old_dict ? -1 : 0;
+	while (PyDict_Next(new_dict, &at, &key, &value)) {
+		PyObject *kept = plan_stand_in(p, value);
+		if (PyDict_GetItem(old_dict, key) != kept &&
+		    plan_write(p, WRITE_ITEM, old_dict, key, kept))
+			return -1;
+	}
+	return 0;
+}
+
+/* Of one whose code came from elsewhere than its old source, as when a whole body ran. */
+static int report(struct plan *p, PyObject *old, PyObject *donor)
+{
+	const struct world *w = &p->job->world;
+	PyObject *code = PyFunction_GetCode(donor);
+	const struct module *m = plan_module_of(p, PyFunction_GetGlobals(donor));
+
+	if (!m || code_name_is(code, "__annotate__"))
+		return 0;
+	if (code_is_same(w, PyFunction_GetCode(old), code) == 1 &&
+	    is_same_or_none(w, PyFunction_GetDefaults(old), PyFunction_GetDefaults(donor)))
+		return 0;
+	return note_function(p->job, m, old, code);
+}
+
+int adopt_functions(struct plan *p)
+{
+	const struct pointer_entry *entry;
+	size_t at = 0;
+
+	while ((entry = pointer_map_next(&p->adopted, &at))) {
+		PyObject *old = entry->key, *donor = entry->value;
+		if (!py_is(old, p->job->world.function))
+			continue;
+		if (report(p, old, donor) || write_globals(p, old, donor) ||
+		    write_code(p, old, donor) || write_defaults(p, old, donor) ||
+		    write_attributes(p, old, donor) || write_own_dict(p, old, donor))
+			return -1;
+	}
+	PyErr_Clear();
+	return 0;
+}
+
+PyObject *adopt_cells(const struct world *w, PyObject *function, PyObject *code)
+{
+	PyObject *closure = PyFunction_GetClosure(function);
+	_cleanup_py_ PyObject *have =
+		code_attribute(PyFunction_GetCode(function), "co_freevars");
+	_cleanup_py_ PyObject *want = code_attribute(code, "co_freevars");
+	_cleanup_py_ PyObject *cells = PyList_New(0);
+
+	if (!have || !want || !cells)
+		return NULL;
+	for (Py_ssize_t i = 0; i < PyTuple_Size(want); i++) {
+		Py_ssize_t at = 0;
+		while (at < PyTuple_Size(have) &&
+		       PyUnicode_Compare(PyTuple_GetItem(have, at), PyTuple_GetItem(want, i)))
+			at++;
+		if (!closure || at == PyTuple_Size(have) ||
+		    PyList_Append(cells, PyTuple_GetItem(closure, at)))
+			return NULL;
+	}
+	return PyTuple_Size(want) ? PyList_AsTuple(cells) : py_ref(w->none);
+}
+
+int adopt_code_alone(struct plan *p, PyObject *function)
+{
+	const struct world *w = &p->job->world;
+	PyObject *old = PyFunction_GetCode(function);
+	PyObject *code = PyDict_GetItem(p->codes, old);
+
+	if (!code || code == old || pointer_map_get(&p->adopted, function) ||
+	    pointer_map_get(&p->stand_in, function))
+		return 0;
+	_cleanup_py_ PyObject *closure = adopt_cells(w, function, code);
+	if (!closure && PyErr_Occurred())
+		return -1;
+	if (closure) {
+		_cleanup_py_ PyObject *value = PyTuple_Pack(2, code, closure);
+		if (!value || plan_write(p, WRITE_CODE, function, NULL, value))
+			return -1;
+		return pointer_map_set(&p->adopted, function, function); /* once */
+	}
+	_cleanup_py_ PyObject *name = PyObject_GetAttrString(function, "__qualname__");
+	job_note(p->job,
+		 &(struct reply_item){
+			 .kind = WIRE_RECORD_WARNING,
+			 .action = WIRE_ACTION_KEPT,
+			 .name = name ? PyUnicode_AsUTF8(name) : NULL,
+			 .text = "a closure made before keeps its old code: the new code uses "
+				 "variables that it does not have"},
+		 NULL);
+	return 0;
+}

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Other modules that imported a name by `from m import n` hold the object itself. Those that
+ * still hold the identical old object get the new one. For a function or class of the module
+ * identity is proof enough; a constant such as True or 8080 is shared by strangers, so the
+ * importer's source must have the import. What a package imports so, others import from it.
+ */
+#include "payload/base/freestanding.h"
+#include "payload/job/walk.h"
+#include "payload/plan/plan.h"
+#include "payload/source/origin.h"
+#include "payload/source/source.h"
+
+static int is_own_definition(const struct world *w, const struct replaced_name *r)
+{
+	if (py_is(r->old, w->function))
+		return PyFunction_GetGlobals(r->old) == r->module->live;
+	return walk_is_class_of(w, r->old, r->module->name);
+}
+
+static int text_is(PyObject *node, const char *field, PyObject *wanted)
+{
+	_cleanup_py_ PyObject *value = PyObject_GetAttrString(node, field);
+	_cleanup_py_ PyObject *text = value ? PyObject_Str(value) : NULL;
+
+	PyErr_Clear();
+	return text && PyUnicode_Compare(text, wanted) == 0;
+}
+
+/* import n as `bound`, or *, among the names of a from-import */
+static int binds_name(PyObject *aliases, PyObject *name, PyObject *bound)
+{
+	_cleanup_py_ PyObject *none = PyUnicode_FromString("None");
+	_cleanup_py_ PyObject *star = PyUnicode_FromString("*");
+
+	for (Py_ssize_t i = 0; none && star && i < PyList_Size(aliases); i++) {
+		PyObject *alias = PyList_GetItem(aliases, i);
+		if (text_is(alias, "name", star) && !PyUnicode_Compare(name, bound))
+			return 1;
+		if (!text_is(alias, "name", name))
+			continue;
+		if (text_is(alias, "asname", bound) ||
+		    (text_is(alias, "asname", none) && !PyUnicode_Compare(name, bound)))
+			return 1;
+	}
+	return 0;
+}
+
+/* The absolute name of the module that a from-import names. */
+static PyObject *absolute_name(PyObject *node, PyObject *live)
+{
+	_cleanup_py_ PyObject *level_object = PyObject_GetAttrString(node, "level");
+	_cleanup_py_ PyObject *module = PyObject_GetAttrString(node, "module");
+	PyObject *package = PyDict_GetItemString(live, "__package__");
+	const char *text = package ? PyUnicode_AsUTF8(package) : NULL;
+	long level = level_object ? PyLong_AsLong(level_object) : 0;
+
+	PyErr_Clear();
+	if (level <= 0)
+		return py_take(&module);
+	size_t length = text ? strlen(text) : 0;
+	for (; level > 1 && length; level--) {
+		while (length && text[length - 1] != '.')
+			length--;
+		length -= length > 0;
+	}
+	_cleanup_py_ PyObject *base =
+		length ? PyUnicode_FromStringAndSize(text, (Py_ssize_t)length) : NULL;
+	const char *tail = module ? PyUnicode_AsUTF8(module) : NULL;
+	PyErr_Clear();
+	if (!base)
+		return NULL;
+	return tail ? PyUnicode_FromFormat("%U.%s", base, tail) : py_take(&base);
+}
+
+static int is_import_of(PyObject *node, const struct module *importer,
+			const struct replaced_name *r, PyObject *bound)
+{
+	_cleanup_py_ PyObject *kind = PyObject_GetAttrString(py_type(node), "__name__");
+
+	if (!kind || PyUnicode_CompareWithASCIIString(kind, "ImportFrom"))
+		return 0;
+	_cleanup_py_ PyObject *module = absolute_name(node, importer->live);
+	_cleanup_py_ PyObject *aliases = PyObject_GetAttrString(node, "names");
+	PyErr_Clear();
+	return module && aliases && py_type(module) == py_type(r->name) &&
+	       !PyUnicode_Compare(module, r->module->name) &&
+	       binds_name(aliases, r->name, bound);
+}
+
+/* Does the importer's source say `from m import n` at its top, or in an if or try there? */
+static int has_import(PyObject *body, const struct module *importer,
+		      const struct replaced_name *r, PyObject *bound)
+{
+	static const char *const inner[] = {"body", "orelse", "finalbody", "handlers"};
+
+	for (Py_ssize_t i = 0; i < PyList_Size(body); i++) {
+		PyObject *node = PyList_GetItem(body, i);
+		if (is_import_of(node, importer, r, bound))
+			return 1;
+		for (size_t j = 0; j < sizeof(inner) / sizeof(*inner); j++) {
+			_cleanup_py_ PyObject *list = PyObject_GetAttrString(node, inner[j]);
+			PyErr_Clear();
+			if (list && py_type(list) == py_type(body) &&
+			    has_import(list, importer, r, bound))
+				return 1;
+		}
+	}
+	return 0;
+}
+
+static int is_of_name(char c)
+{
+	return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+	       (c >= 'A' && c <= 'Z') || (unsigned char)c >= 0x80;
+}
+
+/* Behind `from leaf`: blanks or a continued line, then `import`. */
+static int is_import_behind(const char *at, const char *end)
+{
+	while (at < end && (*at == ' ' || *at == '\t' || *at == '\f'))
+		at++;
+	return at < end && (*at == '\\' || (end - at > 6 && !memcmp(at, "import", 6)));
+}
+
+/* Most sources say nowhere `leaf import`: those need not be parsed, which takes long. */
+static int may_import_from(const struct world *w, PyObject *source, PyObject *module_name)
+{
+	const char *name = PyUnicode_AsUTF8(module_name), *leaf = name;
+	Py_ssize_t size;
+	char *text;
+
+	for (; name && *name; name++)
+		if (*name == '.')
+			leaf = name + 1;
+	if (!py_is(source, w->bytes)) /* a loader that has text */
+		return 1;
+	if (!leaf || !*leaf || PyBytes_AsStringAndSize(source, &text, &size))
+		return 0;
+	size_t length = strlen(leaf);
+	const char *end = text + size;
+	for (const char *at = text + 1; at + length < end; at++)
+		if (*at == *leaf && !memcmp(at, leaf, length) && !is_of_name(at[-1]) &&
+		    is_import_behind(at + length, end))
+			return 1;
+	return 0;
+}
+
+static int source_imports(struct plan *p, struct module *importer,
+			  const struct replaced_name *r, PyObject *bound)
+{
+	PyObject *quiet = source_quiet(p->job);
+	int found = 0;
+
+	if (!source_read(p->job, importer) &&
+	    may_import_from(&p->job->world, importer->source, r->module->name)) {
+		_cleanup_py_ PyObject *tree = source_tree(p->job, importer);
+		_cleanup_py_ PyObject *body =
+			tree ? PyObject_GetAttrString(tree, "body") : NULL;
+		found = body && has_import(body, importer, r, bound);
+	}
+	PyErr_Clear();
+	source_loud(p->job, quiet);
+	Py_DecRef(py_take(&importer->source));
+	return found;
+}
+
+static int is_changed_module(const struct plan *p, PyObject *live)
+{
+	for (size_t i = 0; i < p->job->modules.count; i++)
+		if (p->job->modules.items[i].live == live)
+			return p->job->modules.items[i].fresh != NULL;
+	return 0;
+}
+
+static int is_planned(const struct plan *p, PyObject *dict, PyObject *name)
+{
+	for (size_t i = 0; i < p->writes.count; i++)
+		if (p->writes.items[i].object == dict && p->writes.items[i].key == name)
+			return 1;
+	return 0;
+}
+
+/* The importer holds it as `name`, and may be imported from. */
+static int adopt_further(struct plan *p, const struct replaced_name *r,
+			 const struct module *importer, PyObject *name)
+{
+	const struct replaced_name further = {
+		.module = importer, .name = name, .old = r->old, .value = r->value};
+
+	if (is_planned(p, importer->live, name))
+		return 0;
+	if (plan_write(p, WRITE_ITEM, importer->live, name, r->value))
+		return -1;
+	return importer->name && py_is(importer->name, p->job->world.str)
+		       ? adopt_importers(p, &further)
+		       : 0;
+}
+
+static int adopt_into(struct plan *p, const struct replaced_name *r, struct module *importer)
+{
+	int is_own = is_own_definition(&p->job->world, r), has_source = -1, status = 0;
+	_cleanup_py_ PyObject *names = PyDict_Copy(importer->live);
+	PyObject *name, *value;
+	Py_ssize_t at = 0;
+
+	while (names && !status && PyDict_Next(names, &at, &name, &value)) {
+		if (value != r->old || !py_is(name, p->job->world.str))
+			continue;
+		if (!is_own && has_source < 0)
+			has_source = !origin_find(p->job, importer);
+		if (is_own)
+			status = plan_write(p, WRITE_ITEM, importer->live, name, r->value);
+		else if (has_source && source_imports(p, importer, r, name))
+			status = adopt_further(p, r, importer, name);
+	}
+	return names ? status : -1;
+}
+
+static int adopt_importer(struct plan *p, const struct replaced_name *r, PyObject *object)
+{
+	struct module importer = {
+		.object = py_ref(object),
+		.live = py_ref(PyModule_GetDict(object)),
+		.name = py_ref(PyDict_GetItemString(PyModule_GetDict(object), "__name__")),
+	};
+	int status = is_changed_module(p, importer.live) ? 0 : adopt_into(p, r, &importer);
+
+	module_fini(&importer);
+	return status;
+}
+
+int adopt_importers(struct plan *p, const struct replaced_name *replaced)
+{
+	_cleanup_py_ PyObject *modules = PyDict_Values(p->job->world.modules);
+
+	if (!modules || world_is_module(&p->job->world, replaced->old))
+		return modules ? 0 : -1;
+	for (Py_ssize_t i = 0; i < PyList_Size(modules); i++) {
+		PyObject *object = PyList_GetItem(modules, i);
+		if (world_is_module(&p->job->world, object) &&
+		    adopt_importer(p, replaced, object))
+			return -1;
+	}
+	return 0;
+}

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Pairing a class of the program with its donor, attribute by attribute, and judging whether it
+ * can take the definition in place.
+ */
+#include "payload/base/freestanding.h"
+#include "payload/job/walk.h"
+#include "payload/plan/plan.h"
+
+int merge_is_new_class(const struct plan *p, const struct module *m, PyObject *o)
+{
+	return walk_is_class_of(&p->job->world, o, m->name) &&
+	       !pointer_map_get(&p->migration->old_classes, o);
+}
+
+static int is_attribute_same(PyObject *a, PyObject *b, const char *name)
+{
+	_cleanup_py_ PyObject *x = world_type_attribute(a, name);
+	_cleanup_py_ PyObject *y = world_type_attribute(b, name);
+
+	PyErr_Clear();
+	return x && y && PyObject_RichCompareBool(x, y, PY_EQ) == 1;
+}
+
+/* The names of slots, as a new set. */
+static PyObject *slots_of(const struct world *w, PyObject *dict)
+{
+	_cleanup_py_ PyObject *out = PySet_New(NULL);
+	PyObject *key, *value;
+	Py_ssize_t at = 0;
+
+	while (out && PyDict_Next(dict, &at, &key, &value))
+		if (py_is(value, w->member_descriptor) && PySet_Add(out, key))
+			return NULL;
+	return py_take(&out);
+}
+
+/* A donor of shadow_class.c, which has the changed attributes alone. */
+static int is_part(PyObject *old, PyObject *new)
+{
+	_cleanup_py_ PyObject *bases = world_type_attribute(new, "__bases__");
+
+	PyErr_Clear();
+	return bases && PyTuple_Size(bases) == 1 && PyTuple_GetItem(bases, 0) == old;
+}
+
+/* Do instances of both look the same in memory? */
+static int is_layout_same(const struct world *w, PyObject *old, PyObject *new,
+			  PyObject *old_dict, PyObject *new_dict)
+{
+	_cleanup_py_ PyObject *x = slots_of(w, old_dict), *y = slots_of(w, new_dict);
+
+	return x && y && PyObject_RichCompareBool(x, y, PY_EQ) == 1 &&
+	       is_attribute_same(old, new, "__basicsize__") &&
+	       is_attribute_same(old, new, "__itemsize__") &&
+	       is_attribute_same(old, new, "__dictoffset__") &&
+	       is_attribute_same(old, new, "__weakrefoffset__");
+}
+
+struct class_pair *merge_add_pair(struct plan *p, const struct module *m, PyObject *old,
+				  PyObject *new)
+{
+	if (p->class_count == p->class_capacity) {
+		size_t capacity = p->class_capacity ? p->class_capacity * 2 : 16;
+		struct class_pair *items = PyMem_Realloc(p->classes, capacity * sizeof(*items));
+		if (!items) {
+			PyErr_NoMemory();
+			return NULL;
+		}
+		p->classes = items;
+		p->class_capacity = capacity;
+	}
+	struct class_pair *pair = &p->classes[p->class_count++];
+	*pair = (struct class_pair){
+		.module = m, .old = py_ref(old), .donor = py_ref(new), .binds = PyDict_New()};
+	return pair->binds ? pair : NULL;
+}
+
+/* A class that `o` depends on, made anew together with it under the same name. */
+static int merge_relative(struct plan *p, const struct module *m, PyObject *old, PyObject *new)
+{
+	if (old == new || !merge_is_new_class(p, m, new) ||
+	    !is_attribute_same(old, new, "__name__"))
+		return 0;
+	_cleanup_py_ PyObject *merged = merge_value(p, m, old, new);
+	return merged ? 0 : -1;
+}
+
+/* The metaclass; a namedtuple() or a mixin that is a base. */
+static int merge_bases(struct plan *p, const struct module *m, PyObject *old, PyObject *new)
+{
+	_cleanup_py_ PyObject *olds = world_type_attribute(old, "__bases__");
+	_cleanup_py_ PyObject *news = world_type_attribute(new, "__bases__");
+
+	if (!olds || !news)
+		return -1;
+	for (Py_ssize_t i = 0; i < PyTuple_Size(news) && i < PyTuple_Size(olds); i++)
+		if (merge_relative(p, m, PyTuple_GetItem(olds, i), PyTuple_GetItem(news, i)))
+			return -1;
+	return merge_relative(p, m, py_type(old), py_type(new));
+}
+
+/* What a part donor has for being a class. */
+static int forget_donors_own(PyObject *dict)
+{
+	static const char *const names[] = {"__slots__", "__abstractmethods__"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (PyDict_GetItemString(dict, names[i]) &&
+		    PyDict_DelItemString(dict, names[i]))
+			return -1;
+	return 0;
+}
+
+static int is_part_of_type(const struct world *w, PyObject *key, PyObject *value)
+{
+	static const char *const names[] = {
+		"__dict__", "__weakref__", "__module__", "_abc_impl",
+		/* 3.6 */
+		"_abc_registry", "_abc_cache", "_abc_negative_cache",
+		"_abc_negative_cache_version"};
+
+	if (py_is(value, w->member_descriptor) || py_is(value, w->getset_descriptor))
+		return 1;
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (!PyUnicode_CompareWithASCIIString(key, names[i]))
+			return 1;
+	return 0;
+}
+
+/* The attributes whose statements did not change; NULL when all may have. Borrowed. */
+static PyObject *kept_attributes(const struct world *w, const struct module *m, PyObject *class)
+{
+	_cleanup_py_ PyObject *qualname = world_type_attribute(class, "__qualname__");
+	PyObject *names = qualname && m->kept ? PyDict_GetItem(m->kept, qualname) : NULL;
+
+	PyErr_Clear();
+	return py_is_a(class, w->enum_type) ? NULL : names;
+}
+
+/* Functions and classes in a class keep their identity anyhow and take the new lines. What a
+ * part has of them is of a statement that does not have the last word. */
+static int stays(const struct world *w, PyObject *kept, PyObject *key, PyObject *value,
+		 int is_part)
+{
+	if (!kept || PySet_Contains(kept, key) != 1)
+		return 0;
+	if (is_part)
+		return 1;
+	if (py_is(value, w->function) || world_is_class(w, value))
+		return 0;
+	_cleanup_py_ PyObject *inside = walk_inside(w, value);
+	return inside && !PyList_Size(inside);
+}
+
+static int merge_attributes(struct plan *p, const struct module *m, PyObject *kept,
+			    PyObject *binds, PyObject *const dicts[2], int is_part)
+{
+	PyObject *old_dict = dicts[0], *new_dict = dicts[1];
+
+	const struct world *w = &p->job->world;
+	PyObject *key, *value;
+	Py_ssize_t at = 0;
+
+	while (PyDict_Next(new_dict, &at, &key, &value)) {
+		if (!py_is(key, w->str) || is_part_of_type(w, key, value))
+			continue;
+		PyObject *old = PyDict_GetItem(old_dict, key);
+		if (old && stays(w, kept, key, value, is_part))
+			value = old;
+		_cleanup_py_ PyObject *merged =
+			old ? merge_value(p, m, old, value) : py_ref(value);
+		if (!merged || PyDict_SetItem(binds, key, merged))
+			return -1;
+	}
+	return 0;
+}
+
+/* The namespaces themselves: 3.12 gives functions inside a class a cell, __classdict__, with
+ * its namespace to look annotations and type parameters up in. */
+static int merge_namespaces(struct plan *p, PyObject *gone, PyObject *kept)
+{
+	const struct world *w = &p->job->world;
+	_cleanup_py_ PyObject *x = world_class_namespace(w, gone);
+	_cleanup_py_ PyObject *y = world_class_namespace(w, kept);
+
+	return x && y ? pointer_map_set(&p->stand_in, x, y) : -1;
+}
+
+PyObject *merge_classes(struct plan *p, const struct module *m, PyObject *old, PyObject *new)
+{
+	const struct world *w = &p->job->world;
+
+	if (!merge_is_new_class(p, m, new) || !walk_is_class_of(w, old, m->name) ||
+	    pointer_map_get(&p->adopted, old))
+		return py_ref(new);
+	_cleanup_py_ PyObject *old_dict = world_type_dict(w, old);
+	_cleanup_py_ PyObject *new_dict = world_type_dict(w, new);
+	int part = is_part(old, new);
+	if (!old_dict || !new_dict || (!part && merge_bases(p, m, old, new)) ||
+	    (part && forget_donors_own(new_dict)))
+		return NULL;
+	struct class_pair *pair = merge_add_pair(p, m, old, new);
+	if (!pair)
+		return NULL;
+	_cleanup_py_ PyObject *binds = py_ref(pair->binds);
+	int moves = !part && (pointer_map_get(&p->migration->must_move, old) ||
+			      !is_layout_same(w, old, new, old_dict, new_dict) ||
+			      plan_stand_in(p, py_type(new)) != py_type(old));
+	pair->is_migrating = moves != 0;
+	pair->is_part = part != 0;
+	if (pointer_map_set(&p->adopted, old, new) ||
+	    pointer_map_set(&p->stand_in, moves ? old : new, moves ? new : old) ||
+	    (w->opcodes.minor >= 12 &&
+	     merge_namespaces(p, moves ? old : new, moves ? new : old)) ||
+	    merge_attributes(p, m, kept_attributes(w, m, old), binds,
+			     (PyObject *const[]){old_dict, new_dict}, part))
+		return NULL;
+	return py_ref(moves ? new : old);
+}

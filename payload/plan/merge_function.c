@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Pairing a function of the program with its donor, and what their closures hold. The
+ * invariant: a donor is a function that this run made, and what it takes the place of is this
+ * module's.
+ */
+#include "payload/base/freestanding.h"
+#include "payload/job/walk.h"
+#include "payload/plan/annotations.h"
+#include "payload/plan/plan.h"
+#include "payload/python/code.h"
+
+/* Made by the run of this module: its own function, a generated one, or a wrapper around one.
+ */
+static int is_new_function(const struct plan *p, const struct module *m, PyObject *o, int depth)
+{
+	const struct world *w = &p->job->world;
+
+	if (depth > 4)
+		return 0;
+	if (py_is(o, w->function)) {
+		PyObject *globals = PyFunction_GetGlobals(o);
+		if (globals == m->fresh)
+			return 1;
+		if (globals == m->live && code_is_generated(PyFunction_GetCode(o)))
+			return 1;
+	}
+	_cleanup_py_ PyObject *inside = walk_inside(w, o);
+	for (Py_ssize_t i = 0; inside && i < PyList_Size(inside); i++)
+		if (is_new_function(p, m, PyList_GetItem(inside, i), depth + 1))
+			return 1;
+	PyErr_Clear();
+	return 0;
+}
+
+/* The value of the free variable `name`; NULL without exception when there is none. */
+static PyObject *free_value(PyObject *function, PyObject *name)
+{
+	PyObject *closure = PyFunction_GetClosure(function);
+	_cleanup_py_ PyObject *names =
+		code_attribute(PyFunction_GetCode(function), "co_freevars");
+	PyObject *value = NULL;
+
+	for (Py_ssize_t i = 0; names && closure && i < PyTuple_Size(names); i++)
+		if (!PyUnicode_Compare(PyTuple_GetItem(names, i), name))
+			value = PyCell_Get(PyTuple_GetItem(closure, i));
+	PyErr_Clear();
+	return value;
+}
+
+/* The functions inside a decorated one are paired by the name of the variable that holds them.
+ */
+static int merge_closures(struct plan *p, const struct module *m, PyObject *old, PyObject *new)
+{
+	_cleanup_py_ PyObject *names = code_attribute(PyFunction_GetCode(new), "co_freevars");
+
+	for (Py_ssize_t i = 0; names && i < PyTuple_Size(names); i++) {
+		PyObject *name = PyTuple_GetItem(names, i);
+		if (!PyUnicode_CompareWithASCIIString(name, "__class__") ||
+		    !PyUnicode_CompareWithASCIIString(name, "__classdict__"))
+			continue;
+		_cleanup_py_ PyObject *x = free_value(old, name), *y = free_value(new, name);
+		_cleanup_py_ PyObject *merged = x && y ? merge_value(p, m, x, y) : NULL;
+		if (x && y && !merged)
+			return -1;
+	}
+	return names ? 0 : -1;
+}
+
+static int merge_wrapped(struct plan *p, const struct module *m, PyObject *old, PyObject *new)
+{
+	const struct world *w = &p->job->world;
+	_cleanup_py_ PyObject *old_dict = world_own_dict(w, old);
+	_cleanup_py_ PyObject *new_dict = world_own_dict(w, new);
+	PyObject *x = old_dict ? PyDict_GetItemString(old_dict, "__wrapped__") : NULL;
+	PyObject *y = new_dict ? PyDict_GetItemString(new_dict, "__wrapped__") : NULL;
+
+	if (!x || !y)
+		return 0;
+	_cleanup_py_ PyObject *merged = merge_value(p, m, x, y);
+	return merged ? 0 : -1;
+}
+
+int merge_is_new(const struct plan *p, const struct module *m, PyObject *o)
+{
+	return is_new_function(p, m, o, 0);
+}
+
+static int is_of_module(const struct world *w, const struct module *m, PyObject *o, int depth)
+{
+	if (py_is(o, w->function) && PyFunction_GetGlobals(o) == m->live)
+		return 1;
+	_cleanup_py_ PyObject *inside = depth < 4 ? walk_inside(w, o) : NULL;
+	for (Py_ssize_t i = 0; inside && i < PyList_Size(inside); i++)
+		if (is_of_module(w, m, PyList_GetItem(inside, i), depth + 1))
+			return 1;
+	PyErr_Clear();
+	return 0;
+}
+
+/* The new source still has the old function as it is, and another of the same name beside it
+ * (`_` that is registered somewhere): it is not the one that changed. */
+static int is_still_there(const struct plan *p, const struct module *m, PyObject *old,
+			  PyObject *new)
+{
+	const struct world *w = &p->job->world;
+	PyObject *code = PyFunction_GetCode(old), *new_code = PyFunction_GetCode(new);
+	PyObject *next = PyDict_GetItem(p->codes, code);
+	_cleanup_py_ PyObject *all = !next && !m->old_code ? PyDict_New() : NULL;
+
+	if (all && !code_collect(w, m->code, all))
+		next = PyDict_GetItem(all, code);
+	PyErr_Clear();
+	return next && code_is_same(w, code, next) == 1 &&
+	       PyObject_RichCompareBool(next, new_code, PY_EQ) != 1 &&
+	       code_are_siblings(w, m->code, next, new_code) == 1;
+}
+
+/* A function whose decorators changed may have got a wrapper of another module, or have had
+ * one. A wrapper around nothing of this module may be everybody's. */
+static int may_take(const struct plan *p, const struct module *m, PyObject *old, PyObject *new)
+{
+	PyObject *globals = PyFunction_GetGlobals(new);
+
+	if (!merge_is_new(p, m, new) || pointer_map_get(&p->adopted, old))
+		return 0;
+	if (globals == m->fresh)
+		globals = m->live;
+	return (PyFunction_GetGlobals(old) == globals ||
+		is_of_module(&p->job->world, m, old, 0)) &&
+	       !is_still_there(p, m, old, new);
+}
+
+/* Not what a decorator changes: its other functions go on. Nor what is generated: it is the
+ * same in every dataclass that has the same fields. */
+static int pair_codes(const struct plan *p, PyObject *old, PyObject *new)
+{
+	PyObject *a = PyFunction_GetCode(old), *b = PyFunction_GetCode(new);
+
+	if (code_is_generated(a) || !code_are_namesakes(a, b) || PyDict_GetItem(p->codes, a))
+		return 0;
+	return code_pair(&p->job->world, a, b, p->codes);
+}
+
+PyObject *merge_functions(struct plan *p, const struct module *m, PyObject *old, PyObject *new)
+{
+	if (!may_take(p, m, old, new))
+		return py_ref(new);
+	if (pointer_map_set(&p->stand_in, new, old) || pointer_map_set(&p->adopted, old, new) ||
+	    pair_codes(p, old, new) || merge_closures(p, m, old, new) ||
+	    merge_wrapped(p, m, old, new) || annotations_merge(p, m, old, new))
+		return NULL;
+	return py_ref(old);
+}

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The plan: from the shadow run's results to the list of writes. The invariant: making a plan
+ * changes nothing, and a plan that cannot be made completely is not done at all.
+ */
+#include "payload/plan/plan.h"
+
+#include "payload/base/freestanding.h"
+#include "payload/job/note.h"
+#include "payload/job/walk.h"
+#include "payload/python/code.h"
+
+PyObject *plan_stand_in(const struct plan *plan, PyObject *o)
+{
+	PyObject *kept = pointer_map_get(&plan->stand_in, o);
+
+	return kept ? kept : o;
+}
+
+const struct module *plan_module_of(const struct plan *plan, PyObject *dict)
+{
+	for (size_t i = 0; i < plan->job->modules.count; i++)
+		if (plan->job->modules.items[i].fresh == dict)
+			return &plan->job->modules.items[i];
+	return NULL;
+}
+
+static int is_new_class(const struct plan *plan, PyObject *o)
+{
+	for (size_t i = 0; i < plan->job->modules.count; i++)
+		if (merge_is_new_class(plan, &plan->job->modules.items[i], o))
+			return 1;
+	return 0;
+}
+
+/* What the run made needs no way back, and its old value is a donor. */
+int plan_write(struct plan *plan, enum write_kind kind, PyObject *object, PyObject *key,
+	       PyObject *value)
+{
+	struct write *write = writes_add(&plan->writes, kind, object, key, value);
+
+	if (!write)
+		return -1;
+	write->is_kept = !is_new_class(plan, object);
+	return 0;
+}
+
+/* The setters of these tell audit hooks, and do no more than write into the namespace
+ * (Objects/typeobject.c, type_set_doc, type_set_type_params of 3.12). */
+static int has_audited_setter(PyObject *name)
+{
+	return !PyUnicode_CompareWithASCIIString(name, "__doc__") ||
+	       !PyUnicode_CompareWithASCIIString(name, "__type_params__");
+}
+
+/* Would setting `name` call a descriptor of the metaclass (a property, for one)? */
+static int has_meta_descriptor(const struct world *w, PyObject *meta, PyObject *name)
+{
+	_cleanup_py_ PyObject *mro =
+		meta == w->type ? NULL : world_type_attribute(meta, "__mro__");
+
+	for (Py_ssize_t i = 0; mro && i < PyTuple_Size(mro); i++) {
+		PyObject *base = PyTuple_GetItem(mro, i);
+		_cleanup_py_ PyObject *dict =
+			base == w->type || base == w->object ? NULL : world_type_dict(w, base);
+		if (dict && PyDict_GetItem(dict, name))
+			return 1;
+	}
+	PyErr_Clear();
+	return 0;
+}
+
+static int is_dunder(PyObject *name)
+{
+	const char *text = PyUnicode_AsUTF8(name);
+
+	PyErr_Clear();
+	return text && text[0] == '_' && text[1] == '_';
+}
+
+int plan_write_attribute(struct plan *plan, PyObject *class, PyObject *name, PyObject *value)
+{
+	const struct world *w = &plan->job->world;
+	/* A name like __call__ has a slot in the type, which type.__setattr__ fills. */
+	int is_plain = has_audited_setter(name) ||
+		       (!is_dunder(name) && has_meta_descriptor(w, py_type(class), name));
+
+	return plan_write(plan, is_plain ? WRITE_NAMESPACE : WRITE_TYPE, class, name, value);
+}
+
+/* Shadow modules and their namespaces stand for the live ones wherever new code kept them. */
+static int add_shadows(struct plan *p)
+{
+	PyObject *shadows = p->shadow->shadows;
+
+	for (Py_ssize_t i = 0; shadows && i < PyList_Size(shadows); i++) {
+		PyObject *pair = PyList_GetItem(shadows, i);
+		PyObject *shadow = PyTuple_GetItem(pair, 0), *live = PyTuple_GetItem(pair, 1);
+		PyObject *dict = shadow_live_dict(&p->job->world, pair);
+		if ((dict != live && pointer_map_set(&p->stand_in, shadow, live)) ||
+		    pointer_map_set(&p->stand_in, PyModule_GetDict(shadow), dict))
+			return -1;
+	}
+	return 0;
+}
+
+static int plan_module(struct plan *p, struct module *m)
+{
+	const struct world *w = &p->job->world;
+
+	if (note_module(p->job, m))
+		return -1;
+	if (m->old_code && code_pair(w, m->old_code, m->code, p->codes))
+		return -1;
+	return m->fresh ? merge_names(p, m) : 0;
+}
+
+/* Functions that their namespace leads to get their new code even where the collector does not
+ * know them (gc.freeze). */
+static int adopt_moved(struct plan *p, const struct module *m)
+{
+	const struct world *w = &p->job->world;
+	_cleanup_py_ PyObject *found = PyList_New(0);
+
+	if (!found || walk_functions(w, m->live, m->live, m->name, found))
+		return -1;
+	for (Py_ssize_t i = 0; i < PyList_Size(found); i++)
+		if (adopt_code_alone(p, PyList_GetItem(found, i)))
+			return -1;
+	return 0;
+}
+
+static void report_instances(struct plan *p)
+{
+	for (size_t i = 0; i < p->class_count; i++) {
+		const struct class_pair *pair = &p->classes[i];
+		if (!pair->is_migrating)
+			continue;
+		_cleanup_py_ PyObject *name = world_type_attribute(pair->old, "__qualname__");
+		job_note(p->job,
+			 &(struct reply_item){.kind = WIRE_RECORD_INSTANCES,
+					      .action = WIRE_ACTION_MIGRATED,
+					      .name = name ? PyUnicode_AsUTF8(name) : NULL,
+					      .count = pair->instances},
+			 pair->module);
+	}
+}
+
+int plan_make(struct plan *out, struct job *job, const struct shadow *shadow,
+	      struct migration *migration)
+{
+	*out = (struct plan){.job = job, .shadow = shadow, .migration = migration};
+	out->told_from = job->reply.header->used;
+	out->codes = PyDict_New();
+	out->caches = PyList_New(0);
+	out->replaced = PyList_New(0);
+	if (!out->codes || !out->caches || !out->replaced || frames_note(out) ||
+	    add_shadows(out))
+		return -1;
+	for (size_t i = 0; i < job->modules.count; i++)
+		if (plan_module(out, &job->modules.items[i]))
+			return -1;
+	/* Classes before functions: enums add to what stands for what. */
+	if (adopt_classes(out) || adopt_abstract(out) || adopt_functions(out) ||
+	    adopt_wrappers(out) || adopt_names(out))
+		return -1;
+	for (size_t i = 0; i < job->modules.count; i++)
+		if ((job->modules.items[i].is_moved || job->modules.items[i].inner) &&
+		    adopt_moved(out, &job->modules.items[i]))
+			return -1;
+	for (size_t i = 0; i < job->modules.count; i++)
+		if (note_functions(job, &job->modules.items[i], out->codes))
+			return -1;
+	if (rebind_references(out) || rebind_frames(out))
+		return -1;
+	report_instances(out);
+	out->told_to = job->reply.header->used;
+	return 0;
+}
+
+void plan_fini(struct plan *plan)
+{
+	for (size_t i = 0; i < plan->class_count; i++) {
+		Py_DecRef(plan->classes[i].old);
+		Py_DecRef(plan->classes[i].donor);
+		Py_DecRef(plan->classes[i].binds);
+	}
+	PyMem_Free(plan->classes);
+	pointer_map_fini(&plan->stand_in);
+	pointer_map_fini(&plan->adopted);
+	Py_DecRef(plan->codes);
+	Py_DecRef(plan->caches);
+	Py_DecRef(plan->replaced);
+	writes_fini(&plan->writes);
+	*plan = (struct plan){0};
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Doing and undoing writes. The invariant: nothing in here lets go of the last reference to an
+ * object of the program (the write keeps the old value), so no finaliser runs before
+ * writes_fini.
+ */
+#include "payload/plan/writes.h"
+
+static void write_fini(struct write *write)
+{
+	Py_DecRef(write->object);
+	Py_DecRef(write->key);
+	Py_DecRef(write->value);
+	Py_DecRef(write->old);
+	Py_DecRef(write->expected);
+	Py_DecRef(write->space);
+	if (write->instances)
+		instances_fini(write->instances);
+	PyMem_Free(write->instances);
+}
+
+void writes_remove(struct writes *writes, size_t at)
+{
+	struct write dying = writes->items[at];
+
+	writes->count--;
+	for (size_t i = at; i < writes->count; i++)
+		writes->items[i] = writes->items[i + 1];
+	write_fini(&dying);
+}
+
+void writes_fini(struct writes *writes)
+{
+	struct writes dying = *writes;
+
+	*writes = (struct writes){0};
+	for (size_t i = 0; i < dying.count; i++)
+		write_fini(&dying.items[i]);
+	PyMem_Free(dying.items);
+	key_order_fini(&dying.order);
+}
+
+struct write *writes_add(struct writes *writes, enum write_kind kind, PyObject *object,
+			 PyObject *key, PyObject *value)
+{
+	if (writes->count == writes->capacity) {
+		size_t capacity = writes->capacity ? writes->capacity * 2 : 64;
+		struct write *items =
+			PyMem_Realloc(writes->items, capacity * sizeof(*writes->items));
+		if (!items) {
+			PyErr_NoMemory();
+			return NULL;
+		}
+		writes->items = items;
+		writes->capacity = capacity;
+	}
+	struct write *write = &writes->items[writes->count++];
+	*write = (struct write){
+		.kind = kind,
+		.object = py_ref(object),
+		.key = py_ref(key),
+		.value = py_ref(value),
+	};
+	return write;
+}
+
+static int is_same_content(PyObject *a, PyObject *b)
+{
+	PyObject *key, *value;
+	Py_ssize_t at = 0;
+
+	if (PyDict_Size(a) != PyDict_Size(b))
+		return 0;
+	while (PyDict_Next(a, &at, &key, &value))
+		if (PyDict_GetItem(b, key) != value)
+			return 0;
+	return 1;
+}
+
+/* Identity, one level into what a write itself puts together. */
+static int is_same(const struct world *w, const struct write *write, PyObject *a, PyObject *b)
+{
+	if (a == b)
+		return 1;
+	if (!a || !b || py_type(a) != py_type(b))
+		return 0;
+	if (write->kind == WRITE_CONTENT)
+		return is_same_content(a, b);
+	/* Nobody but us sets a closure (__closure__ is read-only): the tuple is of our making.
+	 */
+	if (write->kind == WRITE_CODE)
+		return PyTuple_GetItem(a, 0) == PyTuple_GetItem(b, 0);
+	if (write->kind != WRITE_BASES && write->kind != WRITE_LIST)
+		return 0;
+	_cleanup_py_ PyObject *x = PySequence_Tuple(a), *y = PySequence_Tuple(b);
+	if (!x || !y || PyTuple_Size(x) != PyTuple_Size(y) || !py_is(x, w->tuple))
+		return 0;
+	for (Py_ssize_t i = 0; i < PyTuple_Size(x); i++)
+		if (PyTuple_GetItem(x, i) != PyTuple_GetItem(y, i))
+			return 0;
+	return 1;
+}
+
+int write_may_be_done(const struct write *write, const struct world *world)
+{
+	_cleanup_py_ PyObject *now = write->is_guarded ? write_current(world, write) : NULL;
+
+	PyErr_Clear();
+	return !write->is_guarded || is_same(world, write, now, write->expected);
+}
+
+/* A write that stopped in its middle has its old value put back like one that was done. */
+static int is_to_undo(const struct writes *writes, const struct write *write)
+{
+	int is_whole = write->kind == WRITE_CONTENT || write->kind == WRITE_SET ||
+		       write->kind == WRITE_LIST;
+
+	return write->is_done || (write == writes->failed &&
+				  ((is_whole && write->old) || write->kind == WRITE_INSTANCES));
+}
+
+/* Undoing goes on past a failure: as much as possible is put back. */
+int writes_undo(struct writes *writes, const struct world *w)
+{
+	PyObject *kind, *value, *traceback;
+	int failed = 0;
+
+	PyErr_Fetch(&kind, &value, &traceback);
+	for (size_t i = writes->count; i-- > 0;) {
+		struct write *write = &writes->items[i];
+		if (is_to_undo(writes, write) && write_put(w, write, write->old, 1)) {
+			PyErr_Clear();
+			failed = 1;
+		}
+		write->is_done = 0;
+	}
+	if (key_order_restore(&writes->order, w)) {
+		PyErr_Clear();
+		failed = 1;
+	}
+	PyErr_Restore(kind, value, traceback);
+	return failed;
+}
+
+static int prepare(struct writes *writes, const struct world *w)
+{
+	for (size_t i = 0; i < writes->count; i++) {
+		struct write *write = &writes->items[i];
+		int is_name = write->kind == WRITE_ITEM || write->kind == WRITE_TYPE ||
+			      write->kind == WRITE_NAMESPACE;
+		int deletes = is_name && !write->value;
+		if (write->kind == WRITE_NAMESPACE && !write->space &&
+		    !(write->space = world_class_namespace(w, write->object)))
+			return -1;
+		if (deletes && key_order_note(&writes->order, w, write->object))
+			return -1;
+	}
+	return 0;
+}
+
+/* 0 done or skipped, -1 failed with an exception. */
+static int do_write(struct write *write, const struct world *w)
+{
+	write->old = write_current(w, write);
+	int may = !write->is_guarded || is_same(w, write, write->old, write->expected);
+	if (may && !PyErr_Occurred() && !write_put(w, write, write->value, 0)) {
+		write->is_done = 1;
+		return 0;
+	}
+	if (write->is_optional) {
+		PyErr_Clear();
+		return 0;
+	}
+	if (!PyErr_Occurred())
+		PyErr_SetString(w->error, "an object changed under the commit");
+	return -1;
+}
+
+int writes_commit(struct writes *writes, const struct world *world, int *undo_failed)
+{
+	int status = prepare(writes, world);
+
+	*undo_failed = 0;
+	for (size_t i = 0; !status && i < writes->count; i++) {
+		status = do_write(&writes->items[i], world);
+		if (status) {
+			writes->failed = &writes->items[i];
+			*undo_failed = writes_undo(writes, world);
+		}
+	}
+	return status;
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Who made a class, and what it left there.
+ *
+ * The invariant: only the exact builtin types are looked into, and only strings hashed.
+ */
+#include "payload/python/class_maker.h"
+
+#include "payload/base/freestanding.h"
+
+#define DEPTH_MAX  3
+#define LOOKED_MAX 10000
+
+/* What type and ABCMeta put into every class, and 3.13's compiler. */
+static int is_implicit(PyObject *name)
+{
+	static const char *const names[] = {
+		"__dict__",        "__weakref__",       "__module__",
+		"__doc__",         "__annotations__",   "__annotations_cache__",
+		"__annotate__",    "__annotate_func__", "__abstractmethods__",
+		"_abc_impl",       "__hash__",          "__parameters__",
+		"__orig_bases__",  "__firstlineno__",   "__static_attributes__",
+		"__type_params__", "__qualname__"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (!PyUnicode_CompareWithASCIIString(name, names[i]))
+			return 1;
+	return 0;
+}
+
+/* Did the maker put it there? */
+static int is_trace(const struct world *w, PyObject *key, PyObject *value, PyObject *bound)
+{
+	return py_is(key, w->str) && PySet_Contains(bound, key) != 1 &&
+	       !py_is(value, w->member_descriptor) && !is_implicit(key);
+}
+
+int class_maker_left_traces(const struct world *w, PyObject *names, PyObject *bound)
+{
+	PyObject *key, *value;
+	Py_ssize_t at = 0;
+
+	while (PyDict_Next(names, &at, &key, &value))
+		if (is_trace(w, key, value, bound))
+			return 1;
+	return 0;
+}
+
+/* --- does it note methods? --------------------------------------------------------------- */
+
+static int is_method(const struct world *w, PyObject *value)
+{
+	return value && (py_is(value, w->function) || py_is(value, w->staticmethod) ||
+			 py_is(value, w->classmethod) || py_is(value, w->property));
+}
+
+struct methods {
+	const struct world *world;
+	PyObject *names, *bound; /* the class's namespace, what the body binds */
+	int looked;
+};
+
+static int notes(struct methods *m, PyObject *value, int depth);
+
+static int notes_in(struct methods *m, PyObject *sequence, int depth)
+{
+	_cleanup_py_ PyObject *items = PySequence_List(sequence);
+
+	for (Py_ssize_t i = 0; items && i < PyList_Size(items); i++)
+		if (notes(m, PyList_GetItem(items, i), depth))
+			return 1;
+	PyErr_Clear();
+	return 0;
+}
+
+static int notes_in_dict(struct methods *m, PyObject *dict, int depth)
+{
+	_cleanup_py_ PyObject *keys = PyDict_Keys(dict), *values = PyDict_Values(dict);
+
+	return (keys && notes_in(m, keys, depth)) || (values && notes_in(m, values, depth));
+}
+
+/* Looks into builtin containers alone: an object of the maker's may be anything. */
+static int notes(struct methods *m, PyObject *value, int depth)
+{
+	const struct world *w = m->world;
+
+	if (depth > DEPTH_MAX || m->looked++ > LOOKED_MAX)
+		return 0;
+	if (py_is(value, w->str))
+		return PySet_Contains(m->bound, value) == 1 &&
+		       is_method(w, PyDict_GetItem(m->names, value));
+	if (py_is(value, w->dict))
+		return notes_in_dict(m, value, depth + 1);
+	if (py_is(value, w->list) || py_is(value, w->tuple) || py_is(value, w->set) ||
+	    py_is(value, w->frozenset))
+		return notes_in(m, value, depth + 1);
+	if (!is_method(w, value))
+		return 0;
+	PyObject *key, *own;
+	Py_ssize_t at = 0;
+	while (PyDict_Next(m->names, &at, &key, &own))
+		if (own == value)
+			return PySet_Contains(m->bound, key) == 1;
+	return 0;
+}
+
+int class_maker_notes_methods(const struct world *w, PyObject *names, PyObject *bound)
+{
+	struct methods m = {.world = w, .names = names, .bound = bound};
+	PyObject *key, *value;
+	Py_ssize_t at = 0;
+
+	while (PyDict_Next(names, &at, &key, &value))
+		if (is_trace(w, key, value, bound) && notes(&m, value, 0))
+			return 1;
+	return 0;
+}
+
+/* --- who it is --------------------------------------------------------------------------- */
+
+static int is_of_typing(PyObject *names)
+{
+	PyObject *module = PyDict_GetItemString(names, "__module__");
+
+	return module && !PyUnicode_CompareWithASCIIString(module, "typing");
+}
+
+int class_maker_is_of_program(const struct world *w, PyObject *type)
+{
+	PyObject *meta = py_type(type);
+
+	if (meta != w->type && meta != w->abc_meta)
+		return 1;
+	_cleanup_py_ PyObject *mro = world_type_attribute(type, "__mro__");
+	for (Py_ssize_t i = 1; mro && i + 1 < PyTuple_Size(mro); i++) {
+		_cleanup_py_ PyObject *names = world_type_dict(w, PyTuple_GetItem(mro, i));
+		if (names && PyDict_GetItemString(names, "__init_subclass__") &&
+		    !is_of_typing(names))
+			return 1;
+	}
+	PyErr_Clear();
+	return 0;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Who made a class: a metaclass, an __init_subclass__, decorators or typing, and what it left
+ * in the class. It runs none of them.
+ */
+#ifndef PAYLOAD_PYTHON_CLASS_MAKER_H
+#define PAYLOAD_PYTHON_CLASS_MAKER_H
+
+#include "payload/python/world.h"
+
+/* Attributes in the class's `names` that the body, which binds `bound`, did not put there. */
+int class_maker_left_traces(const struct world *world, PyObject *names, PyObject *bound);
+
+/* Is a method of the body in one of these, itself or by name: a table of handlers, say? */
+int class_maker_notes_methods(const struct world *world, PyObject *names, PyObject *bound);
+
+/* A metaclass or __init_subclass__ that may keep a registry. typing's keep none. */
+int class_maker_is_of_program(const struct world *world, PyObject *type);
+
+#endif

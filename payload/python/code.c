@@ -1,0 +1,450 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Code objects, compared and paired. They are made of builtin values only, so comparing them
+ * runs no code of the program.
+ */
+#include "payload/python/code.h"
+
+#include "payload/base/freestanding.h"
+#include "payload/python/bytecode.h"
+
+#define CODE_KINDS                                                                             \
+	0x2a0 /* generator, coroutine, async generator: Include/code.h, all versions */
+
+PyObject *code_attribute(PyObject *code, const char *name)
+{
+	return PyObject_GetAttrString(code, name);
+}
+
+long code_kind(PyObject *code)
+{
+	_cleanup_py_ PyObject *flags = code_attribute(code, "co_flags");
+
+	return flags ? PyLong_AsLong(flags) & CODE_KINDS : -1;
+}
+
+int code_name_is(PyObject *code, const char *name)
+{
+	_cleanup_py_ PyObject *own = code_attribute(code, "co_name");
+
+	return own && PyUnicode_CompareWithASCIIString(own, name) == 0;
+}
+
+int code_are_namesakes(PyObject *a, PyObject *b)
+{
+	static const char *const names[] = {"co_name", "co_qualname"};
+	int same = 1;
+
+	for (size_t i = 0; same && i < sizeof(names) / sizeof(*names); i++) {
+		_cleanup_py_ PyObject *x = PyObject_GetAttrString(a, names[i]);
+		_cleanup_py_ PyObject *y = PyObject_GetAttrString(b, names[i]);
+		PyErr_Clear();
+		same = !x || !y ? i > 0 : !PyUnicode_Compare(x, y);
+	}
+	return same;
+}
+
+int code_is_generated(PyObject *code)
+{
+	_cleanup_py_ PyObject *file = code_attribute(code, "co_filename");
+	const char *text = file ? PyUnicode_AsUTF8(file) : NULL;
+
+	PyErr_Clear();
+	return text && text[0] == '<';
+}
+
+static int is_attribute_equal(PyObject *a, PyObject *b, const char *name)
+{
+	_cleanup_py_ PyObject *x = code_attribute(a, name);
+	_cleanup_py_ PyObject *y = code_attribute(b, name);
+
+	return x && y ? PyObject_RichCompareBool(x, y, PY_EQ) : -1;
+}
+
+static int is_constant_same(const struct world *w, PyObject *a, PyObject *b);
+
+static int is_tuple_same(const struct world *w, PyObject *a, PyObject *b)
+{
+	if (PyTuple_Size(a) != PyTuple_Size(b))
+		return 0;
+	for (Py_ssize_t i = 0; i < PyTuple_Size(a); i++) {
+		int same = is_constant_same(w, PyTuple_GetItem(a, i), PyTuple_GetItem(b, i));
+		if (same != 1)
+			return same;
+	}
+	return 1;
+}
+
+/* 1 == 1.0 == True and 0.0 == -0.0, but they are different constants. */
+static int is_constant_same(const struct world *w, PyObject *a, PyObject *b)
+{
+	if (a == b)
+		return 1;
+	if (py_type(a) != py_type(b))
+		return 0;
+	if (py_is(a, w->code))
+		return code_is_same(w, a, b);
+	if (py_is(a, w->tuple))
+		return is_tuple_same(w, a, b);
+	if (py_is(a, w->real) || py_is(a, w->complex)) {
+		_cleanup_py_ PyObject *x = PyObject_Str(a);
+		_cleanup_py_ PyObject *y = PyObject_Str(b);
+		return x && y ? PyObject_RichCompareBool(x, y, PY_EQ) : -1;
+	}
+	return PyObject_RichCompareBool(a, b, PY_EQ);
+}
+
+static int are_constants_same(const struct world *w, PyObject *a, PyObject *b)
+{
+	_cleanup_py_ PyObject *x = code_attribute(a, "co_consts");
+	_cleanup_py_ PyObject *y = code_attribute(b, "co_consts");
+
+	return x && y ? is_tuple_same(w, x, y) : -1;
+}
+
+/* 3.11: which instructions a handler covers is in no instruction. */
+static int is_exception_table_same(PyObject *a, PyObject *b)
+{
+	_cleanup_py_ PyObject *x = PyObject_GetAttrString(a, "co_exceptiontable");
+	_cleanup_py_ PyObject *y = x ? PyObject_GetAttrString(b, "co_exceptiontable") : NULL;
+
+	PyErr_Clear();
+	return !x || !y || PyObject_RichCompareBool(x, y, PY_EQ);
+}
+
+/* --- class bodies ------------------------------------------------------------------------- */
+
+/* 3.13: a class body binds its own first line to __firstlineno__. Two bodies that differ by it
+ * alone are the same; but how it is loaded differs too, and with that the numbers of all other
+ * constants (3.14: an instruction of its own for a number below 256). */
+static int is_class_body(const struct world *w, PyObject *code)
+{
+	_cleanup_py_ PyObject *names =
+		w->opcodes.minor >= 13 ? code_attribute(code, "co_names") : NULL;
+
+	for (Py_ssize_t i = 0; names && i < PyTuple_Size(names); i++)
+		if (!PyUnicode_CompareWithASCIIString(PyTuple_GetItem(names, i),
+						      "__firstlineno__"))
+			return 1;
+	return 0;
+}
+
+/* A body with what its comparison needs. */
+struct class_body {
+	PyObject *constants, *line;
+	struct bytecode code;
+};
+
+static int class_body_init(struct class_body *out, const struct world *w, PyObject *code)
+{
+	*out = (struct class_body){
+		.constants = code_attribute(code, "co_consts"),
+		.line = code_attribute(code, "co_firstlineno"),
+	};
+	return out->constants && out->line ? bytecode_init(&out->code, w, code) : -1;
+}
+
+static void class_body_fini(struct class_body *body)
+{
+	Py_DecRef(body->constants);
+	Py_DecRef(body->line);
+	bytecode_fini(&body->code);
+}
+
+static int is_first_line(const struct world *w, const struct class_body *body,
+			 PyObject *constant)
+{
+	return py_is(constant, w->integer) &&
+	       PyObject_RichCompareBool(body->line, constant, PY_EQ) == 1;
+}
+
+static int is_instruction_same(const struct world *w, const struct class_body *a,
+			       const struct class_body *b, int at)
+{
+	const struct instruction *i = &a->code.items[at], *j = &b->code.items[at];
+	PyObject *p = bytecode_constant(w, a->constants, i);
+	PyObject *q = bytecode_constant(w, b->constants, j);
+
+	if (w->opcodes.same_as[i->op] != w->opcodes.same_as[j->op])
+		return 0;
+	if (!p || !q)
+		return i->target == j->target && (i->target >= 0 || i->arg == j->arg);
+	return is_first_line(w, a, p) && is_first_line(w, b, q) ? 1 : is_constant_same(w, p, q);
+}
+
+static int is_class_body_same(const struct world *w, const struct class_body *a,
+			      const struct class_body *b)
+{
+	if (a->code.count != b->code.count || a->code.guard_count != b->code.guard_count)
+		return 0;
+	for (int i = 0; i < a->code.count; i++) {
+		int same = is_instruction_same(w, a, b, i);
+		if (same != 1)
+			return same;
+	}
+	return !memcmp(a->code.guards, b->code.guards,
+		       (size_t)a->code.guard_count * sizeof(*a->code.guards));
+}
+
+static int are_instructions_same(const struct world *w, PyObject *a, PyObject *b)
+{
+	struct class_body x = {0}, y = {0};
+	int same = -1;
+
+	if (!is_class_body(w, a) || !is_class_body(w, b)) {
+		same = is_attribute_equal(a, b, "co_code");
+		if (same == 1)
+			same = is_exception_table_same(a, b) ? are_constants_same(w, a, b) : 0;
+		return same;
+	}
+	if (!class_body_init(&x, w, a) && !class_body_init(&y, w, b))
+		same = is_class_body_same(w, &x, &y);
+	class_body_fini(&x);
+	class_body_fini(&y);
+	return same;
+}
+
+int code_is_same(const struct world *w, PyObject *a, PyObject *b)
+{
+	static const char *const attributes[] = {
+		"co_name",  "co_argcount", "co_kwonlyargcount", "co_flags",
+		"co_names", "co_varnames", "co_freevars",       "co_cellvars",
+	};
+
+	if (a == b)
+		return 1;
+	for (size_t i = 0; i < sizeof(attributes) / sizeof(*attributes); i++) {
+		int equal = is_attribute_equal(a, b, attributes[i]);
+		if (equal != 1)
+			return equal;
+	}
+	/* 3.8 */
+	_cleanup_py_ PyObject *x = PyObject_GetAttrString(a, "co_posonlyargcount");
+	_cleanup_py_ PyObject *y = PyObject_GetAttrString(b, "co_posonlyargcount");
+	PyErr_Clear();
+	if (x && y && PyObject_RichCompareBool(x, y, PY_EQ) != 1)
+		return 0;
+	return are_instructions_same(w, a, b);
+}
+
+/* The code objects among the constants of `code`, as a new list. */
+static PyObject *inner_codes(const struct world *w, PyObject *code)
+{
+	_cleanup_py_ PyObject *constants = code_attribute(code, "co_consts");
+	_cleanup_py_ PyObject *out = constants ? PyList_New(0) : NULL;
+
+	for (Py_ssize_t i = 0; out && i < PyTuple_Size(constants); i++) {
+		PyObject *constant = PyTuple_GetItem(constants, i);
+		if (py_is(constant, w->code) && PyList_Append(out, constant))
+			return NULL;
+	}
+	return py_take(&out);
+}
+
+static PyObject *line_table(PyObject *code)
+{
+	PyObject *table = PyObject_GetAttrString(code, "co_linetable"); /* 3.10 */
+
+	if (table)
+		return table;
+	PyErr_Clear();
+	return code_attribute(code, "co_lnotab");
+}
+
+int code_is_unmoved(const struct world *w, PyObject *a, PyObject *b)
+{
+	_cleanup_py_ PyObject *inner_a = inner_codes(w, a), *inner_b = inner_codes(w, b);
+	_cleanup_py_ PyObject *table_a = line_table(a), *table_b = line_table(b);
+
+	if (!inner_a || !inner_b || !table_a || !table_b)
+		return -1;
+	int same = is_attribute_equal(a, b, "co_firstlineno");
+	if (same == 1)
+		same = PyObject_RichCompareBool(table_a, table_b, PY_EQ);
+	for (Py_ssize_t i = 0; same == 1 && i < PyList_Size(inner_a); i++)
+		same = code_is_unmoved(w, PyList_GetItem(inner_a, i),
+				       PyList_GetItem(inner_b, i));
+	return same;
+}
+
+int code_collect(const struct world *w, PyObject *code, PyObject *out)
+{
+	_cleanup_py_ PyObject *inner = inner_codes(w, code);
+
+	if (!inner || PyDict_SetItem(out, code, code))
+		return -1;
+	for (Py_ssize_t i = 0; i < PyList_Size(inner); i++)
+		if (code_collect(w, PyList_GetItem(inner, i), out))
+			return -1;
+	return 0;
+}
+
+/* The inner code called `name`; 3.12 puts the body of a generic one inside another. */
+static PyObject *find_inner(const struct world *w, PyObject *code, const char *name,
+			    size_t length)
+{
+	_cleanup_py_ PyObject *inner = inner_codes(w, code);
+
+	for (Py_ssize_t i = 0; inner && i < PyList_Size(inner); i++) {
+		PyObject *candidate = PyList_GetItem(inner, i);
+		_cleanup_py_ PyObject *own = code_attribute(candidate, "co_name");
+		const char *text = own ? PyUnicode_AsUTF8(own) : NULL;
+		if (!text)
+			break;
+		if (strlen(text) == length && !memcmp(text, name, length))
+			return py_ref(candidate);
+		if (!memcmp(text, "<generic", strlen(text) < 8 ? strlen(text) : 8)) {
+			PyObject *found = find_inner(w, candidate, name, length);
+			if (found)
+				return found;
+		}
+	}
+	PyErr_Clear();
+	return NULL;
+}
+
+PyObject *code_find(const struct world *w, PyObject *module_code, PyObject *qualname)
+{
+	const char *at = PyUnicode_AsUTF8(qualname);
+	PyObject *code = py_ref(module_code);
+
+	while (at && code) {
+		size_t length = 0;
+		while (at[length] && at[length] != '.')
+			length++;
+		PyObject *inner = find_inner(w, code, at, length);
+		Py_DecRef(code);
+		code = inner;
+		at = at[length] ? at + length + 1 : NULL;
+	}
+	PyErr_Clear();
+	return code;
+}
+
+static int pair_by_name(const struct world *w, PyObject *olds, PyObject *news, PyObject *out);
+
+int code_pair(const struct world *w, PyObject *old, PyObject *new, PyObject *out)
+{
+	_cleanup_py_ PyObject *olds = inner_codes(w, old);
+	_cleanup_py_ PyObject *news = inner_codes(w, new);
+
+	if (!olds || !news)
+		return -1;
+	if (old != new &&PyDict_SetItem(out, old, new))
+		return -1;
+	return pair_by_name(w, olds, news, out);
+}
+
+/* How many of `codes` from `start` on are called like `code`; *first is the first of them. */
+static Py_ssize_t count_named(PyObject *codes, PyObject *code, PyObject **first)
+{
+	_cleanup_py_ PyObject *name = code_attribute(code, "co_name");
+	Py_ssize_t count = 0;
+
+	*first = NULL;
+	for (Py_ssize_t i = 0; name && i < PyList_Size(codes); i++) {
+		_cleanup_py_ PyObject *other =
+			code_attribute(PyList_GetItem(codes, i), "co_name");
+		if (!other || PyUnicode_Compare(name, other))
+			continue;
+		if (!count++)
+			*first = PyList_GetItem(codes, i);
+	}
+	return count;
+}
+
+static int remove_item(PyObject *list, PyObject *item)
+{
+	for (Py_ssize_t i = 0; i < PyList_Size(list); i++)
+		if (PyList_GetItem(list, i) == item)
+			return PyList_SetSlice(list, i, i + 1, NULL);
+	return 0;
+}
+
+/* Takes the pair out of both lists and pairs what is inside. */
+static int take_pair(const struct world *w, PyObject *const lists[2], PyObject *old,
+		     PyObject *new, PyObject *out)
+{
+	_cleanup_py_ PyObject *kept_old = py_ref(old);
+	_cleanup_py_ PyObject *kept_new = py_ref(new);
+
+	if (remove_item(lists[0], old) || remove_item(lists[1], new))
+		return -1;
+	return code_pair(w, kept_old, kept_new, out);
+}
+
+static int pair_the_same(const struct world *w, PyObject *const lists[2], PyObject *out)
+{
+	for (Py_ssize_t i = 0; i < PyList_Size(lists[0]); i++) {
+		PyObject *old = PyList_GetItem(lists[0], i);
+		for (Py_ssize_t j = 0; j < PyList_Size(lists[1]); j++) {
+			PyObject *new = PyList_GetItem(lists[1], j);
+			int same = code_is_same(w, old, new);
+			if (same < 0 || (same && take_pair(w, lists, old, new, out)))
+				return -1;
+			if (same) {
+				i--;
+				break;
+			}
+		}
+	}
+	return 0;
+}
+
+/* The same first; then those of one name in order, if names like <lambda> are equally many on
+ * both sides: a lambda more or less leaves open which is which, and none is touched. */
+static int pair_by_name(const struct world *w, PyObject *olds, PyObject *news, PyObject *out)
+{
+	PyObject *const lists[2] = {olds, news};
+
+	if (pair_the_same(w, lists, out))
+		return -1;
+	while (PyList_Size(olds) > 0) {
+		PyObject *old = PyList_GetItem(olds, 0), *first, *unused;
+		Py_ssize_t count_new = count_named(news, old, &first);
+		Py_ssize_t count_old = count_named(olds, old, &unused);
+		_cleanup_py_ PyObject *name = code_attribute(old, "co_name");
+		const char *text = name ? PyUnicode_AsUTF8(name) : NULL;
+		if (!text)
+			return -1;
+		int is_clear = count_new == count_old || (count_new && text[0] != '<');
+		if (is_clear ? take_pair(w, lists, old, first, out) : remove_item(olds, old))
+			return -1;
+	}
+	return 0;
+}
+
+int code_stored_names(const struct world *w, PyObject *code, PyObject *out)
+{
+	_cleanup_py_ PyObject *names = code_attribute(code, "co_names");
+	struct bytecode body = {0};
+	int status = names ? bytecode_init(&body, w, code) : -1;
+
+	for (int i = 0; !status && i < body.count; i++)
+		if (w->opcodes.same_as[body.items[i].op] == w->opcodes.store_name)
+			status = PySet_Add(out, PyTuple_GetItem(names, body.items[i].arg));
+	bytecode_fini(&body);
+	return status;
+}
+
+int code_are_siblings(const struct world *w, PyObject *code, PyObject *a, PyObject *b)
+{
+	_cleanup_py_ PyObject *inner = inner_codes(w, code);
+	_cleanup_py_ PyObject *x = code_attribute(a, "co_name"),
+			      *y = code_attribute(b, "co_name");
+	int found = 0;
+
+	if (!inner || !x || !y)
+		return -1;
+	if (PyUnicode_Compare(x, y))
+		return 0;
+	for (Py_ssize_t i = 0; i < PyList_Size(inner); i++) {
+		PyObject *item = PyList_GetItem(inner, i);
+		found |= PyObject_RichCompareBool(item, a, PY_EQ) == 1;
+		found |= 2 * (PyObject_RichCompareBool(item, b, PY_EQ) == 1);
+	}
+	for (Py_ssize_t i = 0; found != 3 && i < PyList_Size(inner); i++)
+		if (code_are_siblings(w, PyList_GetItem(inner, i), a, b) == 1)
+			return 1;
+	return found == 3;
+}

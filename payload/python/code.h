@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Code objects: which are the same, which belongs to which, what a body binds.
+ */
+#ifndef PAYLOAD_PYTHON_CODE_H
+#define PAYLOAD_PYTHON_CODE_H
+
+#include "payload/python/world.h"
+
+/* An attribute whose value the code keeps alive or that is small; NULL with an exception. */
+PyObject *code_attribute(PyObject *code, const char *name);
+
+/* What calling it makes: 0 for a plain function, else a generator, a coroutine or an
+ * asynchronous generator; -1 with an exception. */
+long code_kind(PyObject *code);
+
+int code_name_is(PyObject *code, const char *name);
+
+/* Do both have the same name, and the same qualified name as far as a code knows it (3.11)? */
+int code_are_namesakes(PyObject *a, PyObject *b);
+
+/* Compiled from text that is in no file, as dataclass and its like compile methods. */
+int code_is_generated(PyObject *code);
+
+/* 1 when both do the same, whatever their lines and file; 0; -1 with an exception. */
+int code_is_same(const struct world *world, PyObject *a, PyObject *b);
+
+/* 1 when even the lines are the same; for two codes that code_is_same. */
+int code_is_unmoved(const struct world *world, PyObject *a, PyObject *b);
+
+/* Adds every code object inside `code`, itself included, to the dict `out` as a key
+ * and its value. */
+int code_collect(const struct world *world, PyObject *code, PyObject *out);
+
+/* The body of `qualname` ("Outer.Inner.method") inside a module's code. New reference, or NULL
+ * without exception when there is none. */
+PyObject *code_find(const struct world *world, PyObject *module_code, PyObject *qualname);
+
+/* Maps `old` and the functions inside to `new` and the functions inside, in the dict `out`. */
+int code_pair(const struct world *world, PyObject *old, PyObject *new, PyObject *out);
+
+/* 1 when both are directly inside one and the same body within `code`, under one name. */
+int code_are_siblings(const struct world *world, PyObject *code, PyObject *a, PyObject *b);
+
+/* Adds the names that the body of a module or class binds to the set `out`. */
+int code_stored_names(const struct world *world, PyObject *code, PyObject *out);
+
+#endif

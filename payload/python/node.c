@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Reading nodes of syntax trees.
+ */
+#include "payload/python/node.h"
+
+#include <limits.h>
+
+#include "payload/base/freestanding.h"
+#include "payload/python/tree.h"
+
+PyObject *node_field(PyObject *node, const char *name)
+{
+	PyObject *value = PyObject_GetAttrString(node, name);
+
+	PyErr_Clear();
+	return value;
+}
+
+int node_number(PyObject *node, const char *name, int otherwise)
+{
+	_cleanup_py_ PyObject *value = node_field(node, name);
+	long number = value ? PyLong_AsLong(value) : otherwise;
+
+	if (PyErr_Occurred()) { /* end_lineno may be None */
+		PyErr_Clear();
+		return otherwise;
+	}
+	return (int)number;
+}
+
+int node_first_line(PyObject *node)
+{
+	_cleanup_py_ PyObject *decorators = node_field(node, "decorator_list");
+	int line = node_number(node, "lineno", 0);
+
+	if (decorators && PyList_Size(decorators) > 0) {
+		int first = node_number(PyList_GetItem(decorators, 0), "lineno", line);
+		line = first < line ? first : line;
+	}
+	return line;
+}
+
+static int least(int a, int b)
+{
+	return a < b ? a : b;
+}
+
+static int list_line(PyObject *parent, const char *field, const char *inner)
+{
+	_cleanup_py_ PyObject *list = node_field(parent, field);
+	int line = INT_MAX;
+
+	for (Py_ssize_t i = 0; list && i < PyList_Size(list); i++) {
+		PyObject *item = PyList_GetItem(list, i);
+		_cleanup_py_ PyObject *node = inner ? node_field(item, inner) : py_ref(item);
+		if (node)
+			line = least(line, node_number(node, "lineno", INT_MAX));
+	}
+	PyErr_Clear();
+	return line;
+}
+
+int node_header_line(PyObject *node, int minor)
+{
+	_cleanup_py_ PyObject *args = node_field(node, "args");
+	_cleanup_py_ PyObject *returns = node_field(node, "returns");
+	int line = INT_MAX;
+
+	if (minor >= 8) /* bpo-33211 */
+		return node_number(node, "lineno", INT_MAX);
+	if (returns)
+		line = node_number(returns, "lineno", INT_MAX);
+	if (!args)
+		return line;
+	line = least(line, list_line(args, "defaults", NULL));
+	line = least(line, list_line(args, "kw_defaults", NULL));
+	line = least(line, list_line(args, "args", "annotation"));
+	return least(line, list_line(args, "kwonlyargs", "annotation"));
+}
+
+int node_is_function(PyObject *node)
+{
+	return TREE_IS(node, "FunctionDef", "AsyncFunctionDef");
+}
+
+int node_is_definition(PyObject *node)
+{
+	return TREE_IS(node, "FunctionDef", "AsyncFunctionDef", "ClassDef");
+}
+
+static int is_one_of(PyObject *node, const char *field, const char *const names[3])
+{
+	_cleanup_py_ PyObject *text = node_field(node, field);
+
+	for (int i = 0; text && i < 3; i++)
+		if (!PyUnicode_CompareWithASCIIString(text, names[i]))
+			return 1;
+	return 0;
+}
+
+int node_is_plainly_decorated(PyObject *node)
+{
+	static const char *const names[] = {"property", "staticmethod", "classmethod"};
+	static const char *const steps[] = {"setter", "getter", "deleter"};
+	_cleanup_py_ PyObject *decorators = node_field(node, "decorator_list");
+	Py_ssize_t count = decorators ? PyList_Size(decorators) : 0;
+	PyObject *first = count == 1 ? PyList_GetItem(decorators, 0) : NULL;
+
+	if (!first)
+		return !count;
+	return (TREE_IS(first, "Name") && is_one_of(first, "id", names)) ||
+	       (TREE_IS(first, "Attribute") && is_one_of(first, "attr", steps));
+}

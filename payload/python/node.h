@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the nodes of statements say. They are made by compile() and belong to the payload alone.
+ */
+#ifndef PAYLOAD_PYTHON_NODE_H
+#define PAYLOAD_PYTHON_NODE_H
+
+#include "payload/base/py.h"
+
+/* A field, or NULL without exception. New reference. */
+PyObject *node_field(PyObject *node, const char *name);
+
+/* An integer field; `otherwise` when there is none. */
+int node_number(PyObject *node, const char *name, int otherwise);
+
+/* The first line of a statement, its decorators included. */
+int node_first_line(PyObject *node);
+
+/* The line of `def` or `class` itself, or of something behind it; INT_MAX when there is nothing
+ * (3.7 does not say). */
+int node_header_line(PyObject *node, int minor);
+
+int node_is_definition(PyObject *node);
+int node_is_function(PyObject *node);
+
+/* No decorator, or one of @property, @staticmethod, @classmethod and @x.setter, told by their
+ * names. */
+int node_is_plainly_decorated(PyObject *node);
+
+#endif

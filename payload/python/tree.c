@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * See tree.h.
+ */
+#include "payload/python/tree.h"
+
+#include "payload/base/freestanding.h"
+
+int tree_is(PyObject *node, const char *const *kinds)
+{
+	_cleanup_py_ PyObject *name = PyObject_GetAttrString(py_type(node), "__name__");
+	const char *text = name ? PyUnicode_AsUTF8(name) : NULL;
+
+	for (; text && *kinds; kinds++)
+		if (text_equal(text, *kinds))
+			return 1;
+	PyErr_Clear();
+	return 0;
+}
+
+int tree_any(const struct world *world, PyObject *node,
+	     int (*found)(PyObject *node, void *context), void *context)
+{
+	if (py_is(node, world->list)) {
+		for (Py_ssize_t i = 0; i < PyList_Size(node); i++)
+			if (tree_any(world, PyList_GetItem(node, i), found, context))
+				return 1;
+		return 0;
+	}
+	_cleanup_py_ PyObject *fields = PyObject_GetAttrString(py_type(node), "_fields");
+	if (!fields) {
+		PyErr_Clear();
+		return 0;
+	}
+	if (found(node, context))
+		return 1;
+	if (TREE_IS(node, "Lambda"))
+		return 0;
+	for (Py_ssize_t i = 0; i < PyTuple_Size(fields); i++) {
+		_cleanup_py_ PyObject *child =
+			PyObject_GetAttr(node, PyTuple_GetItem(fields, i));
+		PyErr_Clear();
+		if (child && tree_any(world, child, found, context))
+			return 1;
+	}
+	return 0;
+}

@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Finding the types and functions of the interpreter, and leaving it as it was. The invariant:
+ * what world_enter changed (the collector is off, builtin modules imported) world_leave undoes.
+ */
+#include "payload/python/world.h"
+
+#include "payload/base/freestanding.h"
+#include "payload/python/type_word.h"
+
+/* Keeps `o` in world->owned, which steals it; returns it borrowed. */
+static PyObject *keep(struct world *world, PyObject *o)
+{
+	if (!o || PyList_Append(world->owned, o))
+		world->error = NULL;
+	Py_DecRef(o);
+	return o;
+}
+
+static PyObject *builtin(const struct world *world, const char *name)
+{
+	return py_ref(PyDict_GetItemString(world->builtins, name));
+}
+
+static PyObject *slot_of_type(PyObject *type, const char *name, const char *attribute)
+{
+	_cleanup_py_ PyObject *dict = PyObject_GetAttrString(type, "__dict__");
+	_cleanup_py_ PyObject *key = PyUnicode_FromString(name);
+	_cleanup_py_ PyObject *slot = dict && key ? PyObject_GetItem(dict, key) : NULL;
+
+	if (!slot)
+		return NULL;
+	return attribute ? PyObject_GetAttrString(slot, attribute) : py_take(&slot);
+}
+
+static PyObject *type_and_drop(PyObject *o)
+{
+	PyObject *type = o ? PyObject_Type(o) : NULL;
+
+	Py_DecRef(o);
+	return type;
+}
+
+static void find_types(struct world *w)
+{
+	static const char *const names[] = {
+		"object",    "type",     "dict",         "list",        "tuple", "set",
+		"frozenset", "property", "staticmethod", "classmethod", "str",   "bytes",
+		"int",       "float",    "bool",         "complex"};
+	PyObject **const slots[] = {
+		&w->object,       &w->type,        &w->dict,      &w->list,
+		&w->tuple,        &w->set,         &w->frozenset, &w->property,
+		&w->staticmethod, &w->classmethod, &w->str,       &w->bytes,
+		&w->integer,      &w->real,        &w->boolean,   &w->complex};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		*slots[i] = keep(w, builtin(w, names[i]));
+}
+
+static int find_made_types(struct world *w)
+{
+	_cleanup_py_ PyObject *code = Py_CompileString("", "<pyhotpatch>", PY_FILE_INPUT);
+	_cleanup_py_ PyObject *globals = PyDict_New();
+	_cleanup_py_ PyObject *function =
+		code && globals ? PyFunction_New(code, globals) : NULL;
+	_cleanup_py_ PyObject *get =
+		function ? PyObject_GetAttrString(function, "__get__") : NULL;
+
+	if (!get)
+		return -1;
+	w->code = keep(w, PyObject_Type(code));
+	w->function = keep(w, PyObject_Type(function));
+	w->cell = keep(w, type_and_drop(PyCell_New(NULL)));
+	w->method = keep(w, type_and_drop(py_call(get, globals)));
+	w->member_descriptor =
+		keep(w, type_and_drop(slot_of_type(w->type, "__basicsize__", NULL)));
+	w->getset_descriptor = keep(w, type_and_drop(slot_of_type(w->type, "__dict__", NULL)));
+	w->type_setattr = keep(w, slot_of_type(w->type, "__setattr__", NULL));
+	w->type_delattr = keep(w, slot_of_type(w->type, "__delattr__", NULL));
+	w->type_subclasses = keep(w, slot_of_type(w->type, "__subclasses__", NULL));
+	w->set_update = keep(w, slot_of_type(w->set, "update", NULL));
+	w->dict_of_type = keep(w, slot_of_type(w->type, "__dict__", "__get__"));
+	w->set_class = keep(w, slot_of_type(w->object, "__class__", "__set__"));
+	return 0;
+}
+
+static PyObject *attribute_of_loaded(const struct world *w, const char *module,
+				     const char *name)
+{
+	PyObject *m = PyDict_GetItemString(w->modules, module);
+	PyObject *found = m && world_is_module(w, m)
+				  ? PyDict_GetItemString(PyModule_GetDict(m), name)
+				  : NULL;
+
+	return py_ref(found);
+}
+
+static void find_optional_types(struct world *w)
+{
+	static const char *const names[][2] = {
+		{"functools", "partial"},           {"functools", "_lru_cache_wrapper"},
+		{"functools", "cached_property"},   {"enum", "EnumMeta"},
+		{"collections", "OrderedDict"},     {"abc", "ABCMeta"},
+		{"_frozen_importlib", "ModuleSpec"}};
+	PyObject **const slots[] = {&w->partial,    &w->lru_cache,    &w->cached_property,
+				    &w->enum_type,  &w->ordered_dict, &w->abc_meta,
+				    &w->module_spec};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		PyObject *found = attribute_of_loaded(w, names[i][0], names[i][1]);
+		if (found)
+			*slots[i] = keep(w, found);
+	}
+}
+
+/* gc is a builtin module; importing it where the program did not is taken back on leaving. */
+static int find_collector(struct world *w)
+{
+	w->had_gc = PyDict_GetItemString(w->modules, "gc") != NULL;
+	w->had_ast = PyDict_GetItemString(w->modules, "_ast") != NULL;
+	_cleanup_py_ PyObject *gc = py_import("gc");
+	_cleanup_py_ PyObject *enabled = gc ? PyObject_CallMethod(gc, "isenabled", NULL) : NULL;
+	if (!enabled)
+		return -1;
+	w->get_objects = keep(w, PyObject_GetAttrString(gc, "get_objects"));
+	w->get_referrers = keep(w, PyObject_GetAttrString(gc, "get_referrers"));
+	w->get_referents = keep(w, PyObject_GetAttrString(gc, "get_referents"));
+	w->gc_enable = keep(w, PyObject_GetAttrString(gc, "enable"));
+	w->gc_disable = keep(w, PyObject_GetAttrString(gc, "disable"));
+	w->gc_is_enabled = keep(w, PyObject_GetAttrString(gc, "isenabled"));
+	_cleanup_py_ PyObject *disabled =
+		w->gc_disable ? PyObject_CallObject(w->gc_disable, NULL) : NULL;
+	w->is_gc_enabled = disabled && PyObject_IsTrue(enabled) == 1;
+	return disabled ? 0 : -1;
+}
+
+/* With nothing made that the collector looks after: it is due, after all that was made while it
+ * was off, and would run here, with what the program has put into gc.callbacks. `otherwise`
+ * when it cannot be asked. */
+static int ask_collector(PyObject *function, int otherwise)
+{
+	_cleanup_py_ PyObject *result = function ? PyObject_CallObject(function, NULL) : NULL;
+	int answer = result ? PyObject_IsTrue(result) == 1 : otherwise;
+
+	PyErr_Clear();
+	return answer;
+}
+
+/* A thread that waits asks for the GIL after 5 ms; who gives it up then waits until another has
+ * had it (Python/ceval_gil.h, FORCE_SWITCHING). */
+void world_let_run(struct world *w)
+{
+	if (w->is_gc_enabled)
+		ask_collector(w->gc_enable, 1);
+	PyThreadState *state = PyEval_SaveThread();
+	PyEval_RestoreThread(state);
+	w->is_gc_enabled = ask_collector(w->gc_is_enabled, w->is_gc_enabled) != 0;
+	ask_collector(w->gc_disable, 0);
+}
+
+/* What the argument of LOAD_COMMON_CONSTANT is an index of: 3.14 has the first five, 3.15 all.
+ * Lib/opcode.py of each, _common_constants. */
+static PyObject *common_constants(const struct world *w)
+{
+	static const char *const names[] = {"AssertionError",
+					    "NotImplementedError",
+					    "tuple",
+					    "all",
+					    "any",
+					    "list",
+					    "set",
+					    "None"};
+	_cleanup_py_ PyObject *list = PyList_New(0);
+
+	for (size_t i = 0; list && i < sizeof(names) / sizeof(*names); i++) {
+		PyObject *value = PyDict_GetItemString(w->builtins, names[i]);
+		if (PyList_Append(list, value ? value : w->none))
+			return NULL;
+	}
+	_cleanup_py_ PyObject *last =
+		Py_BuildValue("[sNNi]", "", PyBool_FromLong(1), PyBool_FromLong(0), -1);
+	if (!list || !last || PyList_SetSlice(list, PyList_Size(list), PyList_Size(list), last))
+		return NULL;
+	return py_take(&list);
+}
+
+static int find_opcodes(struct world *w)
+{
+	const char *version = Py_GetVersion(); /* "3.12.1 (...)" */
+	int minor = 0;
+
+	for (size_t i = 2; version[i] >= '0' && version[i] <= '9'; i++)
+		minor = minor * 10 + version[i] - '0';
+	if (version[0] == '3' && !opcodes_init(&w->opcodes, minor))
+		return 0;
+	PyErr_SetString(w->error, "this version's instructions are not known");
+	return -1;
+}
+
+int world_enter(struct world *w)
+{
+	*w = (struct world){0};
+	w->owned = PyList_New(0);
+	w->modules = PyImport_GetModuleDict();
+	PyObject *builtins = w->modules ? PyDict_GetItemString(w->modules, "builtins") : NULL;
+	w->builtins = builtins ? PyModule_GetDict(builtins) : NULL;
+	if (!w->owned || !w->builtins)
+		return -1;
+	w->error = PyDict_GetItemString(w->builtins, "Exception");
+	w->none = keep(w, Py_BuildValue(""));
+	find_types(w);
+	w->module = keep(w, PyObject_Type(builtins));
+	w->common = keep(w, common_constants(w));
+	if (!w->error || !w->common || find_opcodes(w) || find_made_types(w) ||
+	    find_collector(w))
+		return -1;
+	type_word_find(w);
+	find_optional_types(w);
+	w->getrefcount = PySys_GetObject("getrefcount");
+	return w->error && w->getrefcount ? 0 : -1;
+}
+
+static void drop_module(struct world *w, const char *name, int had_it)
+{
+	if (!had_it && PyDict_GetItemString(w->modules, name) &&
+	    PyDict_DelItemString(w->modules, name))
+		PyErr_Clear();
+}
+
+/* threading.current_thread() called on our thread, by logging for one, has left a dummy. */
+static void drop_dummy_thread(struct world *w)
+{
+	_cleanup_py_ PyObject *active = attribute_of_loaded(w, "threading", "_active");
+	_cleanup_py_ PyObject *ident = PyLong_FromUnsignedLong(PyThread_get_thread_ident());
+
+	if (active && ident && py_is(active, w->dict) && PyDict_GetItem(active, ident) &&
+	    PyDict_DelItem(active, ident))
+		PyErr_Clear();
+}
+
+/* gc.collect calls what the program has put into gc.callbacks; this collection is not its own.
+ */
+static void collect_young(PyObject *gc)
+{
+	_cleanup_py_ PyObject *callbacks = PyObject_GetAttrString(gc, "callbacks");
+	_cleanup_py_ PyObject *kept = callbacks ? PySequence_List(callbacks) : NULL;
+	Py_ssize_t count = kept ? PyList_Size(kept) : 0;
+
+	if (count > 0 && PyList_SetSlice(callbacks, 0, count, NULL))
+		return;
+	_cleanup_py_ PyObject *found = PyObject_CallMethod(gc, "collect", "i", 0);
+	PyErr_Clear();
+	/* In front of what a finaliser may have added. */
+	if (count > 0)
+		PyList_SetSlice(callbacks, 0, 0, kept);
+}
+
+/* Donor classes are cycles; while they live, __subclasses__() shows them. Made with the
+ * collector off, they are all young, so the cheapest collection finds them. A program that runs
+ * without the collector is left alone. */
+void world_collect(const struct world *w)
+{
+	if (!w->is_gc_enabled || !w->made_garbage)
+		return;
+	_cleanup_py_ PyObject *gc = py_import("gc");
+	if (gc)
+		collect_young(gc);
+	PyErr_Clear();
+}
+
+static void enable_collector(void)
+{
+	_cleanup_py_ PyObject *gc = py_import("gc");
+	_cleanup_py_ PyObject *enabled = gc ? PyObject_CallMethod(gc, "enable", NULL) : NULL;
+
+	if (!enabled)
+		PyErr_Clear();
+}
+
+void world_leave(struct world *w)
+{
+	PyObject *kind, *value, *traceback;
+
+	if (!w->owned)
+		return;
+	PyErr_Fetch(&kind, &value, &traceback);
+	drop_dummy_thread(w);
+	if (w->is_gc_enabled)
+		enable_collector();
+	if (w->get_objects)
+		drop_module(w, "gc", w->had_gc);
+	drop_module(w, "_ast", w->had_ast);
+	Py_DecRef(w->owned);
+	w->owned = NULL;
+	PyErr_Restore(kind, value, traceback);
+}
+
+PyObject *world_type_dict(const struct world *w, PyObject *type)
+{
+	_cleanup_py_ PyObject *proxy = py_call(w->dict_of_type, type);
+	_cleanup_py_ PyObject *copy = PyDict_New();
+
+	if (!proxy || !copy || PyDict_Update(copy, proxy))
+		return NULL;
+	return py_take(&copy);
+}
+
+/* A mappingproxy refers to nothing but the dict (Objects/descrobject.c, all versions). */
+PyObject *world_class_namespace(const struct world *w, PyObject *type)
+{
+	_cleanup_py_ PyObject *proxy = py_call(w->dict_of_type, type);
+	_cleanup_py_ PyObject *inside = proxy ? py_call(w->get_referents, proxy) : NULL;
+
+	if (inside && PyList_Size(inside) == 1 && py_is(PyList_GetItem(inside, 0), w->dict))
+		return py_ref(PyList_GetItem(inside, 0));
+	if (!PyErr_Occurred())
+		PyErr_SetString(w->error, "a class with an unknown kind of namespace");
+	return NULL;
+}
+
+PyObject *world_own_dict(const struct world *w, PyObject *o)
+{
+	_cleanup_py_ PyObject *name = PyUnicode_FromString("__dict__");
+	PyObject *dict = name ? PyObject_GenericGetAttr(o, name) : NULL;
+
+	if (!dict) {
+		PyErr_Clear();
+		return NULL;
+	}
+	if (!py_is_a(dict, w->dict)) {
+		Py_DecRef(dict);
+		return NULL;
+	}
+	return dict;
+}
+
+PyObject *world_type_attribute(PyObject *type, const char *name)
+{
+	_cleanup_py_ PyObject *key = PyUnicode_FromString(name);
+
+	return key ? PyObject_GenericGetAttr(type, key) : NULL;
+}
+
+/* PyType_Modified goes down by itself, but must not be called on a static type (a debug build
+ * of 3.14 ends there: Objects/typeobject.c, type_modified_unlocked). */
+void world_forget_lookups(const struct world *w, PyObject *type, int depth)
+{
+	if (PyType_GetFlags(type) & PY_TYPE_IS_HEAP) {
+		PyType_Modified(type);
+		return;
+	}
+	_cleanup_py_ PyObject *below = depth < 50 ? py_call(w->type_subclasses, type) : NULL;
+	for (Py_ssize_t i = 0; below && i < PyList_Size(below); i++)
+		world_forget_lookups(w, PyList_GetItem(below, i), depth + 1);
+	PyErr_Clear();
+}
+
+PyObject *world_current_frames(const struct world *w)
+{
+	PyObject *function = w->hides_frames ? NULL : PySys_GetObject("_current_frames");
+
+	return function ? py_call(function) : NULL;
+}
+
+int world_is_class(const struct world *w, PyObject *o)
+{
+	return py_is_a(o, w->type);
+}
+
+int world_is_module(const struct world *w, PyObject *o)
+{
+	return py_is_a(o, w->module);
+}

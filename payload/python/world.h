@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The interpreter that is served: its types and the few functions of its own that the payload
+ * calls, all found at run time. Only builtin types are in here, so calling them runs no code of
+ * the program.
+ */
+#ifndef PAYLOAD_PYTHON_WORLD_H
+#define PAYLOAD_PYTHON_WORLD_H
+
+#include "payload/base/py.h"
+#include "payload/python/opcodes.h"
+
+struct world {
+	struct opcodes opcodes;
+	PyObject *common;   /* list: the constants that LOAD_COMMON_CONSTANT loads; 3.14 */
+	PyObject *builtins; /* the module's dict */
+	PyObject *modules;  /* sys.modules */
+	PyObject *none;
+	PyObject *error; /* builtins.Exception */
+	/* types; those of functools and collections are NULL when not loaded */
+	PyObject *object, *type, *function, *code, *module, *dict, *list, *tuple, *set,
+		*frozenset;
+	PyObject *cell, *method, *property, *staticmethod, *classmethod, *str, *bytes, *integer;
+	PyObject *real, *boolean, *complex, *member_descriptor, *getset_descriptor;
+	PyObject *partial, *lru_cache, *cached_property, *enum_type, *ordered_dict, *abc_meta,
+		*module_spec;
+	/* functions */
+	PyObject *get_objects, *get_referrers, *get_referents; /* gc */
+	PyObject *gc_enable, *gc_disable, *gc_is_enabled;
+	PyObject *getrefcount; /* sys */
+	PyObject *type_setattr, *type_delattr, *type_subclasses, *set_update;
+	PyObject *dict_of_type; /* type.__dict__['__dict__'].__get__ */
+	PyObject *set_class;    /* object.__dict__['__class__'].__set__ */
+	PyObject *owned;        /* a list that keeps all of the above */
+	unsigned is_gc_enabled : 1, had_gc : 1, had_ast : 1;
+	unsigned made_garbage : 1;   /* new module code ran */
+	unsigned hides_frames : 1;   /* a thread that does not wait for our GIL may run */
+	unsigned has_audit_hook : 1; /* sys.addaudithook or its like in C was called */
+};
+
+/* -1 with an exception set. world_leave is due in either case. */
+int world_enter(struct world *out);
+
+/* Frees what the run of new module code has left. */
+void world_collect(const struct world *world);
+
+/* Puts the collector, sys.modules and the list of threads back as they were. Keeps a pending
+ * exception. */
+void world_leave(struct world *world);
+
+/* A class's namespace as a new dict of its own: writing into it changes nothing. */
+PyObject *world_type_dict(const struct world *world, PyObject *type);
+
+/* The dict itself that is a class's namespace: whoever writes into it calls PyType_Modified,
+ * and does not write what has a slot in the type. New reference; NULL with an exception. */
+PyObject *world_class_namespace(const struct world *world, PyObject *type);
+
+/* An instance's own dict, or NULL without exception when it has none. A new reference. */
+PyObject *world_own_dict(const struct world *world, PyObject *o);
+
+/* Makes every class from `type` down look its methods up anew. */
+void world_forget_lookups(const struct world *world, PyObject *type, int depth);
+
+/* type's own answer for `name` (__bases__, __basicsize__ ...), whatever the metaclass says. New
+ * reference; NULL with an exception. */
+PyObject *world_type_attribute(PyObject *type, const char *name);
+
+/* Lets other threads run for a moment if they want to, with the collector as the program has
+ * it, lest a child that is forked then is left without. */
+void world_let_run(struct world *world);
+
+/* sys._current_frames(): new reference; NULL with an exception, or without where it is not
+ * safe to ask. */
+PyObject *world_current_frames(const struct world *world);
+
+int world_is_class(const struct world *world, PyObject *o);
+int world_is_module(const struct world *world, PyObject *o);
+
+#endif

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * References to donors that are left: in registries that new code filled, in cells, defaults,
+ * tuples and instances; and the functions whose globals are a shadow namespace. One pass over
+ * the heap finds every object that the collector knows and that refers to one of them.
+ *
+ * The invariant: what the collector does not name as a referrer is not looked into.
+ */
+#include "payload/rebind/rebind.h"
+
+#include "payload/base/freestanding.h"
+#include "payload/heap/referrers.h"
+#include "payload/heap/untracked.h"
+#include "payload/plan/holders.h"
+#include "payload/rebind/rebind_hashed.h"
+#include "payload/rebind/rebind_weak.h"
+
+static long reference_count(const struct world *w, PyObject *o)
+{
+	_cleanup_py_ PyObject *count = py_call(w->getrefcount, o);
+
+	return count ? PyLong_AsLong(count) : -1;
+}
+
+/* Donor functions that only their namespace and the plan (twice) hold need no search: most. */
+static int needs_search(struct rebind *r, PyObject *donor)
+{
+	return !py_is(donor, r->world->function) || reference_count(r->world, donor) > 3 ||
+	       rebind_is_weakly_held(r->world, donor);
+}
+
+static int collect_keys(struct rebind *r)
+{
+	const struct plan *p = r->plan;
+	const struct pointer_entry *entry;
+	size_t at = 0;
+
+	while ((entry = pointer_map_next(&p->stand_in, &at))) {
+		if (!needs_search(r, entry->key))
+			continue;
+		r->is_function_held |= py_is(entry->key, r->world->function);
+		if (PyList_Append(r->keys, entry->key))
+			return -1;
+	}
+	for (size_t i = 0; i < p->job->modules.count; i++) {
+		const struct module *m = &p->job->modules.items[i];
+		if (!holders_are_known(p, m) && PyList_Append(r->keys, m->live))
+			return -1;
+	}
+	return p->shadow->builtins ? PyList_Append(r->keys, p->shadow->builtins) : 0;
+}
+
+/* Does anything take the place of what the program had, or of what new code may have put
+ * somewhere? Attributes of a class that changed one by one do not. */
+static int is_any_replaced(const struct rebind *r)
+{
+	const struct plan *p = r->plan;
+
+	for (size_t i = 0; i < p->class_count; i++)
+		if (!p->classes[i].is_part)
+			return 1;
+	return r->is_function_held || PyList_Size(p->replaced) > 0;
+}
+
+/* Classes that move and have instances that nobody tracks. */
+static int is_untracked_moved(const struct plan *p)
+{
+	for (size_t i = 0; i < p->class_count; i++) {
+		PyObject *old = p->classes[i].old;
+		if (plan_stand_in(p, old) != old && !(PyType_GetFlags(old) & PY_TYPE_HAS_GC))
+			return 1;
+	}
+	return 0;
+}
+
+static int needs_hidden(const struct rebind *r)
+{
+	return is_untracked_moved(r->plan) ||
+	       (is_any_replaced(r) && untracked_is_frozen(r->world));
+}
+
+static PyObject *find_referrers(struct rebind *r, PyObject *keys, struct movers *movers)
+{
+	_cleanup_py_ PyObject *found = referrers_find(r->world, keys, movers);
+
+	if (!r->hidden)
+		r->hidden = untracked_find(r->world, needs_hidden(r));
+	if (!found || !r->hidden ||
+	    untracked_referrers(r->world, r->hidden, keys, movers, found))
+		return NULL;
+	return py_take(&found);
+}
+
+static void count_instances(struct plan *p, PyObject *class, size_t count)
+{
+	for (size_t i = 0; i < p->class_count; i++)
+		if (p->classes[i].old == class)
+			p->classes[i].instances += (uint32_t)count;
+}
+
+/* Those of which nothing but the class changes: most. */
+static int move_together(struct rebind *r)
+{
+	struct plan *p = r->plan;
+
+	for (size_t i = 0; i < r->movers.count; i++) {
+		struct instances *all = &r->movers.items[i];
+		struct write *write =
+			writes_add(&p->writes, WRITE_INSTANCES, all->class, NULL, all->kept);
+		if (!write)
+			return -1;
+		count_instances(p, all->class, all->count);
+		write->instances = PyMem_Malloc(sizeof(*all));
+		if (!write->instances) {
+			PyErr_NoMemory();
+			return -1;
+		}
+		*write->instances = *all;
+		*all = (struct instances){0};
+	}
+	return 0;
+}
+
+static int move_instance(struct rebind *r, PyObject *o, PyObject *class)
+{
+	struct plan *p = r->plan;
+	PyObject *kept = plan_stand_in(p, class);
+
+	if (kept == class)
+		return 0;
+	count_instances(p, class, 1);
+	return writes_add(&p->writes, WRITE_CLASS, o, NULL, kept) ? 0 : -1;
+}
+
+static int ignore_ancestries(struct rebind *r, PyObject *found)
+{
+	for (Py_ssize_t i = 0; i < PyList_Size(found); i++) {
+		PyObject *o = PyList_GetItem(found, i);
+		if (world_is_class(r->world, o) && !pointer_map_get(&r->ignore, o) &&
+		    rebind_ignore_ancestry(r, o))
+			return -1;
+	}
+	return 0;
+}
+
+static int rebind_all(struct rebind *r, PyObject *found)
+{
+	struct pointer_map seen = {0};
+	int status = rebind_ignore(r, found);
+
+	for (Py_ssize_t i = 0; !status && i < PyList_Size(found); i++) {
+		PyObject *o = PyList_GetItem(found, i);
+		if (pointer_map_get(&r->ignore, o) || pointer_map_get(&seen, o))
+			continue;
+		if (movers_want(&r->movers, o))
+			continue; /* has been taken */
+		status = pointer_map_set(&seen, o, o) || move_instance(r, o, py_type(o)) ||
+			 rebind_object(r, o);
+	}
+	pointer_map_fini(&seen);
+	return status ? -1 : 0;
+}
+
+/* What of `found` is to be searched for in turn; see rebind_hashed.c. New list. */
+static PyObject *hashed_anew(struct rebind *r, PyObject *found, Py_ssize_t from,
+			     struct pointer_map *known)
+{
+	_cleanup_py_ PyObject *more = PyList_New(0);
+
+	for (Py_ssize_t i = from; more && i < PyList_Size(found); i++) {
+		PyObject *o = PyList_GetItem(found, i);
+		if (pointer_map_get(&r->ignore, o) || pointer_map_get(known, o))
+			continue;
+		if (py_is(o, r->world->frozenset) && rebind_frozenset(r->plan, more, o))
+			return NULL;
+		if (rebind_is_key_tuple(r->plan, o) &&
+		    (PyList_Append(more, o) || pointer_map_set(known, o, o)))
+			return NULL;
+	}
+	return py_take(&more);
+}
+
+/* Tuples and frozensets hold one another. */
+static int find_hashed(struct rebind *r, PyObject *found)
+{
+	struct pointer_map known = {0};
+	Py_ssize_t at = 0;
+	int status = 0, is_done = 0;
+
+	while (!status && !is_done) {
+		Py_ssize_t end = PyList_Size(found);
+		_cleanup_py_ PyObject *more = hashed_anew(r, found, at, &known);
+		is_done = more && !PyList_Size(more);
+		if (is_done)
+			break;
+		_cleanup_py_ PyObject *next = more ? find_referrers(r, more, NULL) : NULL;
+		at = end;
+		status = next && !rebind_ignore(r, more)
+				 ? PyList_SetSlice(found, end, end, next)
+				 : -1;
+	}
+	pointer_map_fini(&known);
+	return status;
+}
+
+int rebind_references(struct plan *plan)
+{
+	struct rebind r = {.plan = plan, .world = &plan->job->world, .keys = PyList_New(0)};
+
+	r.movers = (struct movers){.stand_in = &plan->stand_in, .ignore = &r.ignore};
+	PyObject *found = NULL;
+	int status = r.keys && !rebind_ignore_ours(&r) && !rebind_ignore_donors(&r) &&
+				     !collect_keys(&r) && !rebind_weak(plan, r.keys)
+			     ? 0
+			     : -1;
+
+	if (!status && PyList_Size(r.keys) > 0) {
+		found = find_referrers(&r, r.keys, &r.movers);
+		if (r.movers.is_failed)
+			PyErr_NoMemory();
+		status = found && !r.movers.is_failed && !rebind_ignore(&r, found) &&
+					 !ignore_ancestries(&r, found) &&
+					 !find_hashed(&r, found) && !move_together(&r)
+				 ? rebind_all(&r, found)
+				 : -1;
+	}
+	pointer_map_fini(&r.ignore);
+	pointer_map_fini(&r.written);
+	movers_fini(&r.movers);
+	Py_DecRef(found);
+	Py_DecRef(r.keys);
+	Py_DecRef(r.hidden);
+	return status;
+}

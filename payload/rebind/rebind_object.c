@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * One object that refers to others for which something stands: the writes that make it refer to
+ * that instead, kind by kind.
+ *
+ * The invariant: a word in memory is changed only where it was proved to be the reference in
+ * question.
+ */
+#include "payload/base/freestanding.h"
+#include "payload/heap/referrers.h"
+#include "payload/heap/word.h"
+#include "payload/rebind/rebind.h"
+#include "payload/rebind/rebind_hashed.h"
+#include "payload/rebind/rebind_weak.h"
+
+static int count_in_list(PyObject *list, PyObject *o)
+{
+	int count = 0;
+
+	for (Py_ssize_t i = 0; i < PyList_Size(list); i++)
+		count += PyList_GetItem(list, i) == o;
+	return count;
+}
+
+static int write_word(struct plan *p, PyObject *o, PyObject *old, PyObject *value,
+		      size_t offset)
+{
+	struct write *write = writes_add(&p->writes, WRITE_WORD, o, old, value);
+
+	if (!write)
+		return -1;
+	write->offset = offset;
+	return 0;
+}
+
+static int rebind_word(struct rebind *r, PyObject *o, PyObject *old, PyObject *value)
+{
+	size_t offset = 0;
+	int proved = word_find(r->world, o, old, &offset);
+
+	return proved == 1 ? write_word(r->plan, o, old, value, offset) : proved;
+}
+
+/* A function made in a shadow gets the live namespace and the program's builtins (3.10 keeps
+ * them in the function). Without that it cannot become the program's. */
+static int rebind_function(struct rebind *r, PyObject *function)
+{
+	PyObject *globals = PyFunction_GetGlobals(function);
+	const struct module *m = plan_module_of(r->plan, globals);
+	PyObject *builtins = m ? shadow_real_builtins(r->world, m) : r->world->builtins;
+	PyObject *live = plan_stand_in(r->plan, globals);
+	size_t offset;
+
+	if (live != globals && (word_find_globals(r->world, function, &offset) ||
+				write_word(r->plan, function, globals, live, offset)))
+		return -1;
+	if (rebind_word(r, function, r->plan->shadow->builtins, builtins) < 0)
+		return -1;
+	return m ? 0 : adopt_code_alone(r->plan, function);
+}
+
+/* The items of a tuple follow its fixed part. Objects/tupleobject.c, all versions; checked
+ * against what PyTuple_GetItem says before each write. */
+static int rebind_tuple(struct rebind *r, PyObject *tuple)
+{
+	_cleanup_py_ PyObject *size = world_type_attribute(r->world->tuple, "__basicsize__");
+
+	if (!size)
+		return -1;
+	for (Py_ssize_t i = 0; i < PyTuple_Size(tuple); i++) {
+		PyObject *item = PyTuple_GetItem(tuple, i);
+		PyObject *value = plan_stand_in(r->plan, item);
+		size_t offset = (size_t)PyLong_AsLong(size) + (size_t)i * sizeof(item);
+		if (value == item || memcmp((const char *)tuple + offset, &item, sizeof(item)))
+			continue;
+		if (write_word(r->plan, tuple, item, value, offset))
+			return -1;
+	}
+	return 0;
+}
+
+/* --- containers -------------------------------------------------------------------------- */
+
+/* Namespaces of classes have both; a dict of the program's costs a needless flush. */
+static int looks_like_class_dict(PyObject *dict)
+{
+	return PyDict_GetItemString(dict, "__module__") &&
+	       PyDict_GetItemString(dict, "__doc__");
+}
+
+static int rebind_dict(struct rebind *r, PyObject *dict)
+{
+	PyObject *written = pointer_map_get(&r->written, dict);
+	int is_hard = rebind_judge_dict(r->plan, dict);
+	PyObject *key, *value;
+	Py_ssize_t at = 0;
+
+	if (is_hard >= 0)
+		r->plan->touches_class_dict |= looks_like_class_dict(dict);
+	if (is_hard)
+		return is_hard < 0 ? 0 : rebind_content(r->plan, dict);
+	while (PyDict_Next(dict, &at, &key, &value)) {
+		PyObject *kept = plan_stand_in(r->plan, value);
+		if (kept == value || rebind_is_subclass_entry(r->world, key, value) ||
+		    (written && py_is(key, r->world->str) && PySet_Contains(written, key) == 1))
+			continue;
+		if (!writes_add(&r->plan->writes, WRITE_ITEM, dict, key, kept))
+			return -1;
+	}
+	return 0;
+}
+
+/* A registry that already has the kept object has it once, not twice. */
+static int rebind_list(struct rebind *r, PyObject *list)
+{
+	_cleanup_py_ PyObject *items = PySequence_List(list), *out = PyList_New(0);
+	int differs = 0;
+
+	for (Py_ssize_t i = 0; items && out && i < PyList_Size(items); i++) {
+		PyObject *item = PyList_GetItem(items, i);
+		PyObject *kept = plan_stand_in(r->plan, item);
+		differs |= kept != item;
+		if (kept != item && (count_in_list(out, kept) || count_in_list(items, kept)))
+			continue;
+		if (PyList_Append(out, kept))
+			return -1;
+	}
+	if (!items || !out || !differs)
+		return items && out ? 0 : -1;
+	return writes_add(&r->plan->writes, WRITE_LIST, list, NULL, out) ? 0 : -1;
+}
+
+static int rebind_cell(struct rebind *r, PyObject *cell)
+{
+	_cleanup_py_ PyObject *value = PyCell_Get(cell);
+	PyObject *kept = value ? plan_stand_in(r->plan, value) : NULL;
+
+	if (kept == value)
+		return 0;
+	return writes_add(&r->plan->writes, WRITE_CELL, cell, NULL, kept) ? 0 : -1;
+}
+
+/* Immutable builtin objects with one function or object inside. */
+static int rebind_wrapper(struct rebind *r, PyObject *o)
+{
+	_cleanup_py_ PyObject *referents = py_call(r->world->get_referents, o);
+
+	for (Py_ssize_t i = 0; referents && i < PyList_Size(referents); i++) {
+		PyObject *item = PyList_GetItem(referents, i);
+		PyObject *kept = plan_stand_in(r->plan, item);
+		if (kept != item && item != py_type(o) && rebind_word(r, o, item, kept) < 0)
+			return -1;
+	}
+	return referents ? 0 : -1;
+}
+
+/* Subclasses elsewhere of a class that was replaced, and new classes below a donor. */
+static int rebind_class(struct rebind *r, PyObject *class)
+{
+	_cleanup_py_ PyObject *bases = world_type_attribute(class, "__bases__");
+	_cleanup_py_ PyObject *list = bases ? PyList_New(0) : NULL;
+	int differs = 0;
+
+	if (!list)
+		return -1;
+	for (Py_ssize_t i = 0; i < PyTuple_Size(bases); i++) {
+		PyObject *base = PyTuple_GetItem(bases, i);
+		differs |= plan_stand_in(r->plan, base) != base;
+		if (PyList_Append(list, plan_stand_in(r->plan, base)))
+			return -1;
+	}
+	_cleanup_py_ PyObject *kept = differs ? PyList_AsTuple(list) : NULL;
+	if (!differs)
+		return 0;
+	return kept ? plan_write(r->plan, WRITE_BASES, class, NULL, kept) : -1;
+}
+
+/* --- instances --------------------------------------------------------------------------- */
+
+/* An object with attributes: 3.11 keeps them in the object, not in a dict of their own. */
+static int rebind_attributes(struct rebind *r, PyObject *o)
+{
+	_cleanup_py_ PyObject *dict = world_own_dict(r->world, o);
+
+	return dict && !pointer_map_get(&r->ignore, dict) ? rebind_dict(r, dict) : 0;
+}
+
+/* Slots of classes written in Python, by their descriptors. */
+static int rebind_slots(struct rebind *r, PyObject *o)
+{
+	_cleanup_py_ PyObject *mro = world_type_attribute(py_type(o), "__mro__");
+	PyObject *key, *descriptor;
+
+	for (Py_ssize_t i = 0; mro && i < PyTuple_Size(mro); i++) {
+		_cleanup_py_ PyObject *dict =
+			world_type_dict(r->world, PyTuple_GetItem(mro, i));
+		Py_ssize_t at = 0;
+		while (dict && PyDict_Next(dict, &at, &key, &descriptor)) {
+			if (!py_is(descriptor, r->world->member_descriptor))
+				continue;
+			_cleanup_py_ PyObject *value =
+				PyObject_CallMethod(descriptor, "__get__", "O", o);
+			PyErr_Clear();
+			PyObject *kept = value ? plan_stand_in(r->plan, value) : NULL;
+			if (kept != value && rebind_word(r, o, value, kept) < 0)
+				return -1;
+		}
+	}
+	return mro ? 0 : -1;
+}
+
+static int is_deque(const struct world *w, PyObject *o)
+{
+	PyObject *m = PyDict_GetItemString(w->modules, "collections");
+
+	return m && world_is_module(w, m) &&
+	       py_is(o, PyDict_GetItemString(PyModule_GetDict(m), "deque"));
+}
+
+static int rebind_items(struct rebind *r, PyObject *o)
+{
+	const struct world *w = r->world;
+
+	if (py_is_a(o, w->dict))
+		return rebind_dict(r, o);
+	if (py_is_a(o, w->list) || is_deque(w, o))
+		return rebind_list(r, o);
+	if (py_is_a(o, w->tuple))
+		return rebind_tuple(r, o);
+	return py_is_a(o, w->set) ? rebind_set(r->plan, o) : 0;
+}
+
+/* Instances of subclasses have attributes besides their items. */
+static int is_bare(const struct world *w, PyObject *o)
+{
+	return py_is(o, w->dict) || py_is(o, w->list) || py_is(o, w->tuple) || py_is(o, w->set);
+}
+
+int rebind_object(struct rebind *r, PyObject *o)
+{
+	const struct world *w = r->world;
+
+	if (py_is(o, w->function))
+		return rebind_function(r, o) || rebind_attributes(r, o) ? -1 : 0;
+	if (py_is(o, w->cell))
+		return rebind_cell(r, o);
+	if (world_is_class(w, o))
+		return rebind_class(r, o);
+	if (py_is(o, w->method) || py_is_a(o, w->property) || py_is(o, w->staticmethod) ||
+	    py_is(o, w->classmethod) || py_is(o, w->partial) || py_is(o, w->lru_cache))
+		return rebind_wrapper(r, o);
+	if (world_is_module(w, o) || py_is(o, w->getset_descriptor) ||
+	    py_is(o, w->member_descriptor))
+		return 0;
+	if (rebind_items(r, o))
+		return -1;
+	/* Of a million instances that move, hardly one has the class in an attribute, too. */
+	if (is_bare(w, o) || !referrers_beyond_type(&r->plan->stand_in, o))
+		return 0;
+	return rebind_attributes(r, o) || rebind_slots(r, o) ? -1 : 0;
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Weak references to what is replaced. One cannot be changed: another takes its place, and the
+ * pass rebinds the references to it in turn.
+ */
+#include "payload/rebind/rebind_weak.h"
+
+#include "payload/base/freestanding.h"
+
+static PyObject *of_loaded(const struct world *w, const char *module, const char *name)
+{
+	PyObject *m = PyDict_GetItemString(w->modules, module);
+
+	return m && world_is_module(w, m) ? PyDict_GetItemString(PyModule_GetDict(m), name)
+					  : NULL;
+}
+
+/* The same to another object, or NULL without exception: a class of the program's own. */
+static PyObject *same_reference(const struct world *w, PyObject *ref, PyObject *to)
+{
+	PyObject *type = py_type(ref);
+	_cleanup_py_ PyObject *callback = PyObject_GetAttrString(ref, "__callback__");
+	PyObject *made = NULL;
+
+	PyErr_Clear(); /* a proxy does not tell */
+	if (callback && type == of_loaded(w, "_weakref", "ReferenceType"))
+		made = PyWeakref_NewRef(to, callback == w->none ? NULL : callback);
+	if (callback && type == of_loaded(w, "weakref", "KeyedRef")) {
+		_cleanup_py_ PyObject *key = PyObject_GetAttrString(ref, "key");
+		made = key ? py_call(type, to, callback, key) : NULL;
+	}
+	PyErr_Clear();
+	return made;
+}
+
+static PyObject *references_to(const struct world *w, PyObject *o)
+{
+	PyObject *find = of_loaded(w, "_weakref", "getweakrefs");
+	PyObject *refs = find ? py_call(find, o) : NULL;
+
+	PyErr_Clear();
+	return refs;
+}
+
+int rebind_is_weakly_held(const struct world *w, PyObject *o)
+{
+	_cleanup_py_ PyObject *refs = references_to(w, o);
+
+	return refs && PyList_Size(refs) > 0;
+}
+
+static int replace_references(struct plan *p, PyObject *more, PyObject *o)
+{
+	const struct world *w = &p->job->world;
+	_cleanup_py_ PyObject *refs = references_to(w, o);
+
+	for (Py_ssize_t i = 0; refs && i < PyList_Size(refs); i++) {
+		PyObject *ref = PyList_GetItem(refs, i);
+		_cleanup_py_ PyObject *made = same_reference(w, ref, plan_stand_in(p, o));
+		if (made &&
+		    (pointer_map_set(&p->stand_in, ref, made) || PyList_Append(more, ref)))
+			return -1;
+	}
+	return 0;
+}
+
+int rebind_weak(struct plan *p, PyObject *keys)
+{
+	const struct world *w = &p->job->world;
+	Py_ssize_t count = PyList_Size(keys);
+
+	for (Py_ssize_t i = 0; i < count; i++) {
+		PyObject *key = PyList_GetItem(keys, i);
+		if (plan_stand_in(p, key) != key && !py_is(key, w->dict) &&
+		    !world_is_module(w, key) && replace_references(p, keys, key))
+			return -1;
+	}
+	return 0;
+}
+
+int rebind_is_subclass_entry(const struct world *w, PyObject *key, PyObject *value)
+{
+	if (!py_is(key, w->integer) || !py_is(value, of_loaded(w, "_weakref", "ReferenceType")))
+		return 0;
+	_cleanup_py_ PyObject *class = py_call(value);
+	int is_entry = class && PyLong_AsLong(key) == (long)class;
+	PyErr_Clear();
+	return is_entry;
+}

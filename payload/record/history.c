@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The stack of attaches. The invariant: it is bounded, so that a service that is patched every
+ * day does not grow, and whatever is read from it was checked, because the program can reach
+ * it.
+ */
+#include "payload/record/history.h"
+
+#include "payload/base/sys.h"
+#include "payload/record/record.h"
+#include "payload/source/home.h"
+
+#define HISTORY_MAX 32
+
+static PyObject *list_in(PyObject *home, const struct world *w, int is_needed)
+{
+	PyObject *found = home ? PyDict_GetItemString(home, "history") : NULL;
+
+	if (found && py_is(found, w->list))
+		return found;
+	if (!home || !is_needed)
+		return NULL;
+	_cleanup_py_ PyObject *made = PyList_New(0);
+	return made && !PyDict_SetItemString(home, "history", made) ? made : NULL;
+}
+
+static int get(struct history *out, struct job *job, int is_needed)
+{
+	PyObject *home = home_dict(job, is_needed);
+	PyObject *dropped = home ? PyDict_GetItemString(home, "dropped") : NULL;
+
+	*out = (struct history){.entries = list_in(home, &job->world, is_needed)};
+	out->dropped =
+		dropped && py_is(dropped, job->world.integer) ? PyLong_AsLong(dropped) : 0;
+	out->count = out->dropped + (out->entries ? PyList_Size(out->entries) : 0);
+	return PyErr_Occurred() || (is_needed && !out->entries) ? -1 : 0;
+}
+
+int history_get(struct history *out, struct job *job)
+{
+	return get(out, job, 0);
+}
+
+PyObject *history_entry(const struct world *w, const struct history *history,
+			Py_ssize_t position)
+{
+	PyObject *const types[HISTORY_FIELD_COUNT] = {
+		[HISTORY_TIME] = w->integer,   [HISTORY_REPORT] = w->bytes,
+		[HISTORY_WRITES] = w->list,    [HISTORY_MIGRATED] = w->list,
+		[HISTORY_CACHES] = w->list,    [HISTORY_BASELINES] = w->dict,
+		[HISTORY_NUMBER] = w->integer,
+	};
+	PyObject *entry = PyList_GetItem(history->entries, position - history->dropped - 1);
+
+	if (!entry)
+		return NULL;
+	int is_sound = py_is(entry, w->tuple) && PyTuple_Size(entry) == HISTORY_FIELD_COUNT;
+	for (Py_ssize_t i = 0; is_sound && i < HISTORY_FIELD_COUNT; i++)
+		is_sound = py_is(PyTuple_GetItem(entry, i), types[i]);
+	PyObject *migrated = is_sound ? PyTuple_GetItem(entry, HISTORY_MIGRATED) : NULL;
+	for (Py_ssize_t i = 0; is_sound && i < PyList_Size(migrated); i++) {
+		PyObject *each = PyList_GetItem(migrated, i);
+		is_sound = py_is(each, w->tuple) && PyTuple_Size(each) == 3;
+	}
+	if (is_sound)
+		return entry;
+	PyErr_SetString(w->error, "the record of the attach is damaged");
+	return NULL;
+}
+
+Py_ssize_t history_number(struct job *job, const struct history *history, Py_ssize_t position)
+{
+	PyObject *entry = history_entry(&job->world, history, position);
+
+	return entry ? PyLong_AsLong(PyTuple_GetItem(entry, HISTORY_NUMBER)) : -1;
+}
+
+Py_ssize_t history_position(struct job *job, const struct history *history, Py_ssize_t number)
+{
+	Py_ssize_t position = history->count;
+
+	for (; position > history->dropped; position--) {
+		Py_ssize_t its = history_number(job, history, position);
+		if (its < 0)
+			return -1;
+		if (its <= number)
+			break;
+	}
+	return position;
+}
+
+Py_ssize_t history_newest(struct job *job)
+{
+	struct history history;
+
+	if (history_get(&history, job))
+		return -1;
+	return history.count > history.dropped ? history_number(job, &history, history.count)
+					       : history.dropped;
+}
+
+/* --- push -------------------------------------------------------------------------------- */
+
+static int add_migrated(const struct plan *p, PyObject *list, PyObject *old, PyObject *new)
+{
+	const struct world *w = &p->job->world;
+	_cleanup_py_ PyObject *holder = record_hold(new);
+	_cleanup_py_ PyObject *bases = world_is_class(w, old)
+					       ? world_type_attribute(old, "__bases__")
+					       : py_ref(w->none);
+	_cleanup_py_ PyObject *entry =
+		holder && bases ? PyTuple_Pack(3, old, holder, bases) : NULL;
+
+	return entry ? PyList_Append(list, entry) : -1;
+}
+
+static PyObject *migrated_of(const struct plan *p)
+{
+	_cleanup_py_ PyObject *list = PyList_New(0);
+
+	for (size_t i = 0; list && i < p->class_count; i++)
+		if (p->classes[i].is_migrating &&
+		    add_migrated(p, list, p->classes[i].old, p->classes[i].donor))
+			return NULL;
+	for (Py_ssize_t i = 0; list && i < PyList_Size(p->replaced); i++) {
+		PyObject *pair = PyList_GetItem(p->replaced, i);
+		if (add_migrated(p, list, PyTuple_GetItem(pair, 0), PyTuple_GetItem(pair, 1)))
+			return NULL;
+	}
+	return py_take(&list);
+}
+
+static PyObject *caches_of(const struct plan *p)
+{
+	_cleanup_py_ PyObject *list = PyList_New(0);
+
+	for (Py_ssize_t i = 0; list && i < PyList_Size(p->caches); i++) {
+		_cleanup_py_ PyObject *holder = record_hold(PyList_GetItem(p->caches, i));
+		if (!holder || PyList_Append(list, holder))
+			return NULL;
+	}
+	return py_take(&list);
+}
+
+static PyObject *baselines_of(const struct plan *p)
+{
+	_cleanup_py_ PyObject *out = PyDict_New();
+
+	for (size_t i = 0; out && i < p->job->modules.count; i++) {
+		const struct module *m = &p->job->modules.items[i];
+		_cleanup_py_ PyObject *before = home_baseline_before(p->job, m);
+		_cleanup_py_ PyObject *anchor = before ? record_hold(m->anchor) : NULL;
+		_cleanup_py_ PyObject *entry =
+			anchor ? PyTuple_Pack(3, before, m->code, anchor) : NULL;
+		if (!entry || PyDict_SetItem(out, m->key, entry))
+			return NULL;
+	}
+	return py_take(&out);
+}
+
+static int drop_oldest(PyObject *home, struct history *history)
+{
+	_cleanup_py_ PyObject *dropped = PyLong_FromLongLong(history->dropped + 1);
+
+	if (!dropped || PyDict_SetItemString(home, "dropped", dropped))
+		return -1;
+	return PyList_SetSlice(history->entries, 0, 1, NULL);
+}
+
+int history_push(const struct plan *p)
+{
+	const struct reply *reply = &p->job->reply;
+	struct history history;
+
+	if (get(&history, p->job, 1))
+		return -1;
+	_cleanup_py_ PyObject *time = PyLong_FromLongLong(sys_clock_ns(CLOCK_REALTIME));
+	_cleanup_py_ PyObject *report =
+		PyBytes_FromStringAndSize((const char *)(reply->header + 1) + p->told_from,
+					  (Py_ssize_t)(p->told_to - p->told_from));
+	_cleanup_py_ PyObject *writes = record_make(p);
+	_cleanup_py_ PyObject *migrated = migrated_of(p), *caches = caches_of(p);
+	_cleanup_py_ PyObject *baselines = baselines_of(p);
+	_cleanup_py_ PyObject *number = PyLong_FromLongLong(p->job->attach_number);
+	if (!time || !report || !writes || !migrated || !caches || !baselines || !number)
+		return -1;
+	_cleanup_py_ PyObject *entry = PyTuple_Pack(HISTORY_FIELD_COUNT, time, report, writes,
+						    migrated, caches, baselines, number);
+	if (!entry || PyList_Append(history.entries, entry))
+		return -1;
+	/* That of a rollback is there for a moment alone. */
+	return PyList_Size(history.entries) > HISTORY_MAX &&
+			       job_request(p->job)->command == WIRE_COMMAND_ATTACH
+		       ? drop_oldest(home_dict(p->job, 1), &history)
+		       : 0;
+}
+
+/* --- cut --------------------------------------------------------------------------------- */
+
+static int put_back(struct job *job, PyObject *baselines)
+{
+	PyObject *name, *pair;
+	Py_ssize_t at = 0;
+
+	while (PyDict_Next(baselines, &at, &name, &pair)) {
+		PyObject *before = PyTuple_GetItem(pair, 0);
+		if (!before || home_put_back(job, name, before))
+			return -1;
+	}
+	return 0;
+}
+
+int history_cut(struct job *job, struct history *history, Py_ssize_t position)
+{
+	for (; history->count > position; history->count--) {
+		PyObject *entry = history_entry(&job->world, history, history->count);
+		if (!entry || put_back(job, PyTuple_GetItem(entry, HISTORY_BASELINES)))
+			return -1;
+		Py_ssize_t last = PyList_Size(history->entries) - 1;
+		if (PyList_SetSlice(history->entries, last, last + 1, NULL))
+			return -1;
+	}
+	return 0;
+}
+
+/* --- what is ours ------------------------------------------------------------------------ */
+
+static int visit_migrated(PyObject *list, int (*visit)(void *, PyObject *), void *context)
+{
+	for (Py_ssize_t i = 0; i < PyList_Size(list); i++) {
+		PyObject *entry = PyList_GetItem(list, i);
+		if (visit(context, entry) || visit(context, PyTuple_GetItem(entry, 0)) ||
+		    visit(context, PyTuple_GetItem(entry, 1)) ||
+		    visit(context, PyTuple_GetItem(entry, 2)))
+			return -1;
+	}
+	return visit(context, list);
+}
+
+int history_visit(struct job *job, int (*visit)(void *context, PyObject *o), void *context)
+{
+	struct history history;
+
+	if (history_get(&history, job))
+		return -1;
+	for (Py_ssize_t i = history.dropped + 1; i <= history.count; i++) {
+		PyObject *entry = history_entry(&job->world, &history, i);
+		if (!entry ||
+		    record_visit(PyTuple_GetItem(entry, HISTORY_WRITES), visit, context) ||
+		    visit_migrated(PyTuple_GetItem(entry, HISTORY_MIGRATED), visit, context))
+			return -1;
+	}
+	return 0;
+}

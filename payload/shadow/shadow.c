@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The shadow run. The invariant: the namespaces of the program are read, never written; what
+ * new code does to objects that it got from elsewhere is its own affair.
+ */
+#include "payload/shadow/shadow.h"
+
+#include "payload/base/freestanding.h"
+#include "payload/diff/statements.h"
+#include "payload/shadow/reload_hook.h"
+
+static PyObject *frozen(const struct world *w, const char *module, const char *name)
+{
+	PyObject *found = PyDict_GetItemString(w->modules, module);
+
+	if (!found || !world_is_module(w, found))
+		return NULL;
+	return name ? PyDict_GetItemString(PyModule_GetDict(found), name) : found;
+}
+
+static int execute(const char *text, PyObject *globals)
+{
+	_cleanup_py_ PyObject *code = Py_CompileString(text, "<pyhotpatch>", PY_FILE_INPUT);
+	_cleanup_py_ PyObject *result = code ? PyEval_EvalCode(code, globals, globals) : NULL;
+
+	return result ? 0 : -1;
+}
+
+static PyObject *make_hook(struct shadow *s, const struct world *w)
+{
+	static const char *const texts[] = {shadow_hook, shadow_class_hook, shadow_donor_hook,
+					    shadow_keep_hook};
+	_cleanup_py_ PyObject *hook = PyDict_New();
+	_cleanup_py_ PyObject *shadows = PyDict_New(), *pending = PyDict_New();
+	PyObject *real = PyDict_GetItemString(w->builtins, "__import__");
+	PyObject *bootstrap = frozen(w, "_frozen_importlib", NULL);
+	PyObject *loader = frozen(w, "_frozen_importlib_external", "SourceFileLoader");
+	PyObject *build = PyDict_GetItemString(w->builtins, "__build_class__");
+	PyObject *abc_meta = frozen(w, "abc", "ABCMeta"),
+		 *abc_init = frozen(w, "_abc", "_abc_init");
+	const struct {
+		const char *name;
+		PyObject *value;
+	} globals[] = {
+		{"__builtins__", w->builtins},
+		{"shadows", shadows},
+		{"pending", pending},
+		{"modules", w->modules},
+		{"loaded", s->loaded},
+		{"linked", s->linked},
+		{"builtins", s->builtins},
+		{"real", real},
+		{"bootstrap", bootstrap},
+		{"loader", loader},
+		{"classes", s->classes},
+		{"refused", s->refused},
+		{"build", build},
+		{"abc_meta", abc_meta ? abc_meta : w->none},
+		{"made", s->made},
+		{"abc_init", abc_init ? abc_init : w->none},
+	};
+
+	if (!hook)
+		return NULL;
+	for (size_t i = 0; i < sizeof(globals) / sizeof(*globals); i++) {
+		if (!globals[i].value)
+			PyErr_SetString(w->error, "no import system");
+		if (!globals[i].value ||
+		    PyDict_SetItemString(hook, globals[i].name, globals[i].value))
+			return NULL;
+	}
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+		if (execute(texts[i], hook))
+			return NULL;
+	return py_take(&hook);
+}
+
+static PyObject *hook_item(const struct shadow *s, const char *name)
+{
+	return PyDict_GetItemString(s->hook, name);
+}
+
+static int put_builtin(const struct shadow *s, const char *name, const char *item)
+{
+	return PyDict_SetItemString(s->builtins, name, hook_item(s, item));
+}
+
+/* A module object over a namespace that starts like the one of `live` did. */
+static PyObject *new_shadow(const struct shadow *s, PyObject *live, int is_copy)
+{
+	static const char *const names[] = {"__name__",   "__file__",    "__spec__",
+					    "__loader__", "__package__", "__path__",
+					    "__cached__"};
+	_cleanup_py_ PyObject *module = PyModule_New("shadow");
+	PyObject *dict = module ? PyModule_GetDict(module) : NULL;
+
+	if (!dict || (is_copy && PyDict_Update(dict, live)))
+		return NULL;
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		PyObject *value = PyDict_GetItemString(live, names[i]);
+		if (value && PyDict_SetItemString(dict, names[i], value))
+			return NULL;
+	}
+	if (PyDict_SetItemString(dict, "__builtins__", s->builtins))
+		return NULL;
+	return py_take(&module);
+}
+
+/* `name`: by which new code imports it; NULL when sys.modules does not lead to it. */
+static int add_shadow(struct shadow *s, PyObject *name, PyObject *shadow, PyObject *live)
+{
+	_cleanup_py_ PyObject *pair = PyTuple_Pack(2, shadow, live);
+
+	if (!pair || PyList_Append(s->shadows, pair))
+		return -1;
+	return name ? PyDict_SetItem(hook_item(s, "shadows"), name, shadow) : 0;
+}
+
+/* Annotated assignments write into the dict that is there. */
+static int own_annotations(const struct world *w, PyObject *fresh)
+{
+	PyObject *found = PyDict_GetItemString(fresh, "__annotations__");
+	_cleanup_py_ PyObject *copy =
+		found && py_is(found, w->dict) ? PyDict_Copy(found) : NULL;
+
+	if (copy)
+		return PyDict_SetItemString(fresh, "__annotations__", copy);
+	return PyErr_Occurred() ? -1 : 0;
+}
+
+static int add_classes(struct shadow *s, const struct module *m)
+{
+	_cleanup_py_ PyObject *entry = PyTuple_Pack(4, m->fresh, m->parts, m->inner, m->donors);
+
+	return entry ? PyList_Append(s->classes, entry) : -1;
+}
+
+static int prepare_module(struct shadow *s, const struct world *w, struct module *m)
+{
+	if (!m->run_code)
+		return 0;
+	m->shadow = new_shadow(s, m->live, m->is_partial);
+	if (!m->shadow)
+		return -1;
+	m->fresh = py_ref(PyModule_GetDict(m->shadow));
+	m->before = m->is_partial ? PyDict_Copy(m->live) : NULL;
+	if (m->is_partial && (!m->before || own_annotations(w, m->fresh)))
+		return -1;
+	if (m->is_partial && add_classes(s, m))
+		return -1;
+	_cleanup_py_ PyObject *entry = PyTuple_Pack(3, m->run_code, m->fresh, m->live);
+	if (!entry || PyDict_SetItem(hook_item(s, "pending"), m->key, entry))
+		return -1;
+	_cleanup_py_ PyObject *count = py_call(w->getrefcount, m->run_code);
+	m->run_references = count ? PyLong_AsLong(count) : 0;
+	return add_shadow(s, m->object ? m->name : NULL, m->shadow,
+			  m->object ? m->object : m->live);
+}
+
+/* "a.b.c" -> "a.b" and "c"; NULL without exception when there is no dot. */
+static PyObject *parent_name(PyObject *name, const char **leaf)
+{
+	const char *text = PyUnicode_AsUTF8(name);
+	size_t length = text ? strlen(text) : 0;
+
+	while (length && text[length - 1] != '.')
+		length--;
+	if (!length)
+		return NULL;
+	*leaf = text + length;
+	return PyUnicode_FromStringAndSize(text, (Py_ssize_t)length - 1);
+}
+
+/* Packages above a changed module get a shadow too, a copy: `import a.b` must lead to the new b
+ * by way of a. A changed package's body does not bind its submodules; the import system did. */
+static int link_parents(struct shadow *s, const struct world *w, PyObject *name,
+			PyObject *module)
+{
+	PyObject *shadows = hook_item(s, "shadows");
+	const char *leaf;
+	_cleanup_py_ PyObject *parent = parent_name(name, &leaf);
+	PyObject *live = parent ? PyDict_GetItem(w->modules, parent) : NULL;
+
+	if (!live || !world_is_module(w, live))
+		return PyErr_Occurred() ? -1 : 0;
+	PyObject *shadow = PyDict_GetItem(shadows, parent);
+	_cleanup_py_ PyObject *made = NULL;
+	if (!shadow) {
+		shadow = made = new_shadow(s, PyModule_GetDict(live), 1);
+		if (!made || add_shadow(s, parent, made, live))
+			return -1;
+	}
+	if (PyDict_SetItemString(PyModule_GetDict(shadow), leaf, module))
+		return -1;
+	return link_parents(s, w, parent, shadow);
+}
+
+/* Submodules of changed packages, themselves changed or not. */
+static int link_children(struct shadow *s, const struct world *w)
+{
+	_cleanup_py_ PyObject *all = PyDict_Copy(w->modules);
+	PyObject *shadows = hook_item(s, "shadows"), *name, *child;
+	Py_ssize_t at = 0;
+
+	while (all && PyDict_Next(all, &at, &name, &child)) {
+		const char *leaf;
+		if (!py_is(name, w->str) || !world_is_module(w, child) ||
+		    PyDict_GetItem(shadows, name))
+			continue;
+		_cleanup_py_ PyObject *parent = parent_name(name, &leaf);
+		PyErr_Clear();
+		PyObject *shadow = parent ? PyDict_GetItem(shadows, parent) : NULL;
+		PyObject *live = shadow ? PyDict_GetItem(w->modules, parent) : NULL;
+		if (!live || !world_is_module(w, live) ||
+		    PyDict_GetItemString(PyModule_GetDict(live), leaf) != child)
+			continue;
+		if (PyDict_SetItemString(PyModule_GetDict(shadow), leaf, child))
+			return -1;
+	}
+	return all ? 0 : -1;
+}
+
+/* Whoever began to be imported first, and imports the others, runs first. A script began before
+ * all. The others sys.modules has in the order in which their imports ended, since 3.8
+ * (importlib._bootstrap._load_unlocked moves a module to the end); before, in that of their
+ * beginning. */
+static int prepare_modules(struct shadow *s, struct job *job)
+{
+	const struct world *w = &job->world;
+	size_t count = job->modules.count;
+	int is_reversed = job->reply.header->python_version >= 0x03080000;
+
+	for (size_t i = 0; i < count; i++)
+		if (job->modules.items[i].is_main &&
+		    prepare_module(s, w, &job->modules.items[i]))
+			return -1;
+	for (size_t i = 0; i < count; i++) {
+		struct module *m = &job->modules.items[is_reversed ? count - 1 - i : i];
+		if (!m->is_main && prepare_module(s, w, m))
+			return -1;
+	}
+	return 0;
+}
+
+static int prepare(struct shadow *s, struct job *job)
+{
+	const struct world *w = &job->world;
+
+	s->builtins = PyDict_Copy(w->builtins);
+	s->shadows = PyList_New(0);
+	s->loaded = PyList_New(0);
+	s->linked = PyList_New(0);
+	s->classes = PyList_New(0);
+	s->refused = PyList_New(0);
+	s->made = PyList_New(0);
+	if (!s->builtins || !s->shadows || !s->loaded || !s->linked || !s->classes ||
+	    !s->refused || !s->made)
+		return -1;
+	s->hook = make_hook(s, w);
+	if (!s->hook || put_builtin(s, "__import__", "__import__") ||
+	    put_builtin(s, "__build_class__", "__build_class__") ||
+	    put_builtin(s, "__pyhotpatch_keep__", "keep"))
+		return -1;
+	if (prepare_modules(s, job))
+		return -1;
+	if (link_children(s, w))
+		return -1;
+	for (size_t i = 0; i < job->modules.count; i++) {
+		struct module *m = &job->modules.items[i];
+		if (m->object && m->shadow && link_parents(s, w, m->name, m->shadow))
+			return -1;
+	}
+	return 0;
+}
+
+static void report_refused(const struct shadow *s, struct job *job)
+{
+	for (Py_ssize_t i = 0; i < PyList_Size(s->refused); i++) {
+		PyObject *entry = PyList_GetItem(s->refused, i);
+		_cleanup_py_ PyObject *text = PyUnicode_FromFormat(
+			"not made again, its attributes were set one by one: %U",
+			PyTuple_GetItem(entry, 1));
+		job_note(job,
+			 &(struct reply_item){
+				 .kind = WIRE_RECORD_WARNING,
+				 .action = WIRE_ACTION_KEPT,
+				 .name = PyUnicode_AsUTF8(PyTuple_GetItem(entry, 0)),
+				 .text = text ? PyUnicode_AsUTF8(text) : NULL},
+			 NULL);
+	}
+}
+
+/* Here a deadline that passes while new code runs will stop it: the program outside cancels the
+ * channel, and an asynchronous exception ends the code. Until then job_begin_commit finds out
+ * when the code comes back. */
+int shadow_run(struct shadow *out, struct job *job)
+{
+	*out = (struct shadow){0};
+	if (prepare(out, job))
+		return -1;
+	PyObject *start = hook_item(out, "start");
+	_cleanup_py_ PyObject *result = start ? py_call(start) : NULL;
+	for (size_t i = 0; result && i < job->modules.count; i++)
+		if (statements_settle(job, &job->modules.items[i]))
+			return -1;
+	if (!result)
+		return -1;
+	report_refused(out, job);
+	return reload_hooks_call(job);
+}
+
+void shadow_fini(struct shadow *s, const struct world *w, int is_failure)
+{
+	PyObject *kind, *value, *traceback;
+
+	PyErr_Fetch(&kind, &value, &traceback);
+	static const char *const ends[] = {"end_classes", "stop"};
+	_cleanup_py_ PyObject *flag = PyLong_FromLong(is_failure);
+	for (size_t i = 0; s->hook && flag && i < sizeof(ends) / sizeof(*ends); i++) {
+		PyObject *result = py_call(hook_item(s, ends[i]), flag);
+		Py_DecRef(result);
+		PyErr_Clear();
+	}
+	/* A cycle of functions and their globals; whoever kept the hook shall find it working.
+	 */
+	PyObject *import = s->hook ? hook_item(s, "__import__") : NULL;
+	_cleanup_py_ PyObject *count = import ? py_call(w->getrefcount, import) : NULL;
+	if (count && PyLong_AsLong(count) <= 2)
+		PyDict_Clear(s->hook);
+	Py_DecRef(s->hook);
+	Py_DecRef(s->builtins);
+	Py_DecRef(s->shadows);
+	Py_DecRef(s->loaded);
+	Py_DecRef(s->linked);
+	Py_DecRef(s->classes);
+	Py_DecRef(s->refused);
+	Py_DecRef(s->made);
+	*s = (struct shadow){0};
+	PyErr_Restore(kind, value, traceback);
+}
+
+PyObject *shadow_live_dict(const struct world *w, PyObject *pair)
+{
+	PyObject *live = PyTuple_GetItem(pair, 1);
+
+	return world_is_module(w, live) ? PyModule_GetDict(live) : live;
+}
+
+PyObject *shadow_real_builtins(const struct world *w, const struct module *module)
+{
+	PyObject *found = PyDict_GetItemString(module->live, "__builtins__");
+
+	if (found && world_is_module(w, found))
+		return PyModule_GetDict(found);
+	return found ? found : w->builtins;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Running new module code where the program cannot see it.
+ */
+#ifndef PAYLOAD_SHADOW_SHADOW_H
+#define PAYLOAD_SHADOW_SHADOW_H
+
+#include "payload/job/job.h"
+
+struct shadow {
+	PyObject *hook;     /* globals of the import hook; owned, like the rest */
+	PyObject *builtins; /* what the shadows have for __builtins__ */
+	PyObject *shadows;  /* list of (shadow module, live module, or its namespace alone) */
+	PyObject *loaded;   /* list of (name, module): modules that were not imported before */
+	PyObject *classes;  /* list of (namespace, parts, kept functions, donors) */
+	PyObject *made;     /* list of (donor, live class): what classes in part were made */
+	PyObject *refused;  /* list of (qualified name, text): classes that could not be made */
+	PyObject *linked; /* list of (package, name): submodules that were bound in packages */
+};
+
+extern const char shadow_hook[], shadow_class_hook[], shadow_donor_hook[], shadow_keep_hook[];
+
+/* Runs the changed modules' bodies. -1 with the exception of the new code. shadow_fini is due
+ * in either case. */
+int shadow_run(struct shadow *out, struct job *job);
+
+/* Ends the hook; when it was in vain, modules that the run imported are forgotten. */
+void shadow_fini(struct shadow *shadow, const struct world *world, int is_failure);
+
+/* The live namespace of an item of shadow->shadows. Borrowed. */
+PyObject *shadow_live_dict(const struct world *world, PyObject *pair);
+
+/* What functions of `module` have for builtins once they are the program's. Borrowed. */
+PyObject *shadow_real_builtins(const struct world *world, const struct module *module);
+
+#endif

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * One pass over the functions that the collector knows: the globals of a function are the
+ * namespace of a module when the function comes from the file that they name. So copies of a
+ * namespace that somebody executes text in are none.
+ */
+#include "payload/source/hidden.h"
+
+#include "payload/base/freestanding.h"
+#include "payload/heap/heap.h"
+#include "payload/heap/untracked.h"
+#include "payload/python/code.h"
+
+struct hunt {
+	const struct world *world;
+	struct pointer_map *known;
+	struct pointer_map met; /* namespace -> a function of it */
+	int is_failed;
+};
+
+/* Of many functions with one namespace, the first that fits counts. */
+static void look_at(struct hunt *hunt, PyObject *o)
+{
+	PyObject *globals = PyFunction_GetGlobals(o);
+	if (pointer_map_get(hunt->known, globals) || pointer_map_get(&hunt->met, o))
+		return;
+	hunt->is_failed |= pointer_map_set(&hunt->met, o, globals) != 0;
+}
+
+static int look_at_visited(PyObject *o, void *context)
+{
+	struct hunt *hunt = context;
+
+	if (py_type(o) == hunt->world->function)
+		look_at(hunt, o);
+	return 1;
+}
+
+static int look_at_all(struct hunt *hunt)
+{
+	_cleanup_py_ PyObject *hidden = untracked_find(hunt->world, 0);
+
+	for (Py_ssize_t i = 0; hidden && i < PyList_Size(hidden); i++)
+		look_at_visited(PyList_GetItem(hidden, i), hunt);
+	return hidden ? heap_visit(hunt->world, look_at_visited, hunt) : -1;
+}
+
+/* A shadow that an attach in vain left with somebody has builtins of its own. */
+static int has_real_builtins(const struct world *w, PyObject *live)
+{
+	PyObject *found = PyDict_GetItemString(live, "__builtins__");
+
+	return found && (found == w->builtins ||
+			 (world_is_module(w, found) && PyModule_GetDict(found) == w->builtins));
+}
+
+static int is_namespace_of(const struct world *w, PyObject *live, PyObject *function)
+{
+	PyObject *name = PyDict_GetItemString(live, "__name__");
+	PyObject *file = PyDict_GetItemString(live, "__file__");
+	_cleanup_py_ PyObject *own = NULL;
+
+	if (!name || !file || !py_is(name, w->str) || !py_is(file, w->str) ||
+	    !has_real_builtins(w, live))
+		return 0;
+	own = code_attribute(PyFunction_GetCode(function), "co_filename");
+	PyErr_Clear();
+	return own && !PyUnicode_Compare(own, file);
+}
+
+int hidden_find(struct job *job, struct pointer_map *known,
+		int (*found)(void *context, PyObject *live, PyObject *function), void *context)
+{
+	struct hunt hunt = {.world = &job->world, .known = known};
+	const struct pointer_entry *entry;
+	size_t at = 0;
+	int status = look_at_all(&hunt);
+
+	if (hunt.is_failed)
+		status = -1;
+	while (!status && (entry = pointer_map_next(&hunt.met, &at))) {
+		PyObject *function = entry->key, *live = entry->value;
+		if (pointer_map_get(known, live) ||
+		    !is_namespace_of(&job->world, live, function))
+			continue;
+		status = pointer_map_set(known, live, live) || found(context, live, function)
+				 ? -1
+				 : 0;
+	}
+	pointer_map_fini(&hunt.met);
+	return status;
+}

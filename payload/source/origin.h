@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Where the source of a module is, and who reads it.
+ */
+#ifndef PAYLOAD_SOURCE_ORIGIN_H
+#define PAYLOAD_SOURCE_ORIGIN_H
+
+#include "payload/job/job.h"
+
+/* Fills module->file, path, loader and kind from its namespace, module->live. NULL; or why it
+ * has no source that could be looked at, when module->path alone may be there. No exception is
+ * left. */
+const char *origin_find(const struct job *job, struct module *module);
+
+/* An importer's type by its name in the import system; borrowed, NULL when there is none. */
+PyObject *origin_importer(const struct world *world, const char *name);
+
+/* An attribute of the module's __spec__; NULL without exception when it has none, or a spec
+ * that is not the import system's. New reference. */
+PyObject *origin_of_spec(const struct world *world, const struct module *module,
+			 const char *name);
+
+#endif
