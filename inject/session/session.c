@@ -12,7 +12,6 @@
 
 #include "inject/base/cleanup.h"
 #include "inject/session/await.h"
-#include "inject/session/door.h"
 #include "inject/session/filters.h"
 #include "inject/session/handover.h"
 #include "inject/session/holder.h"
@@ -20,6 +19,7 @@
 #include "inject/session/judge.h"
 #include "inject/session/leftovers.h"
 #include "inject/session/rival.h"
+#include "inject/session/script_entry.h"
 #include "inject/session/threads.h"
 #include "inject/target/remote_exec.h"
 #include "inject/trace/tracee.h"
@@ -34,7 +34,7 @@
 #define CANCELLED_NS 1000000000ll
 
 /* How long to look for a safe point where there is another way in. */
-#define DOOR_PATIENCE_MAX_NS 5000000000ll
+#define SCRIPT_PATIENCE_MAX_NS 5000000000ll
 
 #define REFUSALS_MAX 50
 
@@ -198,45 +198,46 @@ static int hand_over(struct session *session, struct span request, struct hp_err
 
 /* ---- the other way ---- */
 
-static bool has_door(const struct session *session, const struct hp_err *err)
+static bool has_script_entry(const struct session *session, const struct hp_err *err)
 {
 	return (err->kind == HP_TRACED || err->kind == HP_NO_SAFE_POINT) &&
 	       remote_exec_is_open(session->target);
 }
 
 /* Where there is none after thousands of stops, there will be none. */
-static struct deadline patience_before_door(struct deadline whole)
+static struct deadline patience_before_script(struct deadline whole)
 {
 	const int64_t half_ns = deadline_left_ns(whole) / 2;
 
-	return deadline_after_ns(half_ns < DOOR_PATIENCE_MAX_NS ? half_ns
-								: DOOR_PATIENCE_MAX_NS);
+	return deadline_after_ns(half_ns < SCRIPT_PATIENCE_MAX_NS ? half_ns
+								  : SCRIPT_PATIENCE_MAX_NS);
 }
 
-/* By ptrace, else by the interpreter's own door, which gets at least half of the time. */
+/* By ptrace, else by the interpreter's own remote execution, which gets at least half of the
+ * time. */
 static int enter(struct session *session, struct span request, struct hp_err *err)
 {
 	const struct deadline deadline = session->options->deadline;
-	struct hp_err door_err;
+	struct hp_err script_err;
 
 	session->threads_until = deadline;
 	if (remote_exec_is_open(session->target))
-		session->threads_until = patience_before_door(deadline);
+		session->threads_until = patience_before_script(deadline);
 	if (hand_over(session, request, err) == 0)
 		return 0;
-	if (!has_door(session, err))
+	if (!has_script_entry(session, err))
 		return -1;
 	handover_init(&session->handover, &session->image, request.len);
-	if (door_enter(&session->handover, session->target, request, session->options,
-		       &door_err) == 0) {
+	if (script_entry_run(&session->handover, session->target, request, session->options,
+			     &script_err) == 0) {
 		snprintf(session->result.detour, sizeof(session->result.detour), "%.159s",
 			 err->text);
 		return 0;
 	}
-	if (door_err.kind == HP_TIMEOUT)
-		return hp_err_wrap(err, "%.150s", door_err.text);
-	hp_err_wrap(&door_err, "%.150s", err->text);
-	*err = door_err;
+	if (script_err.kind == HP_TIMEOUT)
+		return hp_err_wrap(err, "%.150s", script_err.text);
+	hp_err_wrap(&script_err, "%.150s", err->text);
+	*err = script_err;
 	return -1;
 }
 

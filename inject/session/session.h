@@ -36,7 +36,7 @@ struct session_result {
 	int64_t elapsed_ns; /* from the call to the worker's end */
 	unsigned stops;     /* threads stopped, unsafe ones included */
 	unsigned unsafe;    /* stops that were no safe point */
-	/* Why the interpreter itself let us in (door.h); "" when it was by ptrace. */
+	/* Why the interpreter itself let us in (script_entry.h); "" when it was by ptrace. */
 	char detour[160];
 	bool worker_left; /* the worker's thread was seen to end; false: it lingers */
 };

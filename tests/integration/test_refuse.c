@@ -181,7 +181,7 @@ Test(refuse, already_traced, .fini = stop)
 	int status;
 
 	if (interpreters_newest() && interpreters_newest()->minor >= 14)
-		cr_skip_test("from 3.14 on it is served: door::a_traced_process");
+		cr_skip_test("from 3.14 on it is served: script_entry::a_traced_process");
 	start_idle();
 	pid_t child = fork();
 	if (child == 0) {

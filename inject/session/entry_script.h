@@ -8,8 +8,8 @@
  * somebody with that user's id and fewer rights than the process has, make it run his own. Its
  * folder lets nobody else put another in its place.
  */
-#ifndef INJECT_SESSION_DOOR_SCRIPT_H
-#define INJECT_SESSION_DOOR_SCRIPT_H
+#ifndef INJECT_SESSION_ENTRY_SCRIPT_H
+#define INJECT_SESSION_ENTRY_SCRIPT_H
 
 #include <stdint.h>
 
@@ -18,20 +18,20 @@
 #include "inject/target/target.h"
 
 /* How long the script waits for us, on the target's main thread: were we killed, no longer. */
-#define DOOR_PATIENCE_NS 250000000
+#define ENTRY_PATIENCE_NS 250000000
 
-struct door_script {
+struct entry_script {
 	char memory[48]; /* how it names the memfd that it makes: new with each script */
 	char path[80];   /* as the target sees it */
 	int folder;      /* owned; where it is, with -1 there is none */
 	uint64_t device, inode;
 };
 
-/* Write it. door_script_remove() is due on success. */
-HP_MUST_CHECK int door_script_write(struct door_script *out, const struct target *target,
-				    const struct handover *handover, int64_t deadline_ns,
-				    struct hp_err *err);
+/* Write it. entry_script_remove() is due on success. */
+HP_MUST_CHECK int entry_script_write(struct entry_script *out, const struct target *target,
+				     const struct handover *handover, int64_t deadline_ns,
+				     struct hp_err *err);
 /* Accepts one that was removed before. */
-void door_script_remove(struct door_script *script);
+void entry_script_remove(struct entry_script *script);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * See door_script.h.
+ * See entry_script.h.
  */
-#include "inject/session/door_script.h"
+#include "inject/session/entry_script.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -107,7 +107,7 @@ static const char again_text[] =
 	"    again = Operand()\n";
 
 /* Texts in a text, so that little is to be compiled before anything can be caught. */
-static int write_text(char *out, const struct door_script *script, const struct target *target,
+static int write_text(char *out, const struct entry_script *script, const struct target *target,
 		      const struct handover *h, int64_t late_ns)
 {
 	const size_t channel = h->channel_offset;
@@ -127,7 +127,7 @@ static int write_text(char *out, const struct door_script *script, const struct 
 		(unsigned long long)target_symbol(target, "munmap").v, h->total_size,
 		h->image->text_size, (unsigned long long)h->image->enter, channel,
 		channel + RESULT, channel + offsetof(struct wire_channel, state),
-		channel + offsetof(struct wire_channel, guest), DOOR_PATIENCE_NS,
+		channel + offsetof(struct wire_channel, guest), ENTRY_PATIENCE_NS,
 		(unsigned long long)target_symbol(target, "PyThreadState_SetAsyncExc").v,
 		again_text);
 }
@@ -162,7 +162,7 @@ static int let_target_read(int fd, const struct target *target)
 	return fchown(fd, (uid_t)-1, target->status.egid) < 0 ? -1 : fchmod(fd, 0440);
 }
 
-static int fill_file(struct door_script *script, int fd, const char *text, int len,
+static int fill_file(struct entry_script *script, int fd, const char *text, int len,
 		     const struct target *target)
 {
 	struct stat st;
@@ -175,7 +175,7 @@ static int fill_file(struct door_script *script, int fd, const char *text, int l
 	return 0;
 }
 
-static int make_file(struct door_script *script, int folder, const char *text, int len,
+static int make_file(struct entry_script *script, int folder, const char *text, int len,
 		     const struct target *target)
 {
 	const char *name = strrchr(script->path, '/') + 1;
@@ -194,7 +194,7 @@ static int make_file(struct door_script *script, int folder, const char *text, i
 }
 
 /* Set script->path; the folder is returned, or -1. */
-static int choose_folder(struct door_script *script, int root, const char *const names[2])
+static int choose_folder(struct entry_script *script, int root, const char *const names[2])
 {
 	_cleanup_fd_ int folder = open_folder(root, names);
 
@@ -203,12 +203,12 @@ static int choose_folder(struct door_script *script, int root, const char *const
 	return folder >= 0 && is_trusted(folder) ? take_fd(&folder) : -1;
 }
 
-int door_script_write(struct door_script *out, const struct target *target,
-		      const struct handover *handover, int64_t deadline_ns, struct hp_err *err)
+int entry_script_write(struct entry_script *out, const struct target *target,
+		       const struct handover *handover, int64_t deadline_ns, struct hp_err *err)
 {
 	static const char *const places[][2] = {
 		{"tmp", NULL}, {"var", "tmp"}, {"dev", "shm"}, {"run", NULL}};
-	struct door_script script = {.folder = -1};
+	struct entry_script script = {.folder = -1};
 	_cleanup_fd_ int root =
 		openat(target->procfd, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	char text[TEXT_MAX];
@@ -236,7 +236,7 @@ int door_script_write(struct door_script *out, const struct target *target,
 			  target->pid);
 }
 
-void door_script_remove(struct door_script *script)
+void entry_script_remove(struct entry_script *script)
 {
 	const char *name = strrchr(script->path, '/') + 1;
 	struct stat st;

@@ -82,7 +82,7 @@ static const struct interpreter *newest(void)
 static void start(const struct interpreter *interpreter, const char *mode, const char *seconds)
 {
 	python = *interpreter;
-	pytarget_start(&target, interpreter, "door.py", mode, seconds);
+	pytarget_start(&target, interpreter, "script_entry.py", mode, seconds);
 }
 
 static void attach(int status, const char *timeout)
@@ -145,13 +145,14 @@ static void expect_silence(void)
 
 static const char *const traced_modes[] = {"rounds", NULL};
 
-ParameterizedTestParameters(door, a_traced_process)
+ParameterizedTestParameters(script_entry, a_traced_process)
 {
 	return interpreters_params_since(FIRST_MINOR, traced_modes);
 }
 
 /* The first time leaves _ctypes, as any import of it does; the second leaves nothing. */
-ParameterizedTest(struct case_param *param, door, a_traced_process, .fini = stop, .timeout = 60)
+ParameterizedTest(struct case_param *param, script_entry, a_traced_process, .fini = stop,
+		  .timeout = 60)
 {
 	start(&param->interpreter, param->mode, "0.1");
 	start_tracer(trace_for_ever);
@@ -176,12 +177,12 @@ ParameterizedTest(struct case_param *param, door, a_traced_process, .fini = stop
 	expect_silence();
 }
 
-Test(door, there_is_an_interpreter_for_it)
+Test(script_entry, there_is_an_interpreter_for_it)
 {
 	cr_assert(le(int, FIRST_MINOR, newest()->minor));
 }
 
-Test(door, no_safe_point, .fini = stop, .timeout = 60)
+Test(script_entry, no_safe_point, .fini = stop, .timeout = 60)
 {
 	const struct interpreter *interpreter = newest();
 
@@ -197,7 +198,7 @@ Test(door, no_safe_point, .fini = stop, .timeout = 60)
 
 /* Each exception that a signal's handler raises while a script of ours runs is the program's.
  */
-Test(door, exceptions_of_signal_handlers_are_not_lost, .fini = stop, .timeout = 120)
+Test(script_entry, exceptions_of_signal_handlers_are_not_lost, .fini = stop, .timeout = 120)
 {
 	long raised = 0, inside = 0;
 	struct round round;
@@ -219,7 +220,7 @@ Test(door, exceptions_of_signal_handlers_are_not_lost, .fini = stop, .timeout = 
 
 /* ---- not served, and then nothing is changed later either ---- */
 
-Test(door, too_late, .fini = stop, .timeout = 60)
+Test(script_entry, too_late, .fini = stop, .timeout = 60)
 {
 	start(newest(), "late", "4");
 	sleep_ms(100);
@@ -237,7 +238,7 @@ Test(door, too_late, .fini = stop, .timeout = 60)
 }
 
 /* Killed when its script is asked for and not yet taken: the script finds nobody. */
-Test(door, killed, .fini = stop, .timeout = 60)
+Test(script_entry, killed, .fini = stop, .timeout = 60)
 {
 	struct running attaching;
 
@@ -300,7 +301,7 @@ static void expect_survival(int64_t after_ns)
 	expect_version(&target, &round, target.version);
 }
 
-Test(door, killed_at_random, .fini = stop, .timeout = 3000)
+Test(script_entry, killed_at_random, .fini = stop, .timeout = 3000)
 {
 	const int kills = campaign_size(400, 25);
 	int killed = 0;
@@ -344,7 +345,7 @@ static void stop_and_keep(pid_t pid)
 }
 
 /* By a debugger at its prompt: there is no use in waiting until the time is up. */
-Test(door, a_stopped_process, .fini = stop, .timeout = 60)
+Test(script_entry, a_stopped_process, .fini = stop, .timeout = 60)
 {
 	start(newest(), "rounds", "0.1");
 	start_tracer(stop_and_keep);
@@ -358,7 +359,7 @@ Test(door, a_stopped_process, .fini = stop, .timeout = 60)
 	expect_silence();
 }
 
-Test(door, forbidden_by_an_audit_hook, .fini = stop, .timeout = 60)
+Test(script_entry, forbidden_by_an_audit_hook, .fini = stop, .timeout = 60)
 {
 	start(newest(), "audit", "0.1");
 	start_tracer(trace_for_ever);
@@ -369,7 +370,7 @@ Test(door, forbidden_by_an_audit_hook, .fini = stop, .timeout = 60)
 	cr_assert(eq(int, count_scripts(false), 0));
 }
 
-Test(door, no_ctypes, .fini = stop, .timeout = 60)
+Test(script_entry, no_ctypes, .fini = stop, .timeout = 60)
 {
 	start(newest(), "bare", "0.1");
 	sleep_ms(200);
@@ -386,7 +387,7 @@ Test(door, no_ctypes, .fini = stop, .timeout = 60)
 }
 
 /* Its interpreter would not run a script: --force opens the other way alone. */
-Test(door, turned_off, .fini = stop, .timeout = 60)
+Test(script_entry, turned_off, .fini = stop, .timeout = 60)
 {
 	setenv("PYTHON_DISABLE_REMOTE_DEBUG", "1", 1);
 	start(newest(), "rounds", "0.1");
@@ -404,7 +405,7 @@ Test(door, turned_off, .fini = stop, .timeout = 60)
 /* ---- other places ---- */
 
 /* Root's script is read by the target's user. */
-Test(door, another_user, .fini = stop, .timeout = 60)
+Test(script_entry, another_user, .fini = stop, .timeout = 60)
 {
 	static const char *const as_nobody[] = {"setpriv", "--reuid=65534", "--regid=65534",
 						"--clear-groups", NULL};

@@ -9,8 +9,8 @@
  * runs later changes nothing: it finds nobody, and the worker would not begin
  * (payload/entry/serve.c).
  */
-#ifndef INJECT_SESSION_DOOR_H
-#define INJECT_SESSION_DOOR_H
+#ifndef INJECT_SESSION_SCRIPT_ENTRY_H
+#define INJECT_SESSION_SCRIPT_ENTRY_H
 
 #include "inject/base/err.h"
 #include "inject/base/span.h"
@@ -21,8 +21,8 @@
 /* Start the worker, where remote_exec_is_open(); handover->image is set. On success it is as
  * after handover_run() with the thread gone on its way; on failure there is nothing left to be
  * undone. */
-HP_MUST_CHECK int door_enter(struct handover *handover, const struct target *target,
-			     struct span request, const struct session_options *options,
-			     struct hp_err *err);
+HP_MUST_CHECK int script_entry_run(struct handover *handover, const struct target *target,
+				   struct span request, const struct session_options *options,
+				   struct hp_err *err);
 
 #endif

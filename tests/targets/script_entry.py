@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A target for the interpreter's own remote execution: door.py MODE SECONDS.
+"""A target for the interpreter's own remote execution: script_entry.py MODE SECONDS.
 
     rounds     sleeps, round after round
     late       executes no Python on its main thread for so long, then rounds
