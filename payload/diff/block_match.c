@@ -20,13 +20,13 @@
  */
 static int unit_end(const struct block *b, int from)
 {
+	const unsigned char pop_except = b->s->tokens.world->opcodes.pop_except;
 	const struct step *steps = b->new.stream->steps;
 	int at = from + 1;
 
-	while (at < b->new.end && b->owner[at] == b->owner[from] &&
-	       steps[at].next != FLOW_NONE &&steps[at].op !=
-		       b->s->tokens.world->opcodes.pop_except)
-		at++;
+	for (; at < b->new.end && b->owner[at] == b->owner[from]; at++)
+		if (steps[at].next == FLOW_NONE || steps[at].op == pop_except)
+			break;
 	return at;
 }
 

@@ -5,7 +5,7 @@
  */
 #include "payload/base/freestanding.h"
 #include "payload/diff/block.h"
-#include "payload/python/constant.h"
+#include "payload/python/compare.h"
 #include "payload/python/node.h"
 
 static int is_store_of(const struct block *b, const struct step *step, PyObject *name)
@@ -29,7 +29,7 @@ static int may_have_stored(const struct block *b, const struct stream *s, int at
 	const struct step *before = &s->steps[at - (at > 0)];
 
 	return before->op != w->opcodes.load_const || before->next != at || !before->value ||
-	       is_reached_from_elsewhere(s, at) || constant_is_same(w, value, before->value);
+	       is_reached_from_elsewhere(s, at) || compare_constants(w, value, before->value);
 }
 
 /* Stores elsewhere that may have bound the name to the value. */

@@ -14,7 +14,7 @@
 #include "payload/job/walk.h"
 #include "payload/python/bytecode.h"
 #include "payload/python/code.h"
-#include "payload/python/constant.h"
+#include "payload/python/compare.h"
 #include "payload/python/node.h"
 #include "payload/python/tree.h"
 
@@ -80,7 +80,7 @@ static int is_constant_other(const struct selection *s, const struct body *b,
 	if (!live || body_count_stores(b, &b->new, name) != 1 ||
 	    PySet_Contains(s->rebound, name) == 1)
 		return 0;
-	return !constant_is_same(b->tokens->world, live, steps[0].value);
+	return !compare_constants(b->tokens->world, live, steps[0].value);
 }
 
 static int is_function_other(const struct selection *s, const struct group *group,

@@ -16,6 +16,7 @@
 #include "payload/diff/executed_annotations.h"
 #include "payload/diff/selection.h"
 #include "payload/python/code.h"
+#include "payload/python/compare.h"
 #include "payload/python/node.h"
 #include "payload/python/tree.h"
 #include "payload/source/source.h"
@@ -394,26 +395,13 @@ static int settle_refreshed(const struct job *job, struct module *m)
 	return 0;
 }
 
-static int is_identical(PyObject *a, PyObject *b)
-{
-	PyObject *key, *value;
-	Py_ssize_t at = 0;
-
-	if (PyDict_Size(a) != PyDict_Size(b))
-		return 0;
-	while (PyDict_Next(a, &at, &key, &value))
-		if (PyDict_GetItem(b, key) != value)
-			return 0;
-	return 1;
-}
-
 static int settle_annotations(const struct world *w, struct module *m)
 {
 	PyObject *before = PyDict_GetItemString(m->before, "__annotations__");
 	PyObject *fresh = PyDict_GetItemString(m->fresh, "__annotations__");
 
 	if (!before || !fresh || !py_is(before, w->dict) || !py_is(fresh, w->dict) ||
-	    !is_identical(before, fresh))
+	    !compare_contents(before, fresh))
 		return 0;
 	return PyDict_SetItemString(m->fresh, "__annotations__", before);
 }

@@ -7,7 +7,7 @@
 #include "payload/plan/annotations.h"
 #include "payload/plan/plan.h"
 #include "payload/python/code.h"
-#include "payload/python/constant.h"
+#include "payload/python/compare.h"
 
 static int write_attributes(struct plan *p, const struct class_pair *pair, PyObject *kept,
 			    PyObject *current)
@@ -19,7 +19,7 @@ static int write_attributes(struct plan *p, const struct class_pair *pair, PyObj
 	while (PyDict_Next(pair->binds, &at, &key, &value)) {
 		PyObject *now = PyDict_GetItem(current, key);
 		PyObject *wanted = plan_stand_in(p, value);
-		if (now && (now == wanted || constant_is_same(w, now, wanted)))
+		if (now && (now == wanted || compare_constants(w, now, wanted)))
 			continue;
 		if (plan_write_attribute(p, kept, key, wanted))
 			return -1;

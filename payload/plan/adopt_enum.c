@@ -7,7 +7,7 @@
  */
 #include "payload/base/freestanding.h"
 #include "payload/plan/plan.h"
-#include "payload/python/constant.h"
+#include "payload/python/compare.h"
 
 struct enum_maps {
 	PyObject *members, *values, *names; /* borrowed from the class */
@@ -88,7 +88,7 @@ static int can_take_value(const struct world *w, PyObject *old, PyObject *new)
 	PyObject *type = data_type(w, old);
 	if (!type || type != data_type(w, new) || !is_equal_as(type, old, new))
 		return 0;
-	return constant_is_same(w, x, y) ||
+	return compare_constants(w, x, y) ||
 	       (py_is(x, type) && py_is(y, type) && type != w->real && type != w->complex &&
 		is_equal_as(type, x, y));
 }

@@ -8,7 +8,7 @@
 #include "payload/plan/annotations.h"
 #include "payload/plan/plan.h"
 #include "payload/python/code.h"
-#include "payload/python/constant.h"
+#include "payload/python/compare.h"
 
 /* The cell of `function` that leads to its class, or to the class's namespace; borrowed, or
  * NULL. */
@@ -80,7 +80,7 @@ static int write_globals(struct plan *p, PyObject *old, PyObject *donor)
 
 static int is_same_or_none(const struct world *w, PyObject *a, PyObject *b)
 {
-	return a == b || (a && b && constant_is_same(w, a, b));
+	return a == b || (a && b && compare_constants(w, a, b));
 }
 
 static int write_defaults(struct plan *p, PyObject *old, PyObject *donor)
@@ -109,7 +109,7 @@ static int write_attributes(struct plan *p, PyObject *old, PyObject *donor)
 		_cleanup_py_ PyObject *x = name ? PyObject_GetAttr(old, name) : NULL;
 		_cleanup_py_ PyObject *y = x ? PyObject_GetAttr(donor, name) : NULL;
 		PyErr_Clear();
-		if (y && !constant_is_same(&p->job->world, x, y) &&
+		if (y && !compare_constants(&p->job->world, x, y) &&
 		    plan_write(p, WRITE_ATTRIBUTE, old, name, y))
 			return -1;
 	}

@@ -11,7 +11,7 @@
 #include "payload/job/walk.h"
 #include "payload/plan/annotations.h"
 #include "payload/plan/plan.h"
-#include "payload/python/constant.h"
+#include "payload/python/compare.h"
 
 #define DEPTH_MAX 20
 
@@ -33,7 +33,7 @@ static int copy_name(struct plan *p, PyObject *wrapper, const struct wrapped *f,
 	_cleanup_py_ PyObject *new = old ? PyObject_GetAttr(f->donor, name) : NULL;
 
 	PyErr_Clear();
-	if (!new || !constant_is_same(w, own, old) || constant_is_same(w, own, new))
+	if (!new || !compare_constants(w, own, old) || compare_constants(w, own, new))
 		return 0;
 	return plan_write(p, dict ? WRITE_ITEM : WRITE_ATTRIBUTE, dict ? dict : wrapper, name,
 			  new);

@@ -9,7 +9,7 @@
 #include "payload/plan/annotations.h"
 #include "payload/plan/plan.h"
 #include "payload/python/code.h"
-#include "payload/python/constant.h"
+#include "payload/python/compare.h"
 
 #define DEPTH_MAX 20
 
@@ -25,7 +25,7 @@ static int are_parameters_same(const struct world *w, PyObject *old, PyObject *n
 		return 1;
 	_cleanup_py_ PyObject *a = walk_inside(w, x), *b = walk_inside(w, y);
 	for (Py_ssize_t i = 0; a && b && i < PyList_Size(a) && i < PyList_Size(b); i++)
-		if (!constant_is_same(w, PyList_GetItem(a, i), PyList_GetItem(b, i)))
+		if (!compare_constants(w, PyList_GetItem(a, i), PyList_GetItem(b, i)))
 			return 0;
 	PyErr_Clear();
 	return 1;
@@ -37,7 +37,7 @@ static int is_attribute_same(const struct world *w, PyObject *a, PyObject *b, co
 	_cleanup_py_ PyObject *y = PyObject_GetAttrString(b, name);
 
 	PyErr_Clear();
-	return x && y && constant_is_same(w, x, y);
+	return x && y && compare_constants(w, x, y);
 }
 
 /* May the old wrapper stay around what is inside? */
@@ -156,7 +156,7 @@ PyObject *merge_value(struct plan *p, const struct module *m, PyObject *old, PyO
 
 	if (old == new || known)
 		return py_ref(known ? known : new);
-	if (constant_is_same(&p->job->world, old, new))
+	if (compare_constants(&p->job->world, old, new))
 		return py_ref(old);
 	if (p->depth >= DEPTH_MAX)
 		return py_ref(new);

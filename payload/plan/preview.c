@@ -171,10 +171,11 @@ static int pair_by_name(struct job *job, const struct module *m, PyObject *codes
 	for (Py_ssize_t i = 0; i < PyList_Size(found); i++) {
 		PyObject *function = PyList_GetItem(found, i);
 		_cleanup_py_ PyObject *name = PyObject_GetAttrString(function, "__qualname__");
-		_cleanup_py_ PyObject *new =
-			name &&py_is(name, w->str) ? code_find(w, m->code, name) : NULL;
-		if (PyErr_Occurred() ||
-		    (new &&PyDict_SetItem(codes, PyFunction_GetCode(function), new)))
+		int is_named = name && py_is(name, w->str);
+		_cleanup_py_ PyObject *new = is_named ? code_find(w, m->code, name) : NULL;
+		if (PyErr_Occurred())
+			return -1;
+		if (new != NULL && PyDict_SetItem(codes, PyFunction_GetCode(function), new))
 			return -1;
 	}
 	return 0;

@@ -6,6 +6,8 @@
  */
 #include "payload/plan/writes.h"
 
+#include "payload/python/compare.h"
+
 static void write_fini(struct write *write)
 {
 	Py_DecRef(write->object);
@@ -64,19 +66,6 @@ struct write *writes_add(struct writes *writes, enum write_kind kind, PyObject *
 	return write;
 }
 
-static int is_same_content(PyObject *a, PyObject *b)
-{
-	PyObject *key, *value;
-	Py_ssize_t at = 0;
-
-	if (PyDict_Size(a) != PyDict_Size(b))
-		return 0;
-	while (PyDict_Next(a, &at, &key, &value))
-		if (PyDict_GetItem(b, key) != value)
-			return 0;
-	return 1;
-}
-
 /* Identity, one level into what a write itself puts together. */
 static int is_same(const struct world *w, const struct write *write, PyObject *a, PyObject *b)
 {
@@ -85,7 +74,7 @@ static int is_same(const struct world *w, const struct write *write, PyObject *a
 	if (!a || !b || py_type(a) != py_type(b))
 		return 0;
 	if (write->kind == WRITE_CONTENT)
-		return is_same_content(a, b);
+		return compare_contents(a, b);
 	/* Nobody but us sets a closure (__closure__ is read-only): the tuple is of our making.
 	 */
 	if (write->kind == WRITE_CODE)

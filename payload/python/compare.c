@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "payload/python/constant.h"
+#include "payload/python/compare.h"
 
-int constant_is_same(const struct world *w, PyObject *a, PyObject *b)
+int compare_constants(const struct world *w, PyObject *a, PyObject *b)
 {
 	if (a == b)
 		return 1;
@@ -11,7 +11,7 @@ int constant_is_same(const struct world *w, PyObject *a, PyObject *b)
 		if (PyTuple_Size(a) != PyTuple_Size(b))
 			return 0;
 		for (Py_ssize_t i = 0; i < PyTuple_Size(a); i++)
-			if (!constant_is_same(w, PyTuple_GetItem(a, i), PyTuple_GetItem(b, i)))
+			if (!compare_constants(w, PyTuple_GetItem(a, i), PyTuple_GetItem(b, i)))
 				return 0;
 		return 1;
 	}
@@ -22,4 +22,17 @@ int constant_is_same(const struct world *w, PyObject *a, PyObject *b)
 	if (!py_is(a, w->integer) && !py_is(a, w->str) && !py_is(a, w->bytes))
 		return 0;
 	return PyObject_RichCompareBool(a, b, PY_EQ) == 1;
+}
+
+int compare_contents(PyObject *a, PyObject *b)
+{
+	PyObject *key, *value;
+	Py_ssize_t at = 0;
+
+	if (PyDict_Size(a) != PyDict_Size(b))
+		return 0;
+	while (PyDict_Next(a, &at, &key, &value))
+		if (PyDict_GetItem(b, key) != value)
+			return 0;
+	return 1;
 }

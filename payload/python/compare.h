@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Comparing without running code of the program.
+ */
+#ifndef PAYLOAD_PYTHON_COMPARE_H
+#define PAYLOAD_PYTHON_COMPARE_H
+
+#include "payload/python/world.h"
+
+/* 1 when both are constants of builtin types with the same value. */
+int compare_constants(const struct world *world, PyObject *a, PyObject *b);
+
+/* 1 when two dicts hold the same objects under the same keys. */
+int compare_contents(PyObject *a, PyObject *b);
+
+#endif
