@@ -7,8 +7,11 @@
  *   thread   another thread does; the main thread waits for ever and knows no Python
  *   vectors  another thread does, and gives the GIL up while it waits; the main thread computes
  *            in its registers, with an alternate stack for its signals, and checks all of it
+ *
+ * All check that errno is theirs alone.
  */
 #include <dlfcn.h>
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -19,6 +22,8 @@
 #include <unistd.h>
 
 #include "tests/trace/churn.h"
+
+#define ERRNO_KEPT 4711 /* nobody sets it */
 
 static void (*initialize)(int);
 static int (*run_string)(const char *);
@@ -49,11 +54,26 @@ static int begin(void)
 			  "state.report(0.0)\n");
 }
 
+static int corrupt(const char *what)
+{
+	char text[80];
+	int len = snprintf(text, sizeof(text), "CORRUPT %s\n", what);
+
+	(void)!write(1, text, (size_t)len);
+	return 70;
+}
+
+/* A call that succeeds leaves errno alone. */
 static bool next_byte(void)
 {
 	char byte;
+	bool has_come;
 
-	return read(0, &byte, 1) == 1;
+	errno = ERRNO_KEPT;
+	has_come = read(0, &byte, 1) == 1;
+	if (has_come && errno != ERRNO_KEPT)
+		corrupt("errno");
+	return has_come;
 }
 
 /* Without a frame of Python below: what waits is C alone. */
@@ -86,15 +106,6 @@ static void *serve_without_gil(void *unused)
 	return NULL;
 }
 
-static int corrupt(const char *what)
-{
-	char text[80];
-	int len = snprintf(text, sizeof(text), "CORRUPT %s\n", what);
-
-	(void)!write(1, text, (size_t)len);
-	return 70;
-}
-
 static char alternate[65536];
 
 static int compute_for_ever(void)
@@ -107,11 +118,14 @@ static int compute_for_ever(void)
 	sigemptyset(&blocked);
 	sigaddset(&blocked, SIGUSR2);
 	pthread_sigmask(SIG_SETMASK, &blocked, NULL);
+	errno = ERRNO_KEPT;
 	for (;;) {
 		stack_t found;
 
 		if (churn(42) != expected)
 			return corrupt("registers");
+		if (errno != ERRNO_KEPT)
+			return corrupt("errno");
 		pthread_sigmask(SIG_SETMASK, NULL, &now);
 		if (memcmp(&now, &blocked, sizeof(uint64_t)) != 0)
 			return corrupt("signal mask");
