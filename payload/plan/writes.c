@@ -76,9 +76,10 @@ static int is_same(const struct world *w, const struct write *write, PyObject *a
 	if (write->kind == WRITE_CONTENT)
 		return compare_contents(a, b);
 	/* Nobody but us sets a closure (__closure__ is read-only): the tuple is of our making.
-	 */
+	 * Of equal codes several may be about: each compilation makes its own. */
 	if (write->kind == WRITE_CODE)
-		return PyTuple_GetItem(a, 0) == PyTuple_GetItem(b, 0);
+		return PyObject_RichCompareBool(PyTuple_GetItem(a, 0), PyTuple_GetItem(b, 0),
+						PY_EQ) == 1;
 	if (write->kind != WRITE_BASES && write->kind != WRITE_LIST)
 		return 0;
 	_cleanup_py_ PyObject *x = PySequence_Tuple(a), *y = PySequence_Tuple(b);
