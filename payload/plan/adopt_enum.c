@@ -149,14 +149,93 @@ static int pair_map(struct pairing *pairing, PyObject *old, PyObject *new)
 	return 0;
 }
 
+static int is_in(PyObject *list, PyObject *o)
+{
+	for (Py_ssize_t i = 0; i < PyList_Size(list); i++)
+		if (PyList_GetItem(list, i) == o)
+			return 1;
+	return 0;
+}
+
+static long number_of(const struct world *w, PyObject *member)
+{
+	_cleanup_py_ PyObject *dict = world_own_dict(w, member);
+	PyObject *value = dict ? PyDict_GetItemString(dict, "_value_") : NULL;
+	long number = value && py_is(value, w->integer) ? PyLong_AsLong(value) : -1;
+
+	PyErr_Clear();
+	return number;
+}
+
+/* What a combination of old flags comes to with the new ones of their names; -1 when one of
+ * them is gone. */
+static long number_now(const struct world *w, const struct enum_maps *old,
+		       const struct enum_maps *new, long number)
+{
+	PyObject *name, *flag;
+	Py_ssize_t at = 0;
+	long rest = number, now = 0;
+
+	while (PyDict_Next(old->members, &at, &name, &flag)) {
+		PyObject *next = PyDict_GetItem(new->members, name);
+		long bits = number_of(w, flag);
+		if (!next || bits <= 0 || (number & bits) != bits)
+			continue;
+		rest &= ~bits;
+		now |= number_of(w, next);
+	}
+	return rest ? -1 : now;
+}
+
+/* Does the class make its combinations without the program's help? */
+static int combines_alone(const struct world *w, PyObject *class)
+{
+	_cleanup_py_ PyObject *missing =
+		py_is(class, w->enum_type) ? PyObject_GetAttrString(class, "_missing_") : NULL;
+	_cleanup_py_ PyObject *module =
+		missing ? PyObject_GetAttrString(missing, "__module__") : NULL;
+
+	PyErr_Clear();
+	return module && py_is(module, w->str) &&
+	       !PyUnicode_CompareWithASCIIString(module, "enum");
+}
+
+/* R | W follows R and W. The donor makes it as it makes any; -1 with an exception. */
+static int pair_combinations(struct pairing *pairing, PyObject *donor,
+			     const struct enum_maps *old, const struct enum_maps *new)
+{
+	const struct world *w = &pairing->plan->job->world;
+	_cleanup_py_ PyObject *members = PyDict_Values(old->members);
+	PyObject *key, *member;
+	Py_ssize_t at = 0;
+
+	while (combines_alone(w, donor) && PyDict_Next(old->values, &at, &key, &member)) {
+		long number = number_of(w, member);
+		long now = number > 0 && members && !is_in(members, member)
+				   ? number_now(w, old, new, number)
+				   : -1;
+		if (now < 0 || (now == number && !pairing->is_moving))
+			continue;
+		_cleanup_py_ PyObject *value = PyLong_FromLong(now);
+		_cleanup_py_ PyObject *made = value ? py_call(donor, value) : NULL;
+		if (!made)
+			return -1;
+		if (!pointer_map_get(&pairing->taken, made) &&
+		    pair_member(pairing, member, made))
+			return -1;
+	}
+	return 0;
+}
+
 /* All pairs come first, since members may hold one another (_inverted_). A member goes by its
  * name, or by its value when its name is gone. Combinations of flags are in the map of values
  * alone. */
-static int pair_members(struct plan *p, const struct enum_maps *old,
-			const struct enum_maps *new, int is_moving)
+static int pair_members(struct plan *p, const struct class_pair *pair,
+			const struct enum_maps *old, const struct enum_maps *new, int is_moving)
 {
 	struct pairing pairing = {.plan = p, .is_moving = is_moving};
 	int status = pair_map(&pairing, old->members, new->members) ||
+		     pair_combinations(&pairing, pair->donor, old, new) ||
 		     pair_map(&pairing, old->values, new->values);
 
 	pointer_map_fini(&pairing.taken);
@@ -172,7 +251,9 @@ static int take_member(struct plan *p, PyObject *class, PyObject *donor)
 	_cleanup_py_ PyObject *new_dict = world_own_dict(w, donor);
 	_cleanup_py_ PyObject *content = new_dict ? with_stand_ins(p, new_dict) : NULL;
 
-	if (!old_dict || !content || PyDict_SetItemString(content, "__objclass__", class))
+	if (!old_dict || !content ||
+	    (PyDict_GetItemString(content, "__objclass__") &&
+	     PyDict_SetItemString(content, "__objclass__", class)))
 		return -1;
 	if (kept != donor)
 		return plan_write(p, WRITE_CONTENT, old_dict, NULL, content);
@@ -189,15 +270,13 @@ static int take_members(struct plan *p, const struct class_pair *pair,
 		if (PyDict_GetItem(old->members, key) != member &&
 		    take_member(p, pair->old, member))
 			return -1;
-	return 0;
-}
-
-static int is_in(PyObject *list, PyObject *o)
-{
-	for (Py_ssize_t i = 0; i < PyList_Size(list); i++)
-		if (PyList_GetItem(list, i) == o)
-			return 1;
-	return 0;
+	/* Combinations that stay the objects that they are. */
+	_cleanup_py_ PyObject *members = PyDict_Values(new->members);
+	for (at = 0; members && PyDict_Next(new->values, &at, &key, &member);)
+		if (plan_stand_in(p, member) != member && !is_in(members, member) &&
+		    take_member(p, pair->old, member))
+			return -1;
+	return members ? 0 : -1;
 }
 
 /* --- combinations of flags --------------------------------------------------------------- */
@@ -301,7 +380,7 @@ int adopt_enum(struct plan *p, struct class_pair *pair)
 
 	if (found != 1)
 		return found;
-	if (pair_members(p, &old, &new, 0) || take_members(p, pair, &old, &new))
+	if (pair_members(p, pair, &old, &new, 0) || take_members(p, pair, &old, &new))
 		return -1;
 	_cleanup_py_ PyObject *members = with_stand_ins(p, new.members);
 	_cleanup_py_ PyObject *values = with_stand_ins(p, new.values);
@@ -319,7 +398,7 @@ int adopt_enum_moved(struct plan *p, const struct class_pair *pair)
 	struct enum_maps old, new;
 	int found = maps_of_pair(&old, &new, &p->job->world, pair);
 
-	return found == 1 ? pair_members(p, &old, &new, 1) : found;
+	return found == 1 ? pair_members(p, pair, &old, &new, 1) : found;
 }
 
 /* --- the way back ------------------------------------------------------------------------ */
