@@ -68,7 +68,7 @@ class OutsideRunner(case_runner.Runner):
 
     def attach(self, words):
         # What a plan foretells is compared inside.
-        self.command(['attach'] + [word for word in words if word != 'unforetold'])
+        self.command(['attach'] + [word for word in words if word not in ('unforetold', 'moving')])
 
     def command(self, words):
         os.write(self.ask, (json.dumps([os.getpid(), words[0], words[2:]]) + '\n').encode())

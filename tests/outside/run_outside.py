@@ -30,6 +30,7 @@ ATTACH_SECONDS = '120'
 # What in a case's text only the inside knows: pattern, reason.
 NOT_OUTSIDE = [
     (r'\bcancel\(|^### \w+ cancelled|\bsilent\b', 'it cancels the channel by hand'),
+    (r'^### .*\btogether=', 'it decides by hand for several processes'),
     (r"^### \w+ .*\bfail=|'fail=", 'it makes writes of the payload fail'),
     (r'^### sources', 'it asks for what only watch asks for'),
     (r'^### plan\b', 'it looks at the records of a plan'),
