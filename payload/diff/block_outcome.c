@@ -84,7 +84,7 @@ static int has_bound(const struct block *b, int at)
 	PyObject *name = b->new.stream->steps[at].value;
 	PyObject *value = PyDict_GetItem(b->s->module->live, name);
 
-	if (!value || PySet_Contains(b->s->rebound, name) == 1)
+	if (!value || selection_is_rebound(b->s, name, 0))
 		return 0;
 	if (is_function_of(b, at, value))
 		return 1;

@@ -267,7 +267,7 @@ int body_count_stores(const struct body *b, const struct stream *s, PyObject *na
 
 /* --- one name, several statements -------------------------------------------------------- */
 
-static int binds(const struct body *b, const struct group *group, PyObject *name)
+int body_binds(const struct body *b, const struct group *group, PyObject *name)
 {
 	for (int i = group->first; i < group->end; i++)
 		if (stream_is_store(b->tokens, &b->new.steps[i]) &&
@@ -314,7 +314,7 @@ static int follows(const struct body *b, int at)
 			const struct group *other = &b->groups[k];
 			if (((is_read && other->is_changed) ||
 			     (is_last && other->old_first > group->old_first)) &&
-			    binds(b, other, name))
+			    body_binds(b, other, name))
 				return 1;
 		}
 	}

@@ -47,6 +47,9 @@ int body_find_old(struct definition *out, const struct body *body, PyObject *nam
 /* How many statements of the old or new body bind the name; those on one line count as one. */
 int body_count_stores(const struct body *body, const struct stream *stream, PyObject *name);
 
+/* Does the statement bind the name? */
+int body_binds(const struct body *body, const struct group *group, PyObject *name);
+
 /* A statement that builds on a name (`x = f(x)`, @x.setter) changed when the statement did that
  * it builds on, and one of two that bind a name when it comes last now. Once it is known which
  * changed. */

@@ -13,7 +13,9 @@ struct selection {
 	struct module *module; /* borrowed */
 	struct tokens tokens;
 	struct body body;
-	PyObject *rebound; /* set, owned: names that functions assign with `global`; or NULL */
+	PyObject *rebound[2];     /* sets, owned, NULL until it is asked: names that functions
+				     declare     global; attributes that are assigned */
+	unsigned is_deciding : 1; /* whether the module changed at all */
 };
 
 /* Where a definition stands: in the body of the module or of a class. All borrowed. */
@@ -25,6 +27,8 @@ struct function_place {
 };
 
 /* --- statements.c --- */
+
+void selection_fini(struct selection *s);
 
 /* That a statement shall run, or that it was reduced to the part of it that shall. */
 enum { SELECTION_WHOLE = 1, SELECTION_IN_PART = 2 };
@@ -71,6 +75,9 @@ PyObject *selection_inner(const struct selection *s, PyObject *value, PyObject *
  */
 int selection_class(struct selection *s, const struct function_place *place, PyObject *node);
 
+/* Has the class an annotation that no statement of the body makes? */
+int selection_has_annotation_gone(const struct world *w, PyObject *names, PyObject *nodes);
+
 /* --- statement_header.c --- */
 
 /* Notes a function of which more differs than its code, as far as is known. */
@@ -88,13 +95,33 @@ void selection_need(struct body *body, PyObject *names);
 
 /* --- statement_infer.c --- */
 
-/* Fills `rebound`. */
-int selection_find_rebound(struct selection *s);
-
 /* Without old code: judges each group by what is there now. */
 int selection_infer(struct selection *s);
 
-/* Likewise the groups of a class body against the live class's namespace. */
-int selection_infer_class(struct selection *s, struct body *body, PyObject *names);
+/* Likewise the groups of a class body against the live class's namespace. 1 when any changed.
+ */
+int selection_infer_class(struct selection *s, struct body *body, PyObject *names,
+			  PyObject *class, PyObject *node);
+
+/* Is the value of an attribute a function that the class's body once made under that name? */
+int selection_is_own_method(const struct selection *s, PyObject *name, PyObject *value);
+
+/* Is the name gone again when the body has run? */
+int selection_is_dropped(const struct body *body, PyObject *name);
+
+/* Does code of the module bind the name at run time? With `in_class` as the attribute of a
+ * class.
+ */
+int selection_is_rebound(struct selection *s, PyObject *name, int in_class);
+
+/* --- statement_plausible.c: without the old source --- */
+
+/* Is what the class statement makes left as it is? Nothing but dataclass decorates it, and no
+ * metaclass takes away what is no function: a form's fields, a model's Meta. */
+int selection_is_plain_class(const struct selection *s, PyObject *node, PyObject *live);
+
+/* May bases and dataclass have made the live class? */
+int selection_is_header_plausible(struct selection *s, const struct body *outer, PyObject *node,
+				  PyObject *live);
 
 #endif

@@ -318,8 +318,6 @@ int selection_block(struct selection *s, const struct group *group, PyObject *no
 
 	if (!s->body.old.steps || group->first == group->end)
 		return SELECTION_WHOLE;
-	if (!s->rebound && selection_find_rebound(s))
-		return -1;
 	int found = block_init(&b, s, group, node);
 	int runs = found < 0 ? -1 : SELECTION_WHOLE;
 	if (found > 0) {

@@ -53,6 +53,30 @@ static int has(PyObject *set, const char *name)
 	return key && PySet_Contains(set, key) == 1;
 }
 
+/* Without the old source: what the new body binds and is there, the functions that it has not,
+ * the members of an enum. */
+static int add_live(const struct class_change *c)
+{
+	PyObject *members = PyDict_GetItemString(c->names, "_member_map_");
+	_cleanup_py_ PyObject *names = PyDict_Copy(c->names);
+	PyObject *name, *value;
+	Py_ssize_t at = 0;
+
+	if (!names || (members && py_is_a(members, c->s->job->world.dict) &&
+		       PyDict_Update(names, members)))
+		return -1;
+	while (PyDict_Next(names, &at, &name, &value))
+		if ((body_count_stores(&c->body, &c->body.new, name) ||
+		     selection_is_own_method(c->s, name, value) ||
+		     (members && PyDict_GetItem(members, name))) &&
+		    PySet_Add(c->before, name))
+			return -1;
+	_cleanup_py_ PyObject *cell = PyUnicode_FromString("__classcell__");
+	return cell && (PySet_Contains(c->after, cell) != 1 || !PySet_Add(c->before, cell))
+		       ? 0
+		       : -1;
+}
+
 /* --- what changed ------------------------------------------------------------------------ */
 
 static int keep_attributes(struct class_change *c)
@@ -64,23 +88,35 @@ static int keep_attributes(struct class_change *c)
 	return PyDict_SetItem(c->s->module->kept, c->place->qualname, names);
 }
 
-/* Names of annotations: `x: int` binds nothing that can be compared otherwise. */
-static int has_annotation_gone(const struct class_change *c)
+/* __post_init__, _generate_next_value_: such names mean something to makers. */
+static int is_plain_name(PyObject *name)
 {
-	PyObject *annotations = PyDict_GetItemString(c->names, "__annotations__");
+	const char *text = PyUnicode_AsUTF8(name);
+
+	PyErr_Clear();
+	return text && text[0] != '_';
+}
+
+/* Names of annotations: `x: int` binds nothing that can be compared otherwise. A block may have
+ * made it, and `__x` is mangled. */
+int selection_has_annotation_gone(const struct world *w, PyObject *names, PyObject *nodes)
+{
+	PyObject *annotations = PyDict_GetItemString(names, "__annotations__");
 	PyObject *key, *value;
 	Py_ssize_t at = 0;
 
-	if (!annotations || !py_is(annotations, c->s->job->world.dict))
+	if (!annotations || !py_is(annotations, w->dict))
 		return 0;
 	while (PyDict_Next(annotations, &at, &key, &value)) {
-		int found = 0;
-		for (Py_ssize_t i = 0; !found && i < PyList_Size(c->nodes); i++) {
-			PyObject *node = PyList_GetItem(c->nodes, i);
+		int found = !is_plain_name(key);
+		for (Py_ssize_t i = 0; !found && i < PyList_Size(nodes); i++) {
+			PyObject *node = PyList_GetItem(nodes, i);
 			_cleanup_py_ PyObject *target =
 				TREE_IS(node, "AnnAssign") ? node_field(node, "target") : NULL;
 			_cleanup_py_ PyObject *id = target ? node_field(target, "id") : NULL;
-			found = id && py_is(key, py_type(id)) && !PyUnicode_Compare(id, key);
+			_cleanup_py_ PyObject *block =
+				node_is_definition(node) ? NULL : node_field(node, "body");
+			found = block || (id && !PyUnicode_Compare(id, key));
 		}
 		if (!found)
 			return 1;
@@ -97,19 +133,10 @@ static int is_annotated_anew(const struct class_change *c)
 				    "AnnAssign"))
 				return 1;
 	}
-	return has_annotation_gone(c);
+	return selection_has_annotation_gone(&c->s->job->world, c->names, c->nodes);
 }
 
 enum change_extent { CHANGE_CODE, CHANGE_PLAIN_METHODS, CHANGE_METHODS, CHANGE_ATTRIBUTES };
-
-/* __post_init__, _generate_next_value_: such names mean something to makers. */
-static int is_plain_name(PyObject *name)
-{
-	const char *text = PyUnicode_AsUTF8(name);
-
-	PyErr_Clear();
-	return text && text[0] != '_';
-}
 
 static int is_function_gone(const struct class_change *c, PyObject *name)
 {
@@ -229,49 +256,6 @@ static int must_be_made(const struct class_change *c)
 	return extent == CHANGE_PLAIN_METHODS
 		       ? class_maker_notes_methods(w, c->names, c->before)
 		       : class_maker_left_traces(w, c->names, c->before);
-}
-
-/* --- bases ------------------------------------------------------------------------------- */
-
-static Py_ssize_t count_parameters(const struct class_change *c)
-{
-	_cleanup_py_ PyObject *parameters = node_field(c->node, "type_params");
-
-	return parameters ? PyList_Size(parameters) : 0;
-}
-
-static int are_parameters_plausible(const struct class_change *c)
-{
-	PyObject *live = PyDict_GetItemString(c->names, "__type_params__");
-	Py_ssize_t count = live && py_is(live, c->s->job->world.tuple) ? PyTuple_Size(live) : 0;
-
-	return count == count_parameters(c);
-}
-
-/* Without the old source: do the bases that are plain names name those of the live class? The
- * one that type parameters add (typing.Generic) is the last. */
-static int are_bases_plausible(const struct class_change *c)
-{
-	const struct world *w = &c->s->job->world;
-	_cleanup_py_ PyObject *bases = node_field(c->node, "bases");
-	_cleanup_py_ PyObject *live = world_type_attribute(c->live, "__bases__");
-	Py_ssize_t count = bases ? PyList_Size(bases) : 0, generic = count_parameters(c) > 0;
-
-	if (!bases || !live || !are_parameters_plausible(c))
-		return 0;
-	if (!count && !generic)
-		return PyTuple_Size(live) == 1 && PyTuple_GetItem(live, 0) == w->object;
-	if (count + generic != PyTuple_Size(live))
-		return 0;
-	for (Py_ssize_t i = 0; i < count; i++) {
-		_cleanup_py_ PyObject *id = node_field(PyList_GetItem(bases, i), "id");
-		PyObject *value = id ? PyDict_GetItem(c->s->module->live, id) : NULL;
-		if (!value && id)
-			value = PyDict_GetItem(w->builtins, id);
-		if (id && value != PyTuple_GetItem(live, i))
-			return 0;
-	}
-	return 1;
 }
 
 /* --- what of it runs --------------------------------------------------------------------- */
@@ -401,15 +385,18 @@ static int select_in(struct class_change *c, const struct definition *old,
 	PyObject *old_code = is_known ? old->body : NULL;
 
 	if (body_init(&c->body, t, old_code, new->body, c->nodes) ||
-	    (!is_known && selection_infer_class(c->s, &c->body, c->names) < 0))
+	    (!is_known &&
+	     selection_infer_class(c->s, &c->body, c->names, c->live, c->node) < 0))
 		return -1;
 	selection_need(&c->body, NULL);
 	int is_header_same =
-		is_known ? selection_is_rest_same(outer, old, new) : are_bases_plausible(c);
+		is_known ? selection_is_rest_same(outer, old, new)
+			 : selection_is_header_plausible(c->s, outer, c->node, c->live);
 	if (is_known && is_header_same && body_is_same(&c->body))
 		return 1;
-	if (add_stores(t, is_known ? &c->body.old : &c->body.new, c->before) ||
-	    add_stores(t, &c->body.new, c->after) || keep_attributes(c))
+	if (add_stores(t, &c->body.new, c->after) ||
+	    (is_known ? add_stores(t, &c->body.old, c->before) : add_live(c)) ||
+	    keep_attributes(c))
 		return -1;
 	c->is_annotated_anew = is_annotated_anew(c);
 	int status =

@@ -13,15 +13,6 @@
 #include "payload/python/node.h"
 #include "payload/python/tree.h"
 
-static int stores(const struct body *b, const struct group *group, PyObject *name)
-{
-	for (int i = group->first; i < group->end; i++)
-		if (stream_is_store(b->tokens, &b->new.steps[i]) &&
-		    !PyUnicode_Compare(b->new.steps[i].value, name))
-			return 1;
-	return 0;
-}
-
 static PyObject *node_of(const struct body *b, const struct group *group)
 {
 	return PyList_GetItem(b->nodes, group->first_node);
@@ -46,9 +37,9 @@ static void need(struct body *b, int at, PyObject *name, PyObject *names)
 	int is_missing = !PyDict_GetItem(names, name);
 	int i = at - 1;
 
-	while (i >= 0 && !stores(b, &b->groups[i], name))
+	while (i >= 0 && !body_binds(b, &b->groups[i], name))
 		i--;
-	if (i >= 0 && (is_missing || (stores(b, &b->groups[at], name) &&
+	if (i >= 0 && (is_missing || (body_binds(b, &b->groups[at], name) &&
 				      is_plain(node_of(b, &b->groups[i])))))
 		b->groups[i].is_changed = 1;
 }
@@ -69,7 +60,7 @@ static void drop(struct body *b, int at, PyObject *names)
 		for (int k = group->first; k < group->end; k++)
 			if (uses_name(b, &b->new.steps[k]) &&
 			    !PyDict_GetItem(names, b->new.steps[k].value) &&
-			    stores(b, &b->groups[at], b->new.steps[k].value))
+			    body_binds(b, &b->groups[at], b->new.steps[k].value))
 				group->is_changed = 1;
 	}
 }
@@ -84,9 +75,9 @@ static void bind_again(struct body *b, PyObject *name)
 	if (body_count_stores(b, &b->old, name) <= body_count_stores(b, &b->new, name))
 		return;
 	for (int i = 0; i < b->group_count; i++)
-		is_bound |= b->groups[i].is_changed && stores(b, &b->groups[i], name);
+		is_bound |= b->groups[i].is_changed && body_binds(b, &b->groups[i], name);
 	for (int i = 0; !is_bound && i < b->group_count; i++)
-		b->groups[i].is_changed |= stores(b, &b->groups[i], name) != 0;
+		b->groups[i].is_changed |= body_binds(b, &b->groups[i], name) != 0;
 }
 
 /* -------------------------------------------------------------------------------------------

@@ -336,6 +336,14 @@ static int select_statements(struct selection *s)
 	return m->run_code ? 0 : -1;
 }
 
+void selection_fini(struct selection *s)
+{
+	body_fini(&s->body);
+	Py_DecRef(s->rebound[0]);
+	Py_DecRef(s->rebound[1]);
+	tokens_fini(&s->tokens);
+}
+
 int statements_select(struct job *job, struct module *module)
 {
 	struct selection s = {.job = job, .module = module};
@@ -343,9 +351,7 @@ int statements_select(struct job *job, struct module *module)
 
 	if (!status)
 		status = select_statements(&s);
-	body_fini(&s.body);
-	Py_DecRef(s.rebound);
-	tokens_fini(&s.tokens);
+	selection_fini(&s);
 	return status;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Whether a module changed, when the code that made it cannot be had: by its live objects
- * alone.
+ * alone. diff/statement_infer.c answers it, as it judges each statement.
  */
 #ifndef PAYLOAD_SOURCE_INFER_H
 #define PAYLOAD_SOURCE_INFER_H
@@ -11,9 +11,5 @@
 /* Sets module->is_changed. functions_agree: each live function has its code in the new source.
  */
 int infer_change(struct job *job, struct module *module, int functions_agree);
-
-/* 1 when an assignment of a literal in the new source disagrees with the live value, and
- * nothing but that assignment binds the name. */
-int infer_from_literals(struct job *job, const struct module *module);
 
 #endif
