@@ -4,7 +4,8 @@
  *
  *   - a changed one uses a name that a later `del` took away: who bound it runs, and the `del`;
  *   - a changed one builds on the value that it binds anew (`N += 1`): it would be built on
- *     twice. Who bound it runs if that was plain constants, not state;
+ *     twice. Who bound it runs if that was plain constants, not state. What is new there
+ *     (`urlpatterns += [...]`) has not been built on yet;
  *   - one that bound a name again is gone (a property's setter, the second of two values): who
  *     binds it now runs.
  */
@@ -32,6 +33,16 @@ static int is_plain(PyObject *node)
 			       : TREE_IS(value, "Constant", "Num", "Str"));
 }
 
+/* Did the old body bind it where nothing does now? */
+static int was_bound(const struct body *b, PyObject *name)
+{
+	for (int i = 0; i < b->old.count; i++)
+		if (!b->is_used[i] && stream_is_store(b->tokens, &b->old.steps[i]) &&
+		    !PyUnicode_Compare(b->old.steps[i].value, name))
+			return 1;
+	return 0;
+}
+
 static void need(struct body *b, int at, PyObject *name, PyObject *names)
 {
 	int is_missing = !PyDict_GetItem(names, name);
@@ -39,8 +50,9 @@ static void need(struct body *b, int at, PyObject *name, PyObject *names)
 
 	while (i >= 0 && !body_binds(b, &b->groups[i], name))
 		i--;
-	if (i >= 0 && (is_missing || (body_binds(b, &b->groups[at], name) &&
-				      is_plain(node_of(b, &b->groups[i])))))
+	if (i >= 0 &&
+	    (is_missing || (body_binds(b, &b->groups[at], name) && was_bound(b, name) &&
+			    is_plain(node_of(b, &b->groups[i])))))
 		b->groups[i].is_changed = 1;
 }
 
