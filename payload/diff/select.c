@@ -7,11 +7,11 @@
 
 #include "payload/base/freestanding.h"
 #include "payload/diff/bodies.h"
+#include "payload/diff/running.h"
 #include "payload/diff/statements.h"
 #include "payload/job/failure.h"
 #include "payload/source/candidates.h"
 #include "payload/source/home.h"
-#include "payload/source/running.h"
 #include "payload/source/source.h"
 
 /* All errors of all sources are reported, then everything is refused. */

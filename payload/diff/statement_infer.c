@@ -15,13 +15,13 @@
  * state.
  */
 #include "payload/base/freestanding.h"
+#include "payload/diff/infer.h"
 #include "payload/diff/selection.h"
 #include "payload/job/walk.h"
 #include "payload/python/code.h"
 #include "payload/python/compare.h"
 #include "payload/python/node.h"
 #include "payload/python/tree.h"
-#include "payload/source/infer.h"
 #include "payload/source/source.h"
 
 /* --- statements -------------------------------------------------------------------------- */

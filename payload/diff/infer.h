@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
  * Whether a module changed, when the code that made it cannot be had: by its live objects
- * alone. diff/statement_infer.c answers it, as it judges each statement.
+ * alone. statement_infer.c answers it, as it judges each statement.
  */
-#ifndef PAYLOAD_SOURCE_INFER_H
-#define PAYLOAD_SOURCE_INFER_H
+#ifndef PAYLOAD_DIFF_INFER_H
+#define PAYLOAD_DIFF_INFER_H
 
 #include "payload/job/job.h"
 

@@ -4,14 +4,14 @@
  * executes the module's body; the code in the .pyc, if it agrees with the live functions (its
  * date says nothing); otherwise the live functions and constants alone.
  */
-#include "payload/source/running.h"
+#include "payload/diff/running.h"
 
 #include "payload/base/freestanding.h"
+#include "payload/diff/infer.h"
 #include "payload/job/walk.h"
 #include "payload/python/code.h"
 #include "payload/source/candidates.h"
 #include "payload/source/home.h"
-#include "payload/source/infer.h"
 #include "payload/source/pyc.h"
 
 /* The live functions that were compiled from the module's file, not generated. `stranger`: a

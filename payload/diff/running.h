@@ -2,8 +2,8 @@
  *
  * What runs now: the old source is gone, so it is found from what is alive.
  */
-#ifndef PAYLOAD_SOURCE_RUNNING_H
-#define PAYLOAD_SOURCE_RUNNING_H
+#ifndef PAYLOAD_DIFF_RUNNING_H
+#define PAYLOAD_DIFF_RUNNING_H
 
 #include "payload/job/job.h"
 
