@@ -21,6 +21,16 @@ void survival_begin(struct survival *out, struct pytarget *target)
 	out->threads = pytarget_threads(target);
 }
 
+void survival_start(struct survival *out, struct pytarget *target,
+		    const struct interpreter *python, const char *script, const char *mode)
+{
+	if (script)
+		pytarget_start(target, python, script, mode, "0.03");
+	else
+		pytarget_start_host(target, python, mode);
+	survival_begin(out, target);
+}
+
 /* A worker that was already started goes on to its end, whatever became of pyhotpatch. One that
  * waits for the GIL needs it once for that. A target that keeps the GIL while it waits gives it
  * up in a round, but only to who had begun to wait 5 ms before (sys.getswitchinterval()): a

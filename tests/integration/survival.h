@@ -17,6 +17,10 @@ struct survival {
 /* Zeroed before the first time; begun again with another target it goes on counting. */
 void survival_begin(struct survival *out, struct pytarget *target);
 
+/* The same with a target that is started for it: script MODE, or without a script the host. */
+void survival_start(struct survival *out, struct pytarget *target,
+		    const struct interpreter *python, const char *script, const char *mode);
+
 /* After the kill; target->version is what the disk holds. Ends the test with the sentence when
  * something is not as it must be. Afterwards the target runs target->version. */
 void survival_check(struct survival *survival, const char *format, ...)

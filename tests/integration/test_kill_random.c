@@ -58,16 +58,6 @@ static bool kill_after(int64_t ns)
 	return run.status == -SIGKILL;
 }
 
-static void start(struct survival *survival, const struct interpreter *python,
-		  const char *script, const char *mode)
-{
-	if (script)
-		pytarget_start(&target, python, script, mode, "0.03");
-	else
-		pytarget_start_host(&target, python, mode);
-	survival_begin(survival, &target);
-}
-
 static void kill_at_random(const struct interpreter *python, const char *script,
 			   const char *mode, int kills)
 {
@@ -78,14 +68,14 @@ static void kill_at_random(const struct interpreter *python, const char *script,
 
 	if (!python)
 		cr_skip_test("no such CPython 3.7 to 3.15 on this machine");
-	start(&survival, python, script, mode);
+	survival_start(&survival, &target, python, script, mode);
 	usual = usual_ns();
 	srandom(seed);
 	/* Those that had ended before are not kills: there are some more, within reason. */
 	for (; killed < kills && tried < 3 * kills; tried++) {
 		if (interpreter_never_frees(python) && tried % FRESH_AFTER == FRESH_AFTER - 1) {
 			pytarget_stop(&target);
-			start(&survival, python, script, mode);
+			survival_start(&survival, &target, python, script, mode);
 		}
 		int64_t after = (int64_t)((double)usual * 1.25 * (double)random() / RAND_MAX);
 

@@ -119,17 +119,6 @@ static bool is_left_as_found(const char *when, int step)
 	return text[0] == '\0';
 }
 
-static void start(struct survival *survival, const struct interpreter *python,
-		  const char *script, const char *mode)
-{
-	if (script)
-		pytarget_start(&target, python, script, mode, "0.03");
-	else
-		pytarget_start_host(&target, python, mode);
-	survival_begin(survival, &target);
-	snapshot_take(&before, target.pid);
-}
-
 static void kill_at_each_step(const struct interpreter *python, const char *script,
 			      const char *mode, int stride)
 {
@@ -140,12 +129,14 @@ static void kill_at_each_step(const struct interpreter *python, const char *scri
 
 	if (!python)
 		cr_skip_test("no such CPython 3.7 to 3.15 on this machine");
-	start(&survival, python, script, mode);
+	survival_start(&survival, &target, python, script, mode);
+	snapshot_take(&before, target.pid);
 	for (; step < STEPS_MAX; step += stride, killed++) {
 		if (interpreter_never_frees(python) &&
 		    killed % FRESH_AFTER == FRESH_AFTER - 1) {
 			pytarget_stop(&target);
-			start(&survival, python, script, mode);
+			survival_start(&survival, &target, python, script, mode);
+			snapshot_take(&before, target.pid);
 			allowed++; /* two workers at once, once, leave two arenas */
 		}
 		pytarget_edit(&target);
