@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * A dynamic linker for one kind of file: our own payload, made with two segments (R-X, RW), two
- * exported entries, SysV hash table and the plain x86-64 relocations. Bounds are checked all
- * the same: an installed file can be damaged.
+ * A dynamic linker for one kind of file: our own payload, made with two segments (R-X, RW) and
+ * one behind them (R) of tables that the target does not get, three exported entries, SysV hash
+ * table and the plain x86-64 relocations. Bounds are checked all the same: an installed file
+ * can be damaged.
  */
 #include "inject/session/image.h"
 
@@ -19,8 +20,13 @@
 #define PAGE      4096u
 #define IMAGE_MAX (16u << 20)
 
+#ifndef DT_RELR /* before glibc 2.36 */
+#define DT_RELRSZ 35
+#define DT_RELR   36
+#endif
+
 struct dynamic {
-	uint64_t symtab, strtab, strsz, hash, rela, relasz, jmprel, pltrelsz;
+	uint64_t symtab, strtab, strsz, hash, rela, relasz, jmprel, pltrelsz, relr, relrsz;
 };
 
 static uint64_t page_up(uint64_t v)
@@ -33,10 +39,10 @@ static int damaged(struct hp_err *err, const char *what)
 	return hp_err_set(err, HP_INTERNAL, 0, "the payload file is damaged: %s", what);
 }
 
-/* Bytes [at, at + len) of the loaded image, or NULL. */
+/* Bytes [at, at + len) of what the file has, or NULL. */
 static void *image_at(const struct image *image, uint64_t at, uint64_t len)
 {
-	if (at > image->size || len > image->size - at)
+	if (at > image->loaded || len > image->loaded - at)
 		return NULL;
 	return image->bytes + at;
 }
@@ -79,11 +85,11 @@ static int header_read(Elf64_Ehdr *ehdr, const struct source *source, struct hp_
 }
 
 /* Sizes and the border between text and data: everything before the first writable segment is
- * mapped R-X, everything from it on RW. */
+ * mapped R-X, the writable ones RW, what is behind them not at all. */
 static int measure(struct image *image, const Elf64_Phdr *phdrs, size_t count,
 		   struct hp_err *err)
 {
-	uint64_t end = 0, text_end = 0;
+	uint64_t end = 0, text_end = 0, data_end = 0;
 
 	for (size_t i = 0; i < count; i++) {
 		const Elf64_Phdr *p = &phdrs[i];
@@ -95,13 +101,18 @@ static int measure(struct image *image, const Elf64_Phdr *phdrs, size_t count,
 			return damaged(err, "segments");
 		if ((p->p_flags & PF_W) && (p->p_flags & PF_X))
 			return damaged(err, "a segment is both writable and executable");
+		if ((p->p_flags & PF_W) && data_end != end)
+			return damaged(err, "data after tables");
+		if ((p->p_flags & PF_X) && text_end)
+			return damaged(err, "text after data");
 		if ((p->p_flags & PF_W) && !text_end)
 			text_end = p->p_vaddr & ~(uint64_t)(PAGE - 1);
-		else if (!(p->p_flags & PF_W) && text_end)
-			return damaged(err, "text after data");
 		end = p->p_vaddr + p->p_memsz;
+		if ((p->p_flags & PF_W) || !text_end)
+			data_end = end;
 	}
-	image->size = page_up(end);
+	image->loaded = page_up(end);
+	image->size = page_up(data_end);
 	image->text_size = text_end ? text_end : image->size;
 	return image->size ? 0 : damaged(err, "no segments");
 }
@@ -111,7 +122,7 @@ static int load(struct image *image, const struct source *source, const Elf64_Ph
 {
 	if (measure(image, phdrs, count, err) < 0)
 		return -1;
-	image->bytes = calloc(1, image->size);
+	image->bytes = calloc(1, image->loaded);
 	if (!image->bytes)
 		return hp_err_set(err, HP_SYSTEM, ENOMEM, "load the payload");
 	for (size_t i = 0; i < count; i++) {
@@ -151,6 +162,12 @@ static void dynamic_take(struct dynamic *d, const Elf64_Dyn *entry)
 		break;
 	case DT_PLTRELSZ:
 		d->pltrelsz = entry->d_un.d_val;
+		break;
+	case DT_RELR:
+		d->relr = entry->d_un.d_ptr;
+		break;
+	case DT_RELRSZ:
+		d->relrsz = entry->d_un.d_val;
 		break;
 	default:
 		break;
@@ -266,12 +283,17 @@ static int resolve(struct image_reloc *out, const struct linker *linker, const E
 	return 0;
 }
 
+static bool is_in_data(const struct image *image, uint64_t at)
+{
+	return at >= image->text_size && at < image->size &&
+	       image->size - at >= sizeof(uint64_t);
+}
+
 static int relocation_read(struct image_reloc *out, const struct linker *linker,
 			   const Elf64_Rela *rela, struct hp_err *err)
 {
 	*out = (struct image_reloc){.at = rela->r_offset};
-	if (rela->r_offset < linker->image->text_size ||
-	    !image_at(linker->image, rela->r_offset, sizeof(uint64_t)))
+	if (!is_in_data(linker->image, rela->r_offset))
 		return damaged(err, "a relocation outside of the data");
 	switch (ELF64_R_TYPE(rela->r_info)) {
 	case R_X86_64_RELATIVE:
@@ -287,27 +309,86 @@ static int relocation_read(struct image_reloc *out, const struct linker *linker,
 	}
 }
 
+static int relocs_reserve(struct image *image, size_t count, struct hp_err *err)
+{
+	struct image_reloc *grown =
+		reallocarray(image->relocs, image->reloc_count + count, sizeof(*grown));
+
+	if (!grown)
+		return hp_err_set(err, HP_SYSTEM, ENOMEM, "link the payload");
+	image->relocs = grown;
+	return 0;
+}
+
 static int relocations_read(const struct linker *linker, uint64_t table, uint64_t size,
 			    struct hp_err *err)
 {
 	struct image *image = linker->image;
 	size_t count = size / sizeof(Elf64_Rela);
 	const Elf64_Rela *rela = table_at(image, table, size, _Alignof(Elf64_Rela));
-	struct image_reloc *grown;
 
 	if (!count)
 		return 0;
 	if (!rela)
 		return damaged(err, "relocations");
-	grown = reallocarray(image->relocs, image->reloc_count + count, sizeof(*grown));
-	if (!grown)
-		return hp_err_set(err, HP_SYSTEM, ENOMEM, "link the payload");
-	image->relocs = grown;
+	if (relocs_reserve(image, count, err) < 0)
+		return -1;
 	for (size_t i = 0; i < count; i++) {
-		if (relocation_read(&grown[image->reloc_count], linker, &rela[i], err) < 0)
+		if (relocation_read(&image->relocs[image->reloc_count], linker, &rela[i], err) <
+		    0)
 			return -1;
 		image->reloc_count++;
 	}
+	return 0;
+}
+
+static int packed_add(struct image *image, uint64_t at, struct hp_err *err)
+{
+	struct image_reloc *out = &image->relocs[image->reloc_count];
+
+	if (!is_in_data(image, at))
+		return damaged(err, "a relocation outside of the data");
+	*out = (struct image_reloc){.at = at, .relative = true};
+	memcpy(&out->value, image->bytes + at, sizeof(out->value));
+	image->reloc_count++;
+	return 0;
+}
+
+/* An even word is a place; each bit of an odd one, but the lowest, stands for one of the 63
+ * words that follow (SHT_RELR of the generic ABI). Linkers sort them, and so there are no more
+ * than the data has words. */
+static int packed_word(struct image *image, uint64_t *at, uint64_t word, struct hp_err *err)
+{
+	const size_t step = sizeof(uint64_t);
+
+	if (!(word & 1)) {
+		if (word < *at || word % step)
+			return damaged(err, "packed relocations");
+		*at = word + step;
+		return packed_add(image, word, err);
+	}
+	for (uint64_t bits = word >> 1, place = *at; bits; bits >>= 1, place += step)
+		if ((bits & 1) && packed_add(image, place, err) < 0)
+			return -1;
+	*at += 63 * step;
+	return 0;
+}
+
+static int packed_read(struct image *image, const struct dynamic *d, struct hp_err *err)
+{
+	const uint64_t *words = table_at(image, d->relr, d->relrsz, _Alignof(uint64_t));
+	const size_t count = d->relrsz / sizeof(*words);
+	uint64_t at = 0;
+
+	if (!count)
+		return 0;
+	if (!words)
+		return damaged(err, "packed relocations");
+	if (relocs_reserve(image, (image->size - image->text_size) / sizeof(*words), err) < 0)
+		return -1;
+	for (size_t i = 0; i < count; i++)
+		if (packed_word(image, &at, words[i], err) < 0)
+			return -1;
 	return 0;
 }
 
@@ -328,7 +409,7 @@ static int parse(struct image *image, const struct source *source, image_lookup 
 		return damaged(err, "program headers");
 	if (load(image, source, phdrs, ehdr.e_phnum, err) < 0 ||
 	    dynamic_read(&dynamic, image, phdrs, ehdr.e_phnum, err) < 0 ||
-	    find_entries(image, &dynamic, err) < 0 ||
+	    find_entries(image, &dynamic, err) < 0 || packed_read(image, &dynamic, err) < 0 ||
 	    relocations_read(&linker, dynamic.rela, dynamic.relasz, err) < 0)
 		return -1;
 	return relocations_read(&linker, dynamic.jmprel, dynamic.pltrelsz, err);
