@@ -12,17 +12,11 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include <libunwind.h>
-
 #include "inject/base/cleanup.h"
 #include "inject/unwind/epilogue.h"
 #include "inject/unwind/mapped_elf.h"
 #include "inject/unwind/snapshot.h"
-
-/* Exported by libunwind, declared in none of its headers. */
-#define dwarf_search_unwind_table UNW_OBJ(dwarf_search_unwind_table)
-extern int dwarf_search_unwind_table(unw_addr_space_t as, unw_word_t ip, unw_dyn_info_t *di,
-				     unw_proc_info_t *pi, int need_unwind_info, void *arg);
+#include "inject/unwind/unwind_library.h"
 
 #define ELVES_MAX 64
 #define STEPS_MAX 8192 /* some 15 ms: a thousand calls deep in CPython 3.7 */
@@ -33,6 +27,7 @@ extern int dwarf_search_unwind_table(unw_addr_space_t as, unw_word_t ip, unw_dyn
 struct unwinder {
 	const struct target *target; /* borrowed */
 	struct snapshot snapshot;
+	struct unwind_library library;
 	unw_addr_space_t space;
 	struct mapped_elf elves[ELVES_MAX];
 	size_t elf_count;
@@ -81,7 +76,8 @@ static int find_proc_info(unw_addr_space_t as, unw_word_t ip, unw_proc_info_t *o
 		info.u.rti.table_data = elf->table;
 		info.u.rti.table_len =
 			elf->table_count * 2 * sizeof(uint32_t) / sizeof(unw_word_t);
-		r = dwarf_search_unwind_table(as, ip, &info, out, need_unwind_info, arg);
+		r = unwinder->library.dwarf_search_unwind_table(as, ip, &info, out,
+								need_unwind_info, arg);
 	}
 	if (r < 0)
 		unwinder->lost = true;
@@ -169,7 +165,7 @@ static int get_proc_name(unw_addr_space_t as, unw_word_t ip, char *out, size_t l
 	return -UNW_ENOINFO;
 }
 
-/* Not const: unw_create_addr_space() takes it so, and copies it. */
+/* Not const: create_addr_space() takes it so, and copies it. */
 static unw_accessors_t accessors = {
 	.find_proc_info = find_proc_info,
 	.put_unwind_info = put_unwind_info,
@@ -199,15 +195,16 @@ int unwinder_new(struct unwinder **out, const struct target *target, struct hp_e
 	if (!unwinder)
 		return hp_err_set(err, HP_SYSTEM, ENOMEM, "prepare to walk stacks");
 	unwinder->target = target;
-	if (snapshot_init(&unwinder->snapshot, target, err) < 0)
+	if (unwind_library_load(&unwinder->library, err) < 0 ||
+	    snapshot_init(&unwinder->snapshot, target, err) < 0)
 		return -1;
-	unwinder->space = unw_create_addr_space(&accessors, 0);
+	unwinder->space = unwinder->library.create_addr_space(&accessors, 0);
 	if (!unwinder->space) {
 		snapshot_fini(&unwinder->snapshot);
 		return hp_err_set(err, HP_SYSTEM, ENOMEM, "prepare to walk stacks");
 	}
 	/* What libunwind caches is what it computed from read-only tables. */
-	unw_set_caching_policy(unwinder->space, UNW_CACHE_PER_THREAD);
+	unwinder->library.set_caching_policy(unwinder->space, UNW_CACHE_PER_THREAD);
 	*out = take_ptr(&unwinder);
 	return 0;
 }
@@ -225,7 +222,7 @@ void unwinder_free(struct unwinder *unwinder)
 {
 	if (!unwinder)
 		return;
-	unw_destroy_addr_space(unwinder->space);
+	unwinder->library.destroy_addr_space(unwinder->space);
 	snapshot_fini(&unwinder->snapshot);
 	free(unwinder);
 }
@@ -310,6 +307,7 @@ static void leave_libc(struct frame_list *out, struct unwinder *unwinder,
 
 static void walk(struct frame_list *out, struct unwinder *unwinder, unw_cursor_t *cursor)
 {
+	const struct unwind_library *library = &unwinder->library;
 	const struct frame_start *start = unwinder->start;
 	uint64_t sp_before = 0;
 	bool exact = out->count == 0;
@@ -319,8 +317,8 @@ static void walk(struct frame_list *out, struct unwinder *unwinder, unw_cursor_t
 		bool is_signal;
 		int r;
 
-		if (unw_get_reg(cursor, UNW_REG_IP, &ip) < 0 ||
-		    unw_get_reg(cursor, UNW_REG_SP, &sp) < 0)
+		if (library->get_reg(cursor, UNW_REG_IP, &ip) < 0 ||
+		    library->get_reg(cursor, UNW_REG_SP, &sp) < 0)
 			return;
 		if (!frame_add(out, unwinder->target, ip, exact))
 			return;
@@ -331,13 +329,13 @@ static void walk(struct frame_list *out, struct unwinder *unwinder, unw_cursor_t
 			out->complete = true;
 			return;
 		}
-		is_signal = unw_is_signal_frame(cursor) > 0;
+		is_signal = library->is_signal_frame(cursor) > 0;
 		/* Frames lie one above the other; only a signal may change the stack. */
 		if (sp < sp_before && !exact)
 			return;
 		sp_before = sp;
 		unwinder->lost = false;
-		r = unw_step(cursor);
+		r = library->step(cursor);
 		if (r < 0 || unwinder->lost)
 			return;
 		if (r == 0) {
@@ -360,7 +358,7 @@ int unwinder_collect(struct frame_list *out, struct unwinder *unwinder,
 	leave_libc(out, unwinder, &outside);
 	unwinder->start = &outside;
 	unwinder->reads = 0;
-	if (unw_init_remote(&cursor, unwinder->space, unwinder) < 0)
+	if (unwinder->library.init_remote(&cursor, unwinder->space, unwinder) < 0)
 		return hp_err_set(err, HP_INTERNAL, 0, "begin to walk the stack");
 	walk(out, unwinder, &cursor);
 	unwinder->start = NULL;
