@@ -76,14 +76,15 @@ static int set_code(const struct world *w, PyObject *function, PyObject *code_an
 	return -1;
 }
 
-/* A deque has methods alone, written in C. */
+/* A deque has methods alone, written in C; a subclass may have others. */
 static int set_list(const struct world *w, PyObject *list, PyObject *value)
 {
 	if (py_is_a(list, w->list))
 		return PyList_SetSlice(list, 0, PyList_Size(list), value);
-	if (done(PyObject_CallMethod(list, "clear", NULL)))
+	PyObject *deque = world_deque(w);
+	if (done(PyObject_CallMethod(deque, "clear", "O", list)))
 		return -1;
-	return done(PyObject_CallMethod(list, "extend", "O", value));
+	return done(PyObject_CallMethod(deque, "extend", "OO", list, value));
 }
 
 /* An OrderedDict keeps a list of its keys beside the dict that it is; functions for dicts pass
@@ -272,7 +273,7 @@ PyObject *write_current(const struct world *w, const struct write *write)
 	case WRITE_GLOBALS:
 		return py_ref(PyFunction_GetGlobals(o));
 	case WRITE_LIST:
-		return PySequence_List(o);
+		return world_list_items(w, o);
 	case WRITE_SET:
 		return PySet_New(o);
 	case WRITE_TWIN:

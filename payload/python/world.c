@@ -334,6 +334,23 @@ PyObject *world_own_dict(const struct world *w, PyObject *o)
 	return dict;
 }
 
+PyObject *world_deque(const struct world *w)
+{
+	PyObject *m = PyDict_GetItemString(w->modules, "collections");
+
+	return m && world_is_module(w, m) ? PyDict_GetItemString(PyModule_GetDict(m), "deque")
+					  : NULL;
+}
+
+PyObject *world_list_items(const struct world *w, PyObject *o)
+{
+	if (py_is_a(o, w->list))
+		return PyList_GetSlice(o, 0, PyList_Size(o));
+	_cleanup_py_ PyObject *iterator =
+		PyObject_CallMethod(world_deque(w), "__iter__", "O", o);
+	return iterator ? PySequence_List(iterator) : NULL;
+}
+
 PyObject *world_type_attribute(PyObject *type, const char *name)
 {
 	_cleanup_py_ PyObject *key = PyUnicode_FromString(name);

@@ -73,6 +73,13 @@ void world_let_run(struct world *world);
  * safe to ask. */
 PyObject *world_current_frames(const struct world *world);
 
+/* collections.deque, borrowed; NULL without exception while nobody has imported it. */
+PyObject *world_deque(const struct world *world);
+
+/* What a list or deque holds, as a new list, past any __iter__ and __len__ of a subclass. NULL
+ * with an exception. */
+PyObject *world_list_items(const struct world *world, PyObject *list_or_deque);
+
 int world_is_class(const struct world *world, PyObject *o);
 int world_is_module(const struct world *world, PyObject *o);
 

@@ -157,13 +157,13 @@ int rebind_content(struct plan *p, PyObject *dict)
 /* --- sets -------------------------------------------------------------------------------- */
 
 /* 1: *changed is a copy with what stands for its items, a new reference; 0: it would be the
- * same. Copies of sets take the hashes over: nobody's __hash__ is called but that of the items
- * that are replaced. */
+ * same. Copies of sets take the hashes over and go by what the set is: nobody's __hash__ is
+ * called but that of the items that are replaced, and no __iter__. */
 static int change_set(struct plan *p, PyObject *set, PyObject **changed)
 {
-	_cleanup_py_ PyObject *items = PySequence_List(set);
-	_cleanup_py_ PyObject *copy = items ? PySet_New(set) : NULL;
-	_cleanup_py_ PyObject *come = copy ? PyList_New(0) : NULL;
+	_cleanup_py_ PyObject *copy = PySet_New(set);
+	_cleanup_py_ PyObject *items = copy ? PySequence_List(copy) : NULL;
+	_cleanup_py_ PyObject *come = items ? PyList_New(0) : NULL;
 
 	if (!come)
 		return -1;

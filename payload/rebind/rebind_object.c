@@ -113,7 +113,7 @@ static int rebind_dict(struct rebind *r, PyObject *dict)
 /* A registry that already has the kept object has it once, not twice. */
 static int rebind_list(struct rebind *r, PyObject *list)
 {
-	_cleanup_py_ PyObject *items = PySequence_List(list), *out = PyList_New(0);
+	_cleanup_py_ PyObject *items = world_list_items(r->world, list), *out = PyList_New(0);
 	int differs = 0;
 
 	for (Py_ssize_t i = 0; items && out && i < PyList_Size(items); i++) {
@@ -209,21 +209,13 @@ static int rebind_slots(struct rebind *r, PyObject *o)
 	return mro ? 0 : -1;
 }
 
-static int is_deque(const struct world *w, PyObject *o)
-{
-	PyObject *m = PyDict_GetItemString(w->modules, "collections");
-
-	return m && world_is_module(w, m) &&
-	       py_is(o, PyDict_GetItemString(PyModule_GetDict(m), "deque"));
-}
-
 static int rebind_items(struct rebind *r, PyObject *o)
 {
 	const struct world *w = r->world;
 
 	if (py_is_a(o, w->dict))
 		return rebind_dict(r, o);
-	if (py_is_a(o, w->list) || is_deque(w, o))
+	if (py_is_a(o, w->list) || py_is_a(o, world_deque(w)))
 		return rebind_list(r, o);
 	if (py_is_a(o, w->tuple))
 		return rebind_tuple(r, o);
