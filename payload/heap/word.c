@@ -21,6 +21,7 @@ int word_find(const struct world *w, PyObject *o, PyObject *old, size_t *offset)
 	_cleanup_py_ PyObject *referents = py_call(w->get_referents, o);
 	/* An instance refers to its class twice when a slot does, too. */
 	int found = 0, is_type = py_type_offset && old == py_type(o);
+	size_t from = *offset, next = 0;
 
 	if (!size || !referents)
 		return -1;
@@ -30,13 +31,16 @@ int word_find(const struct world *w, PyObject *o, PyObject *old, size_t *offset)
 		    (is_type && at == py_type_offset))
 			continue;
 		found++;
-		*offset = at;
+		if (at >= from && !next)
+			next = at;
 	}
-	return found == 1 && count_in_list(referents, old) == 1 + is_type;
+	*offset = next;
+	return next && found + is_type == count_in_list(referents, old) ? found : 0;
 }
 
 int word_find_globals(const struct world *w, PyObject *function, size_t *offset)
 {
+	*offset = 0;
 	int proved = word_find(w, function, PyFunction_GetGlobals(function), offset);
 
 	if (proved == 0)

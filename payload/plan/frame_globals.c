@@ -180,7 +180,7 @@ static int write_owned(struct frame_search *s, PyObject *frame, PyObject *const 
 		       const struct module *m)
 {
 	const struct writes *writes = &s->plan->writes;
-	size_t offset;
+	size_t offset = 0;
 
 	for (size_t i = 0; i < writes->count; i++)
 		if (writes->items[i].object == frame && writes->items[i].key == old_and_new[0])

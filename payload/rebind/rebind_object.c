@@ -33,12 +33,16 @@ static int write_word(struct plan *p, PyObject *o, PyObject *old, PyObject *valu
 	return 0;
 }
 
-static int rebind_word(struct rebind *r, PyObject *o, PyObject *old, PyObject *value)
+/* Not before `offset`. */
+static int rebind_word(struct rebind *r, PyObject *o, PyObject *old, PyObject *value,
+		       size_t offset)
 {
-	size_t offset = 0;
-	int proved = word_find(r->world, o, old, &offset);
+	int found;
 
-	return proved == 1 ? write_word(r->plan, o, old, value, offset) : proved;
+	for (; (found = word_find(r->world, o, old, &offset)) > 0; offset += sizeof(old))
+		if (write_word(r->plan, o, old, value, offset))
+			return -1;
+	return found;
 }
 
 /* A function made in a shadow gets the live namespace and the program's builtins (3.10 keeps
@@ -54,7 +58,7 @@ static int rebind_function(struct rebind *r, PyObject *function)
 	if (live != globals && (word_find_globals(r->world, function, &offset) ||
 				write_word(r->plan, function, globals, live, offset)))
 		return -1;
-	if (rebind_word(r, function, r->plan->shadow->builtins, builtins) < 0)
+	if (rebind_word(r, function, r->plan->shadow->builtins, builtins, 0) < 0)
 		return -1;
 	return m ? 0 : adopt_code_alone(r->plan, function);
 }
@@ -140,20 +144,6 @@ static int rebind_cell(struct rebind *r, PyObject *cell)
 	return writes_add(&r->plan->writes, WRITE_CELL, cell, NULL, kept) ? 0 : -1;
 }
 
-/* Immutable builtin objects with one function or object inside. */
-static int rebind_wrapper(struct rebind *r, PyObject *o)
-{
-	_cleanup_py_ PyObject *referents = py_call(r->world->get_referents, o);
-
-	for (Py_ssize_t i = 0; referents && i < PyList_Size(referents); i++) {
-		PyObject *item = PyList_GetItem(referents, i);
-		PyObject *kept = plan_stand_in(r->plan, item);
-		if (kept != item && item != py_type(o) && rebind_word(r, o, item, kept) < 0)
-			return -1;
-	}
-	return referents ? 0 : -1;
-}
-
 /* Subclasses elsewhere of a class that was replaced, and new classes below a donor. */
 static int rebind_class(struct rebind *r, PyObject *class)
 {
@@ -185,28 +175,43 @@ static int rebind_attributes(struct rebind *r, PyObject *o)
 	return dict && !pointer_map_get(&r->ignore, dict) ? rebind_dict(r, dict) : 0;
 }
 
-/* Slots of classes written in Python, by their descriptors. */
-static int rebind_slots(struct rebind *r, PyObject *o)
+static int is_repeated(PyObject *list, Py_ssize_t at)
 {
-	_cleanup_py_ PyObject *mro = world_type_attribute(py_type(o), "__mro__");
-	PyObject *key, *descriptor;
+	for (Py_ssize_t i = 0; i < at; i++)
+		if (PyList_GetItem(list, i) == PyList_GetItem(list, at))
+			return 1;
+	return 0;
+}
 
-	for (Py_ssize_t i = 0; mro && i < PyTuple_Size(mro); i++) {
-		_cleanup_py_ PyObject *dict =
-			world_type_dict(r->world, PyTuple_GetItem(mro, i));
-		Py_ssize_t at = 0;
-		while (dict && PyDict_Next(dict, &at, &key, &descriptor)) {
-			if (!py_is(descriptor, r->world->member_descriptor))
-				continue;
-			_cleanup_py_ PyObject *value =
-				PyObject_CallMethod(descriptor, "__get__", "O", o);
-			PyErr_Clear();
-			PyObject *kept = value ? plan_stand_in(r->plan, value) : NULL;
-			if (kept != value && rebind_word(r, o, value, kept) < 0)
-				return -1;
-		}
+static size_t size_of(PyObject *type, const char *which)
+{
+	_cleanup_py_ PyObject *size = world_type_attribute(type, which);
+
+	return size ? (size_t)PyLong_AsLong(size) : 0;
+}
+
+/* Slots of classes written in Python; whatever a type written in C has that it shows the
+ * collector: methods, partials, iterators, generic aliases. A set has some of its items in its
+ * fixed part, where their hashes put them. Frames and generators, which have items, go on with
+ * the function and the variables that they have, but for a namespace. */
+static int rebind_words(struct rebind *r, PyObject *o)
+{
+	const struct world *w = r->world;
+	PyObject *set = py_is_a(o, w->set) ? w->set : w->frozenset;
+	size_t from = py_is_a(o, set) ? size_of(set, "__basicsize__") : 0;
+	int has_items = size_of(py_type(o), "__itemsize__") != 0;
+	_cleanup_py_ PyObject *referents = py_call(w->get_referents, o);
+
+	for (Py_ssize_t i = 0; referents && i < PyList_Size(referents); i++) {
+		PyObject *item = PyList_GetItem(referents, i);
+		PyObject *kept = plan_stand_in(r->plan, item);
+		if (kept == item || (item == py_type(o) && !py_type_offset) ||
+		    (has_items && !py_is(item, w->dict)) || is_repeated(referents, i))
+			continue;
+		if (rebind_word(r, o, item, kept, from) < 0)
+			return -1;
 	}
-	return mro ? 0 : -1;
+	return referents ? 0 : -1;
 }
 
 static int rebind_items(struct rebind *r, PyObject *o)
@@ -238,9 +243,6 @@ int rebind_object(struct rebind *r, PyObject *o)
 		return rebind_cell(r, o);
 	if (world_is_class(w, o))
 		return rebind_class(r, o);
-	if (py_is(o, w->method) || py_is_a(o, w->property) || py_is(o, w->staticmethod) ||
-	    py_is(o, w->classmethod) || py_is(o, w->partial) || py_is(o, w->lru_cache))
-		return rebind_wrapper(r, o);
 	if (world_is_module(w, o) || py_is(o, w->getset_descriptor) ||
 	    py_is(o, w->member_descriptor))
 		return 0;
@@ -249,5 +251,7 @@ int rebind_object(struct rebind *r, PyObject *o)
 	/* Of a million instances that move, hardly one has the class in an attribute, too. */
 	if (is_bare(w, o) || !referrers_beyond_type(&r->plan->stand_in, o))
 		return 0;
-	return rebind_attributes(r, o) || rebind_slots(r, o) ? -1 : 0;
+	if (rebind_attributes(r, o))
+		return -1;
+	return py_is_a(o, w->tuple) ? 0 : rebind_words(r, o); /* it can have no slots */
 }
