@@ -25,6 +25,7 @@ struct search {
 	PyObject *found;
 	struct pointer_map seen;
 	int visited;
+	int is_deep; /* in containers and slots, too */
 };
 
 static int is_wanted(const struct search *search, PyObject *o)
@@ -46,18 +47,24 @@ static int is_wanted(const struct search *search, PyObject *o)
 static int visit(struct search *search, PyObject *o, int depth);
 
 /* What an instance of a class of any library keeps: a command its callback, a task its run. */
-static int visit_own_dict(struct search *search, PyObject *o, int depth)
+static PyObject *kept_by(const struct search *search, PyObject *o)
 {
 	const struct world *w = &search->s->job->world;
 
-	if (world_is_class(w, o) || world_is_module(w, o) || py_is(o, w->dict))
-		return 0;
-	_cleanup_py_ PyObject *dict = world_own_dict(w, o);
-	_cleanup_py_ PyObject *values = dict ? PyDict_Values(dict) : NULL;
-	for (Py_ssize_t i = 0; values && !search->found && i < PyList_Size(values); i++)
-		if (visit(search, PyList_GetItem(values, i), depth + 1))
+	if (world_is_class(w, o) || world_is_module(w, o) || py_is(o, w->function))
+		return PyList_New(0);
+	if (search->is_deep)
+		return py_call(w->get_referents, o);
+	_cleanup_py_ PyObject *dict = py_is(o, w->dict) ? NULL : world_own_dict(w, o);
+	return dict ? PyDict_Values(dict) : PyList_New(0);
+}
+
+static int visit_all(struct search *search, PyObject *list, int depth)
+{
+	for (Py_ssize_t i = 0; list && !search->found && i < PyList_Size(list); i++)
+		if (visit(search, PyList_GetItem(list, i), depth))
 			return -1;
-	return 0;
+	return list ? 0 : -1;
 }
 
 static int visit(struct search *search, PyObject *o, int depth)
@@ -73,10 +80,10 @@ static int visit(struct search *search, PyObject *o, int depth)
 		return 0;
 	}
 	_cleanup_py_ PyObject *inside = walk_inside(&search->s->job->world, o);
-	for (Py_ssize_t i = 0; inside && i < PyList_Size(inside); i++)
-		if (visit(search, PyList_GetItem(inside, i), depth + 1))
-			return -1;
-	return inside ? visit_own_dict(search, o, depth) : -1;
+	_cleanup_py_ PyObject *kept = inside ? kept_by(search, o) : NULL;
+	return kept && !visit_all(search, inside, depth + 1)
+		       ? visit_all(search, kept, depth + 1)
+		       : -1;
 }
 
 PyObject *selection_inner(const struct selection *s, PyObject *value, PyObject *code,
@@ -84,10 +91,13 @@ PyObject *selection_inner(const struct selection *s, PyObject *value, PyObject *
 {
 	struct search search = {.s = s, .code = code, .name = name};
 
-	if (visit(&search, value, 0))
-		Py_DecRef(py_take(&search.found));
-	pointer_map_fini(&search.seen);
-	PyErr_Clear();
+	for (; !search.found && search.is_deep <= (code != NULL); search.is_deep++) {
+		search.visited = 0;
+		if (visit(&search, value, 0))
+			Py_DecRef(py_take(&search.found));
+		pointer_map_fini(&search.seen);
+		PyErr_Clear();
+	}
 	return search.found;
 }
 
