@@ -14,6 +14,8 @@
 #include "payload/source/home.h"
 #include "payload/source/pyc.h"
 
+#define ITERABLE_COROUTINE 0x100 /* CO_ITERABLE_COROUTINE of Include/code.h */
+
 /* The live functions that were compiled from the module's file, not generated. `stranger`: a
  * file that others of them come from, or NULL. */
 static PyObject *live_functions(struct job *job, const struct module *module,
@@ -44,6 +46,23 @@ static PyObject *live_functions(struct job *job, const struct module *module,
 	return py_take(&own);
 }
 
+/* The code as the compiler made it: types.coroutine sets a flag (Lib/types.py). */
+static PyObject *as_compiled(PyObject *code)
+{
+	_cleanup_py_ PyObject *flags = code_attribute(code, "co_flags");
+	long value = flags ? PyLong_AsLong(flags) : 0;
+
+	if (!(value & ITERABLE_COROUTINE))
+		return py_ref(code);
+	_cleanup_py_ PyObject *none = PyTuple_New(0);
+	_cleanup_py_ PyObject *named =
+		Py_BuildValue("{sl}", "co_flags", value & ~ITERABLE_COROUTINE);
+	_cleanup_py_ PyObject *replace = PyObject_GetAttrString(code, "replace"); /* 3.8 */
+	PyObject *made = none && named && replace ? PyObject_Call(replace, none, named) : NULL;
+	PyErr_Clear();
+	return made ? made : py_ref(code);
+}
+
 /* 1 when each of the functions has its code inside `code`, lines included: before 3.12 codes
  * are equal whose lines differ (code_richcompare of Objects/codeobject.c). */
 static int are_agreeing(const struct world *w, PyObject *code, PyObject *functions)
@@ -53,7 +72,8 @@ static int are_agreeing(const struct world *w, PyObject *code, PyObject *functio
 	if (!known || code_collect(w, code, known))
 		return -1;
 	for (Py_ssize_t i = 0; i < PyList_Size(functions); i++) {
-		PyObject *live = PyFunction_GetCode(PyList_GetItem(functions, i));
+		_cleanup_py_ PyObject *live =
+			as_compiled(PyFunction_GetCode(PyList_GetItem(functions, i)));
 		PyObject *found = PyDict_GetItem(known, live);
 		int same = found == live ? 1 : found ? code_is_unmoved(w, found, live) : 0;
 		if (same != 1)

@@ -14,7 +14,8 @@ struct selection {
 	struct tokens tokens;
 	struct body body;
 	PyObject *rebound[2];     /* sets, owned, NULL until it is asked: names that functions
-				     declare     global; attributes that are assigned */
+				     declare global; attributes that are assigned */
+	PyObject *codes;          /* dict, likewise: those of the new source */
 	unsigned is_deciding : 1; /* whether the module changed at all */
 };
 
@@ -98,6 +99,22 @@ void selection_need(struct body *body, PyObject *names);
 /* Without old code: judges each group by what is there now. */
 int selection_infer(struct selection *s);
 
+/* A statement of the module, or of a class that its maker has taken nothing from: 1 when it
+ * changed, 0, -1. */
+int selection_judge(struct selection *s, const struct body *body, const struct group *group,
+		    PyObject *names);
+
+/* Does it bind a name that is not there? */
+int selection_is_missing(const struct body *body, const struct group *group, PyObject *names);
+
+/* The same of a definition of the group. */
+int selection_is_function_other(struct selection *s, const struct body *body,
+				const struct group *group, PyObject *node, PyObject *names);
+int selection_is_class_other(struct selection *s, const struct body *outer,
+			     const struct group *group, PyObject *node, PyObject *names);
+
+/* --- statement_infer_class.c --- */
+
 /* Likewise the groups of a class body against the live class's namespace. 1 when any changed.
  */
 int selection_infer_class(struct selection *s, struct body *body, PyObject *names,
@@ -114,7 +131,22 @@ int selection_is_dropped(const struct body *body, PyObject *name);
  */
 int selection_is_rebound(struct selection *s, PyObject *name, int in_class);
 
-/* --- statement_plausible.c: without the old source --- */
+/* --- without the old source: statement_value.c --- */
+
+/* What a name, or the name in a module, is now; borrowed. NULL for any other expression. */
+PyObject *selection_resolve(const struct selection *s, PyObject *node);
+
+/* What an expression of constants and names of constants is; NULL without exception for any
+ * other. `names`: of the class around it, or NULL. New reference. */
+PyObject *selection_value(struct selection *s, PyObject *names, PyObject *node);
+
+/* --- statement_decorators.c --- */
+
+/* Can the function's decorators not have made what is there? */
+int selection_is_decorated_otherwise(struct selection *s, const struct function_place *at,
+				     PyObject *node);
+
+/* --- statement_plausible.c --- */
 
 /* Is what the class statement makes left as it is? Nothing but dataclass decorates it, and no
  * metaclass takes away what is no function: a form's fields, a model's Meta. */

@@ -59,15 +59,21 @@ static int add_live(const struct class_change *c)
 {
 	PyObject *members = PyDict_GetItemString(c->names, "_member_map_");
 	_cleanup_py_ PyObject *names = PyDict_Copy(c->names);
+	_cleanup_py_ PyObject *bound =
+		!members && selection_is_plain_class(c->s, c->node, c->live)
+			? class_maker_body_names(&c->s->job->world, c->names)
+			: PySet_New(NULL);
 	PyObject *name, *value;
 	Py_ssize_t at = 0;
 
-	if (!names || (members && py_is_a(members, c->s->job->world.dict) &&
-		       PyDict_Update(names, members)))
+	if (!names || !bound ||
+	    (members && py_is_a(members, c->s->job->world.dict) &&
+	     PyDict_Update(names, members)))
 		return -1;
 	while (PyDict_Next(names, &at, &name, &value))
 		if ((body_count_stores(&c->body, &c->body.new, name) ||
 		     selection_is_own_method(c->s, name, value) ||
+		     PySet_Contains(bound, name) == 1 ||
 		     (members && PyDict_GetItem(members, name))) &&
 		    PySet_Add(c->before, name))
 			return -1;

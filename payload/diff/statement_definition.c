@@ -165,14 +165,17 @@ static int strip(struct selection *s, PyObject *node, PyObject *qualname, PyObje
 
 /* The old code of a function, NULL without exception when it can only be told by its name. 0
  * when its decorators changed. */
-static int find_old_code(PyObject **code_out, const struct function_place *at, PyObject *node,
+static int find_old_code(struct selection *s, PyObject **code_out,
+			 const struct function_place *at, PyObject *node,
 			 const struct definition *new, int count)
 {
 	const struct body *b = at->body;
 	struct definition old;
 
 	*code_out = NULL;
-	if (!b->old.steps || !at->group->is_changed)
+	if (!b->old.steps)
+		return !selection_is_decorated_otherwise(s, at, node);
+	if (!at->group->is_changed)
 		return 1;
 	if (!body_find_old(&old, b, at->name) ||
 	    !are_decorators_same(b, &old, new, node, count))
@@ -192,7 +195,7 @@ int selection_function(struct selection *s, const struct function_place *at, PyO
 	if (!count || !live || is_plain_wrapper(s->tokens.world, live, node) ||
 	    body_count_stores(b, &b->new, at->name) != 1 ||
 	    !body_find_new(&new, b, at->group, at->name) ||
-	    !find_old_code(&old_code, at, node, &new, count))
+	    !find_old_code(s, &old_code, at, node, &new, count))
 		return 0;
 	_cleanup_py_ PyObject *inner = selection_inner(s, live, old_code, at->name);
 	_cleanup_py_ PyObject *entry = inner ? PyTuple_Pack(3, inner, new.body, live) : NULL;

@@ -3,11 +3,13 @@
  * Inference: what runs is not known (no .pyc agrees with it, no earlier attach), so each
  * statement of the new source is judged by what is there now.
  *
- *   - a function changed when its code differs from the live one's, a class when that is so of
- *     its methods, or its bases are others, or one of its statements changed in this sense;
- *   - a name that is bound once, to a constant, changed when its value differs and no function
- *     rebinds it;
- *   - a statement that binds a name which is missing is new;
+ *   - a function changed when its code or defaults differ from the live one's, or its
+ *     decorators cannot have made what is there;
+ *   - a class changed when that is so of its methods, or its bases are others, or one of its
+ *     statements changed in this sense (statement_infer_class.c);
+ *   - a name that is bound once, to what constants make, changed when its value differs and no
+ *     function rebinds it; so it did when it holds a lambda that the new source has not;
+ *   - a statement that binds or reads a name which is missing is new;
  *   - everything else is taken as unchanged.
  *
  * The same judgement tells whether a module changed at all. There only counts what is certain:
@@ -26,12 +28,19 @@
 
 /* --- statements -------------------------------------------------------------------------- */
 
+/* globals().pop(name) as well, for all that is known. */
 int selection_is_dropped(const struct body *b, PyObject *name)
 {
-	for (int i = 0; i < b->new.count; i++)
-		if (b->new.steps[i].op == b->tokens->world->opcodes.delete_name &&
-		    !PyUnicode_Compare(b->new.steps[i].value, name))
+	const struct opcodes *opcodes = &b->tokens->world->opcodes;
+
+	for (int i = 0; i < b->new.count; i++) {
+		const struct step *step = &b->new.steps[i];
+		if ((step->op == opcodes->delete_name &&
+		     !PyUnicode_Compare(step->value, name)) ||
+		    (step->op == opcodes->load_name &&
+		     !PyUnicode_CompareWithASCIIString(step->value, "globals")))
 			return 1;
+	}
 	return 0;
 }
 
@@ -48,12 +57,33 @@ static int is_of_type(PyObject *name)
 	return 0;
 }
 
-static int is_missing(const struct body *b, const struct group *group, PyObject *names)
+int selection_is_missing(const struct body *b, const struct group *group, PyObject *names)
 {
 	for (int i = group->first; i < group->end; i++) {
 		const struct step *step = &b->new.steps[i];
 		if (stream_is_store(b->tokens, step) && !PyDict_GetItem(names, step->value) &&
 		    !is_of_type(step->value) && !selection_is_dropped(b, step->value))
+			return 1;
+	}
+	return 0;
+}
+
+static int is_there(const struct selection *s, PyObject *name, PyObject *names)
+{
+	return PyDict_GetItem(names, name) || PyDict_GetItem(s->module->live, name) ||
+	       PyDict_GetItem(s->tokens.world->builtins, name);
+}
+
+/* Does it build on something new, which is not there? */
+static int reads_missing(const struct selection *s, const struct body *b,
+			 const struct group *group, PyObject *names)
+{
+	for (int i = group->first; i < group->end; i++) {
+		const struct step *step = &b->new.steps[i];
+		if (step->op == s->tokens.world->opcodes.load_name &&
+		    !is_there(s, step->value, names) &&
+		    body_count_stores(&s->body, &s->body.new, step->value) &&
+		    !selection_is_dropped(&s->body, step->value))
 			return 1;
 	}
 	return 0;
@@ -104,12 +134,6 @@ static int is_bound_once(struct selection *s, const struct body *b, PyObject *na
 	       !selection_is_rebound(s, name, b != &s->body);
 }
 
-static int is_constant(const struct world *w, PyObject *o)
-{
-	return o == w->none || py_is(o, w->integer) || py_is(o, w->str) || py_is(o, w->real) ||
-	       py_is(o, w->boolean) || py_is(o, w->tuple);
-}
-
 /* `name = constant` and nothing else, or a docstring? */
 static int is_constant_other(struct selection *s, const struct body *b,
 			     const struct group *group, PyObject *node, PyObject *names)
@@ -124,9 +148,52 @@ static int is_constant_other(struct selection *s, const struct body *b,
 	    (TREE_IS(node, "Assign") && count > 2))
 		return 0;
 	PyObject *live = PyDict_GetItem(names, steps[1].value);
-	/* A maker may have put something else there: a field, a slot. */
+	/* A maker may have put something else there: a field, a slot; anybody what None stood
+	 * for. */
 	return live && !compare_constants(w, live, steps[0].value) &&
-	       (b == &s->body || is_constant(w, live)) && is_bound_once(s, b, steps[1].value);
+	       (compare_is_constant(w, live) || (b == &s->body && steps[0].value != w->none)) &&
+	       is_bound_once(s, b, steps[1].value);
+}
+
+static int is_target_other(struct selection *s, const struct body *b, PyObject *target,
+			   PyObject *value, PyObject *names)
+{
+	const struct world *w = b->tokens->world;
+	_cleanup_py_ PyObject *id = node_field(target, "id");
+	_cleanup_py_ PyObject *parts = TREE_IS(target, "Tuple") && py_is(value, w->tuple)
+					       ? node_field(target, "elts")
+					       : NULL;
+	PyObject *live = id ? PyDict_GetItem(names, id) : NULL;
+
+	if (live)
+		return compare_is_constant(w, live) && !compare_constants(w, live, value) &&
+		       is_bound_once(s, b, id);
+	for (Py_ssize_t i = 0;
+	     parts && PyList_Size(parts) == PyTuple_Size(value) && i < PyList_Size(parts); i++)
+		if (is_target_other(s, b, PyList_GetItem(parts, i), PyTuple_GetItem(value, i),
+				    names))
+			return 1;
+	return 0;
+}
+
+/* `name = what constants make`, `a = b = constant`, `a, b = constants`? Of two steps it is seen
+ * above. */
+static int is_value_other(struct selection *s, const struct body *b, const struct group *group,
+			  PyObject *node, PyObject *names)
+{
+	_cleanup_py_ PyObject *targets =
+		group->end - group->first > 2 && TREE_IS(node, "Assign")
+			? node_field(node, "targets")
+			: NULL;
+	_cleanup_py_ PyObject *expression = targets ? node_field(node, "value") : NULL;
+	_cleanup_py_ PyObject *value =
+		expression ? selection_value(s, b == &s->body ? NULL : names, expression)
+			   : NULL;
+
+	for (Py_ssize_t i = 0; value && i < PyList_Size(targets); i++)
+		if (is_target_other(s, b, PyList_GetItem(targets, i), value, names))
+			return 1;
+	return 0;
 }
 
 /* Is there a function that the statement made (a lambda, a definition in a branch), and not as
@@ -151,36 +218,123 @@ static int is_code_other(const struct selection *s, const struct body *b,
 	return found && !same;
 }
 
+/* Is the code none that the new source has? */
+static int is_gone(struct selection *s, PyObject *code)
+{
+	if (!s->codes) {
+		s->codes = PyDict_New();
+		if (!s->codes || code_collect(s->tokens.world, s->module->code, s->codes))
+			return 0;
+	}
+	return !PyDict_GetItem(s->codes, code);
+}
+
+/* Likewise in a list or dict of functions that the statement makes. */
+static int holds_other(struct selection *s, const struct body *b, const struct group *group,
+		       PyObject *live)
+{
+	const struct world *w = b->tokens->world;
+	_cleanup_py_ PyObject *items = py_is(live, w->dict) ? PyDict_Values(live)
+				       : py_is(live, w->list) || py_is(live, w->tuple)
+					       ? PySequence_List(live)
+					       : NULL;
+
+	for (Py_ssize_t i = 0; items && i < PyList_Size(items); i++) {
+		PyObject *item = PyList_GetItem(items, i);
+		if (is_code_other(s, b, group, item) && is_gone(s, PyFunction_GetCode(item)))
+			return 1;
+	}
+	return 0;
+}
+
 static int is_other(struct selection *s, const struct body *b, const struct group *group,
 		    PyObject *node, PyObject *names)
 {
-	for (int i = group->first; !s->is_deciding && i < group->end; i++) {
+	for (int i = group->first; i < group->end; i++) {
 		PyObject *live = stream_is_store(b->tokens, &b->new.steps[i])
 					 ? PyDict_GetItem(names, b->new.steps[i].value)
 					 : NULL;
-		if (live && is_code_other(s, b, group, live))
+		if (live && ((!s->is_deciding && is_code_other(s, b, group, live)) ||
+			     holds_other(s, b, group, live)))
 			return 1;
 	}
-	return is_constant_other(s, b, group, node, names);
+	return is_constant_other(s, b, group, node, names) ||
+	       is_value_other(s, b, group, node, names);
 }
 
 /* --- definitions ------------------------------------------------------------------------- */
 
-static int is_function_other(const struct selection *s, const struct body *b,
-			     const struct group *group, PyObject *node, PyObject *names)
+static int is_default_other(struct selection *s, PyObject *node, PyObject *held)
+{
+	const struct world *w = s->tokens.world;
+	_cleanup_py_ PyObject *value = NULL;
+
+	if (TREE_IS(node, "Lambda"))
+		return held && py_is(held, w->function) &&
+		       PyFunction_GetGlobals(held) == s->module->live &&
+		       is_gone(s, PyFunction_GetCode(held));
+	value = held && compare_is_constant(w, held) ? selection_value(s, NULL, node) : NULL;
+	return value && !compare_constants(w, value, held);
+}
+
+static int are_defaults_other(struct selection *s, PyObject *node, PyObject *function)
+{
+	_cleanup_py_ PyObject *args = node_field(node, "args");
+	_cleanup_py_ PyObject *nodes = args ? node_field(args, "defaults") : NULL;
+	_cleanup_py_ PyObject *names = args ? node_field(args, "kwonlyargs") : NULL;
+	_cleanup_py_ PyObject *keyword_nodes = args ? node_field(args, "kw_defaults") : NULL;
+	PyObject *held = PyFunction_GetDefaults(function);
+	PyObject *keywords = PyFunction_GetKwDefaults(function);
+	int other = 0;
+
+	if (!nodes || !names || !keyword_nodes ||
+	    PyList_Size(nodes) != (held ? PyTuple_Size(held) : 0))
+		return nodes != NULL;
+	for (Py_ssize_t i = 0; i < PyList_Size(nodes); i++)
+		other |=
+			is_default_other(s, PyList_GetItem(nodes, i), PyTuple_GetItem(held, i));
+	for (Py_ssize_t i = 0; keywords && i < PyList_Size(names); i++) {
+		_cleanup_py_ PyObject *name = node_field(PyList_GetItem(names, i), "arg");
+		other |= is_default_other(s, PyList_GetItem(keyword_nodes, i),
+					  PyDict_GetItem(keywords, name));
+	}
+	return other;
+}
+
+/* Without decorators: is a class there that was one of the module's? */
+static int was_class(const struct selection *s, PyObject *node, PyObject *live)
+{
+	_cleanup_py_ PyObject *decorators = node_field(node, "decorator_list");
+
+	return decorators && !PyList_Size(decorators) &&
+	       walk_is_class_of(s->tokens.world, live, s->module->name);
+}
+
+int selection_is_function_other(struct selection *s, const struct body *b,
+				const struct group *group, PyObject *node, PyObject *names)
 {
 	const struct world *w = s->tokens.world;
 	_cleanup_py_ PyObject *name = node_field(node, "name");
 	PyObject *live = name ? PyDict_GetItem(names, name) : NULL;
+	const struct function_place at = {
+		.body = b, .group = group, .names = names, .name = name, .qualname = name};
 	struct definition new;
 
-	/* Of a module with another function it is known that it changed. */
-	if (!live || s->is_deciding || !body_find_new(&new, b, group, name))
+	if (!live || !body_find_new(&new, b, group, name))
 		return 0;
 	int is_one_of_many = body_count_stores(b, &b->new, name) > 1;
+	if (selection_is_decorated_otherwise(s, &at, node) ||
+	    (!is_one_of_many && was_class(s, node, live)))
+		return 1;
+	_cleanup_py_ PyObject *own = selection_inner(s, live, NULL, name);
+	if (own && !is_one_of_many && are_defaults_other(s, node, own))
+		return 1;
+	/* Of a module with another function it is known that it changed, if not of one that an
+	 * object of the program holds. */
+	if (s->is_deciding && (is_one_of_many || py_is(live, w->function)))
+		return 0;
 	_cleanup_py_ PyObject *exact = selection_inner(s, live, new.body, name);
-	_cleanup_py_ PyObject *inner =
-		exact ? py_ref(exact) : selection_inner(s, live, NULL, name);
+	_cleanup_py_ PyObject *inner = py_ref(exact ? exact : own);
 	if (!inner)
 		return 0;
 	int same = code_is_same(w, PyFunction_GetCode(inner), new.body);
@@ -189,12 +343,9 @@ static int is_function_other(const struct selection *s, const struct body *b,
 	return same < 0 ? same : !same;
 }
 
-static int is_class_other(struct selection *s, const struct body *outer,
-			  const struct group *group, PyObject *node, PyObject *names);
-
 /* A statement of the module, or of a class that its maker has taken nothing from. */
-static int judge(struct selection *s, const struct body *b, const struct group *group,
-		 PyObject *names)
+int selection_judge(struct selection *s, const struct body *b, const struct group *group,
+		    PyObject *names)
 {
 	int changed = 0;
 
@@ -203,165 +354,18 @@ static int judge(struct selection *s, const struct body *b, const struct group *
 		int is_definition = node_is_definition(node);
 		if (is_definition || !s->is_deciding ||
 		    TREE_IS(node, "Assign", "AnnAssign", "Import", "ImportFrom"))
-			changed = is_missing(b, group, names);
+			changed = selection_is_missing(b, group, names) ||
+				  reads_missing(s, b, group, names);
 		if (changed)
 			break;
 		if (!is_definition)
 			changed = is_other(s, b, group, node, names);
 		else if (node_is_function(node))
-			changed = is_function_other(s, b, group, node, names);
+			changed = selection_is_function_other(s, b, group, node, names);
 		else
-			changed = is_class_other(s, b, group, node, names);
+			changed = selection_is_class_other(s, b, group, node, names);
 	}
 	return changed;
-}
-
-/* --- classes ----------------------------------------------------------------------------- */
-
-static PyObject *own_map(const struct world *w, PyObject *names, const char *name)
-{
-	PyObject *map = PyDict_GetItemString(names, name);
-
-	return map && py_is_a(map, w->dict) ? map : NULL;
-}
-
-static int has_store(const struct body *b, const char *name)
-{
-	_cleanup_py_ PyObject *key = PyUnicode_FromString(name);
-
-	return !key || body_count_stores(b, &b->new, key);
-}
-
-/* Are the members' values what the body says? A flag's, or what a function makes, may not be.
- */
-static int has_plain_values(const struct selection *s, const struct body *b, PyObject *class)
-{
-	const struct world *w = s->tokens.world;
-	_cleanup_py_ PyObject *bases = world_type_attribute(class, "__bases__");
-
-	for (Py_ssize_t i = 0; bases && i < PyTuple_Size(bases); i++) {
-		PyObject *base = PyTuple_GetItem(bases, i);
-		_cleanup_py_ PyObject *module = world_type_attribute(base, "__module__");
-		if (base != w->str && base != w->integer &&
-		    (!module || !py_is(module, w->str) ||
-		     PyUnicode_CompareWithASCIIString(module, "enum")))
-			return 0;
-	}
-	return bases && !has_store(b, "__new__") &&
-	       !(s->is_deciding && has_store(b, "__init__"));
-}
-
-/* The class's namespace as its body left it: members of an enum by their values. */
-static PyObject *names_in_body(const struct selection *s, const struct body *b, PyObject *names,
-			       PyObject *class)
-{
-	const struct world *w = s->tokens.world;
-	PyObject *fields = own_map(w, names, "__dataclass_fields__");
-	_cleanup_py_ PyObject *out = fields ? PyDict_Copy(fields) : PyDict_New();
-	PyObject *members = own_map(w, names, "_member_map_"), *name, *member;
-	int is_plain = members && !PyDict_GetItemString(names, "_flag_mask_") &&
-		       has_plain_values(s, b, class);
-	Py_ssize_t at = 0;
-
-	if (!out || PyDict_Update(out, names))
-		return NULL;
-	while (members && PyDict_Next(members, &at, &name, &member)) {
-		_cleanup_py_ PyObject *dict = world_own_dict(w, member);
-		PyObject *value =
-			dict && is_plain ? PyDict_GetItemString(dict, "_value_") : NULL;
-		if (PyDict_SetItem(out, name, value ? value : members)) /* no constant */
-			return NULL;
-	}
-	return py_take(&out);
-}
-
-int selection_is_own_method(const struct selection *s, PyObject *name, PyObject *value)
-{
-	_cleanup_py_ PyObject *inner = py_is(value, s->tokens.world->function)
-					       ? selection_inner(s, value, NULL, name)
-					       : NULL;
-
-	return inner != NULL;
-}
-
-/* A function in the class that its new body has not. */
-static int is_method_gone(const struct selection *s, const struct body *b, PyObject *names)
-{
-	PyObject *name, *value;
-	Py_ssize_t at = 0;
-
-	while (PyDict_Next(names, &at, &name, &value))
-		if (!body_count_stores(b, &b->new, name) &&
-		    selection_is_own_method(s, name, value))
-			return 1;
-	return 0;
-}
-
-/* `x: int` in the body, and no such annotation in the class. */
-static int is_annotation_new(const struct world *w, PyObject *names, PyObject *node)
-{
-	PyObject *known = own_map(w, names, "__annotations__");
-	_cleanup_py_ PyObject *target =
-		TREE_IS(node, "AnnAssign") ? node_field(node, "target") : NULL;
-	_cleanup_py_ PyObject *id = target ? node_field(target, "id") : NULL;
-
-	if (!known) /* 3.14 has none before somebody asked */
-		known = own_map(w, names, "__dataclass_fields__");
-	const char *text = id ? PyUnicode_AsUTF8(id) : NULL; /* `__x` is mangled there */
-
-	return known && text && memcmp(text, "__", 2) != 0 && !PyDict_GetItem(known, id);
-}
-
-int selection_infer_class(struct selection *s, struct body *b, PyObject *names, PyObject *class,
-			  PyObject *node)
-{
-	const struct world *w = s->tokens.world;
-	_cleanup_py_ PyObject *bound = names_in_body(s, b, names, class);
-	int is_plain = selection_is_plain_class(s, node, class) && !has_store(b, "_ignore_");
-	int any = !bound || (!s->is_deciding && is_method_gone(s, b, names)) ||
-		  (is_plain && selection_has_annotation_gone(w, names, b->nodes));
-
-	for (int i = 0; bound && i < b->group_count; i++) {
-		struct group *group = &b->groups[i];
-		PyObject *inner = PyList_GetItem(b->nodes, group->first_node);
-		int missing = is_missing(b, group, bound), other;
-		if (is_plain || (!s->is_deciding && !missing))
-			other = judge(s, b, group, bound);
-		else
-			other = missing && node_is_function(inner);
-		if (other < 0)
-			return -1;
-		group->is_changed = other || (is_plain && is_annotation_new(w, names, inner));
-		any |= group->is_changed;
-	}
-	return bound ? any : -1;
-}
-
-static int is_class_other(struct selection *s, const struct body *outer,
-			  const struct group *group, PyObject *node, PyObject *names)
-{
-	const struct world *w = s->tokens.world;
-	_cleanup_py_ PyObject *name = node_field(node, "name");
-	_cleanup_py_ PyObject *nodes = node_field(node, "body");
-	PyObject *live = name ? PyDict_GetItem(names, name) : NULL;
-	struct definition new;
-	struct body b = {0};
-
-	if (!live || !nodes || !body_find_new(&new, outer, group, name) ||
-	    !world_is_class(w, live) || !walk_is_class_of(w, live, s->module->name))
-		return 0;
-	_cleanup_py_ PyObject *own = world_type_attribute(live, "__name__");
-	if (!own || PyUnicode_Compare(own, name)) /* a decorator's */
-		return 0;
-	_cleanup_py_ PyObject *inside = world_type_dict(w, live);
-	if (inside && !selection_is_header_plausible(s, outer, node, live))
-		return 1;
-	PyObject *code = new.body;
-	int other = inside ? body_init(&b, &s->tokens, NULL, code, nodes) : -1;
-	if (!other)
-		other = selection_infer_class(s, &b, inside, live, node);
-	body_fini(&b);
-	return other;
 }
 
 /* ----------------------------------------------------------------------------------------- */
@@ -372,7 +376,7 @@ int selection_infer(struct selection *s)
 
 	for (int i = 0; !status && i < s->body.group_count; i++) {
 		struct group *group = &s->body.groups[i];
-		int changed = judge(s, &s->body, group, s->module->live);
+		int changed = selection_judge(s, &s->body, group, s->module->live);
 		group->is_changed = changed > 0;
 		status = changed < 0 ? -1 : 0;
 	}

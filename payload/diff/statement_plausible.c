@@ -6,30 +6,23 @@
  */
 #include "payload/base/freestanding.h"
 #include "payload/diff/selection.h"
+#include "payload/python/compare.h"
 #include "payload/python/node.h"
 #include "payload/python/tree.h"
 
-/* What a name, or the name in a module, is now; borrowed. NULL for any other expression. */
-static PyObject *resolve(const struct selection *s, PyObject *node)
+/* typing's make protocols and TypedDicts. */
+static int is_of_typing(PyObject *meta)
 {
-	const struct world *w = s->tokens.world;
-	_cleanup_py_ PyObject *attribute = node_field(node, "attr");
-	_cleanup_py_ PyObject *owner = attribute ? node_field(node, "value") : NULL;
-	_cleanup_py_ PyObject *id = node_field(owner ? owner : node, "id");
-	PyObject *value = id ? PyDict_GetItem(s->module->live, id) : NULL;
+	_cleanup_py_ PyObject *module = world_type_attribute(meta, "__module__");
 
-	if (id && !value)
-		value = PyDict_GetItem(w->builtins, id);
-	if (!value || !attribute)
-		return value;
-	return world_is_module(w, value) ? PyDict_GetItem(PyModule_GetDict(value), attribute)
-					 : NULL;
+	PyErr_Clear();
+	return module && !PyUnicode_CompareWithASCIIString(module, "typing");
 }
 
 static int takes_away(const struct world *w, PyObject *class)
 {
 	return !py_is(class, w->type) && !py_is(class, w->abc_meta) &&
-	       !py_is_a(class, w->enum_type);
+	       !py_is_a(class, w->enum_type) && !is_of_typing(py_type(class));
 }
 
 /* 0 without decorators, 1 for @dataclass alone, -1 when another may have made another class. */
@@ -46,7 +39,9 @@ static int count_dataclass(const struct selection *s, PyObject *node)
 		return (int)count;
 	PyObject *first = PyList_GetItem(decorators, 0);
 	_cleanup_py_ PyObject *called = node_field(first, "func");
-	return count == 1 && maker && resolve(s, called ? called : first) == maker ? 1 : -1;
+	return count == 1 && maker && selection_resolve(s, called ? called : first) == maker
+		       ? 1
+		       : -1;
 }
 
 int selection_is_plain_class(const struct selection *s, PyObject *node, PyObject *live)
@@ -60,7 +55,7 @@ static int is_base_other(struct selection *s, const struct body *outer, PyObject
 			 PyObject *bases)
 {
 	const struct world *w = s->tokens.world;
-	PyObject *value = resolve(s, node);
+	PyObject *value = selection_resolve(s, node);
 	_cleanup_py_ PyObject *id = node_field(node, "id");
 	int stores = id ? body_count_stores(outer, &outer->new, id) : 0;
 
@@ -79,6 +74,18 @@ static int is_base_other(struct selection *s, const struct body *outer, PyObject
 		other = old && PyUnicode_Compare(old, name);
 	}
 	return other;
+}
+
+static int is_order_same(const struct selection *s, PyObject *nodes, PyObject *bases)
+{
+	for (Py_ssize_t i = 0; i < PyTuple_Size(bases); i++) {
+		PyObject *value = selection_resolve(s, PyList_GetItem(nodes, i));
+		PyObject *base = PyTuple_GetItem(bases, i);
+		for (Py_ssize_t k = 0; value != base && k < PyTuple_Size(bases); k++)
+			if (PyTuple_GetItem(bases, k) == value)
+				return 0;
+	}
+	return 1;
 }
 
 /* Is each base known to be one of the live class, and are they as many? Those that are not
@@ -102,20 +109,82 @@ static int are_bases_plausible(struct selection *s, const struct body *outer, Py
 	}
 	if (!known)
 		return 1;
+	if (PyTuple_Size(now) == count && count > 1)
+		return is_order_same(s, bases, now);
 	return PyTuple_Size(now) == count ||
 	       (!count && PyTuple_Size(now) == 1 &&
 		PyTuple_GetItem(now, 0) == s->tokens.world->object);
+}
+
+/* The value of `name=` in a call or class statement. New reference, or NULL. */
+static PyObject *keyword(const struct world *w, PyObject *node, const char *name)
+{
+	_cleanup_py_ PyObject *keywords = node_field(node, "keywords");
+
+	for (Py_ssize_t i = 0; keywords && i < PyList_Size(keywords); i++) {
+		PyObject *item = PyList_GetItem(keywords, i);
+		_cleanup_py_ PyObject *own = node_field(item, "arg");
+		if (own && py_is(own, w->str) && !PyUnicode_CompareWithASCIIString(own, name))
+			return node_field(item, "value");
+	}
+	return NULL;
+}
+
+/* Has an undecorated class the metaclass that it says, or one that its bases bring? */
+static int is_metaclass_plausible(const struct selection *s, PyObject *node, PyObject *live)
+{
+	const struct world *w = s->tokens.world;
+	_cleanup_py_ PyObject *said = keyword(w, node, "metaclass");
+	_cleanup_py_ PyObject *nodes = node_field(node, "bases");
+	_cleanup_py_ PyObject *bases = world_type_attribute(live, "__bases__");
+	PyObject *meta = said ? selection_resolve(s, said) : NULL;
+
+	if (said || py_is(live, w->type) || !bases)
+		return !meta || !world_is_class(w, meta) ||
+		       PyType_IsSubtype(py_type(live), meta);
+	for (Py_ssize_t i = 0; nodes && i < PyList_Size(nodes); i++)
+		if (!TREE_IS(PyList_GetItem(nodes, i), "Name", "Attribute"))
+			return 1; /* with_metaclass(...) */
+	for (Py_ssize_t i = 0; i < PyTuple_Size(bases); i++)
+		if (py_is_a(PyTuple_GetItem(bases, i), py_type(live)))
+			return 1;
+	return is_of_typing(py_type(live)); /* TypedDict leaves none */
+}
+
+/* Were the parameters of dataclass() those that are there? */
+static int are_parameters_plausible(struct selection *s, PyObject *node, PyObject *names)
+{
+	static const char *const known[] = {"init",       "repr",    "eq",
+					    "match_args", "order",   "unsafe_hash",
+					    "frozen",     "kw_only", "slots"};
+	const struct world *w = s->tokens.world;
+	PyObject *there = PyDict_GetItemString(names, "__dataclass_params__");
+	_cleanup_py_ PyObject *decorators = node_field(node, "decorator_list");
+	PyObject *call = PyList_GetItem(decorators, 0);
+
+	for (int i = 0; there && i < 9; i++) {
+		_cleanup_py_ PyObject *now = PyObject_GetAttrString(there, known[i]);
+		_cleanup_py_ PyObject *said = keyword(w, call, known[i]);
+		_cleanup_py_ PyObject *wanted =
+			said ? selection_value(s, NULL, said) : PyBool_FromLong(i < 4);
+		PyErr_Clear();
+		if (now && wanted && !compare_constants(w, now, wanted))
+			return 0;
+	}
+	return there != NULL;
 }
 
 int selection_is_header_plausible(struct selection *s, const struct body *outer, PyObject *node,
 				  PyObject *live)
 {
 	_cleanup_py_ PyObject *names = world_type_dict(s->tokens.world, live);
+	int count = count_dataclass(s, node);
 
 	PyErr_Clear();
-	if (!names || !selection_is_plain_class(s, node, live))
+	if (!names || (!count && !is_metaclass_plausible(s, node, live)))
+		return !names;
+	if (!selection_is_plain_class(s, node, live))
 		return 1;
 	return are_bases_plausible(s, outer, node, live) &&
-	       (count_dataclass(s, node) == 0 ||
-		PyDict_GetItemString(names, "__dataclass_fields__"));
+	       (!count || are_parameters_plausible(s, node, names));
 }

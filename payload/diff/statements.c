@@ -341,6 +341,7 @@ void selection_fini(struct selection *s)
 	body_fini(&s->body);
 	Py_DecRef(s->rebound[0]);
 	Py_DecRef(s->rebound[1]);
+	Py_DecRef(s->codes);
 	tokens_fini(&s->tokens);
 }
 

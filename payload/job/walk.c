@@ -6,6 +6,7 @@
 #include "payload/job/walk.h"
 
 #include "payload/base/pointer_map.h"
+#include "payload/python/code.h"
 
 #define DEPTH_MAX 20
 
@@ -74,6 +75,29 @@ PyObject *walk_inside(const struct world *w, PyObject *o)
 	if (!list || append_inside(w, list, o))
 		return NULL;
 	return py_take(&list);
+}
+
+PyObject *walk_free_value(PyObject *function, PyObject *name)
+{
+	PyObject *closure = PyFunction_GetClosure(function);
+	_cleanup_py_ PyObject *names =
+		code_attribute(PyFunction_GetCode(function), "co_freevars");
+	PyObject *value = NULL;
+
+	for (Py_ssize_t i = 0; names && closure && i < PyTuple_Size(names); i++)
+		if (!PyUnicode_Compare(PyTuple_GetItem(names, i), name))
+			value = PyCell_Get(PyTuple_GetItem(closure, i));
+	PyErr_Clear();
+	return value;
+}
+
+PyObject *walk_cache_size(PyObject *cache)
+{
+	_cleanup_py_ PyObject *info = PyObject_CallMethod(cache, "cache_info", NULL);
+	_cleanup_py_ PyObject *size = info ? PyObject_GetAttrString(info, "maxsize") : NULL;
+
+	PyErr_Clear();
+	return py_take(&size);
 }
 
 int walk_is_class_of(const struct world *w, PyObject *type, PyObject *module_name)

@@ -17,6 +17,13 @@ int walk_functions(const struct world *world, PyObject *names, PyObject *globals
  * function, as a new list in an order that depends on the kind alone; empty for the rest. */
 PyObject *walk_inside(const struct world *world, PyObject *o);
 
+/* The value of a function's free variable; NULL without exception when there is none. New
+ * reference. */
+PyObject *walk_free_value(PyObject *function, PyObject *name);
+
+/* The maxsize of an lru_cache; NULL without exception when it does not tell. New reference. */
+PyObject *walk_cache_size(PyObject *cache);
+
 /* 1 when `type` is a class whose __module__ is the str `module_name`. */
 int walk_is_class_of(const struct world *world, PyObject *type, PyObject *module_name);
 

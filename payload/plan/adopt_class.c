@@ -6,6 +6,7 @@
 #include "payload/job/walk.h"
 #include "payload/plan/annotations.h"
 #include "payload/plan/plan.h"
+#include "payload/python/class_maker.h"
 #include "payload/python/code.h"
 #include "payload/python/compare.h"
 
@@ -95,7 +96,10 @@ static int is_from_source(struct plan *p, const struct class_pair *pair, PyObjec
 static int remove_attributes(struct plan *p, const struct class_pair *pair, PyObject *current)
 {
 	const struct world *w = &p->job->world;
-	_cleanup_py_ PyObject *old_names = names_of_body(p, pair, pair->module->old_code);
+	_cleanup_py_ PyObject *old_names =
+		pair->module->old_code || py_is_a(pair->old, w->enum_type)
+			? names_of_body(p, pair, pair->module->old_code)
+			: class_maker_body_names(w, current);
 	_cleanup_py_ PyObject *new_names =
 		pair->is_part ? names_of_body(p, pair, pair->module->code) : NULL;
 	PyObject *members = PyDict_GetItemString(current, "_member_map_"); /* of an enum */

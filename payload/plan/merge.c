@@ -13,14 +13,17 @@
 
 #define DEPTH_MAX 20
 
-/* 3.9: lru_cache leaves a closure over its parameters in the wrapper. */
+/* 3.9: lru_cache leaves a closure over its parameters in the wrapper, `typed` among them. */
 static int are_parameters_same(const struct world *w, PyObject *old, PyObject *new)
 {
+	_cleanup_py_ PyObject *size = walk_cache_size(old), *wanted = walk_cache_size(new);
 	_cleanup_py_ PyObject *old_dict = world_own_dict(w, old);
 	_cleanup_py_ PyObject *new_dict = world_own_dict(w, new);
 	PyObject *x = old_dict ? PyDict_GetItemString(old_dict, "cache_parameters") : NULL;
 	PyObject *y = new_dict ? PyDict_GetItemString(new_dict, "cache_parameters") : NULL;
 
+	if (size && wanted && !compare_constants(w, size, wanted))
+		return 0;
 	if (!x || !y || !py_is(x, w->function) || !py_is(y, w->function))
 		return 1;
 	_cleanup_py_ PyObject *a = walk_inside(w, x), *b = walk_inside(w, y);

@@ -33,21 +33,6 @@ static int is_new_function(const struct plan *p, const struct module *m, PyObjec
 	return 0;
 }
 
-/* The value of the free variable `name`; NULL without exception when there is none. */
-static PyObject *free_value(PyObject *function, PyObject *name)
-{
-	PyObject *closure = PyFunction_GetClosure(function);
-	_cleanup_py_ PyObject *names =
-		code_attribute(PyFunction_GetCode(function), "co_freevars");
-	PyObject *value = NULL;
-
-	for (Py_ssize_t i = 0; names && closure && i < PyTuple_Size(names); i++)
-		if (!PyUnicode_Compare(PyTuple_GetItem(names, i), name))
-			value = PyCell_Get(PyTuple_GetItem(closure, i));
-	PyErr_Clear();
-	return value;
-}
-
 /* The functions inside a decorated one are paired by the name of the variable that holds them.
  */
 static int merge_closures(struct plan *p, const struct module *m, PyObject *old, PyObject *new)
@@ -59,7 +44,8 @@ static int merge_closures(struct plan *p, const struct module *m, PyObject *old,
 		if (!PyUnicode_CompareWithASCIIString(name, "__class__") ||
 		    !PyUnicode_CompareWithASCIIString(name, "__classdict__"))
 			continue;
-		_cleanup_py_ PyObject *x = free_value(old, name), *y = free_value(new, name);
+		_cleanup_py_ PyObject *x = walk_free_value(old, name),
+				      *y = walk_free_value(new, name);
 		_cleanup_py_ PyObject *merged = x && y ? merge_value(p, m, x, y) : NULL;
 		if (x && y && !merged)
 			return -1;

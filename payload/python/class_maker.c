@@ -46,6 +46,35 @@ int class_maker_left_traces(const struct world *w, PyObject *names, PyObject *bo
 	return 0;
 }
 
+/* type_new of Objects/typeobject.c copies the body's namespace, then adds these; 3.13's
+ * compiler ends the body with the last. */
+static int is_behind_body(const struct world *w, PyObject *key, PyObject *value)
+{
+	return !PyUnicode_CompareWithASCIIString(key, "__dict__") ||
+	       !PyUnicode_CompareWithASCIIString(key, "__weakref__") ||
+	       !PyUnicode_CompareWithASCIIString(key, "__static_attributes__") ||
+	       (!PyUnicode_CompareWithASCIIString(key, "__doc__") && value == w->none);
+}
+
+PyObject *class_maker_body_names(const struct world *w, PyObject *names)
+{
+	_cleanup_py_ PyObject *out = PySet_New(NULL);
+	PyObject *key, *value;
+	Py_ssize_t at = 0;
+
+	if (PyDict_GetItemString(names, "_field_defaults")) /* namedtuple() has its own order */
+		return py_take(&out);
+	while (out && PyDict_Next(names, &at, &key, &value)) {
+		const char *text = py_is(key, w->str) ? PyUnicode_AsUTF8(key) : NULL;
+		if (!text || is_behind_body(w, key, value))
+			return text ? py_take(&out) : PySet_New(NULL);
+		if ((memcmp(text, "__", 2) != 0 || text_equal(text, "__doc__")) &&
+		    !py_is(value, w->member_descriptor) && PySet_Add(out, key))
+			return NULL;
+	}
+	return PySet_New(NULL);
+}
+
 /* --- does it note methods? --------------------------------------------------------------- */
 
 static int is_method(const struct world *w, PyObject *value)

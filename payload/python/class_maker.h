@@ -11,6 +11,11 @@
 /* Attributes in the class's `names` that the body, which binds `bound`, did not put there. */
 int class_maker_left_traces(const struct world *world, PyObject *names, PyObject *bound);
 
+/* The names that the class's body seems to have bound, as a new set: type puts what each class
+ * has behind them. Special ones but for the docstring are left out; it is empty when the order
+ * tells nothing. */
+PyObject *class_maker_body_names(const struct world *world, PyObject *names);
+
 /* Is a method of the body in one of these, itself or by name: a table of handlers, say? */
 int class_maker_notes_methods(const struct world *world, PyObject *names, PyObject *bound);
 

@@ -36,3 +36,9 @@ int compare_contents(PyObject *a, PyObject *b)
 			return 0;
 	return 1;
 }
+
+int compare_is_constant(const struct world *w, PyObject *o)
+{
+	return o == w->none || py_is(o, w->integer) || py_is(o, w->str) || py_is(o, w->real) ||
+	       py_is(o, w->boolean) || py_is(o, w->tuple) || py_is(o, w->bytes);
+}

@@ -243,11 +243,12 @@ static const struct rule {
 
 /* Each numbering's own: up to 3.12, then one a version. */
 static const struct fixed {
-	unsigned char store_name, delete_name, load_const, pop_top, pop_except;
-} numbering[] = {{90, 91, 100, 1, 89},
-		 {114, 67, 83, 32, 31},
-		 {116, 65, 82, 31, 30},
-		 {115, 63, 81, 29, 28}};
+	unsigned char store_name, delete_name, load_const, pop_top, pop_except, load_name,
+		store_deref;
+} numbering[] = {{90, 91, 100, 1, 89, 101, 138},
+		 {114, 67, 83, 32, 31, 92, 109},
+		 {116, 65, 82, 31, 30, 93, 111},
+		 {115, 63, 81, 29, 28, 92, 110}};
 #define OPCODES_LAST 15
 _Static_assert(sizeof(numbering) / sizeof(*numbering) == OPCODES_LAST - 11, "3.12 to the last");
 
@@ -263,6 +264,8 @@ int opcodes_init(struct opcodes *out, int minor)
 	out->load_const = fixed->load_const;
 	out->pop_top = fixed->pop_top;
 	out->pop_except = fixed->pop_except;
+	out->load_name = fixed->load_name;
+	out->store_deref = (unsigned char)(fixed->store_deref - (minor < 11));
 	for (int op = 0; op < 256; op++)
 		out->same_as[op] = (unsigned char)op;
 	for (size_t i = 0; i < sizeof(rules) / sizeof(*rules); i++) {

@@ -37,6 +37,7 @@ struct opcodes {
 	unsigned char kind[256];
 	unsigned char same_as[256]; /* what stands for the instruction in comparisons */
 	unsigned char store_name, delete_name, load_const, pop_top, pop_except;
+	unsigned char load_name, store_deref;
 };
 
 /* -1 when the version is not known. */

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Without the old source: what an expression of the new one would be now. Constants, names of
+ * constants and operators on them are computed; of other names it is told what they are. No
+ * code of the program runs.
+ */
+#include "payload/base/freestanding.h"
+#include "payload/diff/selection.h"
+#include "payload/python/compare.h"
+#include "payload/python/node.h"
+#include "payload/python/tree.h"
+#include "payload/source/source.h"
+
+PyObject *selection_resolve(const struct selection *s, PyObject *node)
+{
+	const struct world *w = s->tokens.world;
+	_cleanup_py_ PyObject *attribute = node_field(node, "attr");
+	_cleanup_py_ PyObject *owner = attribute ? node_field(node, "value") : NULL;
+	_cleanup_py_ PyObject *id = node_field(owner ? owner : node, "id");
+	PyObject *value = id ? PyDict_GetItem(s->module->live, id) : NULL;
+
+	if (id && !value)
+		value = PyDict_GetItem(w->builtins, id);
+	if (!value || !attribute)
+		return value;
+	return world_is_module(w, value) ? PyDict_GetItem(PyModule_GetDict(value), attribute)
+					 : NULL;
+}
+
+struct expression {
+	struct selection *s;
+	PyObject *names; /* of the class around it; or NULL */
+	PyObject *used;  /* dict: what its names are */
+};
+
+/* Of the module: what is bound once, and not by the import system. */
+static int is_unstable(struct selection *s, PyObject *name)
+{
+	const char *text = PyUnicode_AsUTF8(name);
+
+	return !text || !memcmp(text, "__", 2) ||
+	       body_count_stores(&s->body, &s->body.new, name) > 1;
+}
+
+/* A tuple may hold objects of the program. */
+static int is_name_open(const struct expression *e, PyObject *node)
+{
+	const struct world *w = e->s->tokens.world;
+	_cleanup_py_ PyObject *id = node_field(node, "id");
+	PyObject *value = e->names && id ? PyDict_GetItem(e->names, id) : NULL;
+	int in_class = value != NULL;
+
+	if (!value && id && !is_unstable(e->s, id))
+		value = PyDict_GetItem(e->s->module->live, id);
+	return !value || !compare_is_constant(w, value) || py_is(value, w->tuple) ||
+	       selection_is_rebound(e->s, id, in_class) || PyDict_SetItem(e->used, id, value);
+}
+
+static int is_open(PyObject *node, void *context)
+{
+	if (TREE_IS(node, "Name"))
+		return is_name_open(context, node);
+	return !TREE_IS(node, "Constant", "Num", "Str", "Bytes", "NameConstant", "Load",
+			"Tuple", "UnaryOp", "USub", "Not", "BinOp", "Add", "Sub", "Mult", "Div",
+			"Mod", "BitOr", "JoinedStr", "FormattedValue");
+}
+
+PyObject *selection_value(struct selection *s, PyObject *names, PyObject *node)
+{
+	const struct world *w = s->tokens.world;
+	_cleanup_py_ PyObject *used = PyDict_New();
+	struct expression e = {.s = s, .names = names, .used = used};
+
+	if (!used || tree_any(w, node, is_open, &e))
+		return NULL;
+	_cleanup_py_ PyObject *tree = source_parse(s->job, "x = 0");
+	_cleanup_py_ PyObject *body = tree ? PyObject_GetAttrString(tree, "body") : NULL;
+	_cleanup_py_ PyObject *code =
+		body && !PyObject_SetAttrString(PyList_GetItem(body, 0), "value", node) &&
+				!PyDict_SetItemString(used, "__builtins__", used)
+			? source_compile_tree(s->job, s->module, tree)
+			: NULL;
+	_cleanup_py_ PyObject *none = code ? PyEval_EvalCode(code, used, used) : NULL;
+	PyObject *value = none ? py_ref(PyDict_GetItemString(used, "x")) : NULL;
+	if (used)
+		PyDict_Clear(used);
+	PyErr_Clear();
+	return value;
+}
