@@ -57,7 +57,8 @@ static int fill(struct handover *h, const struct target *target, struct span req
 	image_relocate(h->image, h->image->bytes, h->base);
 	if (memory_write_image(h, from, h->image->size, err) < 0)
 		return -1;
-	memcpy(h->local + h->request_offset, request.data, request.len);
+	memcpy((uint8_t *)h->channel + (h->request_offset - h->channel_offset), request.data,
+	       request.len);
 	*h->channel = (struct wire_channel){
 		.magic = WIRE_MAGIC,
 		.version = WIRE_VERSION,
@@ -208,7 +209,7 @@ int handover_open(struct handover *handover, const struct target *target, int32_
 		  struct hp_err *err)
 {
 	handover->remote_fd = remote_fd;
-	return memory_open(handover, target, err);
+	return memory_open(handover, target, err) < 0 ? -1 : memory_view(handover, err);
 }
 
 int handover_offer(struct handover *handover, const struct target *target, remote_addr base,
@@ -239,12 +240,5 @@ void handover_released(struct handover *handover)
 
 void handover_fini(struct handover *handover)
 {
-	owner_withdraw(&handover->owner);
-	if (handover->local)
-		munmap(handover->local, handover->total_size);
-	if (handover->local_fd >= 0)
-		close(handover->local_fd);
-	handover->local = NULL;
-	handover->channel = NULL;
-	handover->local_fd = -1;
+	memory_close(handover);
 }

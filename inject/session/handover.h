@@ -30,10 +30,10 @@ struct handover {
 	size_t channel_offset;             /* in the memfd; everything after it likewise */
 	size_t request_offset, reply_offset, total_size;
 
-	int local_fd;   /* our own open file of the memfd; carries the lock that says we live */
-	uint8_t *local; /* our view, total_size bytes; shared with the target */
+	int local_fd;  /* our own open file of the memfd; carries the lock that says we live */
+	uint8_t *view; /* OWNER_REGION bytes of ours alone, then the memory from channel on */
 	struct owner owner;           /* announces channel->owner */
-	struct wire_channel *channel; /* inside local: volatile in spirit, read with atomics */
+	struct wire_channel *channel; /* inside view: volatile in spirit, read with atomics */
 
 	int32_t remote_fd;      /* -1 when there is none to close */
 	remote_addr base;       /* null when nothing is mapped */

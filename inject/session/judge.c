@@ -105,6 +105,7 @@ static void expect(struct judge *judge, const struct safepoint_stop *place)
 	judge->expected_len = judge->stack_len;
 	judge->stack = judge->expected_stack;
 	judge->expected_stack = seen;
+	memset(judge->stack, 0, judge->stack_len); /* not to fault while the thread is held */
 }
 
 /* All registers but two are taken for 0. Where one of them is needed to walk on, the walk

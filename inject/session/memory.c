@@ -35,33 +35,43 @@ static bool is_forbidden(const struct hp_err *err)
 
 /* ---- the backing ---- */
 
-/* vm.memfd_noexec=2 refuses memfds without the seal, which hinders no mapping; with it, other
- * seals are allowed as well. */
-static int make_memfd(struct handover *h, const struct step *step, struct hp_err *err)
+static size_t view_size(const struct handover *h)
 {
-	const uint64_t note = arch_frame_note(step->tracee->frame).v;
-	const uint64_t flags[] = {MFD_CLOEXEC | MFD_NOEXEC_SEAL,
-				  MFD_CLOEXEC | MFD_ALLOW_SEALING};
-	int64_t fd = -1;
-
-	for (size_t i = 0; i < 2; i++) {
-		const uint64_t args[6] = {note, flags[i]};
-
-		if (step_syscall(step, &fd, "memfd_create", SYS_memfd_create, args, err) == 0) {
-			h->remote_fd = (int32_t)fd;
-			return 0;
-		}
-		if (err->sys_errno != EINVAL) /* a kernel before 6.3 does not know the first */
-			break;
-	}
-	return -1;
+	return OWNER_REGION + h->total_size - h->channel_offset;
 }
 
-/* Our view of the backing, which is open at local_fd. */
-static int map_local(struct handover *h, struct hp_err *err)
+/* Room for it, with the first page there already: before there is anything to see. */
+static int reserve_view(struct handover *h, struct hp_err *err)
+{
+	uint8_t *view;
+
+	if (h->view)
+		return 0;
+	view = mmap(NULL, view_size(h), RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (view == MAP_FAILED)
+		return hp_err_set(err, HP_SYSTEM, errno, "make room for the target's memory");
+	*(volatile uint8_t *)view = 0;
+	h->view = view;
+	return 0;
+}
+
+/* From the channel on. The text is written by calls: through a view each page would be a fault.
+ */
+static int map_view(struct handover *h, struct hp_err *err)
+{
+	uint8_t *channel = h->view + OWNER_REGION;
+
+	if (mmap(channel, view_size(h) - OWNER_REGION, RW, MAP_SHARED | MAP_FIXED, h->local_fd,
+		 (off_t)h->channel_offset) == MAP_FAILED)
+		return hp_err_set(err, HP_SYSTEM, errno, "map the target's memory");
+	h->channel = (struct wire_channel *)channel;
+	owner_announce(&h->owner, h->view);
+	return 0;
+}
+
+int memory_view(struct handover *h, struct hp_err *err)
 {
 	struct stat st;
-	void *local;
 
 	if (fstat(h->local_fd, &st) < 0)
 		return hp_err_set(err, HP_SYSTEM, errno, "look at the target's memory");
@@ -70,13 +80,56 @@ static int map_local(struct handover *h, struct hp_err *err)
 				  "the target changed the size of its memory");
 	h->device = st.st_dev;
 	h->inode = st.st_ino;
-	local = mmap(NULL, h->total_size, RW, MAP_SHARED, h->local_fd, 0);
-	if (local == MAP_FAILED)
-		return hp_err_set(err, HP_SYSTEM, errno, "map the target's memory");
-	h->local = local;
-	h->channel = (struct wire_channel *)(h->local + h->channel_offset);
-	owner_announce(&h->owner, h->local_fd, h->channel_offset);
+	return reserve_view(h, err) < 0 ? -1 : map_view(h, err);
+}
+
+void memory_close(struct handover *h)
+{
+	owner_withdraw(&h->owner);
+	if (h->view)
+		munmap(h->view, view_size(h));
+	if (h->local_fd >= 0)
+		close(h->local_fd);
+	h->view = NULL;
+	h->channel = NULL;
+	h->local_fd = -1;
+}
+
+/* Our room is made while the thread is on its way: it is tried again, and told of, later. */
+static int create(struct handover *h, const struct step *step, const uint64_t args[6],
+		  struct hp_err *err)
+{
+	static const char what[] = "memfd_create";
+	struct hp_err ignored;
+	int64_t fd;
+
+	if (step_syscall_begin(step, what, SYS_memfd_create, args, err) < 0)
+		return -1;
+	(void)reserve_view(h, &ignored);
+	if (step_syscall_enter(step, what, err) < 0 ||
+	    step_syscall_end(step, &fd, what, err) < 0)
+		return -1;
+	h->remote_fd = (int32_t)fd;
 	return 0;
+}
+
+/* vm.memfd_noexec=2 refuses memfds without the seal, which hinders no mapping; with it, other
+ * seals are allowed as well. */
+static int make_memfd(struct handover *h, const struct step *step, struct hp_err *err)
+{
+	const uint64_t note = arch_frame_note(step->tracee->frame).v;
+	const uint64_t flags[] = {MFD_CLOEXEC | MFD_NOEXEC_SEAL,
+				  MFD_CLOEXEC | MFD_ALLOW_SEALING};
+
+	for (size_t i = 0; i < 2; i++) {
+		const uint64_t args[6] = {note, flags[i]};
+
+		if (create(h, step, args, err) == 0)
+			return 0;
+		if (err->sys_errno != EINVAL) /* a kernel before 6.3 does not know the first */
+			break;
+	}
+	return -1;
 }
 
 /* Open the file that a link in a folder of descriptors leads to, if it is our memfd: an open
@@ -125,7 +178,7 @@ int memory_open(struct handover *h, const struct target *target, struct hp_err *
 	/* Were it made shorter while we have it mapped, we would die of SIGBUS. */
 	if (fcntl(h->local_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_SEAL) < 0)
 		return hp_err_set(err, HP_SYSTEM, errno, "seal the target's memfd");
-	return map_local(h, err);
+	return 0;
 }
 
 int memory_write_image(const struct handover *h, size_t from, size_t to, struct hp_err *err)
@@ -145,33 +198,41 @@ static int write_early_text(struct handover *h, struct hp_err *err)
 	return 0;
 }
 
-/* The memfd is made ready for it while the thread is on its way into the call and out again:
- * each way takes the wake-ups of two processors. */
+/* What is done on our side while the thread is on its way out of the call. */
+static int view_and_write(struct handover *h, struct hp_err *err)
+{
+	return memory_view(h, err) < 0 ? -1 : write_early_text(h, err);
+}
+
+/* The memfd is made ready while the thread is on its way into the call and out again: each way
+ * takes the wake-ups of two processors. */
 static int map_whole(struct handover *h, const struct step *step, uint64_t prot,
 		     struct hp_err *err)
 {
 	static const char what[] = "mmap of the payload";
 	const uint64_t flags = MAP_SHARED | (h->remote_fd < 0 ? MAP_ANONYMOUS : 0);
 	const uint64_t args[6] = {0, h->total_size, prot, flags, (uint64_t)h->remote_fd, 0};
-	const bool is_to_fill = h->remote_fd >= 0 && h->local_fd < 0;
-	struct hp_err fill_err;
+	const bool is_to_open = h->remote_fd >= 0 && h->local_fd < 0;
+	struct hp_err open_err;
 	int64_t result = 0;
-	int filled = 0;
+	int opened = 0, mapped;
 
 	if (step_syscall_begin(step, what, SYS_mmap, args, err) < 0)
 		return -1;
-	if (is_to_fill)
-		filled = memory_open(h, step->target, &fill_err);
+	if (is_to_open)
+		opened = memory_open(h, step->target, &open_err);
 	if (step_syscall_enter(step, what, err) < 0)
 		return -1;
-	if (is_to_fill && filled == 0)
-		filled = write_early_text(h, &fill_err);
-	if (step_syscall_end(step, &result, what, err) < 0)
-		return -1;
-	h->base = addr_of((uint64_t)result);
-	if (filled < 0)
-		*err = fill_err;
-	return filled;
+	if (is_to_open && opened == 0)
+		opened = view_and_write(h, &open_err);
+	mapped = step_syscall_end(step, &result, what, err);
+	if (mapped == 0)
+		h->base = addr_of((uint64_t)result);
+	if (opened == 0)
+		return mapped;
+	memory_close(h);
+	*err = open_err;
+	return -1;
 }
 
 static int map_executable(struct handover *h, const struct step *step, struct hp_err *err)
@@ -194,7 +255,7 @@ static int open_anonymous(struct handover *h, const struct target *target,
 		 (unsigned long long)h->base.v + h->total_size);
 	h->local_fd = openat(target->procfd, name, O_RDWR | O_CLOEXEC);
 	if (h->local_fd >= 0)
-		return map_local(h, err);
+		return memory_view(h, err);
 	hp_err_obstacle(
 		err, OBSTACLE_NO_MEMFD, refusal->sys_errno,
 		"process %d cannot make a memfd, and only the machine's root can do without",

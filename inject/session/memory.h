@@ -17,14 +17,17 @@
 #include "inject/session/handover.h"
 #include "inject/session/step.h"
 
-/* Make it and map it, at handover->base in the target; handover->local and channel are ours to
- * write afterwards. */
+/* Make it and map it, at handover->base in the target; handover->channel and what is behind it
+ * are ours to write afterwards. */
 HP_MUST_CHECK int memory_make(struct handover *handover, const struct step *step,
 			      struct hp_err *err);
-/* The same of a memfd that the target has made by itself, handover->remote_fd, but that we do
- * not map it there. */
+/* The same in two steps for a memfd that the target has made by itself, handover->remote_fd:
+ * open it, lock it and give it its size; then our view of it. */
 HP_MUST_CHECK int memory_open(struct handover *handover, const struct target *target,
 			      struct hp_err *err);
+HP_MUST_CHECK int memory_view(struct handover *handover, struct hp_err *err);
+/* Give the view back, and drop the lock. */
+void memory_close(struct handover *handover);
 /* The bytes [from, to) of the image. By one call rather than through our view, where each page
  * of it would be a fault. */
 HP_MUST_CHECK int memory_write_image(const struct handover *handover, size_t from, size_t to,

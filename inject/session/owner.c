@@ -8,14 +8,12 @@
 
 #include <linux/futex.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "payload/wire.h"
 
-#define PAGE     4096u
-#define DISTANCE ((long)(PAGE + offsetof(struct wire_channel, owner)))
+#define DISTANCE ((long)(OWNER_REGION + offsetof(struct wire_channel, owner)))
 
 struct list {
 	struct robust_list_head head;
@@ -54,20 +52,6 @@ static struct list *make_list(void)
 	return list;
 }
 
-static uint8_t *map_region(int fd, size_t offset)
-{
-	uint8_t *region = mmap(NULL, (size_t)2 * PAGE, PROT_READ | PROT_WRITE,
-			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (region == MAP_FAILED)
-		return NULL;
-	if (mmap(region + PAGE, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd,
-		 (off_t)offset) != MAP_FAILED)
-		return region;
-	munmap(region, (size_t)2 * PAGE);
-	return NULL;
-}
-
 /* The kernel changes the word only when it holds the thread's id (kernel/futex/core.c,
  * handle_futex_death). */
 uint32_t owner_word(const struct owner *owner)
@@ -75,16 +59,16 @@ uint32_t owner_word(const struct owner *owner)
 	return owner->region ? (uint32_t)syscall(SYS_gettid) : 0;
 }
 
-void owner_announce(struct owner *owner, int fd, size_t offset)
+void owner_announce(struct owner *owner, uint8_t *region)
 {
 	struct list *list = make_list();
 	struct robust_list *entry;
 	uint32_t *word;
 
-	owner->region = list ? map_region(fd, offset) : NULL;
+	owner->region = list ? region : NULL;
 	if (!owner->region)
 		return;
-	word = &((struct wire_channel *)(owner->region + PAGE))->owner;
+	word = &((struct wire_channel *)(owner->region + OWNER_REGION))->owner;
 	__atomic_store_n(word, owner_word(owner), __ATOMIC_RELEASE);
 	entry = (struct robust_list *)owner->region;
 	entry->next = list->head.list.next;
@@ -107,7 +91,6 @@ void owner_withdraw(struct owner *owner)
 		if (at->next == &list->head.list)
 			break;
 	}
-	munmap(owner->region, (size_t)2 * PAGE);
 	owner->region = NULL;
 	if (list && list->head.list.next == &list->head.list) {
 		publish(list->previous, list->previous_size);

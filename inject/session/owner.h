@@ -6,7 +6,7 @@
  *
  * A thread has one list of such words, and all are at the same distance from their entries:
  *
- *   region   entry of the list   |  the channel's page, mapped once more
+ *   region   entry of the list   |  the channel's page
  *            (ours alone)        |  ... wire_channel.owner ...
  */
 #ifndef INJECT_SESSION_OWNER_H
@@ -19,10 +19,12 @@ struct owner {
 	uint8_t *region; /* NULL when not announced */
 };
 
+#define OWNER_REGION 4096u /* what lies before the channel's page */
+
 /* The channel's owner word is marked from now on until owner_withdraw(), by the same thread.
- * The channel is at `offset` of the file `fd`. Not being able to is no error: then the word
- * never changes. */
-void owner_announce(struct owner *owner, int fd, size_t offset);
+ * `region`, of OWNER_REGION bytes, all zeros, is borrowed until then. Not being able to is no
+ * error: then the word never changes. */
+void owner_announce(struct owner *owner, uint8_t *region);
 void owner_withdraw(struct owner *owner);
 /* What the word must hold meanwhile, should somebody write over it; 0 when not announced. */
 uint32_t owner_word(const struct owner *owner);

@@ -247,16 +247,17 @@ static int enter(struct session *session, struct span request, struct hp_err *er
 static int take_reply(struct session *session, struct hp_err *err)
 {
 	const struct handover *h = &session->handover;
+	const uint8_t *reply = (uint8_t *)h->channel + (h->reply_offset - h->channel_offset);
 	struct wire_reply header;
 	size_t len;
 
-	memcpy(&header, h->local + h->reply_offset, sizeof(header));
+	memcpy(&header, reply, sizeof(header));
 	len = sizeof(header) +
 	      (header.used > WIRE_REPLY_SIZE - sizeof(header) ? 0 : (size_t)header.used);
 	session->result.reply = malloc(len);
 	if (!session->result.reply)
 		return hp_err_set(err, HP_SYSTEM, ENOMEM, "read the reply");
-	memcpy(session->result.reply, h->local + h->reply_offset, len);
+	memcpy(session->result.reply, reply, len);
 	memcpy(session->result.reply, &header, sizeof(header));
 	session->result.reply_len = len;
 	return 0;

@@ -17,23 +17,22 @@
 #include "inject/session/owner.h"
 #include "payload/wire.h"
 
-#define COUNT  5
-#define OFFSET 8192
+#define COUNT 5
 
+static uint8_t *regions[COUNT];
 static struct wire_channel *channels[COUNT];
-static int fds[COUNT];
 
 static void make(void)
 {
-	for (int i = 0; i < COUNT; i++) {
-		char *whole;
+	const size_t size = 4096;
 
-		fds[i] = memfd_create("owner", MFD_CLOEXEC);
-		cr_assert(eq(int, ftruncate(fds[i], (off_t)3 * OFFSET), 0));
-		whole = mmap(NULL, (size_t)3 * OFFSET, PROT_READ | PROT_WRITE, MAP_SHARED,
-			     fds[i], 0);
-		cr_assert(ne(ptr, whole, MAP_FAILED));
-		channels[i] = (struct wire_channel *)(whole + OFFSET);
+	for (int i = 0; i < COUNT; i++) {
+		regions[i] = mmap(NULL, OWNER_REGION + size, PROT_READ | PROT_WRITE,
+				  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		cr_assert(ne(ptr, regions[i], MAP_FAILED));
+		channels[i] = mmap(regions[i] + OWNER_REGION, size, PROT_READ | PROT_WRITE,
+				   MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+		cr_assert(ne(ptr, channels[i], MAP_FAILED));
 	}
 }
 
@@ -57,7 +56,7 @@ static void die_after(const char *order, uint32_t words[COUNT])
 		struct owner owners[COUNT] = {0};
 
 		for (int i = 0; i < COUNT; i++)
-			owner_announce(&owners[i], fds[i], OFFSET);
+			owner_announce(&owners[i], regions[i]);
 		for (const char *at = order; *at; at++) {
 			if (*at < 'a')
 				owner_withdraw(&owners[*at - '0']);
@@ -107,7 +106,7 @@ static void *die_with_mutex(void *argument)
 {
 	struct owner owner = {0};
 
-	owner_announce(&owner, fds[0], OFFSET);
+	owner_announce(&owner, regions[0]);
 	owner_withdraw(&owner);
 	pthread_mutex_lock(argument);
 	return NULL;
