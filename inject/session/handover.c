@@ -21,7 +21,8 @@
 #include "inject/session/memory.h"
 #include "inject/session/step.h"
 
-#define PAGE 4096u
+#define PAGE  4096u
+#define CHUNK (32u << 10) /* of the text: some 10 us */
 
 static size_t page_up(size_t v)
 {
@@ -83,12 +84,32 @@ static int fill(struct handover *h, const struct target *target, struct span req
 	return 0;
 }
 
-/* With all the rest, which is most of it: the worker waits for that. */
-static int complete(const struct handover *h, struct hp_err *err)
+static bool is_whole(const struct handover *h)
 {
-	if (memory_write_image(h, 0, h->image->early, err) < 0)
+	return h->written == h->image->early;
+}
+
+/* Some of all the rest, which is most of it: the worker waits for that. */
+static int write_some(struct handover *h, struct hp_err *err)
+{
+	const size_t left = h->image->early - h->written;
+	const size_t some = left < CHUNK ? left : CHUNK;
+
+	if (memory_write_image(h, h->written, h->written + some, err) < 0)
 		return -1;
-	handover_swap_state(h, WIRE_EMPTY, WIRE_PENDING);
+	h->written += some;
+	return 0;
+}
+
+int handover_complete(struct handover *handover, struct hp_err *err)
+{
+	while (!is_whole(handover)) {
+		if (write_some(handover, err) < 0) {
+			handover_swap_state(handover, WIRE_EMPTY, WIRE_CANCELLED);
+			return -1;
+		}
+	}
+	handover_swap_state(handover, WIRE_EMPTY, WIRE_PENDING);
 	return 0;
 }
 
@@ -141,13 +162,14 @@ static int launch_cut_short(struct handover *h, const struct step *step, int64_t
 static int launch(struct handover *h, const struct step *step, struct hp_err *err)
 {
 	const int64_t began_ticks = boot_ticks();
-	struct hp_err complete_err;
-	int completed;
+	struct hp_err later; /* handover_complete() says it again */
 
 	h->launched = true; /* from here on it may run, until the opposite is known */
 	if (guest_enter(h, step->tracee, h->image->launch, err) < 0)
 		return launch_cut_short(h, step, began_ticks, err);
-	completed = complete(h, &complete_err);
+	/* As long as the thread is under way, this does not keep it. */
+	while (guest_result(h) == GUEST_UNKNOWN && !is_whole(h) && write_some(h, &later) == 0)
+		;
 	if (guest_await(h, step->tracee, step_deadline(step->deadline), err) < 0)
 		return launch_cut_short(h, step, began_ticks, err);
 	/* It has done its call and blocks nowhere any more: all it may want for is a processor.
@@ -158,9 +180,7 @@ static int launch(struct handover *h, const struct step *step, struct hp_err *er
 		h->launched = false;
 		return step_failed(step, "pthread_create", guest_result(h), err);
 	}
-	if (completed < 0)
-		*err = complete_err;
-	return completed;
+	return 0;
 }
 
 /* The inverse of each step made, backwards. Not for a launched worker: the memory is its own
@@ -219,7 +239,7 @@ int handover_offer(struct handover *handover, const struct target *target, remot
 	handover->launched = true;
 	if (fill(handover, target, request, deadline, err) < 0)
 		return -1;
-	return complete(handover, err);
+	return handover_complete(handover, err);
 }
 
 bool handover_admit(struct handover *handover)

@@ -39,6 +39,7 @@ struct handover {
 	remote_addr base;       /* null when nothing is mapped */
 	remote_addr data_start; /* these two: what is still R-X and is to become RW */
 	size_t data_size;
+	size_t written;         /* [0, written) of the text, in the memfd */
 	uint64_t device, inode; /* of the shared memory */
 	bool early_is_written;  /* image->early, in the memfd */
 	bool text_is_private;   /* it must be written apart: see memory.c */
@@ -49,10 +50,13 @@ struct handover {
 void handover_init(struct handover *handover, const struct image *image, size_t request_size);
 
 /* On the hijacked thread: make, map, start. Returns -1 with everything undone as far as can be
- * known to be safe. HP_TIMEOUT: a step blocked; try another thread. */
+ * known to be safe. HP_TIMEOUT: a step blocked; try another thread. The worker waits for
+ * handover_complete() then, which nobody need be held for. */
 HP_MUST_CHECK int handover_run(struct handover *handover, struct tracee *tracee,
 			       const struct target *target, struct span request,
 			       struct deadline deadline, struct hp_err *err);
+
+HP_MUST_CHECK int handover_complete(struct handover *handover, struct hp_err *err);
 
 /* Without a hijacked thread, for a memfd that the target has made by itself: get our view of
  * it; then, once it is mapped at `base`, fill it, on which the target starts the worker. */

@@ -129,6 +129,8 @@ static enum attempt try_thread(struct session *session, pid_t tid, struct span r
 		handover_released(&session->handover);
 	r = tracee_release(&tracee, &release_err);
 	session->result.held_ns += clock_now_ns() - began;
+	if (attempt == ATTEMPT_DONE && r == 0 && handover_complete(&session->handover, err) < 0)
+		attempt = ATTEMPT_FAILED;
 	if (attempt != ATTEMPT_DONE || r < 0)
 		handover_fini(&session->handover);
 	if (r == 0)
@@ -382,9 +384,9 @@ int session_close(struct session_result *out, struct session *session, struct hp
 		/* It takes the worker 0.1 ms to leave. */
 		judge_fini(&session->judge);
 		image_fini(&session->image);
+		r = take_reply(session, err);
 		session->result.worker_left =
 			await_worker_end(&session->handover, session->target, LEAVE_NS);
-		r = take_reply(session, err);
 	}
 	handover_fini(&session->handover);
 	if (r == 0) {

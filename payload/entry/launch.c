@@ -101,7 +101,8 @@ static void close_memfds(const struct wire_channel *channel)
 }
 
 /* Whether the rest of the image is there: the program outside writes all text but this file's,
- * channel.c's and thread.c's while the hijacked thread is under way, and may die over it. */
+ * channel.c's and thread.c's while the hijacked thread is under way and when it is back, and
+ * may die over it. */
 static int is_whole(const struct wire_channel *channel)
 {
 	uint32_t state;
