@@ -15,17 +15,17 @@
 
 /* --- laying beside each other ------------------------------------------------------------ */
 
-/* The steps of one statement, but for what ends a handler or `finally`, on the line of their
- * last.
- */
+/* The steps of one statement, but for what ends the guarded part, a handler or `finally`, on
+ * the line of their last. */
 static int unit_end(const struct block *b, int from)
 {
-	const unsigned char pop_except = b->s->tokens.world->opcodes.pop_except;
+	const struct opcodes *opcodes = &b->s->tokens.world->opcodes;
 	const struct step *steps = b->new.stream->steps;
 	int at = from + 1;
 
 	for (; at < b->new.end && b->owner[at] == b->owner[from]; at++)
-		if (steps[at].next == FLOW_NONE || steps[at].op == pop_except)
+		if (steps[at].next == FLOW_NONE || steps[at].op == opcodes->pop_except ||
+		    steps[at].op == opcodes->pop_block)
 			break;
 	return at;
 }

@@ -266,6 +266,7 @@ int opcodes_init(struct opcodes *out, int minor)
 	out->pop_except = fixed->pop_except;
 	out->load_name = fixed->load_name;
 	out->store_deref = (unsigned char)(fixed->store_deref - (minor < 11));
+	out->pop_block = minor < 11 ? 87 : fixed->pop_except;
 	for (int op = 0; op < 256; op++)
 		out->same_as[op] = (unsigned char)op;
 	for (size_t i = 0; i < sizeof(rules) / sizeof(*rules); i++) {
