@@ -26,12 +26,32 @@ static int execute(const char *text, PyObject *globals)
 	return result ? 0 : -1;
 }
 
-static PyObject *make_hook(struct shadow *s, const struct world *w)
+static int has_items(PyObject *dict)
 {
-	static const char *const texts[] = {shadow_hook, shadow_class_hook, shadow_donor_hook,
-					    shadow_keep_hook};
+	return dict && PyDict_Size(dict) > 0;
+}
+
+/* Those texts that something will be asked of, whatever new code does. */
+static int execute_texts(const struct job *job, PyObject *hook)
+{
+	int has_parts = 0, has_inner = 0;
+
+	for (size_t i = 0; i < job->modules.count; i++) {
+		has_parts |= has_items(job->modules.items[i].parts);
+		has_inner |= has_items(job->modules.items[i].inner);
+	}
+	return execute(shadow_hook, hook) ||
+	       (has_parts &&
+		(execute(shadow_class_hook, hook) || execute(shadow_donor_hook, hook))) ||
+	       (has_inner && execute(shadow_keep_hook, hook));
+}
+
+static PyObject *make_hook(struct shadow *s, const struct job *job)
+{
+	const struct world *w = &job->world;
 	_cleanup_py_ PyObject *hook = PyDict_New();
 	_cleanup_py_ PyObject *shadows = PyDict_New(), *pending = PyDict_New();
+	_cleanup_py_ PyObject *import_text = PyUnicode_FromString(shadow_import_hook);
 	PyObject *real = PyDict_GetItemString(w->builtins, "__import__");
 	PyObject *bootstrap = frozen(w, "_frozen_importlib", NULL);
 	PyObject *loader = frozen(w, "_frozen_importlib_external", "SourceFileLoader");
@@ -58,6 +78,7 @@ static PyObject *make_hook(struct shadow *s, const struct world *w)
 		{"abc_meta", abc_meta ? abc_meta : w->none},
 		{"made", s->made},
 		{"abc_init", abc_init ? abc_init : w->none},
+		{"import_text", import_text},
 	};
 
 	if (!hook)
@@ -69,10 +90,7 @@ static PyObject *make_hook(struct shadow *s, const struct world *w)
 		    PyDict_SetItemString(hook, globals[i].name, globals[i].value))
 			return NULL;
 	}
-	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
-		if (execute(texts[i], hook))
-			return NULL;
-	return py_take(&hook);
+	return execute_texts(job, hook) ? NULL : py_take(&hook);
 }
 
 static PyObject *hook_item(const struct shadow *s, const char *name)
@@ -82,7 +100,9 @@ static PyObject *hook_item(const struct shadow *s, const char *name)
 
 static int put_builtin(const struct shadow *s, const char *name, const char *item)
 {
-	return PyDict_SetItemString(s->builtins, name, hook_item(s, item));
+	PyObject *value = hook_item(s, item);
+
+	return value ? PyDict_SetItemString(s->builtins, name, value) : 0;
 }
 
 /* A module object over a namespace that starts like the one of `live` did. */
@@ -256,8 +276,8 @@ static int prepare(struct shadow *s, struct job *job)
 	if (!s->builtins || !s->shadows || !s->loaded || !s->linked || !s->classes ||
 	    !s->refused || !s->made)
 		return -1;
-	s->hook = make_hook(s, w);
-	if (!s->hook || put_builtin(s, "__import__", "__import__") ||
+	s->hook = make_hook(s, job);
+	if (!s->hook || put_builtin(s, "__import__", "first_import") ||
 	    put_builtin(s, "__build_class__", "__build_class__") ||
 	    put_builtin(s, "__pyhotpatch_keep__", "keep"))
 		return -1;
@@ -309,6 +329,15 @@ int shadow_run(struct shadow *out, struct job *job)
 	return reload_hooks_call(job);
 }
 
+/* Whoever kept a function of the hook shall find it working. */
+static int is_kept(const struct shadow *s, const struct world *w, const char *name)
+{
+	PyObject *import = hook_item(s, name);
+	_cleanup_py_ PyObject *count = import ? py_call(w->getrefcount, import) : NULL;
+
+	return import && (!count || PyLong_AsLong(count) > 2);
+}
+
 void shadow_fini(struct shadow *s, const struct world *w, int is_failure)
 {
 	PyObject *kind, *value, *traceback;
@@ -317,15 +346,13 @@ void shadow_fini(struct shadow *s, const struct world *w, int is_failure)
 	static const char *const ends[] = {"end_classes", "stop"};
 	_cleanup_py_ PyObject *flag = PyLong_FromLong(is_failure);
 	for (size_t i = 0; s->hook && flag && i < sizeof(ends) / sizeof(*ends); i++) {
-		PyObject *result = py_call(hook_item(s, ends[i]), flag);
+		PyObject *end = hook_item(s, ends[i]);
+		PyObject *result = end ? py_call(end, flag) : NULL;
 		Py_DecRef(result);
 		PyErr_Clear();
 	}
-	/* A cycle of functions and their globals; whoever kept the hook shall find it working.
-	 */
-	PyObject *import = s->hook ? hook_item(s, "__import__") : NULL;
-	_cleanup_py_ PyObject *count = import ? py_call(w->getrefcount, import) : NULL;
-	if (count && PyLong_AsLong(count) <= 2)
+	/* A cycle of functions and their globals. */
+	if (s->hook && !is_kept(s, w, "first_import") && !is_kept(s, w, "__import__"))
 		PyDict_Clear(s->hook);
 	Py_DecRef(s->hook);
 	Py_DecRef(s->builtins);

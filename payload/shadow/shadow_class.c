@@ -98,8 +98,6 @@ const char shadow_class_hook[] =
 	"\n"
 	"def end_classes(is_failure):\n"
 	" builtins['__build_class__'] = build\n"
-	" builtins.pop('__pyhotpatch_keep__', None)\n"
-	" classes.clear()\n"
 	" for donor, live in () if is_failure else made:\n"
 	"  later = []\n"
 	"  put_below(donor, twin(live, later), later)\n";

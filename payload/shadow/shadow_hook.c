@@ -1,55 +1,30 @@
 /* SPDX-License-Identifier: MIT
  *
- * The import system as new module code sees it during the shadow run. It is Python, not C, so
- * that a reference to it which the program keeps stays valid when the payload is unmapped: with
- * `shadows` empty it is the real __import__. One blank is enough of an indentation: each byte
- * goes into every target.
+ * The shadow run as new module code sees it. It is Python, not C, so that a reference to it
+ * which the program keeps stays valid when the payload is unmapped: with `shadows` empty the
+ * import system is the real one. One blank is enough of an indentation: each byte goes into
+ * every target. To compile all of it takes as long as the rest of an attach, so what new code
+ * may never ask for is compiled when it does (shadow_import.c).
  *
  * Its globals: shadows (name -> shadow module), pending (name -> code, namespace, live
  * namespace), modules (sys.modules), loaded and linked (what a failure takes back), builtins
  * (of the shadows), real (the program's __import__), bootstrap (importlib._bootstrap), loader
- * (the type of the loader of ordinary files). shadow_class.c adds to them.
- *
- * A changed module runs when it is first imported by another, as in a fresh process, so the
- * order is that of the imports; a name that a module in a circle has not bound yet is the live
- * one. A module that was never imported is executed with the shadows' builtins, so that it sees
- * them too.
- *
- * Up to 3.12 threading takes the thread that imports it for the main thread (its shutdown waits
- * for a lock of that one). Where the program had not imported it, settle_threading() says which
- * it is: the oldest, which _current_frames() lists last.
+ * (the type of the loader of ordinary files), import_text (shadow_import.c). shadow_class.c
+ * adds to them.
  */
 #include "payload/shadow/shadow.h"
 
 const char shadow_hook[] =
-	"def __import__(name, globals=None, locals=None, fromlist=(), level=0):\n"
+	"def first_import(*arguments, **keywords):\n"
 	" if not shadows:\n"
-	"  return real(name, globals, locals, fromlist, level)\n"
-	" full = name\n"
-	" if level:\n"
-	"  full = bootstrap._resolve_name(name, bootstrap._calc___package__(globals), level)\n"
-	" parts = full.split('.')\n"
-	" for count in range(1, len(parts) + 1):\n"
-	"  ensure('.'.join(parts[:count]))\n"
-	" module = find(full)\n"
-	" if fromlist:\n"
-	"  if hasattr(module, '__path__'):\n"
-	"   ensure_submodules(module, full, fromlist)\n"
-	"  return module\n"
-	" if level:\n"
-	"  return find(full[:len(full) - len(name) + len(name.partition('.')[0])])\n"
-	" return find(parts[0])\n"
+	"  return real(*arguments, **keywords)\n"
+	" compile_import()\n"
+	" builtins['__import__'] = __import__\n"
+	" return __import__(*arguments, **keywords)\n"
 	"\n"
-	"def find(name):\n"
-	" return shadows[name] if name in shadows else modules[name]\n"
-	"\n"
-	"def ensure(name):\n"
-	" if name in pending:\n"
-	"  run(name)\n"
-	" elif name not in modules:\n"
-	"  load(name)\n"
-	" elif name not in shadows:\n"
-	"  real(name)\n"
+	"def compile_import():\n"
+	" if '__import__' not in globals():\n"
+	"  exec(compile(import_text, '<pyhotpatch>', 'exec'), globals())\n"
 	"\n"
 	"def run(name):\n"
 	" code, namespace, live = pending.pop(name)\n"
@@ -64,83 +39,20 @@ const char shadow_hook[] =
 	"  if namespace.get('__getattr__') is __getattr__:\n"
 	"   del namespace['__getattr__']\n"
 	"\n"
-	"def ensure_submodules(package, full, names):\n"
-	" for name in names:\n"
-	"  if name == '*':\n"
-	"   ensure_submodules(package, full, getattr(package, '__all__', ()))\n"
-	"  elif full + '.' + name in pending or not hasattr(package, name):\n"
-	"   try:\n"
-	"    ensure(full + '.' + name)\n"
-	"   except ModuleNotFoundError as error:\n"
-	"    if error.name != full + '.' + name:\n"
-	"     raise\n"
-	"   else:\n"
-	"    link(package, name, find(full + '.' + name))\n"
-	"\n"
-	"def link(package, name, module):\n"
-	" if package not in shadows.values():\n"
-	"  linked.append((package, name))\n"
-	" package.__dict__[name] = module\n"
-	"\n"
-	"def load(name):\n"
-	" parent, _, leaf = name.rpartition('.')\n"
-	" with bootstrap._ModuleLockManager(name):\n"
-	"  if name in modules:\n"
-	"   return\n"
-	"  path = None\n"
-	"  if parent:\n"
-	"   path = getattr(find(parent), '__path__', None)\n"
-	"   if path is None:\n"
-	"    raise ModuleNotFoundError('No module named %r; %r is not a package'\n"
-	"            % (name, parent), name=name)\n"
-	"  spec = bootstrap._find_spec(name, path)\n"
-	"  if spec is None:\n"
-	"   raise ModuleNotFoundError('No module named %r' % name, name=name)\n"
-	"  plain = type(spec.loader) is loader\n"
-	"  if plain:\n"
-	"   execute(name, spec)\n"
-	" if not plain:\n"
-	"  real(name)\n"
-	" if parent:\n"
-	"  link(find(parent), leaf, modules[name])\n"
-	"\n"
-	"def execute(name, spec):\n"
-	" module = bootstrap.module_from_spec(spec)\n"
-	" module.__dict__['__builtins__'] = builtins\n"
-	" modules[name] = module\n"
-	" loaded.append((name, module))\n"
-	" spec._initializing = True\n"
-	" try:\n"
-	"  spec.loader.exec_module(module)\n"
-	" except BaseException:\n"
-	"  modules.pop(name, None)\n"
-	"  raise\n"
-	" finally:\n"
-	"  spec._initializing = False\n"
-	"\n"
 	"def start():\n"
 	" had_threading = 'threading' in modules\n"
 	" while pending:\n"
 	"  run(next(iter(pending)))\n"
 	" if not had_threading and 'threading' in modules:\n"
+	"  compile_import()\n"
 	"  settle_threading(modules['threading'])\n"
-	"\n"
-	"def settle_threading(threading):\n"
-	" oldest = list(modules['sys']._current_frames())[-1]\n"
-	" main = threading._main_thread\n"
-	" if main._ident == oldest:\n"
-	"  return\n"
-	" threading._active.pop(main._ident, None)\n"
-	" main._ident = oldest\n"
-	" main._native_id = real('posix').getpid()\n"
-	" main._tstate_lock = threading._allocate_lock()\n"
-	" main._tstate_lock.acquire()\n"
-	" threading._active[oldest] = main\n"
 	"\n"
 	"def stop(is_failure):\n"
 	" builtins['__import__'] = real\n"
+	" builtins.pop('__pyhotpatch_keep__', None)\n"
 	" shadows.clear()\n"
 	" pending.clear()\n"
+	" classes.clear()\n"
 	" if is_failure:\n"
 	"  for name, module in loaded:\n"
 	"   if modules.get(name) is module:\n"
