@@ -117,6 +117,32 @@ static void forget_lines(struct job *job, const struct module *module)
 		PyErr_Clear();
 }
 
+static void clear_cache(const struct world *w, PyObject *cache)
+{
+	PyObject *abc =
+		PyDict_GetItemString(w->modules, "_abc"); /* 3.7; C, and calls nothing */
+	PyObject *cleared = !world_is_class(w, cache)
+				    ? PyObject_CallMethod(cache, "cache_clear", NULL)
+			    : abc ? PyObject_CallMethod(abc, "_reset_caches", "O", cache)
+				  : NULL;
+
+	Py_DecRef(cleared);
+	PyErr_Clear();
+}
+
+/* What has or has not the methods that collections.abc asks for, may be otherwise now. */
+static void forget_subclasses(const struct world *w)
+{
+	PyObject *module = PyDict_GetItemString(w->modules, "_collections_abc");
+	_cleanup_py_ PyObject *values = module && world_is_module(w, module)
+						? PyDict_Values(PyModule_GetDict(module))
+						: NULL;
+
+	for (Py_ssize_t i = 0; values && i < PyList_Size(values); i++)
+		if (py_is(PyList_GetItem(values, i), w->abc_meta))
+			clear_cache(w, PyList_GetItem(values, i));
+}
+
 void apply_aftermath(struct plan *p, const struct frame_types *types)
 {
 	struct job *job = p->job;
@@ -126,12 +152,9 @@ void apply_aftermath(struct plan *p, const struct frame_types *types)
 	job_phase(job, WIRE_PHASE_REPORT);
 	if (frames_report(job, types, p->codes) < 0)
 		PyErr_Clear();
-	for (Py_ssize_t i = 0; i < PyList_Size(p->caches); i++) {
-		PyObject *cache = PyList_GetItem(p->caches, i);
-		PyObject *cleared = PyObject_CallMethod(cache, "cache_clear", NULL);
-		Py_DecRef(cleared);
-		PyErr_Clear();
-	}
+	for (Py_ssize_t i = 0; i < PyList_Size(p->caches); i++)
+		clear_cache(&job->world, PyList_GetItem(p->caches, i));
+	forget_subclasses(&job->world);
 }
 
 static int remember(struct plan *p)

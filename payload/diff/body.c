@@ -213,6 +213,14 @@ int body_find_new(struct definition *out, const struct body *b, const struct gro
 	return 0;
 }
 
+void body_let_go(struct body *b, struct group *group)
+{
+	if (group->old_first >= 0)
+		memset(b->is_used + group->old_first, 0, (size_t)(group->end - group->first));
+	group->old_first = -1;
+	group->is_changed = 1;
+}
+
 /* `finally` is compiled once for each way into it (3.9; Python/compile.c,
  * compiler_try_finally).
  */

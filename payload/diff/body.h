@@ -44,6 +44,9 @@ int body_find_new(struct definition *out, const struct body *body, const struct 
 		  PyObject *name);
 int body_find_old(struct definition *out, const struct body *body, PyObject *name);
 
+/* A statement that was found counts as changed, and its old one as not found. */
+void body_let_go(struct body *body, struct group *group);
+
 /* How many statements of the old or new body bind the name; those on one line count as one. */
 int body_count_stores(const struct body *body, const struct stream *stream, PyObject *name);
 

@@ -94,6 +94,10 @@ int selection_is_rest_same(const struct body *body, const struct definition *old
  * for a class. */
 void selection_need(struct body *body, PyObject *names);
 
+/* Is a dataclass below another one of the module that more changed of than code? */
+int selection_is_below_redefined(const struct world *world, const struct module *module,
+				 PyObject *class);
+
 /* --- statement_infer.c --- */
 
 /* Without old code: judges each group by what is there now. */

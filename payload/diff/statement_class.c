@@ -398,17 +398,19 @@ static int select_in(struct class_change *c, const struct definition *old,
 	int is_header_same =
 		is_known ? selection_is_rest_same(outer, old, new)
 			 : selection_is_header_plausible(c->s, outer, c->node, c->live);
-	if (is_known && is_header_same && body_is_same(&c->body))
+	int is_below = selection_is_below_redefined(&c->s->job->world, c->s->module, c->live);
+	if (is_known && is_header_same && !is_below && body_is_same(&c->body))
 		return 1;
 	if (add_stores(t, &c->body.new, c->after) ||
 	    (is_known ? add_stores(t, &c->body.old, c->before) : add_live(c)) ||
 	    keep_attributes(c))
 		return -1;
 	c->is_annotated_anew = is_annotated_anew(c);
-	int status =
-		!is_header_same || must_be_made(c) ? run_whole(c, is_header_same) : run_part(c);
-	if (!status && (!is_header_same || is_special(c) || extent_of(c) != CHANGE_CODE ||
-			selection_is_decorated_anew(&c->body)))
+	int status = !is_header_same || is_below || must_be_made(c)
+			     ? run_whole(c, is_header_same)
+			     : run_part(c);
+	if (!status && (!is_header_same || is_below || is_special(c) ||
+			extent_of(c) != CHANGE_CODE || selection_is_decorated_anew(&c->body)))
 		status = PySet_Add(c->s->module->redefined, c->place->qualname);
 	return status;
 }

@@ -6,11 +6,13 @@
  *   - a changed one builds on the value that it binds anew (`N += 1`): it would be built on
  *     twice. Who bound it runs if that was plain constants, not state. What is new there
  *     (`urlpatterns += [...]`) has not been built on yet;
+ *   - a dataclass is below one that changed: it has that one's fields;
  *   - one that bound a name again is gone (a property's setter, the second of two values): who
  *     binds it now runs.
  */
 #include "payload/base/freestanding.h"
 #include "payload/diff/selection.h"
+#include "payload/job/walk.h"
 #include "payload/python/node.h"
 #include "payload/python/tree.h"
 
@@ -77,6 +79,59 @@ static void drop(struct body *b, int at, PyObject *names)
 	}
 }
 
+/* --- dataclasses ------------------------------------------------------------------------- */
+
+static int has_fields(const struct world *w, PyObject *class)
+{
+	_cleanup_py_ PyObject *names =
+		world_is_class(w, class) ? world_type_dict(w, class) : NULL;
+
+	return names && PyDict_GetItemString(names, "__dataclass_fields__");
+}
+
+/* The dataclasses above one, nearest first, or NULL. */
+static PyObject *fields_from(const struct world *w, PyObject *class)
+{
+	_cleanup_py_ PyObject *mro =
+		class && has_fields(w, class) ? world_type_attribute(class, "__mro__") : NULL;
+	_cleanup_py_ PyObject *out = PyList_New(0);
+
+	for (Py_ssize_t i = 1; mro && out && i < PyTuple_Size(mro); i++)
+		if (has_fields(w, PyTuple_GetItem(mro, i)) &&
+		    PyList_Append(out, PyTuple_GetItem(mro, i)))
+			return NULL;
+	return py_take(&out);
+}
+
+int selection_is_below_redefined(const struct world *w, const struct module *m, PyObject *class)
+{
+	_cleanup_py_ PyObject *above = fields_from(w, class);
+
+	for (Py_ssize_t i = 0; above && i < PyList_Size(above); i++) {
+		PyObject *base = PyList_GetItem(above, i);
+		_cleanup_py_ PyObject *own = world_type_attribute(base, "__qualname__");
+		if (own && walk_is_class_of(w, base, m->name) &&
+		    PySet_Contains(m->redefined, own) == 1)
+			return 1;
+	}
+	return 0;
+}
+
+static void need_below(struct body *b, struct group *group, PyObject *names)
+{
+	_cleanup_py_ PyObject *id = node_field(node_of(b, group), "name");
+	_cleanup_py_ PyObject *above =
+		id ? fields_from(b->tokens->world, PyDict_GetItem(names, id)) : NULL;
+
+	for (Py_ssize_t i = 0; above && i < PyList_Size(above); i++) {
+		_cleanup_py_ PyObject *own =
+			world_type_attribute(PyList_GetItem(above, i), "__name__");
+		for (int k = 0; own && k < b->group_count; k++)
+			if (b->groups[k].is_changed && body_binds(b, &b->groups[k], own))
+				body_let_go(b, group);
+	}
+}
+
 /* --- names that were bound again -----------------------------------------------------------
  */
 
@@ -125,6 +180,9 @@ void selection_need(struct body *b, PyObject *names)
 			if (b->groups[i].is_changed)
 				need_all(b, i, names);
 	}
+	for (int i = 0; names && i < b->group_count; i++)
+		if (TREE_IS(node_of(b, &b->groups[i]), "ClassDef"))
+			need_below(b, &b->groups[i], names);
 	body_follow(b);
 	PyErr_Clear();
 }

@@ -126,7 +126,9 @@ static int settle_below(struct plan *p, struct pointer_map *seen, PyObject *clas
 	    plan_stand_in(p, class) != class)
 		return 0;
 	_cleanup_py_ PyObject *below = py_call(w->type_subclasses, class);
-	if (!below || pointer_map_set(seen, class, class) || settle_class(p, class))
+	/* It remembers what it answered to isinstance(). */
+	if (!below || pointer_map_set(seen, class, class) || settle_class(p, class) ||
+	    PyList_Append(p->caches, class))
 		return -1;
 	for (Py_ssize_t i = 0; i < PyList_Size(below); i++)
 		if (settle_below(p, seen, PyList_GetItem(below, i), depth + 1))

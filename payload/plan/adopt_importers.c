@@ -4,6 +4,7 @@
  * still hold the identical old object get the new one. For a function or class of the module
  * identity is proof enough; a constant such as True or 8080 is shared by strangers, so the
  * importer's source must have the import. What a package imports so, others import from it.
+ * A name that is new goes to those that import with a star.
  */
 #include "payload/base/freestanding.h"
 #include "payload/job/walk.h"
@@ -217,6 +218,35 @@ static int adopt_into(struct plan *p, const struct replaced_name *r, struct modu
 	return names ? status : -1;
 }
 
+/* Does it hold something of the module's by the same name? Most modules do not import from it:
+ * their sources are not read. None and small numbers are everybody's. */
+static int shares_a_value(const struct world *w, PyObject *live, PyObject *importer)
+{
+	PyObject *name, *value;
+	Py_ssize_t at = 0;
+
+	while (PyDict_Next(live, &at, &name, &value)) {
+		const char *text = py_is(name, w->str) ? PyUnicode_AsUTF8(name) : NULL;
+		if (text && text[0] != '_' && value != w->none && !py_is(value, w->boolean) &&
+		    !py_is(value, w->integer) && !world_is_module(w, value) &&
+		    PyDict_GetItem(importer, name) == value)
+			return 1;
+	}
+	return 0;
+}
+
+static int adopt_new(struct plan *p, const struct replaced_name *r, struct module *importer)
+{
+	const struct module *changed = plan_module_of(p, importer->live);
+
+	if (importer->live == r->module->live || PyDict_GetItem(importer->live, r->name) ||
+	    (changed && changed->fresh && PyDict_GetItem(changed->fresh, r->name)) ||
+	    !shares_a_value(&p->job->world, r->module->live, importer->live) ||
+	    origin_find(p->job, importer) || !source_imports(p, importer, r, r->name))
+		return 0;
+	return adopt_further(p, r, importer, r->name);
+}
+
 static int adopt_importer(struct plan *p, const struct replaced_name *r, PyObject *object)
 {
 	struct module importer = {
@@ -224,7 +254,12 @@ static int adopt_importer(struct plan *p, const struct replaced_name *r, PyObjec
 		.live = py_ref(PyModule_GetDict(object)),
 		.name = py_ref(PyDict_GetItemString(PyModule_GetDict(object), "__name__")),
 	};
-	int status = is_changed_module(p, importer.live) ? 0 : adopt_into(p, r, &importer);
+	int status = 0;
+
+	if (!r->old)
+		status = adopt_new(p, r, &importer);
+	else if (!is_changed_module(p, importer.live))
+		status = adopt_into(p, r, &importer);
 
 	module_fini(&importer);
 	return status;
@@ -234,7 +269,7 @@ int adopt_importers(struct plan *p, const struct replaced_name *replaced)
 {
 	_cleanup_py_ PyObject *modules = PyDict_Values(p->job->world.modules);
 
-	if (!modules || world_is_module(&p->job->world, replaced->old))
+	if (!modules || (replaced->old && world_is_module(&p->job->world, replaced->old)))
 		return modules ? 0 : -1;
 	for (Py_ssize_t i = 0; i < PyList_Size(modules); i++) {
 		PyObject *object = PyList_GetItem(modules, i);

@@ -45,6 +45,41 @@ static void report_binding(struct plan *p, const struct module *m, PyObject *nam
 		report(p, m, name, wanted, WIRE_ACTION_CHANGED);
 }
 
+/* What the name is bound to after the commit; borrowed. */
+static PyObject *value_after(const struct plan *p, const struct module *m, PyObject *name)
+{
+	PyObject *value = PyDict_GetItem(m->binds, name);
+
+	return value ? plan_stand_in(p, value) : PyDict_GetItem(m->live, name);
+}
+
+/* Does a star import bring it? Where there is an __all__ that is its change to tell. */
+static int is_exported(const struct plan *p, const struct module *m, PyObject *name)
+{
+	_cleanup_py_ PyObject *all = PyUnicode_FromString("__all__");
+	const char *text = PyUnicode_AsUTF8(name);
+
+	PyErr_Clear();
+	return all && !value_after(p, m, all) && text && text[0] != '_';
+}
+
+/* __all__ changed: all that it lists is there for those that import with a star. */
+static int export(struct plan *p, const struct module *m, PyObject *all)
+{
+	const struct world *w = &p->job->world;
+	_cleanup_py_ PyObject *names =
+		py_is(all, w->list) || py_is(all, w->tuple) ? PySequence_List(all) : NULL;
+
+	for (Py_ssize_t i = 0; names && i < PyList_Size(names); i++) {
+		PyObject *name = PyList_GetItem(names, i);
+		PyObject *value = py_is(name, w->str) ? value_after(p, m, name) : NULL;
+		struct replaced_name replaced = {.module = m, .name = name, .value = value};
+		if (value && adopt_importers(p, &replaced))
+			return -1;
+	}
+	return 0;
+}
+
 static int bind(struct plan *p, const struct module *m, PyObject *name, PyObject *value)
 {
 	PyObject *wanted = plan_stand_in(p, value);
@@ -61,11 +96,11 @@ static int bind(struct plan *p, const struct module *m, PyObject *name, PyObject
 	report_binding(p, m, name, now, wanted);
 	if (plan_write(p, WRITE_ITEM, m->live, name, wanted))
 		return -1;
-	if (!now)
-		return 0;
 	struct replaced_name replaced = {
 		.module = m, .name = name, .old = now, .value = wanted};
-	return adopt_importers(p, &replaced);
+	if (!PyUnicode_CompareWithASCIIString(name, "__all__"))
+		return export(p, m, wanted);
+	return now || is_exported(p, m, name) ? adopt_importers(p, &replaced) : 0;
 }
 
 /* Without the old source: a function or class that was defined in this file under this name. */

@@ -68,6 +68,11 @@ static PyObject *rewrap(struct plan *p, PyObject *new, PyObject *inside)
 	if (!py_is(new, w->property) && !py_is(new, w->staticmethod) &&
 	    !py_is(new, w->classmethod))
 		return py_ref(new);
+	/* The function has the new docstring only after the commit. */
+	_cleanup_py_ PyObject *doc =
+		py_is(new, w->property) ? PyObject_GetAttrString(new, "__doc__") : NULL;
+	if (doc && PyList_Append(inside, doc))
+		return NULL;
 	_cleanup_py_ PyObject *args = PyList_AsTuple(inside);
 	_cleanup_py_ PyObject *made = args ? PyObject_CallObject(py_type(new), args) : NULL;
 	if (!made || pointer_map_set(&p->stand_in, new, made))

@@ -37,7 +37,7 @@ struct plan {
 	struct pointer_map stand_in; /* donor -> kept; also shadow modules and namespaces */
 	struct pointer_map adopted;  /* kept function -> donor */
 	PyObject *codes;             /* dict: old code -> new code */
-	PyObject *caches;            /* list: lru_cache wrappers to clear afterwards */
+	PyObject *caches;            /* list: lru_cache wrappers and ABCs to clear afterwards */
 	PyObject *replaced;          /* list of (old, new): members of enums */
 	struct class_pair *classes;
 	size_t class_count, class_capacity;
