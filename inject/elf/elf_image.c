@@ -206,7 +206,7 @@ static int take_symbols(struct parse *parse, const uint16_t *versions, struct hp
 		hashes = chunk_at(parse, parse->chains,
 				  (parse->sym_count - first) * sizeof(*hashes), ELF_CHUNK_WORD);
 
-	image->symbols = calloc(parse->sym_count + 1, sizeof(*image->symbols));
+	image->symbols = reallocarray(NULL, parse->sym_count + 1, sizeof(*image->symbols));
 	if (!image->symbols)
 		return hp_err_set(err, HP_SYSTEM, 0,
 				  "no memory for the symbols of an ELF file");

@@ -120,9 +120,11 @@ static int measure(struct image *image, const Elf64_Phdr *phdrs, size_t count,
 static int load(struct image *image, const struct source *source, const Elf64_Phdr *phdrs,
 		size_t count, struct hp_err *err)
 {
+	uint64_t filled = 0;
+
 	if (measure(image, phdrs, count, err) < 0)
 		return -1;
-	image->bytes = calloc(1, image->loaded);
+	image->bytes = malloc(image->loaded);
 	if (!image->bytes)
 		return hp_err_set(err, HP_SYSTEM, ENOMEM, "load the payload");
 	for (size_t i = 0; i < count; i++) {
@@ -132,7 +134,10 @@ static int load(struct image *image, const struct source *source, const Elf64_Ph
 			continue;
 		if (!source_read(source, image->bytes + p->p_vaddr, p->p_offset, p->p_filesz))
 			return damaged(err, "a segment ends after the file");
+		memset(image->bytes + filled, 0, p->p_vaddr - filled);
+		filled = p->p_vaddr + p->p_filesz;
 	}
+	memset(image->bytes + filled, 0, image->loaded - filled);
 	return 0;
 }
 
