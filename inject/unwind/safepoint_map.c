@@ -55,12 +55,21 @@ static int compare_start(const void *a, const void *b)
 	return x->end.v < y->end.v ? 1 : x->end.v > y->end.v ? -1 : 0;
 }
 
-/* Sort; what overlaps the range before it (aliases mostly) loses the common part. */
+static bool are_sorted(const struct ranges *ranges)
+{
+	for (size_t i = 1; i < ranges->count; i++)
+		if (compare_start(&ranges->items[i - 1], &ranges->items[i]) > 0)
+			return false;
+	return true;
+}
+
+/* Sort, which they are already when all come from one file; what overlaps the range before it
+ * (aliases mostly) loses the common part. */
 static void ranges_settle(struct ranges *ranges)
 {
 	size_t kept = 0;
 
-	if (ranges->count)
+	if (!are_sorted(ranges))
 		qsort(ranges->items, ranges->count, sizeof(ranges->items[0]), compare_start);
 	for (size_t i = 0; i < ranges->count; i++) {
 		struct safepoint_range range = ranges->items[i];
@@ -160,9 +169,8 @@ static int names_add(struct maker *maker, const struct module *module, struct hp
 		return -1;
 	for (size_t i = 0; i < count;) {
 		i += place_take(&place, maker, module->bias, functions + i, count - i);
-		if (place_add(maker, &place, err) < 0)
-			return -1;
-		if (before.name && gap_add(maker, &before, &place, err) < 0)
+		if ((before.name && gap_add(maker, &before, &place, err) < 0) ||
+		    place_add(maker, &place, err) < 0)
 			return -1;
 		if (place.end > before.end)
 			before = place;

@@ -176,7 +176,8 @@ static size_t place_of(const struct safepoint_names *names, const char *name, ui
 {
 	size_t at = (hash >> 1) % SAFEPOINT_NAMES_SIZE;
 
-	while (names->items[at].name && strcmp(names->items[at].name, name) != 0)
+	while (names->items[at].name &&
+	       (names->items[at].hash != hash || strcmp(names->items[at].name, name) != 0))
 		at = (at + 1) % SAFEPOINT_NAMES_SIZE;
 	return at;
 }
@@ -184,9 +185,12 @@ static size_t place_of(const struct safepoint_names *names, const char *name, ui
 static void names_take(struct safepoint_names *names, const char *const *items, size_t count,
 		       enum name_class class)
 {
-	for (size_t i = 0; i < count; i++)
-		names->items[place_of(names, items[i], name_hash(items[i]))] =
-			(struct safepoint_name){items[i], class};
+	for (size_t i = 0; i < count; i++) {
+		const uint32_t hash = name_hash(items[i]);
+
+		names->items[place_of(names, items[i], hash)] =
+			(struct safepoint_name){items[i], class, hash};
+	}
 }
 
 void safepoint_names_init(struct safepoint_names *out)

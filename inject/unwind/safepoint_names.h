@@ -23,6 +23,7 @@ struct safepoint_names {
 	struct safepoint_name {
 		const char *name; /* NULL: no entry */
 		enum name_class class;
+		uint32_t hash;
 	} items[SAFEPOINT_NAMES_SIZE];
 };
 void safepoint_names_init(struct safepoint_names *out);
