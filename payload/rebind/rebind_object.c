@@ -13,15 +13,6 @@
 #include "payload/rebind/rebind_hashed.h"
 #include "payload/rebind/rebind_weak.h"
 
-static int count_in_list(PyObject *list, PyObject *o)
-{
-	int count = 0;
-
-	for (Py_ssize_t i = 0; i < PyList_Size(list); i++)
-		count += PyList_GetItem(list, i) == o;
-	return count;
-}
-
 static int write_word(struct plan *p, PyObject *o, PyObject *old, PyObject *value,
 		      size_t offset)
 {
@@ -114,6 +105,19 @@ static int rebind_dict(struct rebind *r, PyObject *dict)
 	return 0;
 }
 
+/* Is what stands for the item there already, or for another item before it? */
+static int is_there_anyhow(const struct plan *p, PyObject *items, Py_ssize_t at)
+{
+	PyObject *item = PyList_GetItem(items, at), *kept = plan_stand_in(p, item);
+
+	for (Py_ssize_t i = 0; i < PyList_Size(items); i++) {
+		PyObject *o = PyList_GetItem(items, i);
+		if (o != item && (o == kept || (i < at && plan_stand_in(p, o) == kept)))
+			return 1;
+	}
+	return 0;
+}
+
 /* A registry that already has the kept object has it once, not twice. */
 static int rebind_list(struct rebind *r, PyObject *list)
 {
@@ -124,7 +128,7 @@ static int rebind_list(struct rebind *r, PyObject *list)
 		PyObject *item = PyList_GetItem(items, i);
 		PyObject *kept = plan_stand_in(r->plan, item);
 		differs |= kept != item;
-		if (kept != item && (count_in_list(out, kept) || count_in_list(items, kept)))
+		if (kept != item && is_there_anyhow(r->plan, items, i))
 			continue;
 		if (PyList_Append(out, kept))
 			return -1;
