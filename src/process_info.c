@@ -16,6 +16,7 @@
 #include "inject/proc/procfs.h"
 #include "inject/session/session.h"
 #include "inject/target/target.h"
+#include "inject/unwind/unwind_library.h"
 #include "src/payload_path.h"
 
 #define CAP_SYS_PTRACE_BIT 19 /* linux/capability.h */
@@ -166,6 +167,16 @@ static void add_yama_obstacle(struct machine_info *info)
 	info->obstacle_count++;
 }
 
+static void find_libunwind(struct machine_info *info)
+{
+	struct unwind_library library;
+
+	if (unwind_library_load(&library, &info->obstacles[info->obstacle_count]) == 0)
+		info->libunwind = HP_LIBUNWIND_VERSION;
+	else
+		info->obstacle_count++;
+}
+
 void machine_info_get(struct machine_info *out)
 {
 	_cleanup_free_ char *payload = NULL;
@@ -173,12 +184,13 @@ void machine_info_get(struct machine_info *out)
 	*out = (struct machine_info){
 		.yama = read_yama(),
 		.may_trace = read_capability(),
-		.libunwind = HP_LIBUNWIND_VERSION,
+		.libunwind = "",
 	};
 	name_user(out->user, sizeof(out->user), geteuid());
 	if (payload_path_find(&payload, &out->obstacles[0]) == 0)
 		snprintf(out->payload, sizeof(out->payload), "%s", payload);
 	else
 		out->obstacle_count = 1;
+	find_libunwind(out);
 	add_yama_obstacle(out);
 }

@@ -43,7 +43,7 @@ struct machine_info {
 	int yama;          /* ptrace_scope 0-3; -1: the kernel has no Yama */
 	int may_trace;     /* CAP_SYS_PTRACE in the effective set; -1 unknown */
 	char user[64];
-	const char *libunwind; /* version, a literal */
+	const char *libunwind; /* version, a literal; "" when it is not there, an obstacle */
 	struct hp_err obstacles[OBSTACLES_MAX];
 	size_t obstacle_count;
 };

@@ -273,11 +273,11 @@ void render_json_doctor(FILE *to, const struct process_info *info)
 void render_json_machine(FILE *to, const struct machine_info *info)
 {
 	put_object(to,
-		   json_pack("{s:i, s:o, s:o, s:o, s:o, s:s, s:o}", "version", REPORT_VERSION,
+		   json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:o}", "version", REPORT_VERSION,
 			     "user", text_or_null(info->user), "cap_sys_ptrace",
 			     info->may_trace < 0 ? json_null() : json_boolean(info->may_trace),
 			     "yama", info->yama < 0 ? json_null() : json_integer(info->yama),
 			     "payload", text_or_null(info->payload), "libunwind",
-			     info->libunwind, "obstacles",
+			     text_or_null(info->libunwind), "obstacles",
 			     error_list(info->obstacles, info->obstacle_count)));
 }

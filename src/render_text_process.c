@@ -177,6 +177,6 @@ void render_text_machine(FILE *to, const struct term *term, const struct machine
 	fprintf(to, "  Yama       %s\n",
 		yama_known ? scopes[info->yama] : "not in this kernel");
 	fprintf(to, "  payload    %s\n", info->payload[0] ? info->payload : "not found");
-	fprintf(to, "  libunwind  %s\n", info->libunwind);
+	fprintf(to, "  libunwind  %s\n", info->libunwind[0] ? info->libunwind : "not found");
 	put_obstacles(to, term, info->obstacles, info->obstacle_count);
 }

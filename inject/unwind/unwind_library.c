@@ -25,8 +25,10 @@ int unwind_library_load(struct unwind_library *out, struct hp_err *err)
 	_Static_assert(sizeof(*out) == sizeof(found), "one pointer each");
 	for (size_t i = 0; has_all && i < sizeof(names) / sizeof(*names); i++)
 		has_all = (found[i] = dlsym(library, names[i])) != NULL;
-	if (!has_all)
+	if (!has_all) {
 		hp_err_set(err, HP_SYSTEM, 0, "load libunwind: %s", dlerror());
+		hp_err_hint(err, "sudo apt install libunwind8, or what your system calls it");
+	}
 	if (library)
 		dlclose(library);
 	if (!has_all)

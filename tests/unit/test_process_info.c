@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -85,6 +86,7 @@ Test(process_info, of_this_machine)
 	machine_info_get(&info);
 	cr_assert(ne(str, info.payload, ""));
 	cr_assert(ne(str, info.user, ""));
+	cr_assert(ne(int, info.libunwind[0], 0));
 	cr_assert(info.yama >= -1 && info.yama <= 3);
 	cr_assert(info.may_trace == 0 || info.may_trace == 1);
 
@@ -92,4 +94,24 @@ Test(process_info, of_this_machine)
 	machine_info_get(&info);
 	cr_assert(eq(str, info.payload, ""));
 	cr_assert(info.obstacle_count >= 1);
+}
+
+/* It is loaded when a stack is to be walked; that it cannot be is said beforehand. No file can
+ * be opened here. */
+Test(process_info, of_a_machine_without_libunwind)
+{
+	struct rlimit files, none;
+	struct machine_info info;
+	size_t found = 0;
+
+	setenv("PYHOTPATCH_PAYLOAD", "/proc/self/exe", 1);
+	cr_assert(eq(int, getrlimit(RLIMIT_NOFILE, &files), 0));
+	none = (struct rlimit){.rlim_max = files.rlim_max};
+	cr_assert(eq(int, setrlimit(RLIMIT_NOFILE, &none), 0));
+	machine_info_get(&info);
+	cr_assert(eq(int, setrlimit(RLIMIT_NOFILE, &files), 0));
+	cr_assert(eq(int, info.libunwind[0], 0));
+	for (size_t i = 0; i < info.obstacle_count; i++)
+		found += strstr(info.obstacles[i].text, "load libunwind") != NULL;
+	cr_assert(eq(sz, found, 1));
 }
