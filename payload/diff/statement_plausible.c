@@ -63,7 +63,8 @@ static int is_base_other(struct selection *s, const struct body *outer, PyObject
 		return -1;
 	if (!value && stores)
 		return !selection_is_dropped(outer, id);
-	if (!value || !world_is_class(w, value) || takes_away(w, value) || stores > 1 ||
+	if (!value || !world_is_class(w, value) || takes_away(w, value) ||
+	    is_of_typing(py_type(value)) || stores > 1 ||
 	    (id && selection_is_rebound(s, id, 0)))
 		return -1;
 	_cleanup_py_ PyObject *name = world_type_attribute(value, "__name__");

@@ -84,6 +84,19 @@ static int is_of_module(const struct world *w, const struct module *m, PyObject 
 	return 0;
 }
 
+/* The code that the new source has for one that runs, as far as is known. New reference, or
+ * NULL without exception. */
+static PyObject *next_code(const struct plan *p, const struct module *m, PyObject *code)
+{
+	PyObject *next = PyDict_GetItem(p->codes, code);
+	_cleanup_py_ PyObject *all = !next && !m->old_code ? PyDict_New() : NULL;
+
+	if (all && !code_collect(&p->job->world, m->code, all))
+		next = PyDict_GetItem(all, code);
+	PyErr_Clear();
+	return next ? py_ref(next) : NULL;
+}
+
 /* The new source still has the old function as it is, and another of the same name beside it
  * (`_` that is registered somewhere): it is not the one that changed. */
 static int is_still_there(const struct plan *p, const struct module *m, PyObject *old,
@@ -91,12 +104,8 @@ static int is_still_there(const struct plan *p, const struct module *m, PyObject
 {
 	const struct world *w = &p->job->world;
 	PyObject *code = PyFunction_GetCode(old), *new_code = PyFunction_GetCode(new);
-	PyObject *next = PyDict_GetItem(p->codes, code);
-	_cleanup_py_ PyObject *all = !next && !m->old_code ? PyDict_New() : NULL;
+	_cleanup_py_ PyObject *next = next_code(p, m, code);
 
-	if (all && !code_collect(w, m->code, all))
-		next = PyDict_GetItem(all, code);
-	PyErr_Clear();
 	return next && code_is_same(w, code, next) == 1 &&
 	       PyObject_RichCompareBool(next, new_code, PY_EQ) != 1 &&
 	       code_are_siblings(w, m->code, next, new_code) == 1;
@@ -119,13 +128,16 @@ static int may_take(const struct plan *p, const struct module *m, PyObject *old,
 
 /* Not what a decorator changes: its other functions go on. Nor what is generated: it is the
  * same in every dataclass that has the same fields. */
-static int pair_codes(const struct plan *p, PyObject *old, PyObject *new)
+static int pair_codes(const struct plan *p, const struct module *m, PyObject *old,
+		      PyObject *new)
 {
 	PyObject *a = PyFunction_GetCode(old), *b = PyFunction_GetCode(new);
+	_cleanup_py_ PyObject *known = NULL;
 
-	if (code_is_generated(a) || !code_are_namesakes(a, b) || PyDict_GetItem(p->codes, a))
+	if (code_is_generated(a) || !code_are_namesakes(a, b))
 		return 0;
-	return code_pair(&p->job->world, a, b, p->codes);
+	known = next_code(p, m, a);
+	return known ? 0 : code_pair(&p->job->world, a, b, p->codes);
 }
 
 PyObject *merge_functions(struct plan *p, const struct module *m, PyObject *old, PyObject *new)
@@ -133,7 +145,7 @@ PyObject *merge_functions(struct plan *p, const struct module *m, PyObject *old,
 	if (!may_take(p, m, old, new))
 		return py_ref(new);
 	if (pointer_map_set(&p->stand_in, new, old) || pointer_map_set(&p->adopted, old, new) ||
-	    pair_codes(p, old, new) || merge_closures(p, m, old, new) ||
+	    pair_codes(p, m, old, new) || merge_closures(p, m, old, new) ||
 	    merge_wrapped(p, m, old, new) || annotations_merge(p, m, old, new))
 		return NULL;
 	return py_ref(old);

@@ -24,6 +24,8 @@ const char shadow_class_hook[] =
 	"put = type.__setattr__\n"
 	"\n"
 	"def __build_class__(function, name, *bases, **keywords):\n"
+	" global __name__\n" /* to 3.8: NamedTuple looks at its caller's */
+	" __name__ = function.__globals__.get('__name__')\n"
 	" qualname = qualname_of(function)\n"
 	" for namespace, parts, kept, donors in classes:\n"
 	"  if namespace is function.__globals__ and qualname in parts:\n"
