@@ -28,6 +28,10 @@ ENUMS = ['enum.Enum', 'enum.IntEnum', 'int, enum.Enum', 'str, enum.Enum']
 WAYS = [('{0}', '{0}'), ("{{'key': {0}}}", "{0}['key']"), ('({0}, 1)', '{0}[0]'),
         ('{{({0}, 1): 2}}', 'list({0})[0][0]'), ('{{{0}: 3}}', 'list({0})[0]'),
         ('frozenset([({0}, 2)])', 'list({0})[0][0]'), ('collections.OrderedDict([({0}, 4)])', 'list({0})[0]'),
+        ('[{0}, 5, {0}]', '{0}[2]'), ('collections.deque([{0}, {0}])', '{0}[1]'),
+        ('functools.partial(id, {0})', '{0}.args[0]'), ('itertools.repeat({0})', 'next({0})'),
+        ('itertools.cycle([{0}])', 'next({0})'), ('types.MappingProxyType({{6: {0}}})', '{0}[6]'),
+        ('types.MethodType(id, {0})', '{0}.__self__'),
         ('(lambda value: lambda: value)({0})', '{0}()'), ('weakref.ref({0})', '{0}()')]
 
 
@@ -389,8 +393,10 @@ def references(random, program):
             continue
         if isinstance(item, Function) and not around and item.role == 'plain':
             way = random.choice(['{0}', 'functools.partial({0}, 4)', "{{'key': {0}}}",
-                                 '(lambda function: lambda: function(6))({0})'])
-            probe = {'{0}': '{0}(5)', "{{'key': {0}}}": "{0}['key'](5)"}.get(way, '{0}()')
+                                 '(lambda function: lambda: function(6))({0})',
+                                 'map({0}, itertools.repeat(8))'])
+            probe = {'{0}': '{0}(5)', "{{'key': {0}}}": "{0}['key'](5)",
+                     'map({0}, itertools.repeat(8))': 'next({0})'}.get(way, '{0}()')
             hold(way.format(path), 'reference', probe, item)
         elif isinstance(item, Function) and not around and item.role == 'factory':
             hold(path + '(3)', 'closure', '{0}(5)', item)

@@ -11,6 +11,7 @@ import ast
 import collections
 import copy
 import functools
+import itertools
 import os
 import pickle
 import shutil
@@ -139,7 +140,8 @@ def inhabit(program, kept, pictures, held, probes):
             f.write(source)
     sys.path.insert(0, folder)
     sys.dont_write_bytecode = True
-    names = {'collections': collections, 'functools': functools, 'weakref': weakref}
+    names = {'collections': collections, 'functools': functools, 'itertools': itertools,
+             'types': types, 'weakref': weakref}
     for module in program.modules:
         names[module.name] = __import__(module.name)
     for reference in held:

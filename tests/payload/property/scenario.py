@@ -10,7 +10,7 @@ import oracle
 from program import Assign, Class, Function
 
 HELPERS = '''
-import collections, functools, weakref
+import collections, functools, itertools, types, weakref
 def equal(seen, expected):
     assert seen == expected, '%r instead of %r' % (seen, expected)
 def raises(look):
