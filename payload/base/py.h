@@ -101,6 +101,7 @@ int PyList_Append(PyObject *list, PyObject *item);
 int PyList_Insert(PyObject *list, Py_ssize_t at, PyObject *item);
 int PyList_SetSlice(PyObject *list, Py_ssize_t low, Py_ssize_t high, PyObject *items);
 PyObject *PyList_GetSlice(PyObject *list, Py_ssize_t low, Py_ssize_t high);
+int PyList_Sort(PyObject *list);
 PyObject *PyList_AsTuple(PyObject *list);
 PyObject *PyTuple_New(Py_ssize_t size);
 PyObject *PyTuple_Pack(Py_ssize_t size, ...);

@@ -20,6 +20,10 @@ int note_functions(struct job *job, const struct module *module, PyObject *codes
 int note_function(struct job *job, const struct module *module, PyObject *function,
 		  PyObject *new_code);
 
+/* The methods and inner classes that a changed class of the module gets or loses. -1 with an
+ * exception. */
+int note_methods(struct job *job, const struct module *module, PyObject *class);
+
 /* A name, and the value that the item speaks of, which may be NULL. */
 void note_name(struct job *job, const struct module *module, PyObject *name, PyObject *value,
 	       const struct reply_item *item);

@@ -179,3 +179,22 @@ int walk_functions(const struct world *world, PyObject *names, PyObject *globals
 	pointer_map_fini(&walk.seen);
 	return status;
 }
+
+int walk_is_definition(const struct world *w, const struct module *m, PyObject *name,
+		       PyObject *value)
+{
+	_cleanup_py_ PyObject *single = PyDict_New(), *found = PyList_New(0);
+
+	if (!single || !found || PyDict_SetItem(single, name, value) ||
+	    walk_functions(w, single, m->live, m->name, found))
+		return -1;
+	for (Py_ssize_t i = 0; i < PyList_Size(found); i++) {
+		PyObject *code = PyFunction_GetCode(PyList_GetItem(found, i));
+		_cleanup_py_ PyObject *file = code_attribute(code, "co_filename");
+		_cleanup_py_ PyObject *own = code_attribute(code, "co_name");
+		if (file && own && !PyUnicode_Compare(file, m->file) &&
+		    !PyUnicode_Compare(own, name))
+			return 1;
+	}
+	return 0;
+}

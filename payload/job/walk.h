@@ -13,6 +13,11 @@
 int walk_functions(const struct world *world, PyObject *names, PyObject *globals,
 		   PyObject *module_name, PyObject *out);
 
+/* Is `value` a function, or a wrapper around one, that the module's source defines under this
+ * name? Not what the program put there. -1 with an exception. */
+int walk_is_definition(const struct world *world, const struct module *module, PyObject *name,
+		       PyObject *value);
+
 /* What is inside a wrapper (property, partial, lru_cache ...), a bound method or a decorated
  * function, as a new list in an order that depends on the kind alone; empty for the rest. */
 PyObject *walk_inside(const struct world *world, PyObject *o);

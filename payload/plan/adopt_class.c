@@ -3,6 +3,7 @@
  * The kept class (the old one, or the donor where it migrates) gets its attributes and bases.
  */
 #include "payload/base/freestanding.h"
+#include "payload/job/note.h"
 #include "payload/job/walk.h"
 #include "payload/plan/annotations.h"
 #include "payload/plan/plan.h"
@@ -78,19 +79,7 @@ static int is_from_source(struct plan *p, const struct class_pair *pair, PyObjec
 	if ((is_dunder(name) && !pair->is_part) ||
 	    (old_names && PySet_Contains(old_names, name) == 1))
 		return 1;
-	_cleanup_py_ PyObject *single = PyDict_New(), *found = PyList_New(0);
-	if (!single || !found || PyDict_SetItem(single, name, value) ||
-	    walk_functions(w, single, pair->module->live, pair->module->name, found))
-		return 0;
-	for (Py_ssize_t i = 0; i < PyList_Size(found); i++) {
-		PyObject *code = PyFunction_GetCode(PyList_GetItem(found, i));
-		_cleanup_py_ PyObject *file = code_attribute(code, "co_filename");
-		_cleanup_py_ PyObject *own = code_attribute(code, "co_name");
-		if (file && own && !PyUnicode_Compare(file, pair->module->file) &&
-		    !PyUnicode_Compare(own, name))
-			return 1;
-	}
-	return 0;
+	return walk_is_definition(w, pair->module, name, value) == 1;
 }
 
 static int remove_attributes(struct plan *p, const struct class_pair *pair, PyObject *current)
@@ -157,19 +146,20 @@ static int is_redefined(const struct class_pair *pair, PyObject *name, int is_wr
 	return PySet_Contains(m->redefined, name) == 1;
 }
 
-static void report(struct plan *p, const struct class_pair *pair, size_t writes_before)
+static int report(struct plan *p, const struct class_pair *pair, size_t writes_before)
 {
 	_cleanup_py_ PyObject *name = world_type_attribute(pair->old, "__qualname__");
 
 	if (!pair->is_migrating &&
 	    (!name || !is_redefined(pair, name, p->writes.count != writes_before)))
-		return;
+		return 0;
 	job_note(p->job,
 		 &(struct reply_item){.kind = WIRE_RECORD_CLASS,
 				      .action = pair->is_migrating ? WIRE_ACTION_MIGRATED
 								   : WIRE_ACTION_CHANGED,
 				      .name = name ? PyUnicode_AsUTF8(name) : NULL},
 		 pair->module);
+	return pair->module ? note_methods(p->job, pair->module, pair->old) : 0;
 }
 
 static int adopt_class(struct plan *p, struct class_pair *pair)
@@ -190,8 +180,7 @@ static int adopt_class(struct plan *p, struct class_pair *pair)
 	    (!pair->is_migrating && !pair->is_part &&
 	     annotations_drop_of_class(p, kept, current, pair->binds)))
 		return -1;
-	report(p, pair, before);
-	return 0;
+	return report(p, pair, before);
 }
 
 int adopt_classes(struct plan *p)

@@ -211,10 +211,12 @@ static void preview_class(struct job *job, const struct module *m, PyObject *cla
 	PyObject *name, *value;
 	Py_ssize_t at = 0;
 
-	if (qualname && is_redefined(m, qualname, is_outer_unknown))
+	if (qualname && is_redefined(m, qualname, is_outer_unknown)) {
 		note_name(job, m, qualname, NULL,
 			  &(struct reply_item){.kind = WIRE_RECORD_CLASS,
 					       .action = WIRE_ACTION_CHANGED});
+		(void)note_methods(job, m, class);
+	}
 	while (inside && depth < NESTED_MAX && PyDict_Next(inside, &at, &name, &value))
 		if (walk_is_class_of(w, value, m->name))
 			preview_class(job, m, value, depth + 1, is_unknown);

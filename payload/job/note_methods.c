@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The methods and inner classes that a changed class gets or loses, by what its new body binds
+ * and what is in the class now: the same for a plan, which makes no new class, and an attach.
+ */
+#include "payload/base/freestanding.h"
+#include "payload/job/note.h"
+#include "payload/job/walk.h"
+#include "payload/python/code.h"
+
+#define CO_NEWLOCALS                                                                           \
+	0x2 /* Include/cpython/code.h: of functions, not of the bodies of classes */
+
+struct class_body {
+	struct job *job;
+	const struct module *module;
+	PyObject *qualname;
+};
+
+static void note(const struct class_body *b, PyObject *name, enum wire_record_kind kind,
+		 enum wire_action action)
+{
+	_cleanup_py_ PyObject *whole = PyUnicode_FromFormat("%U.%U", b->qualname, name);
+
+	if (whole)
+		note_name(b->job, b->module, whole, NULL,
+			  &(struct reply_item){.kind = kind, .action = action});
+}
+
+static void note_if_added(const struct class_body *b, PyObject *name)
+{
+	const struct world *w = &b->job->world;
+	_cleanup_py_ PyObject *whole = PyUnicode_FromFormat("%U.%U", b->qualname, name);
+	_cleanup_py_ PyObject *code = whole ? code_find(w, b->module->code, whole) : NULL;
+	_cleanup_py_ PyObject *flags = code ? code_attribute(code, "co_flags") : NULL;
+
+	if (flags)
+		note(b, name,
+		     PyLong_AsLong(flags) & CO_NEWLOCALS ? WIRE_RECORD_FUNCTION
+							 : WIRE_RECORD_CLASS,
+		     WIRE_ACTION_ADDED);
+}
+
+static void note_added(const struct class_body *b, PyObject *inside, PyObject *bound)
+{
+	for (Py_ssize_t i = 0; i < PyList_Size(bound); i++)
+		if (!PyDict_GetItem(inside, PyList_GetItem(bound, i)))
+			note_if_added(b, PyList_GetItem(bound, i));
+}
+
+/* What the program put there stays. */
+static void note_removed(const struct class_body *b, PyObject *inside, PyObject *names)
+{
+	PyObject *name, *value;
+	Py_ssize_t at = 0;
+
+	while (PyDict_Next(inside, &at, &name, &value))
+		if (!PySet_Contains(names, name) &&
+		    walk_is_definition(&b->job->world, b->module, name, value))
+			note(b, name, WIRE_RECORD_FUNCTION, WIRE_ACTION_REMOVED);
+}
+
+int note_methods(struct job *job, const struct module *m, PyObject *class)
+{
+	const struct world *w = &job->world;
+	_cleanup_py_ PyObject *qualname = world_type_attribute(class, "__qualname__");
+	_cleanup_py_ PyObject *inside = world_type_dict(w, class);
+	_cleanup_py_ PyObject *code = qualname ? code_find(w, m->code, qualname) : NULL;
+	_cleanup_py_ PyObject *names = code ? PySet_New(NULL) : NULL;
+	const struct class_body body = {job, m, qualname};
+
+	if (!inside || !names || code_stored_names(w, code, names))
+		return PyErr_Occurred() ? -1 : 0;
+	_cleanup_py_ PyObject *bound = PySequence_List(names);
+	if (!bound || PyList_Sort(bound))
+		return -1;
+	note_added(&body, inside, bound);
+	note_removed(&body, inside, names);
+	return PyErr_Occurred() ? -1 : 0;
+}
