@@ -150,6 +150,11 @@ PyObject *selection_value(struct selection *s, PyObject *names, PyObject *node);
 int selection_is_decorated_otherwise(struct selection *s, const struct function_place *at,
 				     PyObject *node);
 
+/* --- statement_imports.c --- */
+
+/* Does an import bring something else than what is there? */
+int selection_is_import_other(struct selection *s, PyObject *node, PyObject *names);
+
 /* --- statement_plausible.c --- */
 
 /* Is what the class statement makes left as it is? Nothing but dataclass decorates it, and no

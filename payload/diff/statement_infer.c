@@ -259,7 +259,8 @@ static int is_other(struct selection *s, const struct body *b, const struct grou
 			return 1;
 	}
 	return is_constant_other(s, b, group, node, names) ||
-	       is_value_other(s, b, group, node, names);
+	       is_value_other(s, b, group, node, names) ||
+	       (b == &s->body && selection_is_import_other(s, node, names));
 }
 
 /* --- definitions ------------------------------------------------------------------------- */

@@ -9,6 +9,7 @@
 #include "payload/base/freestanding.h"
 #include "payload/job/walk.h"
 #include "payload/plan/plan.h"
+#include "payload/python/node.h"
 #include "payload/source/origin.h"
 #include "payload/source/source.h"
 
@@ -47,33 +48,6 @@ static int binds_name(PyObject *aliases, PyObject *name, PyObject *bound)
 	return 0;
 }
 
-/* The absolute name of the module that a from-import names. */
-static PyObject *absolute_name(PyObject *node, PyObject *live)
-{
-	_cleanup_py_ PyObject *level_object = PyObject_GetAttrString(node, "level");
-	_cleanup_py_ PyObject *module = PyObject_GetAttrString(node, "module");
-	PyObject *package = PyDict_GetItemString(live, "__package__");
-	const char *text = package ? PyUnicode_AsUTF8(package) : NULL;
-	long level = level_object ? PyLong_AsLong(level_object) : 0;
-
-	PyErr_Clear();
-	if (level <= 0)
-		return py_take(&module);
-	size_t length = text ? strlen(text) : 0;
-	for (; level > 1 && length; level--) {
-		while (length && text[length - 1] != '.')
-			length--;
-		length -= length > 0;
-	}
-	_cleanup_py_ PyObject *base =
-		length ? PyUnicode_FromStringAndSize(text, (Py_ssize_t)length) : NULL;
-	const char *tail = module ? PyUnicode_AsUTF8(module) : NULL;
-	PyErr_Clear();
-	if (!base)
-		return NULL;
-	return tail ? PyUnicode_FromFormat("%U.%s", base, tail) : py_take(&base);
-}
-
 static int is_import_of(PyObject *node, const struct module *importer,
 			const struct replaced_name *r, PyObject *bound)
 {
@@ -81,7 +55,7 @@ static int is_import_of(PyObject *node, const struct module *importer,
 
 	if (!kind || PyUnicode_CompareWithASCIIString(kind, "ImportFrom"))
 		return 0;
-	_cleanup_py_ PyObject *module = absolute_name(node, importer->live);
+	_cleanup_py_ PyObject *module = node_imported_module(node, importer->live);
 	_cleanup_py_ PyObject *aliases = PyObject_GetAttrString(node, "names");
 	PyErr_Clear();
 	return module && aliases && py_type(module) == py_type(r->name) &&

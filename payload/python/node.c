@@ -112,3 +112,29 @@ int node_is_plainly_decorated(PyObject *node)
 	return (TREE_IS(first, "Name") && is_one_of(first, "id", names)) ||
 	       (TREE_IS(first, "Attribute") && is_one_of(first, "attr", steps));
 }
+
+PyObject *node_imported_module(PyObject *node, PyObject *live)
+{
+	_cleanup_py_ PyObject *level_object = PyObject_GetAttrString(node, "level");
+	_cleanup_py_ PyObject *module = PyObject_GetAttrString(node, "module");
+	PyObject *package = PyDict_GetItemString(live, "__package__");
+	const char *text = package ? PyUnicode_AsUTF8(package) : NULL;
+	long level = level_object ? PyLong_AsLong(level_object) : 0;
+
+	PyErr_Clear();
+	if (level <= 0)
+		return py_take(&module);
+	size_t length = text ? strlen(text) : 0;
+	for (; level > 1 && length; level--) {
+		while (length && text[length - 1] != '.')
+			length--;
+		length -= length > 0;
+	}
+	_cleanup_py_ PyObject *base =
+		length ? PyUnicode_FromStringAndSize(text, (Py_ssize_t)length) : NULL;
+	const char *tail = module ? PyUnicode_AsUTF8(module) : NULL;
+	PyErr_Clear();
+	if (!base)
+		return NULL;
+	return tail ? PyUnicode_FromFormat("%U.%s", base, tail) : py_take(&base);
+}

@@ -20,6 +20,10 @@ int node_first_line(PyObject *node);
  * (3.7 does not say). */
 int node_header_line(PyObject *node, int minor);
 
+/* The absolute name of the module that a from-import names, in a module with the names `live`.
+ * New reference; None or NULL without exception when it names none. */
+PyObject *node_imported_module(PyObject *node, PyObject *live);
+
 int node_is_definition(PyObject *node);
 int node_is_function(PyObject *node);
 

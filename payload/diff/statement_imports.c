@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Without the old source: does an import statement bring something else than what is there? Of
+ * what names hold that were imported, modules, functions and classes tell where they are from.
+ * The module may have bound the name anew since (as gevent does); so where nothing else of the
+ * module changed, another module under the name alone counts.
+ */
+#include "payload/base/freestanding.h"
+#include "payload/diff/selection.h"
+#include "payload/python/node.h"
+#include "payload/python/tree.h"
+
+static int is_text_same(PyObject *a, PyObject *b)
+{
+	return a && b && py_type(a) == py_type(b) && !PyUnicode_Compare(a, b);
+}
+
+/* `import a.b as c`: is c another module than a.b? Without `as` it is a. */
+static int is_module_other(const struct world *w, PyObject *dotted, PyObject *live)
+{
+	PyObject *wanted = PyDict_GetItem(w->modules, dotted);
+	PyObject *own = world_is_module(w, live)
+				? PyDict_GetItemString(PyModule_GetDict(live), "__name__")
+				: NULL;
+
+	return own && wanted != live && py_is(own, w->str) && !is_text_same(own, dotted);
+}
+
+/* Where a function or class is from; NULL without exception for anything else. */
+static PyObject *origin(const struct world *w, PyObject *o)
+{
+	PyObject *name =
+		py_is(o, w->function)
+			? py_ref(PyDict_GetItemString(PyFunction_GetGlobals(o), "__name__"))
+		: world_is_class(w, o) ? world_type_attribute(o, "__module__")
+				       : NULL;
+
+	PyErr_Clear();
+	return name;
+}
+
+static int is_from_other(const struct world *w, PyObject *module_name, PyObject *name,
+			 PyObject *live)
+{
+	PyObject *module = PyDict_GetItem(w->modules, module_name);
+	_cleanup_py_ PyObject *dotted = PyUnicode_FromFormat("%U.%U", module_name, name);
+
+	if (!module || !world_is_module(w, module))
+		return !module;
+	PyObject *value = PyDict_GetItem(PyModule_GetDict(module), name);
+	if (!value && dotted)
+		value = PyDict_GetItem(w->modules, dotted);
+	if (!value || value == live)
+		return 0;
+	if (world_is_module(w, value) && world_is_module(w, live))
+		return 1;
+	_cleanup_py_ PyObject *a = origin(w, value), *b = origin(w, live);
+	return a && b && !is_text_same(a, b);
+}
+
+static PyObject *without_tail(PyObject *dotted)
+{
+	const char *text = PyUnicode_AsUTF8(dotted);
+	Py_ssize_t length = 0;
+
+	while (text && text[length] && text[length] != '.')
+		length++;
+	return text ? PyUnicode_FromStringAndSize(text, length) : NULL;
+}
+
+static int is_alias_other(struct selection *s, PyObject *module, PyObject *alias,
+			  PyObject *names)
+{
+	const struct world *w = s->tokens.world;
+	_cleanup_py_ PyObject *name = node_field(alias, "name");
+	_cleanup_py_ PyObject *as = node_field(alias, "asname");
+	_cleanup_py_ PyObject *first = name && !module ? without_tail(name) : NULL;
+	PyObject *bound = as && py_is(as, w->str) ? as : module ? name : first;
+	PyObject *live = bound ? PyDict_GetItem(names, bound) : NULL;
+
+	if (!live || body_count_stores(&s->body, &s->body.new, bound) != 1 ||
+	    selection_is_rebound(s, bound, 0))
+		return 0;
+	if (module)
+		return is_from_other(w, module, name, live);
+	return is_module_other(w, bound == as ? name : first, live);
+}
+
+int selection_is_import_other(struct selection *s, PyObject *node, PyObject *names)
+{
+	int is_from = TREE_IS(node, "ImportFrom"), other = 0;
+	_cleanup_py_ PyObject *aliases =
+		is_from || TREE_IS(node, "Import") ? node_field(node, "names") : NULL;
+	_cleanup_py_ PyObject *module =
+		is_from ? node_imported_module(node, s->module->live) : NULL;
+
+	if (!aliases ||
+	    (is_from && (s->is_deciding || !module || !py_is(module, s->tokens.world->str))))
+		return 0;
+	for (Py_ssize_t i = 0; i < PyList_Size(aliases); i++)
+		other |= is_alias_other(s, module, PyList_GetItem(aliases, i), names);
+	PyErr_Clear();
+	return other;
+}
