@@ -28,7 +28,7 @@ struct search {
 	PyObject *baselines; /* or NULL */
 	/* names, made once: there may be thousands to look up */
 	PyObject *file, *spec, *origin;
-	struct pointer_map seen; /* namespaces and what is in sys.modules */
+	struct pointer_map seen; /* namespaces */
 };
 
 void candidates_skip(struct job *job, const struct module *module, const char *reason)
@@ -48,6 +48,7 @@ static int is_newer(const struct search *search, const struct file_stamp *stamp)
 /* A path that there is something at. */
 struct place {
 	const char *path;
+	size_t length;
 	struct file_stamp stamp;
 	int is_link;
 };
@@ -67,7 +68,7 @@ static int may_differ(struct search *search, const struct module *module,
 		return !file_stamp_equal(&before, &at->stamp);
 	return is_newer(search, &at->stamp)
 		       ? 1
-		       : way_is_switched(&search->way, at->path, at->is_link);
+		       : way_is_switched(&search->way, at->path, at->length, at->is_link);
 }
 
 /* The module counts as looked at; who asked hears where its source is. */
@@ -99,9 +100,10 @@ static int is_plainly_unchanged(struct search *search, const struct module *modu
 		PyErr_Clear();
 		return 0;
 	}
-	if (*path != '/' || length < 3 || !text_equal(path + length - 3, ".py"))
+	if (*path != '/' || length < 3 || memcmp(path + length - 3, ".py", 3) != 0)
 		return 0;
 	at.path = path;
+	at.length = (size_t)length;
 	at.is_link = (int)file_stamp_get(&at.stamp, path);
 	if (at.is_link < 0)
 		return 0;
@@ -138,7 +140,7 @@ static int judge(struct search *search, struct module *module)
 		return skip(search, module, path, obstacle);
 	note_looked_at(search, module, path);
 	long result = file_stamp_get(&module->stamp, path);
-	const struct place at = {path, module->stamp, result == 1};
+	const struct place at = {path, path ? strlen(path) : 0, module->stamp, result == 1};
 	if (result >= 0)
 		return may_differ(search, module, &at);
 	/* A loader may have its sources anywhere. */
@@ -183,10 +185,8 @@ static int consider_entry(struct search *search, PyObject *name, PyObject *objec
 {
 	const struct world *w = &search->job->world;
 
-	if (!py_is(name, w->str) || pointer_map_get(&search->seen, object))
+	if (!py_is(name, w->str))
 		return 0;
-	if (pointer_map_set(&search->seen, object, object))
-		return -1;
 	if (!world_is_module(w, object)) {
 		const struct module module = {.name = name};
 		return PyUnicode_AsUTF8(name) ? skip(search, &module, NULL, "it is no module")
@@ -199,9 +199,10 @@ static int consider_entry(struct search *search, PyObject *name, PyObject *objec
 		.anchor = object,
 		.live = PyModule_GetDict(object),
 	};
-	if (pointer_map_set(&search->seen, module.live, object))
-		return -1;
-	return consider(search, &module);
+	if (pointer_map_get(&search->seen, module.live))
+		return 0; /* by another name */
+	return pointer_map_set(&search->seen, module.live, object) ? -1
+								   : consider(search, &module);
 }
 
 static int consider_hidden(void *context, PyObject *live, PyObject *function)

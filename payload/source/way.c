@@ -17,10 +17,8 @@
 
 static int is_on_switched_way(struct way *way, const char *path);
 
-static size_t parent_length(const char *path)
+static size_t parent_length(const char *path, size_t length)
 {
-	size_t length = strlen(path);
-
 	while (length && path[length - 1] == '/')
 		length--;
 	while (length && path[length - 1] != '/')
@@ -65,7 +63,7 @@ static int is_switched_folder(struct way *way, const char *path, size_t length)
 /* Where the link at `path` leads to, from the folder that it lies in. */
 static int is_switched_beyond(struct way *way, const char *path)
 {
-	size_t folder = parent_length(path);
+	size_t folder = parent_length(path, strlen(path));
 	char target[WAY_PATH_SIZE];
 	long size;
 
@@ -83,7 +81,7 @@ static int is_switched_beyond(struct way *way, const char *path)
 
 static int is_on_switched_way(struct way *way, const char *path)
 {
-	size_t folder = parent_length(path);
+	size_t folder = parent_length(path, strlen(path));
 	struct stat st;
 
 	if (strlen(path) >= WAY_PATH_SIZE || way->steps++ >= STEPS_MAX ||
@@ -100,9 +98,9 @@ static int is_on_switched_way(struct way *way, const char *path)
 	return is_switched_folder(way, path, folder);
 }
 
-int way_is_switched(struct way *way, const char *path, int is_link)
+int way_is_switched(struct way *way, const char *path, size_t length, int is_link)
 {
 	way->steps = 0;
 	return is_link ? is_on_switched_way(way, path)
-		       : is_switched_folder(way, path, parent_length(path));
+		       : is_switched_folder(way, path, parent_length(path, length));
 }

@@ -18,8 +18,8 @@ struct way {
 	char kept[WAY_PATH_SIZE]; /* the last folder that was not: the next file lies there */
 };
 
-/* 1 when a symbolic link on the way to `path` was made or moved since, or a folder renamed; -1
- * with an exception. `is_link`: there is one at `path` itself. */
-int way_is_switched(struct way *way, const char *path, int is_link);
+/* 1 when a symbolic link on the way to `path`, so many bytes, was made or moved since, or a
+ * folder renamed; -1 with an exception. `is_link`: there is one at `path` itself. */
+int way_is_switched(struct way *way, const char *path, size_t length, int is_link);
 
 #endif
