@@ -10,13 +10,13 @@ int module_is_superseded(const struct module *m, PyObject *name)
 
 void module_fini(struct module *m)
 {
-	PyObject *const owned[] = {m->name,   m->key,       m->object,    m->anchor,
-				   m->live,   m->file,      m->path,      m->loader,
-				   m->source, m->code,      m->run_code,  m->old_code,
-				   m->shadow, m->fresh,     m->before,    m->binds,
-				   m->inner,  m->kept,      m->refreshed, m->kept_annotations,
-				   m->donors, m->parts,     m->chosen,    m->stays,
-				   m->bodies, m->redefined, m->told,      m->superseded};
+	PyObject *const owned[] = {
+		m->name,      m->key,      m->object,     m->anchor,    m->live,
+		m->file,      m->path,     m->loader,     m->source,    m->code,
+		m->run_code,  m->old_code, m->shadow,     m->fresh,     m->before,
+		m->binds,     m->inner,    m->kept,       m->refreshed, m->kept_annotations,
+		m->donors,    m->parts,    m->chosen,     m->stays,     m->bodies,
+		m->redefined, m->told,     m->superseded, m->clones};
 
 	*m = (struct module){0};
 	for (size_t i = 0; i < sizeof(owned) / sizeof(*owned); i++)

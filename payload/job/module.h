@@ -43,6 +43,8 @@ struct module {
 	/* When not the whole body runs: */
 	PyObject *inner;  /* dict: name -> (live function, its new code), run undecorated; in a
 			     class: qualified name -> (..., what the decorators made) */
+	PyObject *clones; /* list of (clone, live function, name, references to its code): what
+			     new code calls that did not change (shadow_clones.c) */
 	PyObject *donors; /* dict: qualified name -> the function that ran undecorated */
 	PyObject *parts;  /* dict: qualified name -> (live class, set of attributes that stay or
 			     None when only what changed runs, dict of constants, is the whole of

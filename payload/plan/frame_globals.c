@@ -50,6 +50,12 @@ static int may_have_frames(const struct world *w, const struct module *m)
 		return 0;
 	if (!codes || code_collect(w, m->run_code, codes))
 		return -1;
+	for (Py_ssize_t i = 0; m->clones && i < PyList_Size(m->clones); i++) {
+		PyObject *entry = PyList_GetItem(m->clones, i);
+		if (reference_count(w, PyFunction_GetCode(PyTuple_GetItem(entry, 1))) >
+		    PyLong_AsLong(PyTuple_GetItem(entry, 3)))
+			return 1;
+	}
 	while (PyDict_Next(codes, &at, &code, &unused))
 		if (reference_count(w, code) >
 		    (code == m->run_code ? m->run_references + 1 : 4))

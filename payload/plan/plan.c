@@ -104,6 +104,20 @@ static int add_shadows(struct plan *p)
 	return 0;
 }
 
+static int add_clones(struct plan *p)
+{
+	for (size_t i = 0; i < p->job->modules.count; i++) {
+		PyObject *clones = p->job->modules.items[i].clones;
+		for (Py_ssize_t k = 0; clones && k < PyList_Size(clones); k++) {
+			PyObject *entry = PyList_GetItem(clones, k);
+			if (pointer_map_set(&p->stand_in, PyTuple_GetItem(entry, 0),
+					    PyTuple_GetItem(entry, 1)))
+				return -1;
+		}
+	}
+	return 0;
+}
+
 static int plan_module(struct plan *p, struct module *m)
 {
 	const struct world *w = &p->job->world;
@@ -155,7 +169,7 @@ int plan_make(struct plan *out, struct job *job, const struct shadow *shadow,
 	out->caches = PyList_New(0);
 	out->replaced = PyList_New(0);
 	if (!out->codes || !out->caches || !out->replaced || frames_note(out) ||
-	    add_shadows(out))
+	    add_shadows(out) || add_clones(out))
 		return -1;
 	for (size_t i = 0; i < job->modules.count; i++)
 		if (plan_module(out, &job->modules.items[i]))

@@ -160,7 +160,8 @@ int rebind_ignore_donors(struct rebind *r)
 		const struct module *m = &p->job->modules.items[i];
 		if (rebind_ignore(r, m->fresh) || ignore_undecorated(r, m) ||
 		    rebind_ignore(r, m->before) || rebind_ignore(r, m->binds) ||
-		    rebind_ignore(r, m->shadow) || rebind_ignore(r, m->object))
+		    rebind_ignore(r, m->shadow) || rebind_ignore(r, m->object) ||
+		    (m->clones && ignore_list(r, m->clones)))
 			return -1;
 	}
 	return 0;

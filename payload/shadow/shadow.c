@@ -166,7 +166,7 @@ static int prepare_module(struct shadow *s, const struct world *w, struct module
 	m->before = m->is_partial ? PyDict_Copy(m->live) : NULL;
 	if (m->is_partial && (!m->before || own_annotations(w, m->fresh)))
 		return -1;
-	if (m->is_partial && add_classes(s, m))
+	if (m->is_partial && (add_classes(s, m) || shadow_clones_make(w, m)))
 		return -1;
 	_cleanup_py_ PyObject *entry = PyTuple_Pack(3, m->run_code, m->fresh, m->live);
 	if (!entry || PyDict_SetItem(hook_item(s, "pending"), m->key, entry))
@@ -321,7 +321,8 @@ int shadow_run(struct shadow *out, struct job *job)
 	PyObject *start = hook_item(out, "start");
 	_cleanup_py_ PyObject *result = start ? py_call(start) : NULL;
 	for (size_t i = 0; result && i < job->modules.count; i++)
-		if (statements_settle(job, &job->modules.items[i]))
+		if (shadow_clones_drop(&job->modules.items[i]) ||
+		    statements_settle(job, &job->modules.items[i]))
 			return -1;
 	if (!result)
 		return -1;

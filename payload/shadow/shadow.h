@@ -29,6 +29,10 @@ int shadow_run(struct shadow *out, struct job *job);
 /* Ends the hook; when it was in vain, modules that the run imported are forgotten. */
 void shadow_fini(struct shadow *shadow, const struct world *world, int is_failure);
 
+/* shadow_clones.c: before the statements of a module run, and after. -1 with an exception. */
+int shadow_clones_make(const struct world *world, struct module *module);
+int shadow_clones_drop(struct module *module);
+
 /* The live namespace of an item of shadow->shadows. Borrowed. */
 PyObject *shadow_live_dict(const struct world *world, PyObject *pair);
 
