@@ -172,7 +172,7 @@ static int is_known(const struct look *l, PyObject *value)
 	return 0;
 }
 
-/* Puts what is inside in the place of *value. */
+/* Puts `inside`, which is taken, in the place of *value. */
 static int peel(PyObject **value, PyObject *inside)
 {
 	if (!inside)
@@ -180,6 +180,14 @@ static int peel(PyObject **value, PyObject *inside)
 	Py_DecRef(*value);
 	*value = inside;
 	return PLAUSIBLE;
+}
+
+static int peel_wrapper(const struct look *l, PyObject **value)
+{
+	_cleanup_py_ PyObject *inside = walk_inside(l->s->tokens.world, *value);
+
+	return peel(value,
+		    inside && PyList_Size(inside) ? py_ref(PyList_GetItem(inside, 0)) : NULL);
 }
 
 static int makes_its_own(const struct world *w, PyObject *class)
@@ -193,16 +201,11 @@ static int makes_its_own(const struct world *w, PyObject *class)
 
 static int look_at_class(const struct look *l, PyObject *class, PyObject **value)
 {
-	const struct world *w = l->s->tokens.world;
-	_cleanup_py_ PyObject *inside = NULL;
-
-	if (l->call || !makes_its_own(w, class))
+	if (l->call || !makes_its_own(l->s->tokens.world, class))
 		return UNKNOWN;
 	if (!py_is(*value, class))
 		return is_known(l, *value) ? OTHER : UNKNOWN;
-	inside = walk_inside(w, *value);
-	return peel(value,
-		    inside && PyList_Size(inside) ? py_ref(PyList_GetItem(inside, 0)) : NULL);
+	return peel_wrapper(l, value);
 }
 
 /* @x.setter */
@@ -242,9 +245,7 @@ static int look_at_cache(const struct look *l, PyObject **value)
 	_cleanup_py_ PyObject *now = walk_cache_size(*value);
 	if (said && now && !py_is(said, w->boolean) && !compare_constants(w, said, now))
 		return OTHER;
-	_cleanup_py_ PyObject *inside = walk_inside(w, *value);
-	return peel(value,
-		    inside && PyList_Size(inside) ? py_ref(PyList_GetItem(inside, 0)) : NULL);
+	return peel_wrapper(l, value);
 }
 
 static int look_at_function(const struct look *l, PyObject *maker, PyObject **value)
