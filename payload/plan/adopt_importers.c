@@ -192,21 +192,26 @@ static int adopt_into(struct plan *p, const struct replaced_name *r, struct modu
 	return names ? status : -1;
 }
 
-/* Does it hold something of the module's by the same name? Most modules do not import from it:
+/* Has it all names of the module, or one of its values? Most modules do not import from it:
  * their sources are not read. None and small numbers are everybody's. */
-static int shares_a_value(const struct world *w, PyObject *live, PyObject *importer)
+static int may_have_star(const struct world *w, PyObject *live, PyObject *importer)
 {
 	PyObject *name, *value;
 	Py_ssize_t at = 0;
+	int missing = 0, public = 0;
 
 	while (PyDict_Next(live, &at, &name, &value)) {
 		const char *text = py_is(name, w->str) ? PyUnicode_AsUTF8(name) : NULL;
-		if (text && text[0] != '_' && value != w->none && !py_is(value, w->boolean) &&
-		    !py_is(value, w->integer) && !world_is_module(w, value) &&
-		    PyDict_GetItem(importer, name) == value)
+		if (!text || text[0] == '_' || world_is_module(w, value))
+			continue;
+		PyObject *own = PyDict_GetItem(importer, name);
+		public = 1;
+		missing |= !own;
+		if (own == value && value != w->none && !py_is(value, w->boolean) &&
+		    !py_is(value, w->integer))
 			return 1;
 	}
-	return 0;
+	return public && !missing;
 }
 
 static int adopt_new(struct plan *p, const struct replaced_name *r, struct module *importer)
@@ -215,7 +220,7 @@ static int adopt_new(struct plan *p, const struct replaced_name *r, struct modul
 
 	if (importer->live == r->module->live || PyDict_GetItem(importer->live, r->name) ||
 	    (changed && changed->fresh && PyDict_GetItem(changed->fresh, r->name)) ||
-	    !shares_a_value(&p->job->world, r->module->live, importer->live) ||
+	    !may_have_star(&p->job->world, r->module->live, importer->live) ||
 	    origin_find(p->job, importer) || !source_imports(p, importer, r, r->name))
 		return 0;
 	return adopt_further(p, r, importer, r->name);
