@@ -14,7 +14,7 @@ struct group {
 	int first, end;     /* steps of the new stream */
 	int old_first;      /* where it was found in the old one; -1 */
 	unsigned is_changed : 1;
-	unsigned is_anew : 1; /* what it binds may come from another statement up to now */
+	unsigned is_anew : 1; /* what it binds may be otherwise though it says the same */
 };
 
 /* A definition among the steps: where it starts, loads its code, and ends behind its STORE. */

@@ -16,6 +16,7 @@ struct selection {
 	PyObject *rebound[2];     /* sets, owned, NULL until it is asked: names that functions
 				     declare global; attributes that are assigned */
 	PyObject *codes;          /* dict, likewise: those of the new source */
+	PyObject *renewed;        /* set, likewise: constants of the module that changed */
 	unsigned is_deciding : 1; /* whether the module changed at all */
 };
 
@@ -92,7 +93,7 @@ int selection_is_rest_same(const struct body *body, const struct definition *old
 
 /* Marks statements that others build on as changed. `names`: the live ones of a module; NULL
  * for a class. */
-void selection_need(struct body *body, PyObject *names);
+void selection_need(struct selection *s, struct body *body, PyObject *names);
 
 /* Is a dataclass below another one of the module that more changed of than code? */
 int selection_is_below_redefined(const struct world *world, const struct module *module,

@@ -57,6 +57,8 @@ int selection_note_redefined(struct module *module, const struct function_place 
 {
 	struct definition new, old;
 
+	if (at->group->is_anew)
+		return PySet_Add(module->redefined, at->qualname);
 	if (!at->body->old.steps || !body_find_new(&new, at->body, at->group, at->name) ||
 	    (body_find_old(&old, at->body, at->name) &&
 	     selection_is_rest_same(at->body, &old, &new)))

@@ -6,6 +6,8 @@
  *   - a changed one builds on the value that it binds anew (`N += 1`): it would be built on
  *     twice. Who bound it runs if that was plain constants, not state. What is new there
  *     (`urlpatterns += [...]`) has not been built on yet;
+ *   - a function has a default that is the name of a constant that changed, unless it has
+ * others that may be state (`seen=[]`);
  *   - a dataclass is below one that changed: it has that one's fields;
  *   - one that bound a name again is gone (a property's setter, the second of two values): who
  *     binds it now runs.
@@ -76,6 +78,94 @@ static void drop(struct body *b, int at, PyObject *names)
 			    !PyDict_GetItem(names, b->new.steps[k].value) &&
 			    body_binds(b, &b->groups[at], b->new.steps[k].value))
 				group->is_changed = 1;
+	}
+}
+
+/* --- defaults ---------------------------------------------------------------------------- */
+
+/* Does the body bind the name, and only to a constant that changed? */
+static int is_renewed(const struct body *b, PyObject *name)
+{
+	int renewed = 0;
+
+	for (int i = 0; i < b->group_count; i++) {
+		if (!body_binds(b, &b->groups[i], name))
+			continue;
+		_cleanup_py_ PyObject *value = node_field(node_of(b, &b->groups[i]), "value");
+		if (renewed || !b->groups[i].is_changed || !value ||
+		    !TREE_IS(value, "Constant", "Num", "Str"))
+			return 0;
+		renewed = 1;
+	}
+	return renewed;
+}
+
+/* Adds how many of the defaults are named by the set; -1 when one may be state. */
+static int count_renewed(const struct body *b, PyObject *outer, PyObject *list)
+{
+	int count = 0;
+
+	for (Py_ssize_t i = 0; list && i < PyList_Size(list); i++) {
+		PyObject *node = PyList_GetItem(list, i);
+		_cleanup_py_ PyObject *id =
+			TREE_IS(node, "Name") ? node_field(node, "id") : NULL;
+		if (node != b->tokens->world->none && !id &&
+		    !TREE_IS(node, "Constant", "Num", "Str", "NameConstant"))
+			return -1;
+		count += id &&
+			 (is_renewed(b, id) || (outer && !body_count_stores(b, &b->new, id) &&
+						PySet_Contains(outer, id) == 1));
+	}
+	return count;
+}
+
+/* `def f(timeout=TIMEOUT)`. `outer`: constants around a class. */
+static int has_renewed_default(const struct body *b, PyObject *outer, PyObject *node)
+{
+	_cleanup_py_ PyObject *args = node_field(node, "args");
+	_cleanup_py_ PyObject *defaults = args ? node_field(args, "defaults") : NULL;
+	_cleanup_py_ PyObject *keywords = args ? node_field(args, "kw_defaults") : NULL;
+	int a = count_renewed(b, outer, defaults), k = count_renewed(b, outer, keywords);
+
+	return a >= 0 && k >= 0 && a + k > 0;
+}
+
+static void note_renewed(const struct body *b, PyObject *renewed)
+{
+	for (int i = 0; renewed && i < b->new.count; i++)
+		if (stream_is_store(b->tokens, &b->new.steps[i]) &&
+		    is_renewed(b, b->new.steps[i].value) &&
+		    PySet_Add(renewed, b->new.steps[i].value))
+			return;
+}
+
+static int has_method_to_renew(const struct body *b, PyObject *renewed, PyObject *class)
+{
+	_cleanup_py_ PyObject *nodes = node_field(class, "body");
+
+	for (Py_ssize_t i = 0; nodes && i < PyList_Size(nodes); i++)
+		if (node_is_function(PyList_GetItem(nodes, i)) &&
+		    has_renewed_default(b, renewed, PyList_GetItem(nodes, i)))
+			return 1;
+	return 0;
+}
+
+static void need_defaults(struct body *b, PyObject *renewed, int is_module)
+{
+	if (is_module)
+		note_renewed(b, renewed);
+	for (int i = 0; renewed && PySet_Size(renewed) + !is_module && i < b->group_count;
+	     i++) {
+		struct group *group = &b->groups[i];
+		PyObject *node = node_of(b, group);
+		if (group->is_changed || group->node_count > 1 || !node_is_definition(node))
+			continue;
+		if (node_is_function(node)
+			    ? !has_renewed_default(b, renewed, node)
+			    : !is_module || !has_method_to_renew(b, renewed, node))
+			continue;
+		body_let_go(b, group);
+		group->is_anew = 1;
 	}
 }
 
@@ -167,9 +257,12 @@ static void need_all(struct body *b, int at, PyObject *names)
 	drop(b, at, names);
 }
 
-void selection_need(struct body *b, PyObject *names)
+void selection_need(struct selection *s, struct body *b, PyObject *names)
 {
 	int before = -1;
+
+	if (!s->renewed)
+		s->renewed = PySet_New(NULL);
 
 	for (int i = 0; i < b->old.count; i++)
 		if (!b->is_used[i] && stream_is_store(b->tokens, &b->old.steps[i]))
@@ -180,6 +273,7 @@ void selection_need(struct body *b, PyObject *names)
 			if (b->groups[i].is_changed)
 				need_all(b, i, names);
 	}
+	need_defaults(b, s->renewed, names != NULL);
 	for (int i = 0; names && i < b->group_count; i++)
 		if (TREE_IS(node_of(b, &b->groups[i]), "ClassDef"))
 			need_below(b, &b->groups[i], names);

@@ -233,8 +233,6 @@ static int note_redefined(const struct selection *s, const struct group *group, 
 	const struct function_place place = {
 		.body = &s->body, .group = group, .name = name, .qualname = name};
 
-	if (name && group->is_anew)
-		return PySet_Add(s->module->redefined, name);
 	return name ? selection_note_redefined(s->module, &place) : 0;
 }
 
@@ -321,7 +319,7 @@ static int select_statements(struct selection *s)
 	    executed_annotations_note(s->job, m, &s->body))
 		return -1;
 	find_moved(s);
-	selection_need(&s->body, m->live);
+	selection_need(s, &s->body, m->live);
 	_cleanup_py_ PyObject *kept = PySet_New(NULL);
 	if (!kept || body_note_kept(&s->body, kept, m->superseded))
 		return -1;
@@ -342,6 +340,7 @@ void selection_fini(struct selection *s)
 	Py_DecRef(s->rebound[0]);
 	Py_DecRef(s->rebound[1]);
 	Py_DecRef(s->codes);
+	Py_DecRef(s->renewed);
 	tokens_fini(&s->tokens);
 }
 
