@@ -165,6 +165,7 @@ static int are_parameters_plausible(struct selection *s, PyObject *node, PyObjec
 
 	for (int i = 0; there && i < 9; i++) {
 		_cleanup_py_ PyObject *now = PyObject_GetAttrString(there, known[i]);
+		PyErr_Clear(); /* match_args is there from 3.12 on */
 		_cleanup_py_ PyObject *said = keyword(w, call, known[i]);
 		_cleanup_py_ PyObject *wanted =
 			said ? selection_value(s, NULL, said) : PyBool_FromLong(i < 4);
