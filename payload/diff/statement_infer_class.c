@@ -182,10 +182,11 @@ int selection_is_class_other(struct selection *s, const struct body *outer,
 	struct definition new;
 	struct body b = {0};
 
-	if (!live || !nodes || !body_find_new(&new, outer, group, name))
+	/* Another may have the last word: one in C, or in a branch. */
+	if (!live || !nodes || body_count_stores(outer, &outer->new, name) != 1 ||
+	    !body_find_new(&new, outer, group, name))
 		return 0;
-	if (was_function(s, node, name, live) &&
-	    body_count_stores(outer, &outer->new, name) == 1)
+	if (was_function(s, node, name, live))
 		return 1;
 	if (!world_is_class(w, live) || !walk_is_class_of(w, live, s->module->name))
 		return 0;
