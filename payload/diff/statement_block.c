@@ -68,8 +68,8 @@ static int may_raise(PyObject *node)
 		return !is_empty(node, "decorator_list");
 	_cleanup_py_ PyObject *value =
 		TREE_IS(node, "Assign", "AnnAssign") ? node_field(node, "value") : NULL;
-	return !value || !(TREE_IS(value, "Constant", "NameConstant", "Num", "Str") ||
-			   is_empty(value, "elts") || is_empty(value, "keys"));
+	return !value ||
+	       !(node_is_constant(value) || is_empty(value, "elts") || is_empty(value, "keys"));
 }
 
 static int is_again(const struct list *list, int at, PyObject *node)

@@ -34,7 +34,7 @@ static int is_plain(PyObject *node)
 	_cleanup_py_ PyObject *items = value ? node_field(value, "elts") : NULL;
 
 	return value && (items ? TREE_IS(value, "List", "Tuple") && PyList_Size(items) > 0
-			       : TREE_IS(value, "Constant", "Num", "Str"));
+			       : node_is_constant(value));
 }
 
 /* Did the old body bind it where nothing does now? */
@@ -92,8 +92,7 @@ static int is_renewed(const struct body *b, PyObject *name)
 		if (!body_binds(b, &b->groups[i], name))
 			continue;
 		_cleanup_py_ PyObject *value = node_field(node_of(b, &b->groups[i]), "value");
-		if (renewed || !b->groups[i].is_changed || !value ||
-		    !TREE_IS(value, "Constant", "Num", "Str"))
+		if (renewed || !b->groups[i].is_changed || !value || !node_is_constant(value))
 			return 0;
 		renewed = 1;
 	}
@@ -109,8 +108,7 @@ static int count_renewed(const struct body *b, PyObject *outer, PyObject *list)
 		PyObject *node = PyList_GetItem(list, i);
 		_cleanup_py_ PyObject *id =
 			TREE_IS(node, "Name") ? node_field(node, "id") : NULL;
-		if (node != b->tokens->world->none && !id &&
-		    !TREE_IS(node, "Constant", "Num", "Str", "NameConstant"))
+		if (node != b->tokens->world->none && !id && !node_is_constant(node))
 			return -1;
 		count += id &&
 			 (is_renewed(b, id) || (outer && !body_count_stores(b, &b->new, id) &&

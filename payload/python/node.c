@@ -84,6 +84,11 @@ int node_is_function(PyObject *node)
 	return TREE_IS(node, "FunctionDef", "AsyncFunctionDef");
 }
 
+int node_is_constant(PyObject *node)
+{
+	return TREE_IS(node, "Constant", "Num", "Str", "NameConstant");
+}
+
 int node_is_definition(PyObject *node)
 {
 	return TREE_IS(node, "FunctionDef", "AsyncFunctionDef", "ClassDef");

@@ -24,6 +24,9 @@ int node_header_line(PyObject *node, int minor);
  * New reference; None or NULL without exception when it names none. */
 PyObject *node_imported_module(PyObject *node, PyObject *live);
 
+/* A literal that is one node; up to 3.7 of several kinds. */
+int node_is_constant(PyObject *node);
+
 int node_is_definition(PyObject *node);
 int node_is_function(PyObject *node);
 
