@@ -184,6 +184,7 @@ int selection_is_class_other(struct selection *s, const struct body *outer,
 
 	/* Another may have the last word: one in C, or in a branch. */
 	if (!live || !nodes || body_count_stores(outer, &outer->new, name) != 1 ||
+	    (outer == &s->body && selection_is_rebound(s, name, 0)) ||
 	    !body_find_new(&new, outer, group, name))
 		return 0;
 	if (was_function(s, node, name, live))
