@@ -115,12 +115,14 @@ static int is_plainly_unchanged(struct search *search, const struct module *modu
 	return differs < 0 ? -1 : !differs;
 }
 
-/* Of what was asked for or touched, the reader wants to know why nothing happens. */
+/* Of what was asked for or touched, the reader wants to know why nothing happens. Without /proc
+ * nobody knows what was touched. */
 static int skip(const struct search *search, const struct module *module, const char *path,
 		const char *reason)
 {
 	struct file_stamp stamp;
-	int is_touched = path && file_stamp_get(&stamp, path) >= 0 && is_newer(search, &stamp);
+	int is_touched = path && search->start_ns && file_stamp_get(&stamp, path) >= 0 &&
+			 is_newer(search, &stamp);
 
 	if (is_touched || filter_names(&search->filter, PyUnicode_AsUTF8(module->name)))
 		candidates_skip(search->job, module, reason);
