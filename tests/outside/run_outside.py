@@ -15,9 +15,11 @@ import glob
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 INSIDE = os.path.join(os.path.dirname(HERE), 'payload')
@@ -25,6 +27,7 @@ sys.path.insert(0, INSIDE)
 import run_cases  # noqa: E402
 
 SECONDS = 150
+CASE_SECONDS = 600
 # For an attach; a debug build that compiles half of the standard library takes its time.
 ATTACH_SECONDS = '120'
 # What in a case's text only the inside knows: pattern, reason.
@@ -108,11 +111,15 @@ def run(pyhotpatch, command, case):
         process = subprocess.Popen(
             command + ['-S', os.path.join(HERE, 'outside_runner.py'), case, str(ask), str(answer)],
             stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
-            env=environment, pass_fds=[ask, answer])
+            env=environment, pass_fds=[ask, answer], start_new_session=True)
         os.close(ask)
         os.close(answer)
+        # Its children hold the pipe, too.
+        end = threading.Timer(CASE_SECONDS, os.killpg, (process.pid, signal.SIGKILL))
+        end.start()
         serve(pyhotpatch, asked, answers)
         status = process.wait()
+        end.cancel()
         output.seek(0)
         return status, output.read()
 
