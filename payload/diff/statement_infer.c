@@ -89,34 +89,20 @@ static int reads_missing(const struct selection *s, const struct body *b,
 	return 0;
 }
 
-/* The module of `from m import *` or `from .m import *`; borrowed. */
-static PyObject *module_of_star(const struct selection *s, PyObject *node)
-{
-	_cleanup_py_ PyObject *name = node_field(node, "module");
-	_cleanup_py_ PyObject *level = node_field(node, "level");
-	_cleanup_py_ PyObject *names = node_field(node, "names");
-	_cleanup_py_ PyObject *first = names && PyList_Size(names)
-					       ? node_field(PyList_GetItem(names, 0), "name")
-					       : NULL;
-	PyObject *package = PyDict_GetItemString(s->module->live, "__package__");
-
-	if (!name || !level || !first || PyUnicode_CompareWithASCIIString(first, "*"))
-		return NULL;
-	if (PyLong_AsLong(level) == 0)
-		return PyDict_GetItem(s->tokens.world->modules, name);
-	_cleanup_py_ PyObject *whole = package && py_is(package, s->tokens.world->str)
-					       ? PyUnicode_FromFormat("%U.%U", package, name)
-					       : NULL;
-	return whole && PyLong_AsLong(level) == 1
-		       ? PyDict_GetItem(s->tokens.world->modules, whole)
-		       : NULL;
-}
-
-/* Classes that came by it in the place of the module's own: faster ones, written in C. */
+/* Classes that came by `from m import *` in the place of the module's own: faster ones, in C.
+ */
 static int note_star(struct selection *s, PyObject *node)
 {
 	const struct world *w = s->tokens.world;
-	PyObject *module = module_of_star(s, node), *name, *value;
+	_cleanup_py_ PyObject *names = node_field(node, "names");
+	_cleanup_py_ PyObject *star = names && PyList_Size(names)
+					      ? node_field(PyList_GetItem(names, 0), "name")
+					      : NULL;
+	_cleanup_py_ PyObject *from = node_imported_module(node, s->module->live);
+	PyObject *module = from && star && !PyUnicode_CompareWithASCIIString(star, "*")
+				   ? PyDict_GetItem(w->modules, from)
+				   : NULL;
+	PyObject *name, *value;
 	Py_ssize_t at = 0;
 
 	PyErr_Clear();
