@@ -265,9 +265,10 @@ int body_count_calls(const struct stream *s, const struct definition *d, int tok
 
 int body_count_stores(const struct body *b, const struct stream *s, PyObject *name)
 {
-	int count = 0;
+	/* A class may have keys that are no names. */
+	int count = 0, end = py_is(name, b->tokens->world->str) ? s->count : 0;
 
-	for (int i = 0; i < s->count; i++)
+	for (int i = 0; i < end; i++)
 		count += stream_is_store(b->tokens, &s->steps[i]) &&
 			 !PyUnicode_Compare(s->steps[i].value, name) && !is_copy(s, i);
 	return count;

@@ -72,7 +72,8 @@ static PyObject *names_in_body(const struct selection *s, const struct body *b, 
 
 int selection_is_own_method(const struct selection *s, PyObject *name, PyObject *value)
 {
-	_cleanup_py_ PyObject *inner = py_is(value, s->tokens.world->function)
+	const struct world *w = s->tokens.world;
+	_cleanup_py_ PyObject *inner = py_is(name, w->str) && py_is(value, w->function)
 					       ? selection_inner(s, value, NULL, name)
 					       : NULL;
 
