@@ -142,6 +142,12 @@ static int is_annotated_anew(const struct class_change *c)
 	return selection_has_annotation_gone(&c->s->job->world, c->names, c->nodes);
 }
 
+static int is_function_node(PyObject *node, void *context)
+{
+	(void)context;
+	return node_is_function(node);
+}
+
 enum change_extent { CHANGE_CODE, CHANGE_PLAIN_METHODS, CHANGE_METHODS, CHANGE_ATTRIBUTES };
 
 static int is_function_gone(const struct class_change *c, PyObject *name)
@@ -173,12 +179,39 @@ static enum change_extent extent_of_removal(const struct class_change *c)
 	return extent;
 }
 
-/* A nested class that was there before counts like a method: it stays the object it is. */
+/* A nested class that was there before counts like a method: it stays the object it is. But one
+ * that the maker took away, or that has no methods, says something to the maker (Meta). */
+static int stays(const struct class_change *c, PyObject *node, PyObject *name)
+{
+	if (!name || PySet_Contains(c->before, name) != 1)
+		return 0;
+	return node_is_function(node) ||
+	       (PyDict_GetItem(c->names, name) &&
+		tree_any(&c->s->job->world, node, is_function_node, NULL));
+}
+
+/* Do statements that are no definitions come in another order? A function may be anywhere. */
+static int is_reordered(const struct class_change *c)
+{
+	int last = -1;
+
+	for (int i = 0; i < c->body.group_count; i++) {
+		const struct group *group = &c->body.groups[i];
+		if (group->is_changed ||
+		    node_is_definition(PyList_GetItem(c->nodes, group->first_node)))
+			continue;
+		if (group->old_first < last)
+			return 1;
+		last = group->old_first;
+	}
+	return 0;
+}
+
 static enum change_extent extent_of(const struct class_change *c)
 {
 	enum change_extent extent = extent_of_removal(c);
 
-	if (c->is_annotated_anew)
+	if (c->is_annotated_anew || is_reordered(c))
 		return CHANGE_ATTRIBUTES;
 	for (int i = 0; i < c->body.group_count; i++) {
 		const struct group *group = &c->body.groups[i];
@@ -188,7 +221,7 @@ static enum change_extent extent_of(const struct class_change *c)
 		if (group->node_count > 1 || !node_is_definition(node))
 			return CHANGE_ATTRIBUTES;
 		_cleanup_py_ PyObject *name = node_field(node, "name");
-		if (name && PySet_Contains(c->before, name) == 1)
+		if (stays(c, node, name))
 			continue;
 		if (!node_is_function(node))
 			return CHANGE_ATTRIBUTES;
@@ -399,7 +432,8 @@ static int select_in(struct class_change *c, const struct definition *old,
 		is_known ? selection_is_rest_same(outer, old, new)
 			 : selection_is_header_plausible(c->s, outer, c->node, c->live);
 	int is_below = selection_is_below_redefined(&c->s->job->world, c->s->module, c->live);
-	if (is_known && is_header_same && !is_below && body_is_same(&c->body))
+	if (is_known && is_header_same && !is_below && body_is_same(&c->body) &&
+	    !is_reordered(c))
 		return 1;
 	if (add_stores(t, &c->body.new, c->after) ||
 	    (is_known ? add_stores(t, &c->body.old, c->before) : add_live(c)) ||

@@ -205,6 +205,21 @@ def test_model_with_added_method_and_property():
         same('already registered' in service.said(), False)
 
 
+def test_model_with_other_meta():
+    """Django takes Meta out of the class; who holds the model goes by the new one."""
+    with running(FILES, ['serve.py']) as service:
+        drive(service)
+        known = service.get('/models/')
+        same(service.get('/order/fig/'), 'old fig 150! old tag')
+        same(service.get('/list/'), 'old fig 150 old pear 150')
+        service.edit('shop/models.py', ("['name']", "['-name']"))
+        service.attach()
+        same(service.get('/list/'), 'old pear 150 old fig 150')
+        same(service.get('/order/plum/'), 'old plum 150! old tag')
+        same(service.get('/list/'), 'old plum 150 old pear 150 old fig 150')
+        same(service.get('/models/'), known)
+
+
 def test_added_url():
     """The resolver holds the list itself, so what is appended to it is met; a new list is not."""
     with running(FILES, ['serve.py']) as service:
