@@ -6,8 +6,8 @@
  *   - a changed one builds on the value that it binds anew (`N += 1`): it would be built on
  *     twice. Who bound it runs if that was plain constants, not state. What is new there
  *     (`urlpatterns += [...]`) has not been built on yet;
- *   - a function has a default that is the name of a constant that changed, unless it has
- * others that may be state (`seen=[]`);
+ *   - a function has a default of names and operators (`timeout=2 * TIMEOUT`), one of them a
+ *     constant that changed, unless it has others that may be state (`seen=[]`);
  *   - a dataclass is below one that changed: it has that one's fields;
  *   - one that bound a name again is gone (a property's setter, the second of two values): who
  *     binds it now runs.
@@ -83,6 +83,12 @@ static void drop(struct body *b, int at, PyObject *names)
 
 /* --- defaults ---------------------------------------------------------------------------- */
 
+static int is_odd(PyObject *node, void *context)
+{
+	(void)context;
+	return !node_is_plain(node);
+}
+
 /* Does the body bind the name, and only to a constant that changed? */
 static int is_renewed(const struct body *b, PyObject *name)
 {
@@ -92,40 +98,45 @@ static int is_renewed(const struct body *b, PyObject *name)
 		if (!body_binds(b, &b->groups[i], name))
 			continue;
 		_cleanup_py_ PyObject *value = node_field(node_of(b, &b->groups[i]), "value");
-		if (renewed || !b->groups[i].is_changed || !value || !node_is_constant(value))
+		if (renewed || !b->groups[i].is_changed || !value ||
+		    tree_any(b->tokens->world, value, is_odd, NULL))
 			return 0;
 		renewed = 1;
 	}
 	return renewed;
 }
 
-/* Adds how many of the defaults are named by the set; -1 when one may be state. */
-static int count_renewed(const struct body *b, PyObject *outer, PyObject *list)
-{
-	int count = 0;
+struct defaults {
+	const struct body *body;
+	PyObject *outer; /* constants around a class */
+	int renewed;     /* how many names of what changed are in them */
+};
 
-	for (Py_ssize_t i = 0; list && i < PyList_Size(list); i++) {
-		PyObject *node = PyList_GetItem(list, i);
-		_cleanup_py_ PyObject *id =
-			TREE_IS(node, "Name") ? node_field(node, "id") : NULL;
-		if (node != b->tokens->world->none && !id && !node_is_constant(node))
-			return -1;
-		count += id &&
-			 (is_renewed(b, id) || (outer && !body_count_stores(b, &b->new, id) &&
-						PySet_Contains(outer, id) == 1));
-	}
-	return count;
+/* What makes an object anew may have made state. */
+static int is_state(PyObject *node, void *context)
+{
+	struct defaults *d = context;
+	const struct body *b = d->body;
+	_cleanup_py_ PyObject *id = TREE_IS(node, "Name") ? node_field(node, "id") : NULL;
+
+	if (!id)
+		return !node_is_plain(node);
+	d->renewed += is_renewed(b, id) || (d->outer && !body_count_stores(b, &b->new, id) &&
+					    PySet_Contains(d->outer, id) == 1);
+	return 0;
 }
 
-/* `def f(timeout=TIMEOUT)`. `outer`: constants around a class. */
+/* `def f(timeout=TIMEOUT)`. */
 static int has_renewed_default(const struct body *b, PyObject *outer, PyObject *node)
 {
 	_cleanup_py_ PyObject *args = node_field(node, "args");
 	_cleanup_py_ PyObject *defaults = args ? node_field(args, "defaults") : NULL;
 	_cleanup_py_ PyObject *keywords = args ? node_field(args, "kw_defaults") : NULL;
-	int a = count_renewed(b, outer, defaults), k = count_renewed(b, outer, keywords);
+	struct defaults d = {.body = b, .outer = outer};
+	const struct world *w = b->tokens->world;
 
-	return a >= 0 && k >= 0 && a + k > 0;
+	return defaults && keywords && !tree_any(w, defaults, is_state, &d) &&
+	       !tree_any(w, keywords, is_state, &d) && d.renewed;
 }
 
 static void note_renewed(const struct body *b, PyObject *renewed)

@@ -60,9 +60,7 @@ static int is_open(PyObject *node, void *context)
 {
 	if (TREE_IS(node, "Name"))
 		return is_name_open(context, node);
-	return !TREE_IS(node, "Constant", "Num", "Str", "Bytes", "NameConstant", "Load",
-			"Tuple", "UnaryOp", "USub", "Not", "BinOp", "Add", "Sub", "Mult", "Div",
-			"Mod", "BitOr", "JoinedStr", "FormattedValue");
+	return !node_is_plain(node) || TREE_IS(node, "Attribute");
 }
 
 PyObject *selection_value(struct selection *s, PyObject *names, PyObject *node)

@@ -89,6 +89,14 @@ int node_is_constant(PyObject *node)
 	return TREE_IS(node, "Constant", "Num", "Str", "NameConstant");
 }
 
+int node_is_plain(PyObject *node)
+{
+	return node_is_constant(node) ||
+	       TREE_IS(node, "Bytes", "Load", "Tuple", "UnaryOp", "USub", "Not", "BinOp", "Add",
+		       "Sub", "Mult", "Div", "FloorDiv", "Mod", "BitOr", "JoinedStr",
+		       "FormattedValue", "Attribute");
+}
+
 int node_is_definition(PyObject *node)
 {
 	return TREE_IS(node, "FunctionDef", "AsyncFunctionDef", "ClassDef");

@@ -27,6 +27,10 @@ PyObject *node_imported_module(PyObject *node, PyObject *live);
 /* A literal that is one node; up to 3.7 of several kinds. */
 int node_is_constant(PyObject *node);
 
+/* A part of an expression that makes no object anew which may have state: a constant, operator,
+ * tuple, attribute. */
+int node_is_plain(PyObject *node);
+
 int node_is_definition(PyObject *node);
 int node_is_function(PyObject *node);
 
