@@ -12,6 +12,9 @@
  * to _int_free; memcpy and its like have no names either, being IFUNCs, but are known by
  * place.)
  *   - In a parking system call nobody waits with such a lock, except under a forbidden frame.
+ *   - The allocator waits for nobody. What it has left on the stack of a thread that waits for
+ *     others is no trace of a call under way, unless a signal handler came in between, which
+ *     the scan sees.
  *
  * The invariant: in doubt, no.
  */
@@ -157,7 +160,22 @@ struct scan {
 	bool signal; /* a handler's return is there: the rest may lie on another stack */
 };
 
-static struct scan stack_scan(const struct safepoint_map *map, struct span stack)
+/* Not inside of the allocator, whatever it has left on the stack. */
+static bool waits_for_others(const struct safepoint_map *map, const struct safepoint_stop *stop)
+{
+	switch (safepoint_wait_of(stop->syscall_nr, stop->syscall_args)) {
+	case WAIT_READING:
+		return range_at(map->allowed, map->allowed_count, stop->pc) != NULL;
+	case WAIT_OTHER:
+		return true;
+	case WAIT_NONE:
+		break;
+	}
+	return false;
+}
+
+/* waits: it does for others. */
+static struct scan stack_scan(const struct safepoint_map *map, struct span stack, bool waits)
 {
 	struct window windows[WINDOWS_MAX];
 	const size_t window_count = windows_make(windows, map);
@@ -171,7 +189,7 @@ static struct scan stack_scan(const struct safepoint_map *map, struct span stack
 		for (size_t i = 0; i < window_count; i++)
 			if (word - 1 - windows[i].start < windows[i].len)
 				range = word_alarms(map, word);
-		if (range) {
+		if (range && !(waits && range->never_waits)) {
 			scan.range = range;
 			scan.offset = at;
 		}
@@ -195,7 +213,7 @@ void safepoint_judge_stack(struct safepoint *out, const struct safepoint_map *ma
 		conclude(out, VERDICT_UNSAFE, "the stack cannot be read");
 		return;
 	}
-	scan = stack_scan(map, stack);
+	scan = stack_scan(map, stack, waits_for_others(map, stop));
 	out->until = stop->sp.v + scan.offset;
 	if (scan.range)
 		conclude(out, VERDICT_UNKNOWN, "perhaps in %s", scan.range->name);

@@ -32,6 +32,9 @@ struct safepoint {
 struct safepoint_range {
 	remote_addr start, end;
 	const char *name; /* function or file; borrowed */
+	/* Of an allocator that calls nobody outside of its libc: it cannot be what waits for
+	 * others. */
+	bool never_waits;
 };
 
 #define SAFEPOINT_BOTTOMS_MAX 8
@@ -75,9 +78,9 @@ struct safepoint_stop {
 };
 
 /* The fast judgement: the place itself, then every word of the stack (from sp to its end,
- * borrowed bytes) that points into a forbidden range. VERDICT_UNKNOWN asks for
- * safepoint_judge_frames(). The bytes must reach to the end of the mapping: what was cut off
- * has not been looked at. */
+ * borrowed bytes) that points into a forbidden range; of a thread that waits, into one that can
+ * have led there. VERDICT_UNKNOWN asks for safepoint_judge_frames(). The bytes must reach to
+ * the end of the mapping: what was cut off has not been looked at. */
 void safepoint_judge_stack(struct safepoint *out, const struct safepoint_map *map,
 			   const struct safepoint_stop *stop, struct span stack);
 

@@ -27,10 +27,9 @@ struct ranges {
 	size_t count, capacity;
 };
 
-static int ranges_add(struct ranges *ranges, uint64_t start, uint64_t end, const char *name,
-		      struct hp_err *err)
+static int ranges_add(struct ranges *ranges, struct safepoint_range range, struct hp_err *err)
 {
-	if (start >= end)
+	if (range.start.v >= range.end.v)
 		return 0;
 	if (ranges->count == ranges->capacity) {
 		const size_t capacity = ranges->capacity ? 2 * ranges->capacity : 256;
@@ -41,8 +40,7 @@ static int ranges_add(struct ranges *ranges, uint64_t start, uint64_t end, const
 		ranges->items = items;
 		ranges->capacity = capacity;
 	}
-	ranges->items[ranges->count++] =
-		(struct safepoint_range){addr_of(start), addr_of(end), name};
+	ranges->items[ranges->count++] = range;
 	return 0;
 }
 
@@ -89,6 +87,7 @@ struct maker {
 	struct safepoint_names names;
 	struct ranges forbidden, allowed;
 	bool has_malloc, has_threads;
+	bool has_hooks; /* through which the allocator calls the program, before glibc 2.34 */
 	/* the space around pthread_create, where start_thread is */
 	uint64_t threads_gap[4][2];
 	size_t threads_gap_count;
@@ -124,28 +123,41 @@ static size_t place_take(struct place *out, const struct maker *maker, uint64_t 
 
 static int place_add(struct maker *maker, const struct place *place, struct hp_err *err)
 {
+	struct safepoint_range range = {addr_of(place->start), addr_of(place->end), place->name,
+					false};
+
 	switch (place->class) {
 	case NAME_OTHER:
 		return 0;
 	case NAME_ALLOWED:
-		return ranges_add(&maker->allowed, place->start, place->end, place->name, err);
+		return ranges_add(&maker->allowed, range, err);
 	case NAME_ALLOCATOR:
+		range.never_waits = !maker->has_hooks;
 		maker->has_malloc = true;
 		break;
 	case NAME_THREADS:
 		maker->has_threads = true;
 		break;
 	case NAME_FORBIDDEN:
+	case NAME_ALLOCATOR_TELLS:
 		break;
 	}
-	return ranges_add(&maker->forbidden, place->start, place->end, place->name, err);
+	return ranges_add(&maker->forbidden, range, err);
+}
+
+static bool is_of_malloc_o(const struct place *place)
+{
+	return place->class == NAME_ALLOCATOR || place->class == NAME_ALLOCATOR_TELLS;
 }
 
 static int gap_add(struct maker *maker, const struct place *before, const struct place *after,
 		   struct hp_err *err)
 {
-	const bool malloc_o = before->class == NAME_ALLOCATOR || after->class == NAME_ALLOCATOR;
+	const bool malloc_o = is_of_malloc_o(before) || is_of_malloc_o(after);
 	const bool threads_o = before->class == NAME_THREADS || after->class == NAME_THREADS;
+	const struct safepoint_range gap = {addr_of(before->end), addr_of(after->start),
+					    malloc_o ? "the allocator" : "thread creation",
+					    !threads_o && !maker->has_hooks};
 
 	if ((!malloc_o && !threads_o) || after->start <= before->end ||
 	    after->start - before->end > GAP_MAX)
@@ -155,8 +167,7 @@ static int gap_add(struct maker *maker, const struct place *before, const struct
 		maker->threads_gap[maker->threads_gap_count][1] = after->start;
 		maker->threads_gap_count++;
 	}
-	return ranges_add(&maker->forbidden, before->end, after->start,
-			  malloc_o ? "the allocator" : "thread creation", err);
+	return ranges_add(&maker->forbidden, gap, err);
 }
 
 static int names_add(struct maker *maker, const struct module *module, struct hp_err *err)
@@ -187,10 +198,11 @@ static int text_add(struct maker *maker, const struct module *module, struct hp_
 
 	for (size_t i = 0; i < maps->count; i++) {
 		const struct map *map = &maps->items[i];
+		const struct safepoint_range range = {map->start, map->end,
+						      slash ? slash + 1 : module->path, false};
 
 		if ((map->prot & MAP_EXEC) && addr_in(map->start, module->start, module->end) &&
-		    ranges_add(&maker->forbidden, map->start.v, map->end.v,
-			       slash ? slash + 1 : module->path, err) < 0)
+		    ranges_add(&maker->forbidden, range, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -312,12 +324,21 @@ static void bottoms_find(struct safepoint_map *map, const struct maker *maker)
 
 /* ---- the map ---- */
 
+/* From 2.34 on they are symbols of an old version that nothing looks at. */
+static bool has_malloc_hooks(const struct module *libc)
+{
+	const struct elf_symbol *hook = elf_image_find(&libc->image, "__malloc_hook");
+
+	return hook && !hook->is_hidden;
+}
+
 static int maker_run(struct maker *maker, struct hp_err *err)
 {
 	const struct libc_info *libc = &maker->target->libc;
 
 	if (!libc->module || !libc->module->loaded)
 		return hp_err_set(err, HP_UNSUPPORTED, 0, "its libc was not found");
+	maker->has_hooks = has_malloc_hooks(libc->module);
 	if (names_add(maker, libc->module, err) < 0)
 		return -1;
 	if (libc->pthread && libc->pthread != libc->module && libc->pthread->loaded &&

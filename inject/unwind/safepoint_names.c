@@ -132,14 +132,18 @@ static const char *const names_allocator[] = {
 	"__libc_mallinfo", "__libc_malloc", "__libc_mallopt", "__libc_memalign",
 	"__libc_pvalloc", "__libc_realloc", "__libc_reallocarray", "__libc_valloc",
 	"__mallinfo", "__malloc_check_init", "__malloc_get_state", "__malloc_set_state",
-	"__malloc_stats", "__malloc_trim", "__malloc_usable_size", "__mallopt",
+	"__malloc_trim", "__malloc_usable_size", "__mallopt",
 	"__posix_memalign", "_mid_memalign", "aligned_alloc", "alloc_new_heap",
 	"alloc_perturb", "arena_get2", "arena_get_retry", "calloc", "cfree", "detach_arena",
 	"free", "get_free_list", "heap_trim", "int_mallinfo", "mallinfo", "mallinfo2",
-	"malloc", "malloc_consolidate", "malloc_get_state", "malloc_info", "malloc_printerr",
-	"malloc_set_state", "malloc_stats", "malloc_trim", "malloc_usable_size", "mallopt",
+	"malloc", "malloc_consolidate", "malloc_get_state", "malloc_printerr",
+	"malloc_set_state", "malloc_trim", "malloc_usable_size", "mallopt",
 	"memalign", "mremap_chunk", "munmap_chunk", "new_heap", "posix_memalign", "pvalloc",
 	"realloc", "reallocarray", "systrim", "unlink_chunk", "valloc",
+};
+
+static const char *const names_allocator_tells[] = {
+	"__malloc_info", "__malloc_stats", "malloc_info", "malloc_stats",
 };
 
 static const char *const names_threads[] = {
@@ -167,7 +171,7 @@ static const struct prefix prefixes[] = {
 };
 
 _Static_assert(2 * (COUNT(names_allowed) + COUNT(names_forbidden) + COUNT(names_allocator) +
-		    COUNT(names_threads)) <=
+		    COUNT(names_allocator_tells) + COUNT(names_threads)) <=
 		       SAFEPOINT_NAMES_SIZE,
 	       "the table of names is too full");
 
@@ -199,6 +203,8 @@ void safepoint_names_init(struct safepoint_names *out)
 	names_take(out, names_allowed, COUNT(names_allowed), NAME_ALLOWED);
 	names_take(out, names_forbidden, COUNT(names_forbidden), NAME_FORBIDDEN);
 	names_take(out, names_allocator, COUNT(names_allocator), NAME_ALLOCATOR);
+	names_take(out, names_allocator_tells, COUNT(names_allocator_tells),
+		   NAME_ALLOCATOR_TELLS);
 	names_take(out, names_threads, COUNT(names_threads), NAME_THREADS);
 }
 
@@ -237,24 +243,14 @@ enum name_class safepoint_name_class(const struct safepoint_names *names, const 
 
 /* ---- system calls ---- */
 
-static const long parking[] = {
-	SYS_read,
-	SYS_readv,
-	SYS_pread64,
-	SYS_preadv,
-	SYS_write,
-	SYS_writev,
-	SYS_pwrite64,
-	SYS_pwritev,
+static const long reading[] = {SYS_read, SYS_readv, SYS_pread64, SYS_preadv};
+
+static const long waiting[] = {
 	SYS_recvfrom,
 	SYS_recvmsg,
 	SYS_recvmmsg,
-	SYS_sendto,
-	SYS_sendmsg,
-	SYS_sendmmsg,
 	SYS_accept,
 	SYS_accept4,
-	SYS_connect,
 	SYS_poll,
 	SYS_ppoll,
 	SYS_select,
@@ -269,11 +265,15 @@ static const long parking[] = {
 	SYS_rt_sigtimedwait,
 	SYS_rt_sigsuspend,
 	SYS_pause,
-	SYS_flock,
 	/* The rest of a sleep, a poll, or a futex wait with a timeout, after a stop. The locks
 	 * of libc wait without a timeout, and the kernel restarts those under their own number.
 	 */
 	SYS_restart_syscall,
+};
+
+static const long writing[] = {
+	SYS_write,   SYS_writev,   SYS_pwrite64, SYS_pwritev, SYS_sendto,
+	SYS_sendmsg, SYS_sendmmsg, SYS_connect,  SYS_flock,
 };
 
 static const long unsafe[] = {
@@ -292,16 +292,31 @@ static bool nr_in(long nr, const long *items, size_t count)
 	return false;
 }
 
+/* Semaphores, condition variables and read-write locks wait with a bit set
+ * (nptl/futex-internal.c since 2.9); the low-level locks that the allocator, the loader and
+ * stdio use (lowlevellock.c) do so with a plain FUTEX_WAIT. */
+static bool waits_with_bitset(long nr, const uint64_t args[6])
+{
+	return nr == SYS_futex && (args[1] & FUTEX_CMD_MASK) == FUTEX_WAIT_BITSET;
+}
+
 enum syscall_class safepoint_syscall_class(long nr, const uint64_t args[6])
 {
 	if (nr_in(nr, unsafe, COUNT(unsafe)))
 		return SYSCALL_UNSAFE;
-	if (nr_in(nr, parking, COUNT(parking)))
-		return SYSCALL_PARKING;
-	/* Semaphores, condition variables and read-write locks wait with a bit set
-	 * (nptl/futex-internal.c since 2.9); the low-level locks that the allocator, the loader
-	 * and stdio use (lowlevellock.c) do so with a plain FUTEX_WAIT. */
-	if (nr == SYS_futex && (args[1] & FUTEX_CMD_MASK) == FUTEX_WAIT_BITSET)
+	if (nr_in(nr, writing, COUNT(writing)) || safepoint_wait_of(nr, args) != WAIT_NONE)
 		return SYSCALL_PARKING;
 	return SYSCALL_OTHER;
+}
+
+/* What glibc's allocator calls, 2.34 to 2.42 (malloc/malloc.c, arena.c, malloc-sysdep, and in
+ * sysdeps/unix/sysv/linux malloc-hugepages.c, getsysstat.c): brk, mmap and their like, futex
+ * for its own locks; how many processors there are and whether there are huge pages, read by
+ * __read_nocancel(), which no program can call by that name. */
+enum safepoint_wait safepoint_wait_of(long nr, const uint64_t args[6])
+{
+	if (nr_in(nr, reading, COUNT(reading)))
+		return WAIT_READING;
+	return nr_in(nr, waiting, COUNT(waiting)) || waits_with_bitset(nr, args) ? WAIT_OTHER
+										 : WAIT_NONE;
 }

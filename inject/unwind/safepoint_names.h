@@ -10,11 +10,12 @@
 
 /* In rising order of severity. */
 enum name_class {
-	NAME_OTHER,     /* nothing is known */
-	NAME_ALLOWED,   /* holds no lock that pthread_create, malloc or the loader take */
-	NAME_FORBIDDEN, /* may hold one */
-	NAME_ALLOCATOR, /* likewise, and so does the unnamed code around it: malloc.o */
-	NAME_THREADS,   /* likewise: pthread_create.o */
+	NAME_OTHER,           /* nothing is known */
+	NAME_ALLOWED,         /* holds no lock that pthread_create, malloc or the loader take */
+	NAME_FORBIDDEN,       /* may hold one */
+	NAME_ALLOCATOR,       /* likewise, and so does the unnamed code around it: malloc.o */
+	NAME_ALLOCATOR_TELLS, /* likewise, and writes to a stream, which may be anybody's */
+	NAME_THREADS,         /* likewise: pthread_create.o */
 };
 
 /* The tables as one that is searched by hash: each function of libc is looked up in it. */
@@ -38,5 +39,10 @@ enum syscall_class {
 			  */
 };
 enum syscall_class safepoint_syscall_class(long nr, const uint64_t args[6]);
+
+/* In which a thread waits that is not inside the allocator of a libc, whose hooks are not
+ * there: it makes none of these calls. Reading it does, by functions without a name. */
+enum safepoint_wait { WAIT_NONE, WAIT_READING, WAIT_OTHER };
+enum safepoint_wait safepoint_wait_of(long nr, const uint64_t args[6]);
 
 #endif

@@ -3,8 +3,11 @@
  * Judging before the stop: what was found out about a thread that waits holds while it stands
  * where it stood, with the stack it had, and not a moment longer.
  */
+#include <malloc.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <criterion/criterion.h>
@@ -125,6 +128,41 @@ Test(judge, who_waits_is_as_expected)
 		cr_skip_test("the sanitizer's library stands between the victims and libc");
 	for (size_t i = 0; i < parked_body_count; i++)
 		check_parked(&parked_bodies[i]);
+}
+
+#define INTO(function) ((uintptr_t)(function) + 1)
+
+static void check_left_behind(const struct safepoint_map *map, long nr, uintptr_t word,
+			      enum verdict verdict)
+{
+	const uint64_t stack[2] = {0, word};
+	const struct safepoint_stop stop = {
+		.pc = {INTO(read)}, .sp = {0x7000}, .syscall_nr = nr};
+	struct safepoint got;
+
+	safepoint_judge_stack(&got, map, &stop,
+			      (struct span){(const uint8_t *)stack, sizeof(stack)});
+	cr_expect(eq(int, got.verdict, verdict), "call %ld: %s", nr, got.reason);
+}
+
+/* The victim has its libc where we have ours. */
+Test(judge, what_the_allocator_left_behind)
+{
+	const struct safepoint_map *map;
+	struct stage stage;
+
+	if (WRAPPED)
+		cr_skip_test("the sanitizer's library stands between the victims and libc");
+	stage_open(&stage, &parked_bodies[0]);
+	map = &stage.judge.map;
+	check_left_behind(map, SYS_read, INTO(malloc), VERDICT_SAFE);
+	check_left_behind(map, SYS_poll, INTO(free), VERDICT_SAFE);
+	check_left_behind(map, SYS_write, INTO(malloc), VERDICT_UNKNOWN);
+	check_left_behind(map, SYS_getpid, INTO(malloc), VERDICT_UNKNOWN);
+	check_left_behind(map, SYS_read, INTO(malloc_stats), VERDICT_UNKNOWN);
+	check_left_behind(map, SYS_read, INTO(fork), VERDICT_UNKNOWN);
+	check_left_behind(map, SYS_read, INTO(pthread_create), VERDICT_UNKNOWN);
+	stage_close(&stage);
 }
 
 static bool is_forbidden(const struct stage *stage, const struct tracee *tracee)

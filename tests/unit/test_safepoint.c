@@ -3,7 +3,7 @@
  * The judgement on made-up maps and stacks: every rule, both ways.
  *
  *     libc   0x10000  read       0x10100..0x10200  allowed
- *                     malloc     0x10200..0x10300  forbidden
+ *                     malloc     0x10200..0x10300  forbidden, waits for nobody
  *                     memcpy     0x10300..0x10400  an IFUNC's implementation
  *                     qsort      0x10400..0x10500  allowed
  *                     clone      0x10500..0x10600  forbidden; 0x10510 is the bottom
@@ -33,13 +33,13 @@
 #define SP         0x7000
 
 static struct safepoint_range forbidden[] = {
-	{{0x10200}, {0x10300}, "malloc"},
-	{{0x10500}, {0x10600}, "clone"},
-	{{0x40000}, {0x50000}, "ld.so"},
+	{{0x10200}, {0x10300}, "malloc", true},
+	{{0x10500}, {0x10600}, "clone", false},
+	{{0x40000}, {0x50000}, "ld.so", false},
 };
 static struct safepoint_range allowed[] = {
-	{{0x10100}, {0x10200}, "read"},
-	{{0x10400}, {0x10500}, "qsort"},
+	{{0x10100}, {0x10200}, "read", false},
+	{{0x10400}, {0x10500}, "qsort", false},
 };
 static remote_addr ifuncs[] = {{0x10300}};
 static const struct safepoint_map map = {
@@ -91,6 +91,38 @@ static const struct scan_case scan_cases[] = {
 	{"parked in read", READ, SYS_read, 0, {PROGRAM}, VERDICT_SAFE, 0},
 	{"parked, by an unnamed function", UNNAMED, SYS_poll, 0, {PROGRAM}, VERDICT_SAFE, 0},
 	{"parked under the loader", READ, SYS_read, 0, {LOADER}, VERDICT_UNKNOWN, SP},
+	{"parked, malloc was here", READ, SYS_read, 0, {MALLOC, PROGRAM}, VERDICT_SAFE, 0},
+	{"parked, malloc and the loader were",
+	 READ,
+	 SYS_read,
+	 0,
+	 {LOADER, PROGRAM, MALLOC},
+	 VERDICT_UNKNOWN,
+	 SP},
+	{"malloc itself reads", UNNAMED, SYS_read, 0, {MALLOC}, VERDICT_UNKNOWN, SP},
+	{"polling, malloc was here", UNNAMED, SYS_poll, 0, {MALLOC}, VERDICT_SAFE, 0},
+	{"writing, perhaps for malloc", READ, SYS_write, 0, {MALLOC}, VERDICT_UNKNOWN, SP},
+	{"polling in a handler over malloc",
+	 READ,
+	 SYS_poll,
+	 0,
+	 {RESTORE_RT, MALLOC},
+	 VERDICT_UNKNOWN,
+	 UINT64_MAX},
+	{"waiting for a semaphore, malloc was here",
+	 UNNAMED,
+	 SYS_futex,
+	 FUTEX_WAIT_BITSET,
+	 {MALLOC, PROGRAM},
+	 VERDICT_SAFE,
+	 0},
+	{"waiting for malloc's lock",
+	 UNNAMED,
+	 SYS_futex,
+	 FUTEX_WAIT | FUTEX_PRIVATE_FLAG,
+	 {MALLOC, PROGRAM},
+	 VERDICT_UNKNOWN,
+	 SP},
 	{"waiting for a semaphore",
 	 UNNAMED,
 	 SYS_futex,

@@ -38,6 +38,7 @@ static const struct expectation expectations[] = {
 	{"malloc_consolidate", NAME_ALLOCATOR},
 	{"systrim.constprop.0", NAME_ALLOCATOR},
 	{"arena_get2.part.0", NAME_ALLOCATOR},
+	{"malloc_stats", NAME_ALLOCATOR_TELLS},
 	{"pthread_create", NAME_THREADS},
 	{"start_thread", NAME_THREADS},
 	{"fork", NAME_FORBIDDEN},
@@ -55,7 +56,8 @@ static const struct expectation expectations[] = {
 	{"fgets", NAME_OTHER},
 	{"strdup", NAME_OTHER},
 	{"strerror", NAME_OTHER},
-	{"read.part.0", NAME_OTHER}, /* a part of an allowed one is not it */
+	{"read.part.0", NAME_OTHER},     /* a part of an allowed one is not it */
+	{"__read_nocancel", NAME_OTHER}, /* the allocator's */
 	{"", NAME_OTHER},
 	{"a.b", NAME_OTHER},
 };
@@ -89,10 +91,11 @@ Test(safepoint_names, very_long_name)
 
 Test(safepoint_names, every_name_has_the_class_of_its_table)
 {
-	static const char *const tables[] = {"names_allowed", "names_forbidden",
-					     "names_allocator", "names_threads"};
+	static const char *const tables[] = {"names_allowed[]", "names_forbidden[]",
+					     "names_allocator[]", "names_allocator_tells[]",
+					     "names_threads[]"};
 	static const enum name_class classes[] = {NAME_ALLOWED, NAME_FORBIDDEN, NAME_ALLOCATOR,
-						  NAME_THREADS};
+						  NAME_ALLOCATOR_TELLS, NAME_THREADS};
 	FILE *source = fopen(SAFEPOINT_NAMES_SOURCE, "r");
 	size_t checked = 0;
 	char line[256];
@@ -100,7 +103,7 @@ Test(safepoint_names, every_name_has_the_class_of_its_table)
 
 	cr_assert(ne(ptr, source, NULL));
 	while (fgets(line, sizeof(line), source)) {
-		for (int i = 0; i < 4; i++)
+		for (int i = 0; i < 5; i++)
 			if (strstr(line, tables[i]) && strstr(line, "[] = {"))
 				table = i;
 		if (strcmp(line, "};\n") == 0)
@@ -137,4 +140,12 @@ Test(safepoint_names, system_calls)
 	cr_expect(eq(int, safepoint_syscall_class(SYS_clone3, none), SYSCALL_UNSAFE));
 	cr_expect(eq(int, safepoint_syscall_class(SYS_getpid, none), SYSCALL_OTHER));
 	cr_expect(eq(int, safepoint_syscall_class(-5, none), SYSCALL_OTHER));
+	cr_expect(eq(int, safepoint_syscall_class(SYS_write, none), SYSCALL_PARKING));
+
+	cr_expect(eq(int, safepoint_wait_of(SYS_read, none), WAIT_READING));
+	cr_expect(eq(int, safepoint_wait_of(SYS_poll, none), WAIT_OTHER));
+	cr_expect(eq(int, safepoint_wait_of(SYS_futex, bitset), WAIT_OTHER));
+	cr_expect(eq(int, safepoint_wait_of(SYS_futex, plain), WAIT_NONE));
+	cr_expect(eq(int, safepoint_wait_of(SYS_write, none), WAIT_NONE));
+	cr_expect(eq(int, safepoint_wait_of(SYS_brk, none), WAIT_NONE));
 }
