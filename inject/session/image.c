@@ -12,13 +12,12 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "inject/base/cleanup.h"
-
-#define PAGE      4096u
-#define IMAGE_MAX (16u << 20)
+#include "inject/session/image_file.h"
 
 #ifndef DT_RELR /* before glibc 2.36 */
 #define DT_RELRSZ 35
@@ -28,16 +27,6 @@
 struct dynamic {
 	uint64_t symtab, strtab, strsz, hash, rela, relasz, jmprel, pltrelsz, relr, relrsz;
 };
-
-static uint64_t page_up(uint64_t v)
-{
-	return (v + PAGE - 1) & ~(uint64_t)(PAGE - 1);
-}
-
-static int damaged(struct hp_err *err, const char *what)
-{
-	return hp_err_set(err, HP_INTERNAL, 0, "the payload file is damaged: %s", what);
-}
 
 /* Bytes [at, at + len) of what the file has, or NULL. */
 static void *image_at(const struct image *image, uint64_t at, uint64_t len)
@@ -52,93 +41,6 @@ static void *image_at(const struct image *image, uint64_t at, uint64_t len)
 static void *table_at(const struct image *image, uint64_t at, uint64_t len, size_t alignment)
 {
 	return at % alignment != 0 ? NULL : image_at(image, at, len);
-}
-
-/* The file, open or in memory. What is wanted of it is read to where it belongs: read as a
- * whole and copied it took a third of the time that linking takes. */
-struct source {
-	int fd; /* -1: bytes */
-	struct span bytes;
-};
-
-static bool source_read(const struct source *source, void *out, uint64_t offset, uint64_t len)
-{
-	if (source->fd >= 0)
-		return offset <= IMAGE_MAX && len <= IMAGE_MAX &&
-		       pread(source->fd, out, len, (off_t)offset) == (ssize_t)len;
-	if (offset > source->bytes.len || len > source->bytes.len - offset)
-		return false;
-	if (len)
-		memcpy(out, source->bytes.data + offset, len);
-	return true;
-}
-
-static int header_read(Elf64_Ehdr *ehdr, const struct source *source, struct hp_err *err)
-{
-	if (!source_read(source, ehdr, 0, sizeof(*ehdr)))
-		return damaged(err, "too short");
-	if (memcmp(ehdr->e_ident, ELFMAG, SELFMAG) != 0 ||
-	    ehdr->e_ident[EI_CLASS] != ELFCLASS64 || ehdr->e_type != ET_DYN ||
-	    ehdr->e_machine != EM_X86_64 || ehdr->e_phentsize != sizeof(Elf64_Phdr))
-		return damaged(err, "not a shared object for x86-64");
-	return 0;
-}
-
-/* Sizes and the border between text and data: everything before the first writable segment is
- * mapped R-X, the writable ones RW, what is behind them not at all. */
-static int measure(struct image *image, const Elf64_Phdr *phdrs, size_t count,
-		   struct hp_err *err)
-{
-	uint64_t end = 0, text_end = 0, data_end = 0;
-
-	for (size_t i = 0; i < count; i++) {
-		const Elf64_Phdr *p = &phdrs[i];
-
-		if (p->p_type != PT_LOAD)
-			continue;
-		if (p->p_vaddr > IMAGE_MAX || p->p_memsz > IMAGE_MAX ||
-		    p->p_filesz > p->p_memsz || p->p_vaddr < end)
-			return damaged(err, "segments");
-		if ((p->p_flags & PF_W) && (p->p_flags & PF_X))
-			return damaged(err, "a segment is both writable and executable");
-		if ((p->p_flags & PF_W) && data_end != end)
-			return damaged(err, "data after tables");
-		if ((p->p_flags & PF_X) && text_end)
-			return damaged(err, "text after data");
-		if ((p->p_flags & PF_W) && !text_end)
-			text_end = p->p_vaddr & ~(uint64_t)(PAGE - 1);
-		end = p->p_vaddr + p->p_memsz;
-		if ((p->p_flags & PF_W) || !text_end)
-			data_end = end;
-	}
-	image->loaded = page_up(end);
-	image->size = page_up(data_end);
-	image->text_size = text_end ? text_end : image->size;
-	return image->size ? 0 : damaged(err, "no segments");
-}
-
-static int load(struct image *image, const struct source *source, const Elf64_Phdr *phdrs,
-		size_t count, struct hp_err *err)
-{
-	uint64_t filled = 0;
-
-	if (measure(image, phdrs, count, err) < 0)
-		return -1;
-	image->bytes = malloc(image->loaded);
-	if (!image->bytes)
-		return hp_err_set(err, HP_SYSTEM, ENOMEM, "load the payload");
-	for (size_t i = 0; i < count; i++) {
-		const Elf64_Phdr *p = &phdrs[i];
-
-		if (p->p_type != PT_LOAD)
-			continue;
-		if (!source_read(source, image->bytes + p->p_vaddr, p->p_offset, p->p_filesz))
-			return damaged(err, "a segment ends after the file");
-		memset(image->bytes + filled, 0, p->p_vaddr - filled);
-		filled = p->p_vaddr + p->p_filesz;
-	}
-	memset(image->bytes + filled, 0, image->loaded - filled);
-	return 0;
 }
 
 static void dynamic_take(struct dynamic *d, const Elf64_Dyn *entry)
@@ -189,13 +91,13 @@ static int dynamic_read(struct dynamic *d, const struct image *image, const Elf6
 			continue;
 		dyn = table_at(image, phdrs[i].p_vaddr, phdrs[i].p_memsz, _Alignof(Elf64_Dyn));
 		if (!dyn)
-			return damaged(err, "dynamic section");
+			return image_damaged(err, "dynamic section");
 		for (size_t n = phdrs[i].p_memsz / sizeof(*dyn); n > 0 && dyn->d_tag;
 		     n--, dyn++)
 			dynamic_take(d, dyn);
 	}
 	if (!d->symtab || !d->strtab || !d->hash)
-		return damaged(err, "no symbol table");
+		return image_damaged(err, "no symbol table");
 	return 0;
 }
 
@@ -222,7 +124,7 @@ static int entry_take(uint64_t *out, const struct image *image, const Elf64_Sym 
 		      struct hp_err *err)
 {
 	*out = sym->st_value;
-	return *out < image->text_size ? 0 : damaged(err, "entry");
+	return *out < image->text_size ? 0 : image_damaged(err, "entry");
 }
 
 #define ENTRIES 3
@@ -236,13 +138,13 @@ static int find_entries(struct image *image, const struct dynamic *d, struct hp_
 	size_t found = 0;
 
 	if (!hash)
-		return damaged(err, "hash table");
+		return image_damaged(err, "hash table");
 	for (uint32_t n = 1; n < hash[1]; n++) { /* nchain = number of symbols */
 		const Elf64_Sym *sym = symbol_at(image, d, n);
 		const char *name = sym ? symbol_name(image, d, sym) : NULL;
 
 		if (!name)
-			return damaged(err, "symbols");
+			return image_damaged(err, "symbols");
 		for (size_t i = 0; i < ENTRIES && sym->st_shndx != SHN_UNDEF; i++) {
 			if (strcmp(name, names[i]) != 0)
 				continue;
@@ -252,11 +154,11 @@ static int find_entries(struct image *image, const struct dynamic *d, struct hp_
 		}
 	}
 	if (found != (1u << ENTRIES) - 1)
-		return damaged(err, "an entry is missing");
+		return image_damaged(err, "an entry is missing");
 	image->early = image->text_size;
 	for (size_t i = 0; i < ENTRIES; i++)
 		if (*entries[i] < image->early)
-			image->early = *entries[i] & ~(uint64_t)(PAGE - 1);
+			image->early = *entries[i] & ~(uint64_t)(IMAGE_PAGE - 1);
 	return 0;
 }
 
@@ -275,7 +177,7 @@ static int resolve(struct image_reloc *out, const struct linker *linker, const E
 	const char *name = sym ? symbol_name(linker->image, linker->dynamic, sym) : NULL;
 
 	if (!name)
-		return damaged(err, "symbols");
+		return image_damaged(err, "symbols");
 	if (sym->st_shndx != SHN_UNDEF) {
 		out->relative = true;
 		out->value = sym->st_value + (uint64_t)rela->r_addend;
@@ -299,7 +201,7 @@ static int relocation_read(struct image_reloc *out, const struct linker *linker,
 {
 	*out = (struct image_reloc){.at = rela->r_offset};
 	if (!is_in_data(linker->image, rela->r_offset))
-		return damaged(err, "a relocation outside of the data");
+		return image_damaged(err, "a relocation outside of the data");
 	switch (ELF64_R_TYPE(rela->r_info)) {
 	case R_X86_64_RELATIVE:
 		out->relative = true;
@@ -310,7 +212,7 @@ static int relocation_read(struct image_reloc *out, const struct linker *linker,
 	case R_X86_64_64:
 		return resolve(out, linker, rela, err);
 	default:
-		return damaged(err, "an unknown kind of relocation");
+		return image_damaged(err, "an unknown kind of relocation");
 	}
 }
 
@@ -335,7 +237,7 @@ static int relocations_read(const struct linker *linker, uint64_t table, uint64_
 	if (!count)
 		return 0;
 	if (!rela)
-		return damaged(err, "relocations");
+		return image_damaged(err, "relocations");
 	if (relocs_reserve(image, count, err) < 0)
 		return -1;
 	for (size_t i = 0; i < count; i++) {
@@ -352,7 +254,7 @@ static int packed_add(struct image *image, uint64_t at, struct hp_err *err)
 	struct image_reloc *out = &image->relocs[image->reloc_count];
 
 	if (!is_in_data(image, at))
-		return damaged(err, "a relocation outside of the data");
+		return image_damaged(err, "a relocation outside of the data");
 	*out = (struct image_reloc){.at = at, .relative = true};
 	memcpy(&out->value, image->bytes + at, sizeof(out->value));
 	image->reloc_count++;
@@ -368,7 +270,7 @@ static int packed_word(struct image *image, uint64_t *at, uint64_t word, struct 
 
 	if (!(word & 1)) {
 		if (word < *at || word % step)
-			return damaged(err, "packed relocations");
+			return image_damaged(err, "packed relocations");
 		*at = word + step;
 		return packed_add(image, word, err);
 	}
@@ -388,7 +290,7 @@ static int packed_read(struct image *image, const struct dynamic *d, struct hp_e
 	if (!count)
 		return 0;
 	if (!words)
-		return damaged(err, "packed relocations");
+		return image_damaged(err, "packed relocations");
 	if (relocs_reserve(image, (image->size - image->text_size) / sizeof(*words), err) < 0)
 		return -1;
 	for (size_t i = 0; i < count; i++)
@@ -397,35 +299,28 @@ static int packed_read(struct image *image, const struct dynamic *d, struct hp_e
 	return 0;
 }
 
-static int parse(struct image *image, const struct source *source, image_lookup lookup,
+static int parse(struct image *image, const struct image_file *file, image_lookup lookup,
 		 const void *context, struct hp_err *err)
 {
 	struct dynamic dynamic = {0};
 	const struct linker linker = {image, &dynamic, lookup, context};
 	_cleanup_free_ Elf64_Phdr *phdrs = NULL;
-	Elf64_Ehdr ehdr;
+	size_t count;
 
-	if (header_read(&ehdr, source, err) < 0)
-		return -1;
-	phdrs = calloc(ehdr.e_phnum + 1u, sizeof(*phdrs));
-	if (!phdrs)
-		return hp_err_set(err, HP_SYSTEM, ENOMEM, "link the payload");
-	if (!source_read(source, phdrs, ehdr.e_phoff, ehdr.e_phnum * sizeof(*phdrs)))
-		return damaged(err, "program headers");
-	if (load(image, source, phdrs, ehdr.e_phnum, err) < 0 ||
-	    dynamic_read(&dynamic, image, phdrs, ehdr.e_phnum, err) < 0 ||
+	if (image_file_load(image, &phdrs, &count, file, err) < 0 ||
+	    dynamic_read(&dynamic, image, phdrs, count, err) < 0 ||
 	    find_entries(image, &dynamic, err) < 0 || packed_read(image, &dynamic, err) < 0 ||
 	    relocations_read(&linker, dynamic.rela, dynamic.relasz, err) < 0)
 		return -1;
 	return relocations_read(&linker, dynamic.jmprel, dynamic.pltrelsz, err);
 }
 
-static int parse_source(struct image *out, const struct source *source, image_lookup lookup,
-			const void *context, struct hp_err *err)
+static int link_file(struct image *out, const struct image_file *file, image_lookup lookup,
+		     const void *context, struct hp_err *err)
 {
 	struct image image = {0};
 
-	if (parse(&image, source, lookup, context, err) < 0) {
+	if (parse(&image, file, lookup, context, err) < 0) {
 		image_fini(&image);
 		return -1;
 	}
@@ -433,12 +328,12 @@ static int parse_source(struct image *out, const struct source *source, image_lo
 	return 0;
 }
 
-int image_parse(struct image *out, struct span file, image_lookup lookup, const void *context,
+int image_parse(struct image *out, struct span bytes, image_lookup lookup, const void *context,
 		struct hp_err *err)
 {
-	const struct source source = {.fd = -1, .bytes = file};
+	const struct image_file file = {.fd = -1, .bytes = bytes.data, .size = bytes.len};
 
-	return parse_source(out, &source, lookup, context, err);
+	return link_file(out, &file, lookup, context, err);
 }
 
 static remote_addr lookup_in_target(const void *context, const char *name)
@@ -450,19 +345,21 @@ int image_link(struct image *out, const char *path, const struct target *target,
 	       struct hp_err *err)
 {
 	_cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-	const struct source source = {.fd = fd};
+	struct image_file file = {.fd = fd};
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return hp_err_set(err, HP_SYSTEM, errno, "open the payload %s", path);
 	if (!S_ISREG(st.st_mode))
-		return damaged(err, "not a file");
-	return parse_source(out, &source, lookup_in_target, target, err);
+		return image_damaged(err, "not a file");
+	file.size = (uint64_t)st.st_size;
+	return link_file(out, &file, lookup_in_target, target, err);
 }
 
 void image_fini(struct image *image)
 {
-	free(image->bytes);
+	if (image->bytes)
+		munmap(image->bytes, image->loaded);
 	free(image->relocs);
 	*image = (struct image){0};
 }

@@ -24,7 +24,7 @@ struct image_reloc {
 };
 
 struct image {
-	uint8_t *bytes;               /* owned; text and data, zeros included */
+	uint8_t *bytes;               /* owned, mapped; text and data, zeros included */
 	size_t size;                  /* of these, whole pages */
 	size_t loaded;                /* with the tables behind them, for linking alone */
 	size_t text_size;             /* [0, text_size) is R-X, the rest RW; whole pages */

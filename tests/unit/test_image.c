@@ -3,14 +3,17 @@
  * Our own dynamic linker, on the real payload and on damaged copies of it.
  */
 #include <elf.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
 #include "inject/session/image.h"
+#include "inject/session/image_file.h"
 
 static uint8_t *file;
 static size_t file_len;
@@ -68,6 +71,57 @@ Test(image, links_the_payload)
 	cr_assert(ne(int, memcmp(copy, image.bytes, image.size), 0));
 	free(copy);
 	image_fini(&image);
+}
+
+static void load(struct image *image, const struct image_file *from)
+{
+	struct hp_err err = {0};
+	Elf64_Phdr *phdrs;
+	size_t count;
+
+	cr_assert(eq(int, image_file_load(image, &phdrs, &count, from, &err), 0), "%s",
+		  err.text);
+	free(phdrs);
+}
+
+Test(image, a_mapped_file_is_what_was_read)
+{
+	const struct image_file read = {.fd = -1, .bytes = file, .size = file_len};
+	const struct image_file open_file = {
+		.fd = open(getenv("PYHOTPATCH_PAYLOAD"), O_RDONLY | O_CLOEXEC),
+		.size = file_len};
+	struct image a = {0}, b = {0};
+
+	load(&a, &read);
+	load(&b, &open_file);
+	cr_assert(eq(sz, a.size, b.size));
+	cr_assert(eq(sz, a.loaded, b.loaded));
+	cr_expect(eq(int, memcmp(a.bytes, b.bytes, a.size), 0));
+	b.bytes[b.text_size] ^= 1; /* a copy of ours */
+	image_fini(&b);
+	load(&b, &open_file);
+	cr_expect(eq(int, memcmp(a.bytes, b.bytes, a.size), 0));
+	image_fini(&a);
+	image_fini(&b);
+	close(open_file.fd);
+}
+
+Test(image, a_file_that_is_shorter_than_it_says)
+{
+	FILE *cut = tmpfile();
+	struct image image = {0};
+	struct hp_err err;
+	Elf64_Phdr *phdrs;
+	size_t count;
+
+	cr_assert(ne(ptr, cut, NULL));
+	cr_assert(eq(sz, fwrite(file, 1, 8192, cut), 8192));
+	fflush(cut);
+	const struct image_file short_file = {.fd = fileno(cut), .size = 8192};
+	cr_assert(eq(int, image_file_load(&image, &phdrs, &count, &short_file, &err), -1));
+	cr_expect(ne(ptr, strstr(err.text, "ends after the file"), NULL), "%s", err.text);
+	image_fini(&image);
+	fclose(cut);
 }
 
 Test(image, a_missing_function_is_named)
