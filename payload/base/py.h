@@ -71,8 +71,9 @@ void *PyType_GetSlot(PyObject *type, int slot);
 int PyType_IsSubtype(PyObject *type, PyObject *base);
 void PyType_Modified(PyObject *type);
 unsigned long PyType_GetFlags(PyObject *type);
-#define PY_TYPE_IS_HEAP (1ul << 9)
-#define PY_TYPE_HAS_GC  (1ul << 14)
+#define PY_TYPE_IS_HEAP      (1ul << 9)
+#define PY_TYPE_IS_IMMUTABLE (1ul << 8) /* 3.10; those of C that are on the heap */
+#define PY_TYPE_HAS_GC       (1ul << 14)
 PyObject *Py_BuildValue(const char *format, ...);
 #define PY_EQ 2
 

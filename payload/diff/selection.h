@@ -141,6 +141,9 @@ int selection_is_rebound(struct selection *s, PyObject *name, int in_class);
 /* What a name, or the name in a module, is now; borrowed. NULL for any other expression. */
 PyObject *selection_resolve(const struct selection *s, PyObject *node);
 
+/* Is it a value, made of constants, and another than this one? */
+int selection_is_value_other(const struct world *world, PyObject *live, PyObject *value);
+
 /* What an expression of constants and names of constants is; NULL without exception for any
  * other. `names`: of the class around it, or NULL. New reference. */
 PyObject *selection_value(struct selection *s, PyObject *names, PyObject *node);

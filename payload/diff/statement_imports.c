@@ -3,7 +3,8 @@
  * Without the old source: does an import statement bring something else than what is there? Of
  * what names hold that were imported, modules, functions and classes tell where they are from.
  * The module may have bound the name anew since (as gevent does); so where nothing else of the
- * module changed, another module under the name alone counts.
+ * module changed, another module under the name alone counts, or what is at home in another
+ * module where the statement brings what is at home in its own.
  */
 #include "payload/base/freestanding.h"
 #include "payload/diff/selection.h"
@@ -39,23 +40,41 @@ static PyObject *origin(const struct world *w, PyObject *o)
 	return name;
 }
 
-static int is_from_other(const struct world *w, PyObject *module_name, PyObject *name,
+/* Does the module that it is from have it, under its own name? */
+static int is_at_home(const struct world *w, PyObject *o, PyObject *origin)
+{
+	PyObject *module = PyDict_GetItem(w->modules, origin);
+	_cleanup_py_ PyObject *name = world_is_class(w, o)
+					      ? world_type_attribute(o, "__name__")
+					      : PyObject_GetAttrString(o, "__name__");
+
+	PyErr_Clear();
+	return module && name && world_is_module(w, module) &&
+	       PyDict_GetItem(PyModule_GetDict(module), name) == o;
+}
+
+static int is_from_other(const struct selection *s, PyObject *module_name, PyObject *name,
 			 PyObject *live)
 {
+	const struct world *w = s->tokens.world;
 	PyObject *module = PyDict_GetItem(w->modules, module_name);
 	_cleanup_py_ PyObject *dotted = PyUnicode_FromFormat("%U.%U", module_name, name);
+	_cleanup_py_ PyObject *from = origin(w, live);
+	int is_certain = from && !is_text_same(from, module_name) && is_at_home(w, live, from);
 
 	if (!module || !world_is_module(w, module))
-		return !module;
+		return !module && (!s->is_deciding || is_certain);
 	PyObject *value = PyDict_GetItem(PyModule_GetDict(module), name);
 	if (!value && dotted)
 		value = PyDict_GetItem(w->modules, dotted);
 	if (!value || value == live)
 		return 0;
 	if (world_is_module(w, value) && world_is_module(w, live))
-		return 1;
-	_cleanup_py_ PyObject *a = origin(w, value), *b = origin(w, live);
-	return a && b && !is_text_same(a, b);
+		return !s->is_deciding;
+	_cleanup_py_ PyObject *wanted = origin(w, value);
+	if (s->is_deciding)
+		return is_certain && is_text_same(wanted, module_name);
+	return wanted && from && !is_text_same(wanted, from);
 }
 
 static PyObject *without_tail(PyObject *dotted)
@@ -82,7 +101,7 @@ static int is_alias_other(struct selection *s, PyObject *module, PyObject *alias
 	    selection_is_rebound(s, bound, 0))
 		return 0;
 	if (module)
-		return is_from_other(w, module, name, live);
+		return is_from_other(s, module, name, live);
 	return is_module_other(w, bound == as ? name : first, live);
 }
 
@@ -94,8 +113,7 @@ int selection_is_import_other(struct selection *s, PyObject *node, PyObject *nam
 	_cleanup_py_ PyObject *module =
 		is_from ? node_imported_module(node, s->module->live) : NULL;
 
-	if (!aliases ||
-	    (is_from && (s->is_deciding || !module || !py_is(module, s->tokens.world->str))))
+	if (!aliases || (is_from && (!module || !py_is(module, s->tokens.world->str))))
 		return 0;
 	for (Py_ssize_t i = 0; i < PyList_Size(aliases); i++)
 		other |= is_alias_other(s, module, PyList_GetItem(aliases, i), names);

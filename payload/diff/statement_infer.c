@@ -164,25 +164,38 @@ static int is_bound_once(struct selection *s, const struct body *b, PyObject *na
 	       !selection_is_rebound(s, name, b != &s->body);
 }
 
-/* `name = constant` and nothing else, or a docstring? */
-static int is_constant_other(struct selection *s, const struct body *b,
-			     const struct group *group, PyObject *node, PyObject *names)
+/* Is the list without an entry? One more may be what the program has put there. */
+static int lacks_entry(const struct world *w, PyObject *live, PyObject *value)
 {
-	const struct world *w = b->tokens->world;
-	const struct step *steps = &b->new.steps[group->first];
-	int count = group->end - group->first;
+	Py_ssize_t at = 0;
 
-	if (!TREE_IS(node, "Assign", "AnnAssign", "Expr") || count < 2 ||
-	    steps[0].op != w->opcodes.load_const || !steps[0].value ||
-	    py_is(steps[0].value, w->code) || !stream_is_store(b->tokens, &steps[1]) ||
-	    (TREE_IS(node, "Assign") && count > 2))
-		return 0;
-	PyObject *live = PyDict_GetItem(names, steps[1].value);
-	/* A maker may have put something else there: a field, a slot; anybody what None stood
-	 * for. */
-	return live && !compare_constants(w, live, steps[0].value) &&
-	       (compare_is_constant(w, live) || (b == &s->body && steps[0].value != w->none)) &&
-	       is_bound_once(s, b, steps[1].value);
+	for (Py_ssize_t i = 0; at < PyList_Size(live) && i < PyList_Size(value); i++)
+		for (at = 0;
+		     at < PyList_Size(live) &&
+		     !compare_constants(w, PyList_GetItem(live, at), PyList_GetItem(value, i));)
+			at++;
+	return at == PyList_Size(live) && PyList_Size(value) > 0;
+}
+
+static int is_of_re(const struct world *w, PyObject *o, const char *name)
+{
+	PyObject *re = PyDict_GetItemString(w->modules, "re");
+
+	return o && re && world_is_module(w, re) &&
+	       PyDict_GetItemString(PyModule_GetDict(re), name) == o;
+}
+
+static int is_live_other(const struct world *w, PyObject *name, PyObject *live, PyObject *value)
+{
+	_cleanup_py_ PyObject *pattern = is_of_re(w, py_type(live), "Pattern")
+						 ? PyObject_GetAttrString(live, "pattern")
+						 : NULL;
+
+	if (py_is(value, w->list))
+		return py_is(live, w->list) &&
+		       !PyUnicode_CompareWithASCIIString(name, "__all__") &&
+		       lacks_entry(w, live, value);
+	return selection_is_value_other(w, pattern ? pattern : live, value);
 }
 
 static int is_target_other(struct selection *s, const struct body *b, PyObject *target,
@@ -196,8 +209,7 @@ static int is_target_other(struct selection *s, const struct body *b, PyObject *
 	PyObject *live = id ? PyDict_GetItem(names, id) : NULL;
 
 	if (live)
-		return compare_is_constant(w, live) && !compare_constants(w, live, value) &&
-		       is_bound_once(s, b, id);
+		return is_live_other(w, id, live, value) && is_bound_once(s, b, id);
 	for (Py_ssize_t i = 0;
 	     parts && PyList_Size(parts) == PyTuple_Size(value) && i < PyList_Size(parts); i++)
 		if (is_target_other(s, b, PyList_GetItem(parts, i), PyTuple_GetItem(value, i),
@@ -206,8 +218,8 @@ static int is_target_other(struct selection *s, const struct body *b, PyObject *
 	return 0;
 }
 
-/* `name = what constants make`, `a = b = constant`, `a, b = constants`? Of two steps it is seen
- * above. */
+/* `name = what constants make`, `a = b = constant`, `a, b = constants`? Of re.compile(pattern)
+ * the pattern counts. */
 static int is_value_other(struct selection *s, const struct body *b, const struct group *group,
 			  PyObject *node, PyObject *names)
 {
@@ -216,14 +228,47 @@ static int is_value_other(struct selection *s, const struct body *b, const struc
 			? node_field(node, "targets")
 			: NULL;
 	_cleanup_py_ PyObject *expression = targets ? node_field(node, "value") : NULL;
+	_cleanup_py_ PyObject *called = expression ? node_field(expression, "func") : NULL;
+	_cleanup_py_ PyObject *args =
+		called && is_of_re(b->tokens->world, selection_resolve(s, called), "compile")
+			? node_field(expression, "args")
+			: NULL;
+	PyObject *made = args && PyList_Size(args) ? PyList_GetItem(args, 0) : expression;
 	_cleanup_py_ PyObject *value =
-		expression ? selection_value(s, b == &s->body ? NULL : names, expression)
-			   : NULL;
+		made ? selection_value(s, b == &s->body ? NULL : names, made) : NULL;
 
 	for (Py_ssize_t i = 0; value && i < PyList_Size(targets); i++)
 		if (is_target_other(s, b, PyList_GetItem(targets, i), value, names))
 			return 1;
 	return 0;
+}
+
+/* Is a name (__doc__, too) bound to constants alone, and to none of them now? What is no
+ * constant a maker may have put there: a field, a slot; anybody what None stood for. */
+static int is_constant_other(struct selection *s, const struct body *b, PyObject *name,
+			     PyObject *live)
+{
+	const struct world *w = b->tokens->world;
+	const struct step *steps = b->new.steps;
+	int is_constant = compare_is_constant(w, live);
+
+	if (!is_constant && b != &s->body)
+		return 0;
+	for (int i = 0; i < b->new.count; i++) {
+		if (!stream_is_store(b->tokens, &steps[i]) ||
+		    PyUnicode_Compare(steps[i].value, name))
+			continue;
+		PyObject *value = i && steps[i - 1].op == w->opcodes.load_const
+					  ? steps[i - 1].value
+					  : NULL;
+		if (!value || py_is(value, w->code) || compare_constants(w, live, value) ||
+		    (!is_constant && value == w->none))
+			return 0;
+		for (int k = 0; k < b->new.count; k++)
+			if (steps[k].target == i || (steps[k].next == i && k != i - 1))
+				return 0;
+	}
+	return !selection_is_rebound(s, name, b != &s->body) && !selection_is_dropped(b, name);
 }
 
 /* Is there a function that the statement made (a lambda, a definition in a branch), and not as
@@ -281,15 +326,16 @@ static int is_other(struct selection *s, const struct body *b, const struct grou
 		    PyObject *node, PyObject *names)
 {
 	for (int i = group->first; i < group->end; i++) {
+		PyObject *name = b->new.steps[i].value;
 		PyObject *live = stream_is_store(b->tokens, &b->new.steps[i])
-					 ? PyDict_GetItem(names, b->new.steps[i].value)
+					 ? PyDict_GetItem(names, name)
 					 : NULL;
-		if (live && ((!s->is_deciding && is_code_other(s, b, group, live)) ||
-			     holds_other(s, b, group, live)))
+		if (live &&
+		    ((!s->is_deciding && is_code_other(s, b, group, live)) ||
+		     is_constant_other(s, b, name, live) || holds_other(s, b, group, live)))
 			return 1;
 	}
-	return is_constant_other(s, b, group, node, names) ||
-	       is_value_other(s, b, group, node, names) ||
+	return is_value_other(s, b, group, node, names) ||
 	       (b == &s->body && selection_is_import_other(s, node, names));
 }
 
@@ -304,8 +350,8 @@ static int is_default_other(struct selection *s, PyObject *node, PyObject *held)
 		return held && py_is(held, w->function) &&
 		       PyFunction_GetGlobals(held) == s->module->live &&
 		       is_gone(s, PyFunction_GetCode(held));
-	value = held && compare_is_constant(w, held) ? selection_value(s, NULL, node) : NULL;
-	return value && !compare_constants(w, value, held);
+	value = held ? selection_value(s, NULL, node) : NULL;
+	return value && selection_is_value_other(w, held, value);
 }
 
 static int are_defaults_other(struct selection *s, PyObject *node, PyObject *function)

@@ -129,9 +129,11 @@ static int is_annotation_new(const struct world *w, PyObject *names, PyObject *n
 
 	if (!known) /* 3.14 has none before somebody asked */
 		known = own_map(w, names, "__dataclass_fields__");
-	const char *text = id ? PyUnicode_AsUTF8(id) : NULL; /* `__x` is mangled there */
+	const char *text = id ? PyUnicode_AsUTF8(id) : NULL;
+	/* `__x` is mangled there, and `_: KW_ONLY` is no field. */
+	int is_odd = !text || (text[0] == '_' && (text[1] == '_' || !text[1]));
 
-	return known && text && memcmp(text, "__", 2) != 0 && !PyDict_GetItem(known, id);
+	return known && !is_odd && !PyDict_GetItem(known, id);
 }
 
 int selection_infer_class(struct selection *s, struct body *b, PyObject *names, PyObject *class,
@@ -156,7 +158,7 @@ int selection_infer_class(struct selection *s, struct body *b, PyObject *names, 
 				 selection_is_function_other(s, b, group, inner, bound));
 		if (other < 0)
 			return -1;
-		group->is_changed = other || (is_plain && is_annotation_new(w, names, inner));
+		group->is_changed = other || is_annotation_new(w, names, inner);
 		any |= group->is_changed;
 	}
 	return bound ? any : -1;

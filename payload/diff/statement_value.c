@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Without the old source: what an expression of the new one would be now. Constants, names of
- * constants and operators on them are computed; of other names it is told what they are. No
- * code of the program runs.
+ * constants, operators on them and values that types written in C make of them are computed; of
+ * other names it is told what they are. No code of the program runs.
  */
 #include "payload/base/freestanding.h"
 #include "payload/diff/selection.h"
@@ -25,6 +25,29 @@ PyObject *selection_resolve(const struct selection *s, PyObject *node)
 		return value;
 	return world_is_module(w, value) ? PyDict_GetItem(PyModule_GetDict(value), attribute)
 					 : NULL;
+}
+
+/* A type written in C whose objects compare by value, so that nothing but the value is lost
+ * when one is made again: a timedelta, a Decimal, a frozenset. A ContextVar has a hash alone.
+ */
+static int is_value_type(const struct world *w, PyObject *type)
+{
+	_cleanup_py_ PyObject *names =
+		world_is_class(w, type) && type != w->object ? world_type_dict(w, type) : NULL;
+	PyObject *hash = names ? PyDict_GetItemString(names, "__hash__") : NULL;
+
+	return hash && hash != w->none && PyDict_GetItemString(names, "__eq__") &&
+	       (PyType_GetFlags(type) & (PY_TYPE_IS_HEAP | PY_TYPE_IS_IMMUTABLE)) !=
+		       PY_TYPE_IS_HEAP;
+}
+
+int selection_is_value_other(const struct world *w, PyObject *live, PyObject *value)
+{
+	if (compare_is_constant(w, live))
+		return !compare_constants(w, live, value);
+	return value != w->none && is_value_type(w, py_type(live)) &&
+	       (py_type(live) != py_type(value) ||
+		PyObject_RichCompareBool(live, value, PY_EQ) == 0);
 }
 
 struct expression {
@@ -51,16 +74,24 @@ static int is_name_open(const struct expression *e, PyObject *node)
 	int in_class = value != NULL;
 
 	if (!value && id && !is_unstable(e->s, id))
-		value = PyDict_GetItem(e->s->module->live, id);
-	return !value || !compare_is_constant(w, value) || py_is(value, w->tuple) ||
+		value = selection_resolve(e->s, node);
+	int is_maker = value && (py_is(value, w->module) || is_value_type(w, value));
+	return !value ||
+	       (!is_maker && (!compare_is_constant(w, value) || py_is(value, w->tuple))) ||
 	       selection_is_rebound(e->s, id, in_class) || PyDict_SetItem(e->used, id, value);
 }
 
 static int is_open(PyObject *node, void *context)
 {
+	const struct expression *e = context;
+
 	if (TREE_IS(node, "Name"))
-		return is_name_open(context, node);
-	return !node_is_plain(node) || TREE_IS(node, "Attribute");
+		return is_name_open(e, node);
+	if (TREE_IS(node, "Attribute")) {
+		PyObject *value = selection_resolve(e->s, node);
+		return !value || !is_value_type(e->s->tokens.world, value);
+	}
+	return !node_is_plain(node) && !TREE_IS(node, "Call", "keyword", "List");
 }
 
 PyObject *selection_value(struct selection *s, PyObject *names, PyObject *node)
