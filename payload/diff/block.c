@@ -38,7 +38,7 @@ int block_has(const struct block *b, const struct block_lines *lines, int at)
 
 int block_is(PyObject *node)
 {
-	return TREE_IS(node, "If", "With", "Try");
+	return tree_is(node, "If With Try");
 }
 
 int block_lists(const struct block *b, PyObject *node, block_visitor visit)
@@ -92,7 +92,7 @@ static int own_block(const struct block *b, PyObject *node, int owner)
 	if (!block_is(node))
 		return 0;
 	int status = block_lists(b, node, own_list);
-	if (TREE_IS(node, "With") && b->s->tokens.world->opcodes.minor <= 9)
+	if (tree_is(node, "With") && b->s->tokens.world->opcodes.minor <= 9)
 		disown_exit(b, node, owner);
 	return status;
 }
@@ -107,7 +107,7 @@ static int own_list(const struct block *b, PyObject *parent, const char *field)
 	for (Py_ssize_t i = 0; list && i < PyList_Size(list); i++) {
 		PyObject *node = PyList_GetItem(list, i);
 		int line = node_first_line(node), end = last_line(b, node);
-		if (line <= above || TREE_IS(node, "Delete"))
+		if (line <= above || tree_is(node, "Delete"))
 			return -1;
 		for (int k = 0; k < b->new.stream->count; k++)
 			if (b->new.stream->steps[k].line >= line &&

@@ -302,8 +302,7 @@ static int reads(const struct body *b, const struct group *group, PyObject *name
 /* Whether a block gets to a statement is not known. */
 static int is_simple(PyObject *node)
 {
-	return node_is_definition(node) ||
-	       TREE_IS(node, "Assign", "AnnAssign", "Import", "ImportFrom");
+	return node_is_definition(node) || tree_is(node, "Assign AnnAssign Import ImportFrom");
 }
 
 static int follows(const struct body *b, int at)
@@ -311,8 +310,8 @@ static int follows(const struct body *b, int at)
 	const struct group *group = &b->groups[at];
 	PyObject *node = PyList_GetItem(b->nodes, group->first_node);
 	int is_last = is_simple(node);
-	int may_build = TREE_IS(node, "AugAssign") ||
-			(is_last && !TREE_IS(node, "Import", "ImportFrom"));
+	int may_build =
+		tree_is(node, "AugAssign") || (is_last && !tree_is(node, "Import ImportFrom"));
 
 	for (int i = group->first; i < group->end; i++) {
 		PyObject *name = b->new.steps[i].value;

@@ -67,7 +67,7 @@ static int may_raise(PyObject *node)
 	if (node_is_function(node))
 		return !is_empty(node, "decorator_list");
 	_cleanup_py_ PyObject *value =
-		TREE_IS(node, "Assign", "AnnAssign") ? node_field(node, "value") : NULL;
+		tree_is(node, "Assign AnnAssign") ? node_field(node, "value") : NULL;
 	return !value ||
 	       !(node_is_constant(value) || is_empty(value, "elts") || is_empty(value, "keys"));
 }
@@ -86,7 +86,7 @@ static int has_name(PyObject *with)
 	for (Py_ssize_t i = 0; items && i < PyList_Size(items); i++) {
 		_cleanup_py_ PyObject *name =
 			node_field(PyList_GetItem(items, i), "optional_vars");
-		if (name && TREE_IS(name, "Name", "Tuple", "List", "Attribute", "Subscript"))
+		if (name && tree_is(name, "Name Tuple List Attribute Subscript"))
 			return 1;
 	}
 	return 0;
@@ -107,7 +107,7 @@ static int may_run_in_part(const struct list *body)
 			return 0;
 		is_evaluated |= (runs && may_raise(node)) || is_again(body, i, node);
 		is_bare &= node_is_definition(node) ||
-			   TREE_IS(node, "Assign", "AnnAssign", "Import", "ImportFrom", "Pass");
+			   tree_is(node, "Assign AnnAssign Import ImportFrom Pass");
 	}
 	return is_bare || !is_evaluated;
 }
@@ -131,7 +131,7 @@ static int choose(const struct sorter *sorter, const struct group *group, PyObje
 {
 	const struct list *list = sorter->context;
 
-	if (!group->is_changed && TREE_IS(node, "AnnAssign"))
+	if (!group->is_changed && tree_is(node, "AnnAssign"))
 		return PyObject_SetAttrString(node, "value", sorter->selection->job->world.none)
 			       ? -1
 			       : 1;
@@ -291,14 +291,14 @@ static int sort_whole(const struct block *b, PyObject *node)
 
 static int sort_block(const struct block *b, PyObject *node, int again)
 {
-	int is_with = TREE_IS(node, "With");
+	int is_with = tree_is(node, "With");
 
 	if (is_with && !may_run_in_part(&(struct list){b, node, "body", 0, again}))
 		return sort_whole(b, node);
 	if (note_head(b, node))
 		return -1;
 	int status = is_with                ? sort_with(b, node, again)
-		     : TREE_IS(node, "Try") ? sort_try(b, node, again)
+		     : tree_is(node, "Try") ? sort_try(b, node, again)
 					    : sort_if(b, node, again);
 	return status ? -1 : SELECTION_IN_PART;
 }

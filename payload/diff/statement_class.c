@@ -24,6 +24,7 @@
 #include "payload/diff/selection.h"
 #include "payload/job/walk.h"
 #include "payload/python/class_maker.h"
+#include "payload/python/compare.h"
 #include "payload/python/node.h"
 #include "payload/python/tree.h"
 
@@ -118,7 +119,7 @@ int selection_has_annotation_gone(const struct world *w, PyObject *names, PyObje
 		for (Py_ssize_t i = 0; !found && i < PyList_Size(nodes); i++) {
 			PyObject *node = PyList_GetItem(nodes, i);
 			_cleanup_py_ PyObject *target =
-				TREE_IS(node, "AnnAssign") ? node_field(node, "target") : NULL;
+				tree_is(node, "AnnAssign") ? node_field(node, "target") : NULL;
 			_cleanup_py_ PyObject *id = target ? node_field(target, "id") : NULL;
 			_cleanup_py_ PyObject *block =
 				node_is_definition(node) ? NULL : node_field(node, "body");
@@ -135,7 +136,7 @@ static int is_annotated_anew(const struct class_change *c)
 	for (int i = 0; i < c->body.group_count; i++) {
 		const struct group *group = &c->body.groups[i];
 		for (int k = 0; group->is_changed && k < group->node_count; k++)
-			if (TREE_IS(PyList_GetItem(c->nodes, group->first_node + k),
+			if (tree_is(PyList_GetItem(c->nodes, group->first_node + k),
 				    "AnnAssign"))
 				return 1;
 	}
@@ -263,17 +264,14 @@ static int is_special(const struct class_change *c)
 /* An enum calls these once for each member, and puts another __new__ into the class. */
 static int makes_members_anew(const struct class_change *c)
 {
-	static const char *const makers[] = {"__new__", "__init__", "_generate_next_value_"};
-
 	for (int i = 0; i < c->body.group_count; i++) {
 		const struct group *group = &c->body.groups[i];
 		PyObject *node = PyList_GetItem(c->nodes, group->first_node);
 		_cleanup_py_ PyObject *name = NULL;
 		if (group->is_changed && node_is_definition(node))
 			name = node_field(node, "name");
-		for (size_t j = 0; name && j < sizeof(makers) / sizeof(*makers); j++)
-			if (!PyUnicode_CompareWithASCIIString(name, makers[j]))
-				return 1;
+		if (name && compare_is_name(name, "__new__ __init__ _generate_next_value_"))
+			return 1;
 	}
 	return 0;
 }
@@ -325,7 +323,7 @@ static int refine(const struct class_change *c, const struct group *group, PyObj
 /* `x: int = 5` that did not change says again that x is an int, and binds nothing. */
 static int annotate_alone(const struct class_change *c, PyObject *node)
 {
-	if (!c->is_annotated_anew || !TREE_IS(node, "AnnAssign"))
+	if (!c->is_annotated_anew || !tree_is(node, "AnnAssign"))
 		return 0;
 	return PyObject_SetAttrString(node, "value", c->s->job->world.none) ? -1 : 1;
 }

@@ -294,13 +294,7 @@ static int look_at(const struct look *l, PyObject **value)
 /* type itself makes these what they are. */
 static int is_implicit(PyObject *name)
 {
-	static const char *const names[] = {"__new__", "__init_subclass__",
-					    "__class_getitem__"};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-		if (!PyUnicode_CompareWithASCIIString(name, names[i]))
-			return 1;
-	return 0;
+	return compare_is_name(name, "__new__ __init_subclass__ __class_getitem__");
 }
 
 /* A property that had more functions than the one that is left? */

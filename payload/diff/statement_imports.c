@@ -107,9 +107,9 @@ static int is_alias_other(struct selection *s, PyObject *module, PyObject *alias
 
 int selection_is_import_other(struct selection *s, PyObject *node, PyObject *names)
 {
-	int is_from = TREE_IS(node, "ImportFrom"), other = 0;
+	int is_from = tree_is(node, "ImportFrom"), other = 0;
 	_cleanup_py_ PyObject *aliases =
-		is_from || TREE_IS(node, "Import") ? node_field(node, "names") : NULL;
+		is_from || tree_is(node, "Import") ? node_field(node, "names") : NULL;
 	_cleanup_py_ PyObject *module =
 		is_from ? node_imported_module(node, s->module->live) : NULL;
 

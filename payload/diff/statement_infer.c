@@ -47,14 +47,8 @@ int selection_is_dropped(const struct body *b, PyObject *name)
 /* What the compiler stores for a class and type takes away again; EnumMeta _order_. */
 static int is_of_type(PyObject *name)
 {
-	static const char *const names[] = {"__qualname__", "__classcell__",
-					    "__classdictcell__", "__conditional_annotations__",
-					    "_order_"};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-		if (!PyUnicode_CompareWithASCIIString(name, names[i]))
-			return 1;
-	return 0;
+	return compare_is_name(name, "__qualname__ __classcell__ __classdictcell__ "
+				     "__conditional_annotations__ _order_");
 }
 
 int selection_is_missing(const struct body *b, const struct group *group, PyObject *names)
@@ -121,12 +115,12 @@ static int note_binding(PyObject *node, void *context)
 {
 	struct selection *s = context;
 
-	if (TREE_IS(node, "ImportFrom"))
+	if (tree_is(node, "ImportFrom"))
 		return note_star(s, node);
 	_cleanup_py_ PyObject *names =
-		TREE_IS(node, "Global") ? node_field(node, "names") : NULL;
+		tree_is(node, "Global") ? node_field(node, "names") : NULL;
 	_cleanup_py_ PyObject *attribute =
-		TREE_IS(node, "Attribute") ? node_field(node, "attr") : NULL;
+		tree_is(node, "Attribute") ? node_field(node, "attr") : NULL;
 	_cleanup_py_ PyObject *use = attribute ? node_field(node, "ctx") : NULL;
 	_cleanup_py_ PyObject *owner = use ? node_field(node, "value") : NULL;
 	_cleanup_py_ PyObject *id = owner ? node_field(owner, "id") : NULL;
@@ -134,7 +128,7 @@ static int note_binding(PyObject *node, void *context)
 	for (Py_ssize_t i = 0; names && i < PyList_Size(names); i++)
 		if (PySet_Add(s->rebound[0], PyList_GetItem(names, i)))
 			return 1;
-	return use && TREE_IS(use, "Store", "Del") &&
+	return use && tree_is(use, "Store Del") &&
 	       !(id && !PyUnicode_CompareWithASCIIString(id, "self")) &&
 	       PySet_Add(s->rebound[1], attribute);
 }
@@ -203,7 +197,7 @@ static int is_target_other(struct selection *s, const struct body *b, PyObject *
 {
 	const struct world *w = b->tokens->world;
 	_cleanup_py_ PyObject *id = node_field(target, "id");
-	_cleanup_py_ PyObject *parts = TREE_IS(target, "Tuple") && py_is(value, w->tuple)
+	_cleanup_py_ PyObject *parts = tree_is(target, "Tuple") && py_is(value, w->tuple)
 					       ? node_field(target, "elts")
 					       : NULL;
 	PyObject *live = id ? PyDict_GetItem(names, id) : NULL;
@@ -224,7 +218,7 @@ static int is_value_other(struct selection *s, const struct body *b, const struc
 			  PyObject *node, PyObject *names)
 {
 	_cleanup_py_ PyObject *targets =
-		group->end - group->first > 2 && TREE_IS(node, "Assign")
+		group->end - group->first > 2 && tree_is(node, "Assign")
 			? node_field(node, "targets")
 			: NULL;
 	_cleanup_py_ PyObject *expression = targets ? node_field(node, "value") : NULL;
@@ -346,7 +340,7 @@ static int is_default_other(struct selection *s, PyObject *node, PyObject *held)
 	const struct world *w = s->tokens.world;
 	_cleanup_py_ PyObject *value = NULL;
 
-	if (TREE_IS(node, "Lambda"))
+	if (tree_is(node, "Lambda"))
 		return held && py_is(held, w->function) &&
 		       PyFunction_GetGlobals(held) == s->module->live &&
 		       is_gone(s, PyFunction_GetCode(held));
@@ -431,7 +425,7 @@ int selection_judge(struct selection *s, const struct body *b, const struct grou
 		PyObject *node = PyList_GetItem(b->nodes, group->first_node + i);
 		int is_definition = node_is_definition(node);
 		if (is_definition || !s->is_deciding ||
-		    TREE_IS(node, "Assign", "AnnAssign", "Import", "ImportFrom"))
+		    tree_is(node, "Assign AnnAssign Import ImportFrom"))
 			changed = selection_is_missing(b, group, names) ||
 				  reads_missing(s, b, group, names);
 		if (changed)

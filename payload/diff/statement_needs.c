@@ -28,12 +28,11 @@ static PyObject *node_of(const struct body *b, const struct group *group)
 /* A constant, or a list or tuple that is not empty. */
 static int is_plain(PyObject *node)
 {
-	_cleanup_py_ PyObject *value = TREE_IS(node, "Assign", "AugAssign", "AnnAssign")
-					       ? node_field(node, "value")
-					       : NULL;
+	_cleanup_py_ PyObject *value =
+		tree_is(node, "Assign AugAssign AnnAssign") ? node_field(node, "value") : NULL;
 	_cleanup_py_ PyObject *items = value ? node_field(value, "elts") : NULL;
 
-	return value && (items ? TREE_IS(value, "List", "Tuple") && PyList_Size(items) > 0
+	return value && (items ? tree_is(value, "List Tuple") && PyList_Size(items) > 0
 			       : node_is_constant(value));
 }
 
@@ -71,7 +70,7 @@ static void drop(struct body *b, int at, PyObject *names)
 {
 	for (int i = at + 1; i < b->group_count; i++) {
 		struct group *group = &b->groups[i];
-		if (group->is_changed || !TREE_IS(node_of(b, group), "Delete"))
+		if (group->is_changed || !tree_is(node_of(b, group), "Delete"))
 			continue;
 		for (int k = group->first; k < group->end; k++)
 			if (uses_name(b, &b->new.steps[k]) &&
@@ -117,7 +116,7 @@ static int is_state(PyObject *node, void *context)
 {
 	struct defaults *d = context;
 	const struct body *b = d->body;
-	_cleanup_py_ PyObject *id = TREE_IS(node, "Name") ? node_field(node, "id") : NULL;
+	_cleanup_py_ PyObject *id = tree_is(node, "Name") ? node_field(node, "id") : NULL;
 
 	if (!id)
 		return !node_is_plain(node);
@@ -284,7 +283,7 @@ void selection_need(struct selection *s, struct body *b, PyObject *names)
 	}
 	need_defaults(b, s->renewed, names != NULL);
 	for (int i = 0; names && i < b->group_count; i++)
-		if (TREE_IS(node_of(b, &b->groups[i]), "ClassDef"))
+		if (tree_is(node_of(b, &b->groups[i]), "ClassDef"))
 			need_below(b, &b->groups[i], names);
 	body_follow(b);
 	PyErr_Clear();

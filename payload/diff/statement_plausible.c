@@ -144,7 +144,7 @@ static int is_metaclass_plausible(const struct selection *s, PyObject *node, PyO
 		return !meta || !world_is_class(w, meta) ||
 		       PyType_IsSubtype(py_type(live), meta);
 	for (Py_ssize_t i = 0; nodes && i < PyList_Size(nodes); i++)
-		if (!TREE_IS(PyList_GetItem(nodes, i), "Name", "Attribute"))
+		if (!tree_is(PyList_GetItem(nodes, i), "Name Attribute"))
 			return 1; /* with_metaclass(...) */
 	for (Py_ssize_t i = 0; i < PyTuple_Size(bases); i++)
 		if (py_is_a(PyTuple_GetItem(bases, i), py_type(live)))

@@ -85,13 +85,13 @@ static int is_open(PyObject *node, void *context)
 {
 	const struct expression *e = context;
 
-	if (TREE_IS(node, "Name"))
+	if (tree_is(node, "Name"))
 		return is_name_open(e, node);
-	if (TREE_IS(node, "Attribute")) {
+	if (tree_is(node, "Attribute")) {
 		PyObject *value = selection_resolve(e->s, node);
 		return !value || !is_value_type(e->s->tokens.world, value);
 	}
-	return !node_is_plain(node) && !TREE_IS(node, "Call", "keyword", "List");
+	return !node_is_plain(node) && !tree_is(node, "Call keyword List");
 }
 
 PyObject *selection_value(struct selection *s, PyObject *names, PyObject *node)

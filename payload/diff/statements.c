@@ -24,14 +24,14 @@
 /* The docstring and `from __future__` must be first, and do no harm. */
 static int is_header(PyObject *none, PyObject *node, int at)
 {
-	if (TREE_IS(node, "ImportFrom")) {
+	if (tree_is(node, "ImportFrom")) {
 		_cleanup_py_ PyObject *module = node_field(node, "module");
 		return module && module != none &&
 		       !PyUnicode_CompareWithASCIIString(module, "__future__");
 	}
 	_cleanup_py_ PyObject *value =
-		at == 0 && TREE_IS(node, "Expr") ? node_field(node, "value") : NULL;
-	return value && TREE_IS(value, "Str", "Constant");
+		at == 0 && tree_is(node, "Expr") ? node_field(node, "value") : NULL;
+	return value && tree_is(value, "Str Constant");
 }
 
 /* --- imports of modules that changed too ------------------------------------------------- */
@@ -95,7 +95,7 @@ static int imports_changed(const struct selection *s, PyObject *node)
 {
 	const struct modules *all = &s->job->modules;
 
-	if (!TREE_IS(node, "Import", "ImportFrom") || is_star(node))
+	if (!tree_is(node, "Import ImportFrom") || is_star(node))
 		return 0;
 	for (size_t i = 0; i < all->count; i++) {
 		const char *name = PyUnicode_AsUTF8(all->items[i].name);

@@ -8,18 +8,13 @@
 #include "payload/plan/annotations.h"
 #include "payload/plan/plan.h"
 #include "payload/python/code.h"
+#include "payload/python/compare.h"
 
 /* What the import system put there is not the source's. */
 static int is_of_import_system(PyObject *name)
 {
-	static const char *const names[] = {"__builtins__", "__name__",   "__file__",
-					    "__spec__",     "__loader__", "__package__",
-					    "__path__",     "__cached__"};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-		if (!PyUnicode_CompareWithASCIIString(name, names[i]))
-			return 1;
-	return 0;
+	return compare_is_name(name, "__builtins__ __name__ __file__ __spec__ __loader__ "
+				     "__package__ __path__ __cached__");
 }
 
 /* `value` is what it is bound to afterwards, or was; of what is lost, what it was. */

@@ -7,6 +7,7 @@
 #include "payload/python/class_maker.h"
 
 #include "payload/base/freestanding.h"
+#include "payload/python/compare.h"
 
 #define DEPTH_MAX  3
 #define LOOKED_MAX 10000
@@ -14,18 +15,11 @@
 /* What type and ABCMeta put into every class, and 3.13's compiler. */
 static int is_implicit(PyObject *name)
 {
-	static const char *const names[] = {
-		"__dict__",        "__weakref__",       "__module__",
-		"__doc__",         "__annotations__",   "__annotations_cache__",
-		"__annotate__",    "__annotate_func__", "__abstractmethods__",
-		"_abc_impl",       "__hash__",          "__parameters__",
-		"__orig_bases__",  "__firstlineno__",   "__static_attributes__",
-		"__type_params__", "__qualname__"};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-		if (!PyUnicode_CompareWithASCIIString(name, names[i]))
-			return 1;
-	return 0;
+	return compare_is_name(name, "__dict__ __weakref__ __module__ __doc__ __annotations__ "
+				     "__annotations_cache__ __annotate__ __annotate_func__ "
+				     "__abstractmethods__ _abc_impl __hash__ __parameters__ "
+				     "__orig_bases__ __firstlineno__ __static_attributes__ "
+				     "__type_params__ __qualname__");
 }
 
 /* Did the maker put it there? */
@@ -50,9 +44,7 @@ int class_maker_left_traces(const struct world *w, PyObject *names, PyObject *bo
  * compiler ends the body with the last. */
 static int is_behind_body(const struct world *w, PyObject *key, PyObject *value)
 {
-	return !PyUnicode_CompareWithASCIIString(key, "__dict__") ||
-	       !PyUnicode_CompareWithASCIIString(key, "__weakref__") ||
-	       !PyUnicode_CompareWithASCIIString(key, "__static_attributes__") ||
+	return compare_is_name(key, "__dict__ __weakref__ __static_attributes__") ||
 	       (!PyUnicode_CompareWithASCIIString(key, "__doc__") && value == w->none);
 }
 

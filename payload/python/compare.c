@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "payload/python/compare.h"
 
+#include "payload/base/freestanding.h"
+
 int compare_constants(const struct world *w, PyObject *a, PyObject *b)
 {
 	if (a == b)
@@ -35,6 +37,15 @@ int compare_contents(PyObject *a, PyObject *b)
 		if (PyDict_GetItem(b, key) != value)
 			return 0;
 	return 1;
+}
+
+int compare_is_name(PyObject *o, const char *names)
+{
+	const char *text = PyUnicode_AsUTF8(o);
+
+	if (!text)
+		PyErr_Clear();
+	return text && text_is_word(text, names);
 }
 
 int compare_is_constant(const struct world *w, PyObject *o)

@@ -7,6 +7,7 @@
 #include <limits.h>
 
 #include "payload/base/freestanding.h"
+#include "payload/python/compare.h"
 #include "payload/python/tree.h"
 
 PyObject *node_field(PyObject *node, const char *name)
@@ -81,49 +82,45 @@ int node_header_line(PyObject *node, int minor)
 
 int node_is_function(PyObject *node)
 {
-	return TREE_IS(node, "FunctionDef", "AsyncFunctionDef");
+	return tree_is(node, "FunctionDef AsyncFunctionDef");
 }
 
 int node_is_constant(PyObject *node)
 {
-	return TREE_IS(node, "Constant", "Num", "Str", "NameConstant");
+	return tree_is(node, "Constant Num Str NameConstant");
 }
 
 int node_is_plain(PyObject *node)
 {
 	return node_is_constant(node) ||
-	       TREE_IS(node, "Bytes", "Load", "Tuple", "UnaryOp", "USub", "Not", "BinOp", "Add",
-		       "Sub", "Mult", "Div", "FloorDiv", "Mod", "BitOr", "JoinedStr",
-		       "FormattedValue", "Attribute");
+	       tree_is(node,
+		       "Bytes Load Tuple UnaryOp USub Not BinOp Add Sub Mult Div FloorDiv Mod BitOr JoinedStr FormattedValue Attribute");
 }
 
 int node_is_definition(PyObject *node)
 {
-	return TREE_IS(node, "FunctionDef", "AsyncFunctionDef", "ClassDef");
+	return tree_is(node, "FunctionDef AsyncFunctionDef ClassDef");
 }
 
-static int is_one_of(PyObject *node, const char *field, const char *const names[3])
+static int is_one_of(PyObject *node, const char *field, const char *names)
 {
 	_cleanup_py_ PyObject *text = node_field(node, field);
 
-	for (int i = 0; text && i < 3; i++)
-		if (!PyUnicode_CompareWithASCIIString(text, names[i]))
-			return 1;
-	return 0;
+	return text && compare_is_name(text, names);
 }
 
 int node_is_plainly_decorated(PyObject *node)
 {
-	static const char *const names[] = {"property", "staticmethod", "classmethod"};
-	static const char *const steps[] = {"setter", "getter", "deleter"};
 	_cleanup_py_ PyObject *decorators = node_field(node, "decorator_list");
 	Py_ssize_t count = decorators ? PyList_Size(decorators) : 0;
 	PyObject *first = count == 1 ? PyList_GetItem(decorators, 0) : NULL;
 
 	if (!first)
 		return !count;
-	return (TREE_IS(first, "Name") && is_one_of(first, "id", names)) ||
-	       (TREE_IS(first, "Attribute") && is_one_of(first, "attr", steps));
+	return (tree_is(first, "Name") &&
+		is_one_of(first, "id", "property staticmethod classmethod")) ||
+	       (tree_is(first, "Attribute") &&
+		is_one_of(first, "attr", "setter getter deleter"));
 }
 
 PyObject *node_imported_module(PyObject *node, PyObject *live)

@@ -6,16 +6,13 @@
 
 #include "payload/base/freestanding.h"
 
-int tree_is(PyObject *node, const char *const *kinds)
+int tree_is(PyObject *node, const char *kinds)
 {
 	_cleanup_py_ PyObject *name = PyObject_GetAttrString(py_type(node), "__name__");
 	const char *text = name ? PyUnicode_AsUTF8(name) : NULL;
 
-	for (; text && *kinds; kinds++)
-		if (text_equal(text, *kinds))
-			return 1;
 	PyErr_Clear();
-	return 0;
+	return text && text_is_word(text, kinds);
 }
 
 int tree_any(const struct world *world, PyObject *node,
@@ -34,7 +31,7 @@ int tree_any(const struct world *world, PyObject *node,
 	}
 	if (found(node, context))
 		return 1;
-	if (TREE_IS(node, "Lambda"))
+	if (tree_is(node, "Lambda"))
 		return 0;
 	for (Py_ssize_t i = 0; i < PyTuple_Size(fields); i++) {
 		_cleanup_py_ PyObject *child =

@@ -7,9 +7,8 @@
 
 #include "payload/python/world.h"
 
-/* Is the node of one of the kinds, which end with NULL? */
-int tree_is(PyObject *node, const char *const *kinds);
-#define TREE_IS(node, ...) tree_is(node, (const char *const[]){__VA_ARGS__, NULL})
+/* Is the node of one of the kinds ("If With Try")? */
+int tree_is(PyObject *node, const char *kinds);
 
 /* 1 when `found` says so of the node or of any below it, lists of nodes included. The bodies of
  * lambdas are left out. */

@@ -28,13 +28,13 @@ struct judge {
 static int is_call(PyObject *node, void *unused)
 {
 	(void)unused;
-	return TREE_IS(node, "Call", "Await", "Yield", "YieldFrom");
+	return tree_is(node, "Call Await Yield YieldFrom");
 }
 
 static int is_dunder_name(PyObject *node, void *unused)
 {
 	(void)unused;
-	if (!TREE_IS(node, "Name"))
+	if (!tree_is(node, "Name"))
 		return 0;
 	_cleanup_py_ PyObject *id = PyObject_GetAttrString(node, "id");
 	return id && !PyUnicode_CompareWithASCIIString(id, "__name__");
@@ -42,7 +42,7 @@ static int is_dunder_name(PyObject *node, void *unused)
 
 static int is_missing(const struct judge *judge, PyObject *target)
 {
-	if (!TREE_IS(target, "Name"))
+	if (!tree_is(target, "Name"))
 		return 0;
 	_cleanup_py_ PyObject *id = PyObject_GetAttrString(target, "id");
 	return id && !PyDict_GetItem(judge->live, id);
@@ -94,12 +94,12 @@ static int may_compound_run(const struct judge *judge, PyObject *node)
 
 static int may_run(const struct judge *judge, PyObject *node)
 {
-	if (TREE_IS(node, "Import", "ImportFrom", "FunctionDef", "AsyncFunctionDef", "ClassDef",
-		    "TypeAlias", "Pass"))
+	if (tree_is(node,
+		    "Import ImportFrom FunctionDef AsyncFunctionDef ClassDef TypeAlias Pass"))
 		return 1;
-	if (TREE_IS(node, "Assign", "AnnAssign"))
+	if (tree_is(node, "Assign AnnAssign"))
 		return may_assign(judge, node);
-	if (TREE_IS(node, "If", "Try", "TryStar", "ExceptHandler"))
+	if (tree_is(node, "If Try TryStar ExceptHandler"))
 		return may_compound_run(judge, node);
 	return 0;
 }
@@ -107,10 +107,10 @@ static int may_run(const struct judge *judge, PyObject *node)
 static int is_docstring(PyObject *node)
 {
 	_cleanup_py_ PyObject *value =
-		TREE_IS(node, "Expr") ? PyObject_GetAttrString(node, "value") : NULL;
+		tree_is(node, "Expr") ? PyObject_GetAttrString(node, "value") : NULL;
 
 	PyErr_Clear();
-	return value && TREE_IS(value, "Str", "Constant");
+	return value && tree_is(value, "Str Constant");
 }
 
 int source_choose_statements(struct job *job, struct module *module)
