@@ -138,13 +138,20 @@ static int has_renewed_default(const struct body *b, PyObject *outer, PyObject *
 	       !tree_any(w, keywords, is_state, &d) && d.renewed;
 }
 
-static void note_renewed(const struct body *b, PyObject *renewed)
+static void note_renewed_by(const struct body *b, const struct group *group, PyObject *renewed)
 {
-	for (int i = 0; renewed && i < b->new.count; i++)
+	for (int i = group->first; i < group->end; i++)
 		if (stream_is_store(b->tokens, &b->new.steps[i]) &&
 		    is_renewed(b, b->new.steps[i].value) &&
 		    PySet_Add(renewed, b->new.steps[i].value))
 			return;
+}
+
+static void note_renewed(const struct body *b, PyObject *renewed)
+{
+	for (int i = 0; renewed && i < b->group_count; i++)
+		if (b->groups[i].is_changed)
+			note_renewed_by(b, &b->groups[i], renewed);
 }
 
 static int has_method_to_renew(const struct body *b, PyObject *renewed, PyObject *class)
