@@ -117,6 +117,7 @@ static int prepare_new_code(struct job *job, struct attempt *attempt)
 	int status = migration_init(&attempt->migration, job);
 
 	job->world.made_garbage = 1;
+	idle_let_run(job);
 	if (!status)
 		status = run_new_code(&attempt->shadow, job);
 	job->reply.header->shadow_ns += lap(&since);
@@ -135,6 +136,7 @@ int attach_try(struct job *job, struct attempt *attempt)
 {
 	if (!job->modules.count)
 		return 0;
+	idle_let_run(job);
 	return apply_try(job, &attempt->shadow, &attempt->migration);
 }
 
@@ -142,6 +144,8 @@ int attach_apply(struct job *job, struct attempt *attempt)
 {
 	if (!job->modules.count)
 		return 0;
+	if (!job_is_committing(job)) /* in another interpreter */
+		idle_let_run(job);
 	return apply(job, &attempt->shadow, &attempt->migration);
 }
 

@@ -112,7 +112,6 @@ int select_changed(struct job *job)
 {
 	int status = 0;
 
-	job->is_selecting = 1;
 	job->quiet = source_quiet(job);
 	for (size_t i = 0; i < job->modules.count; i++) {
 		struct module *module = &job->modules.items[i];
@@ -126,8 +125,10 @@ int select_changed(struct job *job)
 		status = -1;
 	if (!status)
 		status = keep_changed(job) || spare_runs(job) ? -1 : 0;
-	for (size_t i = 0; !status && i < job->modules.count; i++)
+	for (size_t i = 0; !status && i < job->modules.count; i++) {
 		status = choose_statements(job, &job->modules.items[i]);
+		source_let_run(job);
+	}
 	source_loud(job, py_take(&job->quiet));
 	job->is_selecting = 0;
 	return status;

@@ -318,6 +318,7 @@ static int select_statements(struct selection *s)
 	    (!m->old_code && selection_infer(s)) ||
 	    executed_annotations_note(s->job, m, &s->body))
 		return -1;
+	source_let_run(s->job);
 	find_moved(s);
 	selection_need(s, &s->body, m->live);
 	_cleanup_py_ PyObject *kept = PySet_New(NULL);
@@ -330,6 +331,7 @@ static int select_statements(struct selection *s)
 	if (!chosen || PyObject_SetAttrString(tree, "body", chosen))
 		return -1;
 	m->run_code = source_compile_tree(s->job, m, tree);
+	source_let_run(s->job);
 	m->is_partial = m->run_code != NULL;
 	return m->run_code ? 0 : -1;
 }

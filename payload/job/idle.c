@@ -5,6 +5,7 @@
 #include "payload/job/idle.h"
 
 #include "payload/base/sys.h"
+#include "payload/python/gil_window.h"
 
 #define PAUSE_NS  5000000ll
 #define ANSWER_NS 300000000ll /* before the deadline, so that the answer comes in time */
@@ -26,6 +27,13 @@ int idle_pause(const struct job *job)
 	sys_pause(PAUSE_NS);
 	PyEval_RestoreThread(state);
 	return __atomic_load_n(&job->channel->state, __ATOMIC_SEQ_CST) == WIRE_RUNNING ? 0 : -1;
+}
+
+void idle_let_run(struct job *job)
+{
+	if (world_is_held_long(&job->world) && job_may_wait(job) && !gil_window_is_needed() &&
+	    !PyErr_Occurred())
+		world_let_run(&job->world);
 }
 
 static int give_up(struct job *job, const struct frame_types *types, PyObject *codes)

@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: MIT
  *
- * Waiting until nobody runs what is to change (--when-idle).
+ * Not in the program's way: letting it run, and waiting until nobody runs what is to change
+ * (--when-idle).
  */
 #ifndef PAYLOAD_JOB_IDLE_H
 #define PAYLOAD_JOB_IDLE_H
 
 #include "payload/job/frames.h"
+
+/* Lets the program's threads run for a moment if the GIL has been kept from them for long. Who
+ * does one long thing after another without running bytecode calls it in between, but for one
+ * who makes a plan: what the plan was made for must be there when it is done. */
+void idle_let_run(struct job *job);
 
 /* Lets the program run for some milliseconds. -1: cancelled meanwhile. */
 int idle_pause(const struct job *job);

@@ -6,7 +6,12 @@
 #include "payload/python/world.h"
 
 #include "payload/base/freestanding.h"
+#include "payload/base/sys.h"
 #include "payload/python/type_word.h"
+
+#define HOLD_NS  1000000ll /* what a request does not notice */
+#define PAUSE_NS 2000000ll
+#define WOKEN_NS 3000ll
 
 /* Keeps `o` in world->owned, which steals it; returns it borrowed. */
 static PyObject *keep(struct world *world, PyObject *o)
@@ -146,14 +151,27 @@ static int ask_collector(PyObject *function, int otherwise)
 	return answer;
 }
 
-/* A thread that waits asks for the GIL after 5 ms; who gives it up then waits until another has
- * had it (Python/ceval_gil.h, FORCE_SWITCHING). */
+int world_is_held_long(const struct world *w)
+{
+	return sys_now_ns() - w->held_since_ns >= HOLD_NS;
+}
+
+/* Who gives the GIL up wakes a thread that waits, but need not leave it to it before it has
+ * waited for 5 ms and asked for it (FORCE_SWITCHING of Python/ceval_gil.h, .c since 3.12): we
+ * would have it back before the other runs, whose 5 ms would begin anew. And a loop or a
+ * request needs the GIL several times to get on, with a system call in between. So there is a
+ * pause, but only when somebody was woken: otherwise pthread_cond_signal() makes no system call
+ * (glibc 2.36, musl 1.2), and we have not been away for WOKEN_NS. */
 void world_let_run(struct world *w)
 {
 	if (w->is_gc_enabled)
 		ask_collector(w->gc_enable, 1);
+	int64_t given_ns = sys_now_ns();
 	PyThreadState *state = PyEval_SaveThread();
+	if (sys_now_ns() - given_ns > WOKEN_NS)
+		sys_pause(PAUSE_NS);
 	PyEval_RestoreThread(state);
+	w->held_since_ns = sys_now_ns();
 	w->is_gc_enabled = ask_collector(w->gc_is_enabled, w->is_gc_enabled) != 0;
 	ask_collector(w->gc_disable, 0);
 }
@@ -199,7 +217,7 @@ static int find_opcodes(struct world *w)
 
 int world_enter(struct world *w)
 {
-	*w = (struct world){0};
+	*w = (struct world){.held_since_ns = sys_now_ns()};
 	w->owned = PyList_New(0);
 	w->modules = PyImport_GetModuleDict();
 	PyObject *builtins = w->modules ? PyDict_GetItemString(w->modules, "builtins") : NULL;

@@ -32,6 +32,7 @@ struct world {
 	PyObject *dict_of_type; /* type.__dict__['__dict__'].__get__ */
 	PyObject *set_class;    /* object.__dict__['__class__'].__set__ */
 	PyObject *owned;        /* a list that keeps all of the above */
+	int64_t held_since_ns;  /* the GIL, as far as others suffer from it */
 	unsigned is_gc_enabled : 1, had_gc : 1, had_ast : 1;
 	unsigned made_garbage : 1;   /* new module code ran */
 	unsigned hides_frames : 1;   /* a thread that does not wait for our GIL may run */
@@ -64,6 +65,9 @@ void world_forget_lookups(const struct world *world, PyObject *type, int depth);
 /* type's own answer for `name` (__bases__, __basicsize__ ...), whatever the metaclass says. New
  * reference; NULL with an exception. */
 PyObject *world_type_attribute(PyObject *type, const char *name);
+
+/* Whether the GIL has been held for so long that others may suffer from it. */
+int world_is_held_long(const struct world *world);
 
 /* Lets other threads run for a moment if they want to, with the collector as the program has
  * it, lest a child that is forked then is left without. */

@@ -16,8 +16,11 @@
 #include "payload/source/hidden.h"
 #include "payload/source/home.h"
 #include "payload/source/origin.h"
+#include "payload/source/source.h"
 #include "payload/source/start.h"
 #include "payload/source/way.h"
+
+#define LOOKS 8 /* modules between two looks at the clock */
 
 /* Going through the modules. */
 struct search {
@@ -226,12 +229,17 @@ static int search_all(struct search *search)
 	_cleanup_py_ PyObject *all = PyDict_Copy(search->job->world.modules);
 	PyObject *name, *object;
 	Py_ssize_t at = 0;
+	unsigned looks = 0;
 
 	if (!all)
 		return -1;
-	while (PyDict_Next(all, &at, &name, &object))
+	while (PyDict_Next(all, &at, &name, &object)) {
+		if (++looks % LOOKS == 0)
+			source_let_run(search->job);
 		if (consider_entry(search, name, object))
 			return -1;
+	}
+	source_let_run(search->job);
 	return hidden_find(search->job, &search->seen, consider_hidden, search);
 }
 
@@ -268,6 +276,7 @@ int candidates_find(struct job *job)
 	struct search search;
 	int status = search_init(&search, job);
 
+	job->is_selecting = 1;
 	if (!status)
 		status = search_all(&search);
 	search_fini(&search);

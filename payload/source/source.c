@@ -7,8 +7,8 @@
 
 #include "payload/base/freestanding.h"
 #include "payload/job/file.h"
+#include "payload/job/idle.h"
 #include "payload/python/code.h"
-#include "payload/python/gil_window.h"
 #include "payload/source/origin.h"
 
 #define PYCF_ONLY_AST 0x400 /* Include/compile.h, all versions */
@@ -274,12 +274,11 @@ void source_loud(struct job *job, PyObject *quiet)
 /* Their warnings are their own. */
 void source_let_run(struct job *job)
 {
-	if (!job->is_selecting || !job_may_wait(job) || gil_window_is_needed() ||
-	    PyErr_Occurred())
+	if (!job->is_selecting || !world_is_held_long(&job->world))
 		return;
 	int was_quiet = job->quiet != NULL;
 	source_loud(job, py_take(&job->quiet));
-	world_let_run(&job->world);
+	idle_let_run(job);
 	if (was_quiet)
 		job->quiet = source_quiet(job);
 }

@@ -31,9 +31,7 @@ PyObject *source_parse(struct job *job, const char *text);
 /* Compiles a syntax tree as the module's source. New reference. */
 PyObject *source_compile_tree(struct job *job, const struct module *module, PyObject *tree);
 
-/* While selecting, lets the program's threads run for a moment. Whoever does one long thing
- * after another without running bytecode calls it in between: none of them shall keep the GIL
- * longer than compiling the source does. */
+/* idle_let_run() while selecting, with warnings about syntax as the program has them. */
 void source_let_run(struct job *job);
 
 /* Compiling must not print warnings on the program's stderr: between these two, warnings about
