@@ -1,87 +1,32 @@
 /* SPDX-License-Identifier: MIT
  *
  * gc.get_objects() makes a list and counts a reference to each object, and all of it is undone
- * afterwards: three times through a heap that fits into no cache. 3.12 can visit the objects.
- * From 3.8 to 3.11 they are in rings, one a generation: in front of each object there are two
- * words, the next and the one before (PyGC_Head of Include/internal/pycore_gc.h), and the heads
- * of the rings are in a row, each followed by the generation's threshold (struct
- * gc_generation).
- *
- * The invariant: the rings are followed where new objects were seen to be linked like that, and
- * where the thresholds are beside the heads.
+ * afterwards: three times through a heap that fits into no cache. 3.12 can visit the objects,
+ * and before that the rings can be followed.
  */
 #include "payload/heap/heap.h"
 
 #include "payload/base/freestanding.h"
+#include "payload/heap/ring.h"
 #include "payload/python/gil_window.h"
-
-#define GENERATIONS 3
-
-struct link {
-	struct link *next;
-	uintptr_t before; /* and flags */
-};
-
-struct generation {
-	struct link head;
-	int threshold, count;
-};
-
-static struct link *link_of(PyObject *o)
-{
-	return (struct link *)(void *)o - 1;
-}
-
-static struct link *before(const struct link *at)
-{
-	return (struct link *)(at->before & ~(uintptr_t)7);
-}
-
-static int has_thresholds(const struct generation *young)
-{
-	_cleanup_py_ PyObject *gc = py_import("gc");
-	_cleanup_py_ PyObject *all = gc ? PyObject_CallMethod(gc, "get_threshold", NULL) : NULL;
-	int agreeing = 0;
-
-	for (Py_ssize_t i = 0; all && i < GENERATIONS; i++)
-		agreeing += PyLong_AsLong(PyTuple_GetItem(all, i)) == young[i].threshold;
-	PyErr_Clear();
-	return agreeing == GENERATIONS;
-}
-
-/* The youngest: what is made comes last in its ring. NULL: not known. */
-static struct generation *find_generations(const struct world *w)
-{
-	_cleanup_py_ PyObject *first = NULL, *last = NULL;
-
-	if (w->opcodes.minor < 8 || w->opcodes.minor > 11)
-		return NULL;
-	first = PyList_New(0);
-	last = PyList_New(0);
-	if (!first || !last || link_of(first)->next != link_of(last) ||
-	    before(link_of(last)) != link_of(first))
-		return NULL;
-	struct generation *young = (void *)link_of(last)->next;
-	return before(&young->head) == link_of(last) && has_thresholds(young) ? young : NULL;
-}
 
 /* From both ends at once: the memory of one is fetched while we wait for that of the other.
  * Most of what this takes is that wait. */
 static int visit_ring(const struct link *head, int (*visit)(PyObject *, void *), void *context)
 {
-	struct link *first = head->next, *last = before(head);
+	struct link *first = head->next, *last = link_before(head);
 
 	while (first != head) {
-		if (!visit((PyObject *)(void *)(first + 1), context))
+		if (!visit(object_of(first), context))
 			return 0;
 		if (first == last)
 			break;
-		if (!visit((PyObject *)(void *)(last + 1), context))
+		if (!visit(object_of(last), context))
 			return 0;
 		if (first->next == last)
 			break;
 		first = first->next;
-		last = before(last);
+		last = link_before(last);
 	}
 	return 1;
 }
@@ -101,7 +46,7 @@ int heap_visit(const struct world *w, int (*visit)(PyObject *, void *), void *co
 		PyUnstable_GC_VisitObjects(visit, context);
 		return 0;
 	}
-	struct generation *young = find_generations(w);
+	struct generation *young = rings_find(w);
 	if (young) {
 		visit_rings(young, visit, context);
 		return 0;

@@ -7,13 +7,14 @@
 #include "payload/source/hidden.h"
 
 #include "payload/base/freestanding.h"
-#include "payload/heap/heap.h"
+#include "payload/heap/lanes.h"
 #include "payload/heap/untracked.h"
 #include "payload/python/code.h"
 
 struct hunt {
 	const struct world *world;
 	struct pointer_map *known;
+	PyObject *last;         /* of them: functions of one namespace lie together */
 	struct pointer_map met; /* namespace -> a function of it */
 	int is_failed;
 };
@@ -22,17 +23,21 @@ struct hunt {
 static void look_at(struct hunt *hunt, PyObject *o)
 {
 	PyObject *globals = PyFunction_GetGlobals(o);
-	if (pointer_map_get(hunt->known, globals) || pointer_map_get(&hunt->met, o))
+
+	if (globals == hunt->last)
+		return;
+	if (pointer_map_get(hunt->known, globals)) {
+		hunt->last = globals;
+		return;
+	}
+	if (pointer_map_get(&hunt->met, o))
 		return;
 	hunt->is_failed |= pointer_map_set(&hunt->met, o, globals) != 0;
 }
 
 static int look_at_visited(PyObject *o, void *context)
 {
-	struct hunt *hunt = context;
-
-	if (py_type(o) == hunt->world->function)
-		look_at(hunt, o);
+	look_at(context, o);
 	return 1;
 }
 
@@ -41,8 +46,10 @@ static int look_at_all(struct hunt *hunt)
 	_cleanup_py_ PyObject *hidden = untracked_find(hunt->world, 0);
 
 	for (Py_ssize_t i = 0; hidden && i < PyList_Size(hidden); i++)
-		look_at_visited(PyList_GetItem(hidden, i), hunt);
-	return hidden ? heap_visit(hunt->world, look_at_visited, hunt) : -1;
+		if (py_is(PyList_GetItem(hidden, i), hunt->world->function))
+			look_at(hunt, PyList_GetItem(hidden, i));
+	return hidden ? lanes_visit(hunt->world, hunt->world->function, look_at_visited, hunt)
+		      : -1;
 }
 
 /* A shadow that an attach in vain left with somebody has builtins of its own. */

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The invariant: rings are followed where new objects were seen to be linked like that, and
+ * where the thresholds are beside the heads.
+ */
+#include "payload/heap/ring.h"
+
+#include "payload/python/gil_window.h"
+
+static int has_thresholds(const struct generation *young)
+{
+	_cleanup_py_ PyObject *gc = py_import("gc");
+	_cleanup_py_ PyObject *all = gc ? PyObject_CallMethod(gc, "get_threshold", NULL) : NULL;
+	int agreeing = 0;
+
+	for (Py_ssize_t i = 0; all && i < GENERATIONS; i++)
+		agreeing += PyLong_AsLong(PyTuple_GetItem(all, i)) == young[i].threshold;
+	PyErr_Clear();
+	return agreeing == GENERATIONS;
+}
+
+/* What is made comes last in the youngest's ring. */
+struct generation *rings_find(const struct world *w)
+{
+	_cleanup_py_ PyObject *first = NULL, *last = NULL;
+
+	if (w->opcodes.minor < 8 || w->opcodes.minor > 13 || gil_window_is_needed())
+		return NULL;
+	first = PyList_New(0);
+	last = PyList_New(0);
+	if (!first || !last || link_of(first)->next != link_of(last) ||
+	    link_before(link_of(last)) != link_of(first)) {
+		PyErr_Clear();
+		return NULL;
+	}
+	struct generation *young = (void *)link_of(last)->next;
+	return link_before(&young->head) == link_of(last) && has_thresholds(young) ? young
+										   : NULL;
+}
