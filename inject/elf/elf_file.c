@@ -55,6 +55,11 @@ int elf_file_from_bytes(struct elf_file *out, struct span bytes, struct hp_err *
 	return elf_file_take_bytes(out, &copy, bytes.len, err);
 }
 
+void elf_file_detach(struct elf_file *file)
+{
+	elf_cntl(file->elf, ELF_C_FDDONE);
+}
+
 void elf_file_fini(struct elf_file *file)
 {
 	if (file->elf)

@@ -31,13 +31,15 @@ enum elf_chunk {
 	ELF_CHUNK_RELA
 };
 
-/* fd is borrowed and must stay open until elf_file_fini(). */
+/* fd is borrowed and must stay open until elf_file_detach(). */
 HP_MUST_CHECK int elf_file_open(struct elf_file *out, int fd, struct hp_err *err);
 HP_MUST_CHECK int elf_file_from_bytes(struct elf_file *out, struct span bytes,
 				      struct hp_err *err);
 /* The same without a copy: *bytes (from malloc) is taken over, also on failure. */
 HP_MUST_CHECK int elf_file_take_bytes(struct elf_file *out, uint8_t **bytes, size_t len,
 				      struct hp_err *err);
+/* No other chunks are wanted: fd may be closed. */
+void elf_file_detach(struct elf_file *file);
 void elf_file_fini(struct elf_file *file);
 
 /* Fill everything of *image that is not symbols or imports. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * From a file's dynamic section to sorted symbols and imports. The section headers are not used
+ * From a file's dynamic section to its symbols and imports. The section headers are not used
  * (but for static executables): they are not mapped, and a file may lack them.
  *
  * The invariant: an address from the file is only followed through elf_file_chunk().
@@ -12,7 +12,6 @@
 #include <string.h>
 
 #include "inject/base/cleanup.h"
-#include "inject/base/name_hash.h"
 #include "inject/elf/elf_file.h"
 #include "inject/elf/elf_index.h"
 
@@ -35,11 +34,7 @@ struct parse {
 		uint64_t symtab, strtab, strsz, hash, gnu_hash, versym;
 		uint64_t rela, relasz, relacount, jmprel, pltrelsz;
 	} dynamic;
-	const Elf64_Sym *syms;
-	uint64_t sym_count;
-	uint64_t chains,
-		first_hashed; /* of .gnu.hash: a hash for each symbol from that one on */
-	uint64_t strings_len;
+	uint64_t chains; /* of .gnu.hash: a hash for each symbol from the first hashed one on */
 };
 
 static void parse_fini(struct parse *parse)
@@ -131,6 +126,7 @@ static uint64_t count_by_gnu_hash(struct parse *parse)
 		return 0;
 	const uint64_t bucket_count = header[0], first = header[1], bloom_words = header[2];
 	const uint64_t buckets_at = at + 4 * sizeof(uint32_t) + bloom_words * sizeof(uint64_t);
+	struct elf_symbols *symbols = &parse->image->symbols;
 	const uint32_t *buckets = NULL;
 	uint64_t last = 0;
 
@@ -146,7 +142,9 @@ static uint64_t count_by_gnu_hash(struct parse *parse)
 	if (last < first)
 		return first; /* nothing is exported; what comes before is imported */
 	parse->chains = buckets_at + bucket_count * sizeof(uint32_t);
-	parse->first_hashed = first;
+	symbols->buckets = buckets;
+	symbols->bucket_count = bucket_count;
+	symbols->first_hashed = first;
 	return count_in_chain(parse, parse->chains, first, last);
 }
 
@@ -162,73 +160,28 @@ static uint64_t count_symbols(struct parse *parse)
 	return hash ? hash[1] : 0; /* one chain entry a symbol */
 }
 
-static int take_strings(struct parse *parse, const void *bytes, uint64_t len,
-			struct hp_err *err)
+/* What is taken of the strings is ended. */
+static void take_strings(struct elf_symbols *symbols, const char *strings, uint64_t len)
 {
-	char *strings = malloc(len + 1);
-
-	if (!strings)
-		return hp_err_set(err, HP_SYSTEM, 0,
-				  "no memory for the symbols of an ELF file");
-	memcpy(strings, bytes, len);
-	strings[len] = '\0'; /* so that every name ends */
-	parse->image->strings = strings;
-	parse->strings_len = len;
-	return 0;
+	while (len > 0 && strings[len - 1])
+		len--;
+	symbols->strings = strings;
+	symbols->strings_len = len;
 }
 
-static bool is_usable(const struct parse *parse, const Elf64_Sym *sym)
+static int take_hashes(struct parse *parse, struct hp_err *err)
 {
-	unsigned type = ELF64_ST_TYPE(sym->st_info), bind = ELF64_ST_BIND(sym->st_info);
+	struct elf_symbols *symbols = &parse->image->symbols;
+	const size_t first = symbols->first_hashed;
 
-	/* Absolute symbols are the names of versions; a thread-local one's value is no address.
-	 */
-	if (sym->st_shndx == SHN_UNDEF || sym->st_shndx == SHN_ABS ||
-	    sym->st_shndx == SHN_COMMON)
-		return false;
-	if (type != STT_NOTYPE && type != STT_OBJECT && type != STT_FUNC &&
-	    type != STT_GNU_IFUNC)
-		return false;
-	if (bind != STB_GLOBAL && bind != STB_WEAK && bind != STB_LOCAL &&
-	    bind != STB_GNU_UNIQUE)
-		return false;
-	return sym->st_name < parse->strings_len && parse->image->strings[sym->st_name];
-}
-
-/* versions may be NULL: then every symbol is the default one. */
-static int take_symbols(struct parse *parse, const uint16_t *versions, struct hp_err *err)
-{
-	struct elf_image *image = parse->image;
-	const uint64_t first = parse->first_hashed;
-	const uint32_t *hashes = NULL;
-
-	if (parse->chains && first < parse->sym_count)
-		hashes = chunk_at(parse, parse->chains,
-				  (parse->sym_count - first) * sizeof(*hashes), ELF_CHUNK_WORD);
-
-	image->symbols = reallocarray(NULL, parse->sym_count + 1, sizeof(*image->symbols));
-	if (!image->symbols)
-		return hp_err_set(err, HP_SYSTEM, 0,
-				  "no memory for the symbols of an ELF file");
-	for (uint64_t i = 1; i < parse->sym_count; i++) {
-		const Elf64_Sym *sym = &parse->syms[i];
-		unsigned type = ELF64_ST_TYPE(sym->st_info);
-
-		if (!is_usable(parse, sym))
-			continue;
-		const char *name = image->strings + sym->st_name;
-		image->symbols[image->symbol_count++] = (struct elf_symbol){
-			.name = name,
-			.hash = hashes && i >= first ? hashes[i - first] | 1 : name_hash(name),
-			.value = sym->st_value,
-			.size = sym->st_size,
-			.is_function = type == STT_FUNC || type == STT_GNU_IFUNC,
-			.is_ifunc = type == STT_GNU_IFUNC,
-			.is_weak = ELF64_ST_BIND(sym->st_info) == STB_WEAK,
-			.is_hidden = versions && (versions[i] & 0x8000u),
-		};
-	}
-	return elf_image_index(image, err);
+	if (symbols->bucket_count && first < symbols->count)
+		symbols->hashes =
+			chunk_at(parse, parse->chains,
+				 (symbols->count - first) * sizeof(uint32_t), ELF_CHUNK_WORD);
+	if (symbols->hashes)
+		return 0;
+	symbols->bucket_count = 0;
+	return elf_image_index(parse->image, err);
 }
 
 static bool fills_slot(const struct elf_image *image, uint64_t type)
@@ -246,17 +199,17 @@ static bool fills_slot(const struct elf_image *image, uint64_t type)
 static void add_import(struct parse *parse, const Elf64_Rela *rela)
 {
 	struct elf_image *image = parse->image;
+	const struct elf_symbols *symbols = &image->symbols;
 	uint64_t index = ELF64_R_SYM(rela->r_info);
 	const Elf64_Sym *sym;
 
-	if (!fills_slot(image, ELF64_R_TYPE(rela->r_info)) || !index ||
-	    index >= parse->sym_count)
+	if (!fills_slot(image, ELF64_R_TYPE(rela->r_info)) || !index || index >= symbols->count)
 		return;
-	sym = &parse->syms[index];
-	if (sym->st_name >= parse->strings_len || !image->strings[sym->st_name])
+	sym = &symbols->items[index];
+	if (sym->st_name >= symbols->strings_len || !symbols->strings[sym->st_name])
 		return;
 	image->imports[image->import_count++] = (struct elf_import){
-		.name = image->strings + sym->st_name,
+		.name = symbols->strings + sym->st_name,
 		.slot = rela->r_offset,
 	};
 }
@@ -312,46 +265,46 @@ static int take_imports(struct parse *parse, struct hp_err *err)
 /* A static executable: no dynamic section, but perhaps a symbol table for debuggers. */
 static int parse_symtab(struct parse *parse, struct hp_err *err)
 {
+	struct elf_symbols *symbols = &parse->image->symbols;
 	struct elf_symtab table;
-	const void *strings;
+	const char *strings;
 
 	if (!elf_file_symtab(&parse->file, &table) || table.strings_size > STRINGS_MAX ||
 	    table.size / sizeof(Elf64_Sym) > SYMBOLS_MAX)
 		return 0;
-	parse->sym_count = table.size / sizeof(Elf64_Sym);
-	parse->syms = elf_file_chunk(&parse->file, table.offset,
-				     parse->sym_count * sizeof(Elf64_Sym), ELF_CHUNK_SYM);
+	const size_t count = table.size / sizeof(Elf64_Sym);
+	symbols->items = elf_file_chunk(&parse->file, table.offset, count * sizeof(Elf64_Sym),
+					ELF_CHUNK_SYM);
 	strings = elf_file_chunk(&parse->file, table.strings_offset, table.strings_size,
 				 ELF_CHUNK_BYTES);
-	if (!parse->syms || !strings)
+	if (!symbols->items || !strings)
 		return 0;
-	if (take_strings(parse, strings, table.strings_size, err) < 0)
-		return -1;
-	return take_symbols(parse, NULL, err);
+	symbols->count = count;
+	take_strings(symbols, strings, table.strings_size);
+	return elf_image_index(parse->image, err);
 }
 
 static int parse_dynamic(struct parse *parse, struct hp_err *err)
 {
 	const struct dynamic *d = &parse->dynamic;
-	const void *strings = NULL;
-	const uint16_t *versions = NULL;
+	struct elf_symbols *symbols = &parse->image->symbols;
+	const uint64_t count = count_symbols(parse);
+	const char *strings = NULL;
 
-	parse->sym_count = count_symbols(parse);
 	if (d->strsz <= STRINGS_MAX)
 		strings = chunk_at(parse, d->strtab, d->strsz, ELF_CHUNK_BYTES);
-	if (parse->sym_count && parse->sym_count <= SYMBOLS_MAX)
-		parse->syms = chunk_at(parse, d->symtab, parse->sym_count * sizeof(Elf64_Sym),
-				       ELF_CHUNK_SYM);
-	if (!parse->syms || !strings)
+	if (count && count <= SYMBOLS_MAX)
+		symbols->items =
+			chunk_at(parse, d->symtab, count * sizeof(Elf64_Sym), ELF_CHUNK_SYM);
+	if (!symbols->items || !strings)
 		return hp_err_set(err, HP_UNSUPPORTED, 0,
 				  "an ELF file with a broken symbol table");
+	symbols->count = count;
 	if (d->versym)
-		versions = chunk_at(parse, d->versym, parse->sym_count * sizeof(*versions),
-				    ELF_CHUNK_HALF);
-	if (take_strings(parse, strings, d->strsz, err) < 0 ||
-	    take_symbols(parse, versions, err) < 0)
-		return -1;
-	return take_imports(parse, err);
+		symbols->versions = chunk_at(
+			parse, d->versym, count * sizeof(*symbols->versions), ELF_CHUNK_HALF);
+	take_strings(symbols, strings, d->strsz);
+	return take_hashes(parse, err) < 0 ? -1 : take_imports(parse, err);
 }
 
 static int parse_tables(struct parse *parse, struct hp_err *err)
@@ -360,6 +313,20 @@ static int parse_tables(struct parse *parse, struct hp_err *err)
 		return 0;
 	read_dynamic(parse);
 	return parse->dynamic.symtab ? parse_dynamic(parse, err) : parse_symtab(parse, err);
+}
+
+/* The image points into it. */
+static int keep_file(struct parse *parse, struct hp_err *err)
+{
+	struct elf_file *file = malloc(sizeof(*file));
+
+	if (!file)
+		return hp_err_set(err, HP_SYSTEM, 0, "no memory for an ELF file");
+	elf_file_detach(&parse->file);
+	*file = parse->file;
+	parse->file = (struct elf_file){0};
+	parse->image->file = file;
+	return 0;
 }
 
 static int parse_file(struct elf_image *out, struct parse *parse, bool headers_only,
@@ -371,6 +338,8 @@ static int parse_file(struct elf_image *out, struct parse *parse, bool headers_o
 	int r = elf_file_headers(&parse->file, &image, err);
 	if (r == 0 && !headers_only)
 		r = parse_tables(parse, err);
+	if (r == 0 && !headers_only)
+		r = keep_file(parse, err);
 	parse->image = NULL;
 	if (r == 0)
 		*out = image;

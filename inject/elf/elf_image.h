@@ -8,6 +8,7 @@
 #ifndef INJECT_ELF_ELF_IMAGE_H
 #define INJECT_ELF_ELF_IMAGE_H
 
+#include <elf.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -37,14 +38,28 @@ struct elf_segment {
 	bool read, write, exec;
 };
 
-struct elf_image {
-	uint16_t machine;           /* EM_X86_64 ... */
-	uint8_t elf_class;          /* ELFCLASS32 / ELFCLASS64 */
-	bool is_pie;                /* ET_DYN */
-	struct elf_symbol *symbols; /* defined ones only, in the file's order */
-	size_t symbol_count;
-	uint32_t *by_name; /* owned; open table: number + 1 of the name's default version */
+/* The symbol table, and what finds a name in it, as the file has them. */
+struct elf_symbols {
+	const Elf64_Sym *items;   /* these are borrowed from the file */
+	const uint16_t *versions; /* one each, or NULL */
+	const char *strings;
+	size_t count, strings_len; /* the last of the strings is ended */
+	/* .gnu.hash: where in the table each bucket begins, and the hash of each symbol from
+	 * first_hashed on, whose lowest bit ends the bucket. When bucket_count is 0, by_name
+	 * stands for it. */
+	const uint32_t *buckets, *hashes;
+	size_t bucket_count, first_hashed;
+	uint32_t *by_name; /* owned; open table: number of the name's default version */
 	uint32_t by_name_mask;
+};
+
+struct elf_file;
+
+struct elf_image {
+	uint16_t machine;  /* EM_X86_64 ... */
+	uint8_t elf_class; /* ELFCLASS32 / ELFCLASS64 */
+	bool is_pie;       /* ET_DYN */
+	struct elf_symbols symbols;
 	/* Those of the PLT, malloc, and perhaps others of the GOT. */
 	struct elf_import *imports;
 	size_t import_count;
@@ -55,12 +70,12 @@ struct elf_image {
 		dynamic_size; /* PT_DYNAMIC; size 0 when there is none */
 	uint8_t build_id[32];
 	size_t build_id_len;
-	char *strings; /* owned; what the names point into */
+	struct elf_file *file; /* owned; what the names and symbols point into */
 };
 
 /* Parse bytes (a whole file, or a snapshot of it laid out as in the file). Symbols come from
  * .dynsym; from .symtab only when there is no .dynsym (a static executable). A 32-bit file
- * yields its headers alone. The image keeps no reference to bytes. */
+ * yields its headers alone. The image keeps no reference to bytes, nor to fd. */
 HP_MUST_CHECK int elf_image_parse(struct elf_image *out, struct span bytes, struct hp_err *err);
 /* The same for the headers alone: no symbols, no imports. The first page of a file will do. */
 HP_MUST_CHECK int elf_image_parse_headers(struct elf_image *out, struct span bytes,
@@ -78,18 +93,18 @@ void elf_image_fini(struct elf_image *image);
 /* What to add to a symbol's value when the file's first byte is mapped at base. */
 uint64_t elf_image_bias(const struct elf_image *image, uint64_t base);
 
-/* The defined symbol of that name (its default version), or NULL. */
-const struct elf_symbol *elf_image_find(const struct elf_image *image, const char *name);
+/* The symbol of that number; false when it is not defined, or no function, data or place. */
+bool elf_image_symbol(struct elf_symbol *out, const struct elf_image *image, size_t number);
+/* The defined symbol of that name (its default version), if there is one. */
+bool elf_image_find(struct elf_symbol *out, const struct elf_image *image, const char *name);
 /* The import of that name, starting the search behind `after` (NULL: at the first), or NULL. */
 const struct elf_import *elf_image_import(const struct elf_image *image, const char *name,
 					  const struct elf_import *after);
-/* The symbol whose [value, value + size) holds vaddr, or NULL: never "the nearest before".
- * Slow.
- */
-const struct elf_symbol *elf_image_at(const struct elf_image *image, uint64_t vaddr);
-/* All functions that have a size, IFUNCs too, by rising address. Owned array, freed by free(),
- * of borrowed symbols. */
-HP_MUST_CHECK int elf_image_functions(const struct elf_symbol ***out, size_t *count_out,
-				      const struct elf_image *image, struct hp_err *err);
+/* The symbol whose [value, value + size) holds vaddr, if there is one: never "the nearest
+ * before". Slow. */
+bool elf_image_at(struct elf_symbol *out, const struct elf_image *image, uint64_t vaddr);
+/* Sorts the numbers of symbols by rising value, those of equal value as they were. */
+HP_MUST_CHECK int elf_image_sort(uint32_t *numbers, size_t count, const struct elf_image *image,
+				 struct hp_err *err);
 
 #endif

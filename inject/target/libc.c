@@ -94,14 +94,14 @@ static void find_in(const struct gadget *gadgets, size_t count, const uint8_t *t
 /* Where both are in glibc; to search the whole text takes a millisecond. */
 static void find_near(const struct target *target, const struct gadget *gadget)
 {
-	const struct elf_symbol *symbol =
-		elf_image_find(&target->libc.module->image, gadget->near);
+	struct elf_symbol symbol;
 	uint8_t text[NEAR];
 	struct hp_err ignored;
 
-	if (!symbol || symbol->value < NEAR / 4)
+	if (!elf_image_find(&symbol, &target->libc.module->image, gadget->near) ||
+	    symbol.value < NEAR / 4)
 		return;
-	uint64_t at = target->libc.module->bias + symbol->value - NEAR / 4;
+	uint64_t at = target->libc.module->bias + symbol.value - NEAR / 4;
 	if (target_read(target, addr_of(at), text, NEAR, &ignored) == 0)
 		find_in(gadget, 1, text, NEAR, at);
 }
@@ -209,6 +209,7 @@ static int find_glibc(struct target *target, struct module *libc, struct hp_err 
 	static const struct file_names loader_names = {"ld-linux-x86-64.so.2", "ld-"};
 	struct module *pthread = module_named(target, &pthread_names);
 	struct module *loader = module_named(target, &loader_names);
+	struct elf_symbol symbol;
 
 	if (module_load(target, libc, err) < 0 ||
 	    (pthread && module_load(target, pthread, err) < 0))
@@ -219,7 +220,8 @@ static int find_glibc(struct target *target, struct module *libc, struct hp_err 
 	/* Since 2.34 libc holds it all, and libpthread.so.0 is an empty shell for old programs.
 	 */
 	target->libc.pthread =
-		elf_image_find(&libc->image, "pthread_create") || !pthread ? libc : pthread;
+		elf_image_find(&symbol, &libc->image, "pthread_create") || !pthread ? libc
+										    : pthread;
 	return 0;
 }
 

@@ -255,15 +255,13 @@ const struct module *module_bound_to(const struct target *target, const struct m
 
 static remote_addr symbol_in(const struct module *module, const char *name)
 {
-	const struct elf_symbol *symbol;
+	struct elf_symbol symbol;
 	remote_addr addr;
 
-	if (!module || !module->loaded)
+	if (!module || !module->loaded || !elf_image_find(&symbol, &module->image, name) ||
+	    symbol.is_ifunc)
 		return addr_of(0);
-	symbol = elf_image_find(&module->image, name);
-	if (!symbol || symbol->is_ifunc)
-		return addr_of(0);
-	addr = addr_of(module->bias + symbol->value);
+	addr = addr_of(module->bias + symbol.value);
 	return addr_in(addr, module->start, module->end) ? addr : addr_of(0);
 }
 

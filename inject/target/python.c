@@ -23,7 +23,9 @@ bool python_is_name(const char *path)
 
 static bool exports(const struct module *module, const char *name)
 {
-	return elf_image_find(&module->image, name) != NULL;
+	struct elf_symbol symbol;
+
+	return elf_image_find(&symbol, &module->image, name);
 }
 
 static bool is_named(const struct module *module, const char *prefix)
@@ -76,12 +78,13 @@ static bool version_of_name(struct python_info *info, const char *path)
 static bool version_of_symbol(struct python_info *info, const struct target *target,
 			      const struct module *module)
 {
-	const struct elf_symbol *symbol = elf_image_find(&module->image, "Py_Version");
+	struct elf_symbol symbol;
 	struct hp_err ignored;
 	uint32_t hex;
 
-	if (!symbol || target_read(target, addr_of(module->bias + symbol->value), &hex,
-				   sizeof(hex), &ignored) < 0)
+	if (!elf_image_find(&symbol, &module->image, "Py_Version") ||
+	    target_read(target, addr_of(module->bias + symbol.value), &hex, sizeof(hex),
+			&ignored) < 0)
 		return false;
 	info->major = (uint8_t)(hex >> 24);
 	info->minor = (uint8_t)(hex >> 16);
@@ -168,13 +171,13 @@ static bool runtime_place_of(struct runtime_place *out, const struct python_info
 /* 3.6 has no _PyRuntime, but learns its encoding as it starts (Python/pylifecycle.c). */
 static bool has_encoding(const struct python_info *info, const struct target *target)
 {
-	const struct elf_symbol *symbol =
-		elf_image_find(&info->module->image, "Py_FileSystemDefaultEncoding");
+	struct elf_symbol symbol;
 	struct hp_err ignored;
 	uint64_t encoding;
 
-	return info->major != 3 || !symbol ||
-	       target_read(target, addr_of(info->module->bias + symbol->value), &encoding,
+	return info->major != 3 ||
+	       !elf_image_find(&symbol, &info->module->image, "Py_FileSystemDefaultEncoding") ||
+	       target_read(target, addr_of(info->module->bias + symbol.value), &encoding,
 			   sizeof(encoding), &ignored) < 0 ||
 	       encoding != 0;
 }
@@ -182,7 +185,7 @@ static bool has_encoding(const struct python_info *info, const struct target *ta
 /* What cannot be read or is not known counts as initialised: the payload asks Python itself. */
 static void read_runtime(struct python_info *info, const struct target *target)
 {
-	const struct elf_symbol *symbol = elf_image_find(&info->module->image, "_PyRuntime");
+	struct elf_symbol symbol;
 	struct runtime_place place;
 	uint8_t head[64];
 	uint32_t initialized;
@@ -190,9 +193,10 @@ static void read_runtime(struct python_info *info, const struct target *target)
 	struct hp_err ignored;
 
 	info->initialized = info->minor >= 7 || has_encoding(info, target);
-	if (!symbol || info->major != 3 || info->minor < 7)
+	if (info->major != 3 || info->minor < 7 ||
+	    !elf_image_find(&symbol, &info->module->image, "_PyRuntime"))
 		return;
-	remote_addr runtime = addr_of(info->module->bias + symbol->value);
+	remote_addr runtime = addr_of(info->module->bias + symbol.value);
 	if (target_read(target, runtime, head, sizeof(head), &ignored) < 0 ||
 	    !runtime_place_of(&place, info, head) ||
 	    target_read(target, addr_add(runtime, place.initialized), &initialized,

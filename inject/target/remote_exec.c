@@ -125,10 +125,7 @@ static bool find_main(remote_addr *out, const struct target *target, remote_addr
 void remote_exec_find(struct target *target)
 {
 	const struct python_info *python = &target->python;
-	const struct elf_symbol *symbol =
-		python->kind == PYTHON_CPYTHON && python->minor >= 14
-			? elf_image_find(&python->module->image, "_PyRuntime")
-			: NULL;
+	struct elf_symbol symbol;
 	struct remote_exec *out = &target->remote_exec;
 	struct remote_exec_offsets offsets;
 	uint8_t head[HEAD_SIZE];
@@ -137,9 +134,10 @@ void remote_exec_find(struct target *target)
 	uint64_t thread;
 	int32_t enabled;
 
-	if (!symbol)
+	if (python->kind != PYTHON_CPYTHON || python->minor < 14 ||
+	    !elf_image_find(&symbol, &python->module->image, "_PyRuntime"))
 		return;
-	remote_addr runtime = addr_of(python->module->bias + symbol->value);
+	remote_addr runtime = addr_of(python->module->bias + symbol.value);
 	if (target_read(target, runtime, head, sizeof(head), &ignored) < 0 ||
 	    !remote_exec_offsets_of(&offsets, (struct span){head, sizeof(head)}) ||
 	    !find_main(&interpreter, target, runtime, &offsets) ||

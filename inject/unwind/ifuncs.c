@@ -74,13 +74,12 @@ static void python_take(struct finder *finder, const struct module *python)
 	for (size_t i = 0; i < python->image.import_count; i++) {
 		const struct elf_import *import = &python->image.imports[i];
 		const uint64_t value = slot_value(finder, import->slot + python->bias);
-		const struct elf_symbol *symbol;
+		struct elf_symbol symbol;
 
 		/* Nearly all are the interpreter's own functions. */
 		if (!value)
 			continue;
-		symbol = elf_image_find(libc, import->name);
-		if (symbol && symbol->is_ifunc)
+		if (elf_image_find(&symbol, libc, import->name) && symbol.is_ifunc)
 			found_add(finder, value);
 	}
 }

@@ -307,12 +307,10 @@ static void conclude_in(struct safepoint *out, const struct safepoint_map *map,
 			const struct frame *called)
 {
 	const struct module *module = called->module;
-	const struct elf_symbol *symbol =
-		module ? elf_image_at(&module->image, frame_place(called) - module->bias)
-		       : NULL;
+	struct elf_symbol symbol;
 
-	if (symbol)
-		conclude(out, VERDICT_UNSAFE, "in %s (%s)", symbol->name, file_name(called));
+	if (module && elf_image_at(&symbol, &module->image, frame_place(called) - module->bias))
+		conclude(out, VERDICT_UNSAFE, "in %s (%s)", symbol.name, file_name(called));
 	else
 		conclude(out, VERDICT_UNSAFE, "in an unnamed part of %s, at +%#llx",
 			 file_name(called),

@@ -84,7 +84,7 @@ static void ranges_settle(struct ranges *ranges)
 
 struct maker {
 	const struct target *target;
-	struct safepoint_names names;
+	const struct safepoint_names *names;
 	struct ranges forbidden, allowed;
 	bool has_malloc, has_threads;
 	bool has_hooks; /* through which the allocator calls the program, before glibc 2.34 */
@@ -100,25 +100,100 @@ struct place {
 	const char *name;
 };
 
-/* The place that begins with the function first; returns how many of the count share it. */
-static size_t place_take(struct place *out, const struct maker *maker, uint64_t bias,
-			 const struct elf_symbol *const *first, size_t count)
+static bool is_of_malloc_o(enum name_class class)
 {
-	size_t i = 0;
+	return class == NAME_ALLOCATOR || class == NAME_ALLOCATOR_TELLS;
+}
 
-	*out = (struct place){.start = first[0]->value + bias, .class = NAME_OTHER};
-	for (; i < count && first[i]->value == first[0]->value; i++) {
-		const enum name_class class =
-			safepoint_name_class(&maker->names, first[i]->name, first[i]->hash);
+/* Of one file: what is known of each symbol, and which functions matter. */
+struct functions {
+	const struct module *module;
+	uint8_t *classes;  /* owned; an enum name_class for each, NO_FUNCTION for the others */
+	uint32_t *numbers; /* owned; by rising address */
+	size_t count;
+	uint64_t near_start, near_end; /* from the first function with unnamed code around it to
+					  the last, and as far again as that may reach */
+};
+#define NO_FUNCTION UINT8_MAX
 
+static void functions_fini(struct functions *functions)
+{
+	free(functions->classes);
+	free(functions->numbers);
+}
+
+static void class_take(struct functions *functions, const struct maker *maker, size_t number)
+{
+	struct elf_symbol symbol;
+	enum name_class class;
+
+	functions->classes[number] = NO_FUNCTION;
+	if (!elf_image_symbol(&symbol, &functions->module->image, number) ||
+	    !symbol.is_function || !symbol.size)
+		return;
+	class = safepoint_name_class(maker->names, symbol.name, symbol.hash);
+	functions->classes[number] = (uint8_t) class;
+	if (!is_of_malloc_o(class) && class != NAME_THREADS)
+		return;
+	if (symbol.value < functions->near_start)
+		functions->near_start = symbol.value;
+	if (symbol.value + symbol.size > functions->near_end)
+		functions->near_end = symbol.value + symbol.size;
+}
+
+/* By its name, or as a neighbour. */
+static bool matters(const struct functions *functions, size_t number)
+{
+	const Elf64_Sym *sym = &functions->module->image.symbols.items[number];
+
+	if (functions->classes[number] != NAME_OTHER)
+		return functions->classes[number] != NO_FUNCTION;
+	return sym->st_value < functions->near_end + GAP_MAX &&
+	       sym->st_value + sym->st_size + GAP_MAX > functions->near_start;
+}
+
+static int functions_find(struct functions *out, const struct maker *maker,
+			  const struct module *module, struct hp_err *err)
+{
+	const size_t count = module->image.symbols.count;
+
+	*out = (struct functions){.module = module,
+				  .classes = malloc(count + 1),
+				  .numbers = malloc((count + 1) * sizeof(*out->numbers)),
+				  .near_start = UINT64_MAX};
+	if (!out->classes || !out->numbers)
+		return hp_err_set(err, HP_SYSTEM, ENOMEM, "list libc's functions");
+	for (size_t i = 0; i < count; i++)
+		class_take(out, maker, i);
+	for (size_t i = 0; i < count; i++)
+		if (matters(out, i))
+			out->numbers[out->count++] = (uint32_t)i;
+	return elf_image_sort(out->numbers, out->count, &module->image, err);
+}
+
+/* The place that begins with that function; returns how many share it. */
+static size_t place_take(struct place *out, const struct functions *functions, size_t first)
+{
+	const struct elf_symbols *symbols = &functions->module->image.symbols;
+	const uint32_t *numbers = functions->numbers;
+	const uint64_t value = symbols->items[numbers[first]].st_value;
+	size_t i = first;
+
+	*out = (struct place){.start = value + functions->module->bias};
+	for (; i < functions->count; i++) {
+		const Elf64_Sym *sym = &symbols->items[numbers[i]];
+		const enum name_class class = functions->classes[numbers[i]];
+
+		if (sym->st_value != value)
+			break;
 		if (!out->name || class > out->class) {
 			out->class = class;
-			out->name = first[i]->name;
+			out->name = symbols->strings + sym->st_name;
 		}
-		if (out->start + first[i]->size > out->end)
-			out->end = out->start + first[i]->size;
+		if (out->start + sym->st_size > out->end)
+			out->end = out->start + sym->st_size;
 	}
-	return i;
+	return i - first;
 }
 
 static int place_add(struct maker *maker, const struct place *place, struct hp_err *err)
@@ -145,15 +220,10 @@ static int place_add(struct maker *maker, const struct place *place, struct hp_e
 	return ranges_add(&maker->forbidden, range, err);
 }
 
-static bool is_of_malloc_o(const struct place *place)
-{
-	return place->class == NAME_ALLOCATOR || place->class == NAME_ALLOCATOR_TELLS;
-}
-
 static int gap_add(struct maker *maker, const struct place *before, const struct place *after,
 		   struct hp_err *err)
 {
-	const bool malloc_o = is_of_malloc_o(before) || is_of_malloc_o(after);
+	const bool malloc_o = is_of_malloc_o(before->class) || is_of_malloc_o(after->class);
 	const bool threads_o = before->class == NAME_THREADS || after->class == NAME_THREADS;
 	const struct safepoint_range gap = {addr_of(before->end), addr_of(after->start),
 					    malloc_o ? "the allocator" : "thread creation",
@@ -172,14 +242,13 @@ static int gap_add(struct maker *maker, const struct place *before, const struct
 
 static int names_add(struct maker *maker, const struct module *module, struct hp_err *err)
 {
-	_cleanup_free_ const struct elf_symbol **functions = NULL;
+	_cleanup_(functions_fini) struct functions functions = {0};
 	struct place before = {0}, place;
-	size_t count;
 
-	if (elf_image_functions(&functions, &count, &module->image, err) < 0)
+	if (functions_find(&functions, maker, module, err) < 0)
 		return -1;
-	for (size_t i = 0; i < count;) {
-		i += place_take(&place, maker, module->bias, functions + i, count - i);
+	for (size_t i = 0; i < functions.count;) {
+		i += place_take(&place, &functions, i);
 		if ((before.name && gap_add(maker, &before, &place, err) < 0) ||
 		    place_add(maker, &place, err) < 0)
 			return -1;
@@ -294,7 +363,7 @@ static void code_scan_target(struct safepoint_map *map, const struct target *tar
 			     code_scan scan, uint64_t start, uint64_t end)
 {
 	const struct module *libc = target->libc.module;
-	const struct elf_symbol *thread_exit = elf_image_find(&libc->image, "pthread_exit");
+	struct elf_symbol thread_exit;
 	struct code code = {.len = (size_t)(end - start), .base = start};
 	_cleanup_free_ uint8_t *bytes = NULL;
 	struct hp_err ignored;
@@ -302,7 +371,8 @@ static void code_scan_target(struct safepoint_map *map, const struct target *tar
 	if (code.len > GAP_MAX)
 		return;
 	code.bytes = bytes = malloc(code.len);
-	code.thread_exit = thread_exit ? thread_exit->value + libc->bias : 0;
+	if (elf_image_find(&thread_exit, &libc->image, "pthread_exit"))
+		code.thread_exit = thread_exit.value + libc->bias;
 	if (bytes && target_read(target, addr_of(start), bytes, code.len, &ignored) == 0)
 		scan(map, &code);
 }
@@ -310,16 +380,16 @@ static void code_scan_target(struct safepoint_map *map, const struct target *tar
 static void bottoms_find(struct safepoint_map *map, const struct maker *maker)
 {
 	const struct libc_info *libc = &maker->target->libc;
-	const struct elf_symbol *clone_symbol = elf_image_find(&libc->module->image, "clone");
+	const struct module *module = libc->module;
+	struct elf_symbol symbol;
 
 	for (size_t i = 0; i < maker->threads_gap_count; i++)
 		code_scan_target(map, maker->target,
 				 libc->flavour == LIBC_MUSL ? start_scan : start_thread_scan,
 				 maker->threads_gap[i][0], maker->threads_gap[i][1]);
-	if (clone_symbol && libc->flavour != LIBC_MUSL)
-		code_scan_target(map, maker->target, clone_scan,
-				 clone_symbol->value + libc->module->bias,
-				 clone_symbol->value + libc->module->bias + clone_symbol->size);
+	if (libc->flavour != LIBC_MUSL && elf_image_find(&symbol, &module->image, "clone"))
+		code_scan_target(map, maker->target, clone_scan, symbol.value + module->bias,
+				 symbol.value + module->bias + symbol.size);
 }
 
 /* ---- the map ---- */
@@ -327,9 +397,9 @@ static void bottoms_find(struct safepoint_map *map, const struct maker *maker)
 /* From 2.34 on they are symbols of an old version that nothing looks at. */
 static bool has_malloc_hooks(const struct module *libc)
 {
-	const struct elf_symbol *hook = elf_image_find(&libc->image, "__malloc_hook");
+	struct elf_symbol hook;
 
-	return hook && !hook->is_hidden;
+	return elf_image_find(&hook, &libc->image, "__malloc_hook") && !hook.is_hidden;
 }
 
 static int maker_run(struct maker *maker, struct hp_err *err)
@@ -376,9 +446,10 @@ static void map_take(struct safepoint_map *out, struct maker *maker)
 int safepoint_map_init(struct safepoint_map *out, const struct target *target,
 		       struct hp_err *err)
 {
-	struct maker maker = {.target = target};
+	struct safepoint_names names;
+	struct maker maker = {.target = target, .names = &names};
 
-	safepoint_names_init(&maker.names);
+	safepoint_names_init(&names);
 	if (maker_run(&maker, err) < 0) {
 		free(maker.forbidden.items);
 		free(maker.allowed.items);

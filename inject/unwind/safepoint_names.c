@@ -180,8 +180,8 @@ static size_t place_of(const struct safepoint_names *names, const char *name, ui
 {
 	size_t at = (hash >> 1) % SAFEPOINT_NAMES_SIZE;
 
-	while (names->items[at].name &&
-	       (names->items[at].hash != hash || strcmp(names->items[at].name, name) != 0))
+	while (names->hashes[at] &&
+	       (names->hashes[at] != hash || strcmp(names->names[at], name) != 0))
 		at = (at + 1) % SAFEPOINT_NAMES_SIZE;
 	return at;
 }
@@ -191,15 +191,17 @@ static void names_take(struct safepoint_names *names, const char *const *items, 
 {
 	for (size_t i = 0; i < count; i++) {
 		const uint32_t hash = name_hash(items[i]);
+		const size_t at = place_of(names, items[i], hash);
 
-		names->items[place_of(names, items[i], hash)] =
-			(struct safepoint_name){items[i], class, hash};
+		names->hashes[at] = hash;
+		names->names[at] = items[i];
+		names->classes[at] = (uint8_t) class;
 	}
 }
 
 void safepoint_names_init(struct safepoint_names *out)
 {
-	memset(out, 0, sizeof(*out));
+	memset(out->hashes, 0, sizeof(out->hashes));
 	names_take(out, names_allowed, COUNT(names_allowed), NAME_ALLOWED);
 	names_take(out, names_forbidden, COUNT(names_forbidden), NAME_FORBIDDEN);
 	names_take(out, names_allocator, COUNT(names_allocator), NAME_ALLOCATOR);
@@ -211,9 +213,23 @@ void safepoint_names_init(struct safepoint_names *out)
 static enum name_class whole_name_class(const struct safepoint_names *names, const char *name,
 					uint32_t hash)
 {
-	const struct safepoint_name *found = &names->items[place_of(names, name, hash)];
+	const size_t at = place_of(names, name, hash);
 
-	return found->name ? found->class : NAME_OTHER;
+	return names->hashes[at] ? (enum name_class)names->classes[at] : NAME_OTHER;
+}
+
+static enum name_class prefix_class(const char *name)
+{
+	if (!strchr("_spt", name[0])) /* all that they begin with */
+		return NAME_OTHER;
+	for (size_t i = 0; i < COUNT(prefixes); i++) {
+		const char *text = prefixes[i].text;
+
+		if (name[0] == text[0] && name[1] == text[1] &&
+		    strncmp(name, text, strlen(text)) == 0)
+			return prefixes[i].class;
+	}
+	return NAME_OTHER;
 }
 
 enum name_class safepoint_name_class(const struct safepoint_names *names, const char *name,
@@ -223,15 +239,10 @@ enum name_class safepoint_name_class(const struct safepoint_names *names, const 
 	const char *dot;
 	char stem[64];
 
+	if (class == NAME_OTHER)
+		class = prefix_class(name);
 	if (class != NAME_OTHER)
 		return class;
-	for (size_t i = 0; i < COUNT(prefixes); i++) {
-		const char *text = prefixes[i].text;
-
-		if (name[0] == text[0] && name[1] == text[1] &&
-		    strncmp(name, text, strlen(text)) == 0)
-			return prefixes[i].class;
-	}
 	dot = strchr(name, '.');
 	if (!dot || (size_t)(dot - name) >= sizeof(stem))
 		return NAME_OTHER;

@@ -21,11 +21,9 @@ enum name_class {
 /* The tables as one that is searched by hash: each function of libc is looked up in it. */
 #define SAFEPOINT_NAMES_SIZE 2048
 struct safepoint_names {
-	struct safepoint_name {
-		const char *name; /* NULL: no entry */
-		enum name_class class;
-		uint32_t hash;
-	} items[SAFEPOINT_NAMES_SIZE];
+	uint32_t hashes[SAFEPOINT_NAMES_SIZE]; /* 0: no entry; nearly all searches end here */
+	const char *names[SAFEPOINT_NAMES_SIZE];
+	uint8_t classes[SAFEPOINT_NAMES_SIZE]; /* enum name_class */
 };
 void safepoint_names_init(struct safepoint_names *out);
 /* `hash` is name_hash() of the name. */

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "inject/base/name_hash.h"
 #include "inject/elf/elf_image.h"
 
 /* Freed memory is kept back for finding late uses; emptying the default 256 MiB of it at once
@@ -29,23 +28,26 @@ static int read_span(void *context, uint64_t addr, void *out, size_t len)
 	return 0;
 }
 
-/* What .gnu.hash has under another hash is not found by its name: the loader would not find it
- * either. */
-static bool is_findable(const struct elf_symbol *symbol)
+/* What .gnu.hash has under another hash, in another bucket or not at all is not found by its
+ * name: the loader would not find it either. */
+static bool is_findable(const struct elf_image *image)
 {
-	return symbol->hash == name_hash(symbol->name);
+	return image->symbols.bucket_count == 0;
 }
 
 static void check(const struct elf_image *image)
 {
-	for (size_t i = 0; i < image->symbol_count; i++) {
-		const struct elf_symbol *symbol = &image->symbols[i];
-		const struct elf_symbol *found = elf_image_find(image, symbol->name);
+	struct elf_symbol symbol, found;
 
-		if (found ? strcmp(found->name, symbol->name) != 0 : is_findable(symbol))
+	for (size_t i = 0; i < image->symbols.count; i++) {
+		if (!elf_image_symbol(&symbol, image, i))
+			continue;
+		if (elf_image_find(&found, image, symbol.name)
+			    ? strcmp(found.name, symbol.name) != 0
+			    : is_findable(image))
 			abort();
-		found = elf_image_at(image, symbol->value);
-		if (found && (found->value > symbol->value || !found->size))
+		if (elf_image_at(&found, image, symbol.value) &&
+		    (found.value > symbol.value || !found.size))
 			abort();
 	}
 	for (size_t i = 0; i < image->import_count; i++) {

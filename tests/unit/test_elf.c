@@ -76,6 +76,7 @@ Test(elf, libc_functions_are_where_the_loader_put_them)
 	static const char *const names[] = {"munmap", "pthread_create", "read", "environ",
 					    "stdout"};
 	struct loaded libc = find_loaded("/libc.so.6");
+	struct elf_symbol symbol;
 	struct elf_image image;
 
 	read_path(&image, libc.path);
@@ -84,76 +85,61 @@ Test(elf, libc_functions_are_where_the_loader_put_them)
 	cr_assert(lt(sz, 0, image.build_id_len));
 	cr_assert(lt(u64, 0, image.eh_frame_hdr));
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		const struct elf_symbol *symbol = elf_image_find(&image, names[i]);
-
-		cr_assert(not(zero(ptr, symbol)), "%s", names[i]);
+		cr_assert(elf_image_find(&symbol, &image, names[i]), "%s", names[i]);
 		if (i < 3) /* variables may have been copied into the executable */
-			cr_assert(eq(u64, libc.bias + symbol->value, address_of(names[i])),
-				  "%s", names[i]);
-		cr_assert(eq(int, symbol->is_function, i < 3), "%s", names[i]);
+			cr_assert(eq(u64, libc.bias + symbol.value, address_of(names[i])), "%s",
+				  names[i]);
+		cr_assert(eq(int, symbol.is_function, i < 3), "%s", names[i]);
 	}
-	cr_assert(zero(ptr, elf_image_find(&image, "no_such_function")));
-	cr_assert(zero(ptr, elf_image_find(&image, "")));
-	cr_assert(elf_image_find(&image, "memcpy")->is_ifunc);
-	cr_assert(not(elf_image_find(&image, "munmap")->is_ifunc));
+	cr_assert(not(elf_image_find(&symbol, &image, "no_such_function")));
+	cr_assert(not(elf_image_find(&symbol, &image, "")));
+	cr_assert(elf_image_find(&symbol, &image, "memcpy") && symbol.is_ifunc);
+	cr_assert(elf_image_find(&symbol, &image, "munmap") && !symbol.is_ifunc);
 	elf_image_fini(&image);
 }
 
-Test(elf, functions_are_sorted_and_all_there)
+/* The functions with a size, by rising address. */
+static size_t list_functions(uint32_t **out, const struct elf_image *image)
 {
-	const struct elf_symbol **functions;
+	uint32_t *numbers = calloc(image->symbols.count + 1, sizeof(*numbers));
+	struct elf_symbol symbol;
+	size_t count = 0;
+
+	for (size_t i = 0; i < image->symbols.count; i++)
+		if (elf_image_symbol(&symbol, image, i) && symbol.is_function && symbol.size)
+			numbers[count++] = (uint32_t)i;
+	cr_assert(zero(int, elf_image_sort(numbers, count, image, &(struct hp_err){0})));
+	*out = numbers;
+	return count;
+}
+
+Test(elf, functions_are_sorted)
+{
 	struct elf_image image;
-	size_t count, expected = 0;
-
-	read_path(&image, find_loaded("/libc.so.6").path);
-	cr_assert(lt(sz, 1000, image.symbol_count));
-	for (size_t i = 0; i < image.symbol_count; i++) {
-		expected += image.symbols[i].is_function && image.symbols[i].size;
-		cr_assert(eq(u32, image.symbols[i].hash, name_hash(image.symbols[i].name)));
-	}
-	cr_assert(zero(int,
-		       elf_image_functions(&functions, &count, &image, &(struct hp_err){0})));
-	cr_assert(eq(sz, count, expected));
-	for (size_t i = 1; i < count; i++)
-		cr_assert(functions[i - 1]->value < functions[i]->value ||
-			  (functions[i - 1]->value == functions[i]->value &&
-			   functions[i - 1] < functions[i]));
-	free(functions);
-	elf_image_fini(&image);
-}
-
-/* Values as no linker makes them: all bits count. */
-Test(elf, far_apart_values_are_sorted)
-{
-	struct elf_symbol symbols[] = {
-		{.name = "e", .value = UINT64_MAX, .size = 1, .is_function = true},
-		{.name = "b", .value = 1, .size = 1, .is_function = true},
-		{.name = "d", .value = 1ull << 63, .size = 1, .is_function = true},
-		{.name = "no size", .value = 3, .is_function = true},
-		{.name = "data", .value = 3, .size = 1},
-		{.name = "c", .value = 1ull << 40, .size = 1, .is_function = true},
-		{.name = "a", .value = 0, .size = 1, .is_function = true},
-	};
-	const struct elf_image image = {.symbols = symbols,
-					.symbol_count = sizeof(symbols) / sizeof(*symbols)};
-	const struct elf_symbol **functions;
-	char got[8] = "";
+	uint32_t *functions;
 	size_t count;
 
-	cr_assert(zero(int,
-		       elf_image_functions(&functions, &count, &image, &(struct hp_err){0})));
-	for (size_t i = 0; i < count; i++)
-		got[i] = functions[i]->name[0];
-	cr_assert(eq(str, got, "abcde"));
+	read_path(&image, find_loaded("/libc.so.6").path);
+	count = list_functions(&functions, &image);
+	cr_assert(lt(sz, 1000, count));
+	for (size_t i = 1; i < count; i++) {
+		const uint64_t before = image.symbols.items[functions[i - 1]].st_value;
+		const uint64_t value = image.symbols.items[functions[i]].st_value;
+
+		cr_assert(before < value ||
+			  (before == value && functions[i - 1] < functions[i]));
+	}
 	free(functions);
+	elf_image_fini(&image);
 }
 
 static size_t count_named(const struct elf_image *image, const char *name)
 {
+	struct elf_symbol symbol;
 	size_t count = 0;
 
-	for (size_t i = 0; i < image->symbol_count; i++)
-		count += !strcmp(image->symbols[i].name, name);
+	for (size_t i = 0; i < image->symbols.count; i++)
+		count += elf_image_symbol(&symbol, image, i) && !strcmp(symbol.name, name);
 	return count;
 }
 
@@ -166,41 +152,41 @@ Test(elf, the_default_version_of_a_name_is_found)
 
 	read_path(&image, libc.path);
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		const struct elf_symbol *symbol = elf_image_find(&image, names[i]);
+		struct elf_symbol symbol;
 
-		cr_assert(not(symbol->is_hidden));
+		cr_assert(elf_image_find(&symbol, &image, names[i]) && !symbol.is_hidden);
 		cr_assert(lt(sz, 1, count_named(&image, names[i])));
-		cr_assert(eq(u64, libc.bias + symbol->value, address_of(names[i])));
+		cr_assert(eq(u64, libc.bias + symbol.value, address_of(names[i])));
 	}
 	elf_image_fini(&image);
 }
 
 Test(elf, an_address_belongs_to_the_symbol_that_holds_it)
 {
-	const struct elf_symbol **functions;
+	struct elf_symbol function, found;
 	struct elf_image image;
+	uint32_t *functions;
 	size_t gaps = 0, count;
 	uint64_t end = 0;
 
 	read_path(&image, find_loaded("/libc.so.6").path);
-	const struct elf_symbol *munmap_symbol = elf_image_find(&image, "munmap");
-	const uint64_t start = munmap_symbol->value, size = munmap_symbol->size;
+	cr_assert(elf_image_find(&function, &image, "munmap"));
+	const uint64_t start = function.value, size = function.size;
 	cr_assert(lt(u64, 4, size));
-	cr_assert(eq(u64, elf_image_at(&image, start)->value, start));
-	cr_assert(eq(u64, elf_image_at(&image, start + size - 1)->value, start));
-	const struct elf_symbol *behind = elf_image_at(&image, start + size);
-	cr_assert(behind == NULL || behind->value != start);
-	cr_assert(zero(ptr, elf_image_at(&image, 0)));
-	cr_assert(zero(ptr, elf_image_at(&image, UINT64_MAX)));
+	cr_assert(elf_image_at(&found, &image, start) && found.value == start);
+	cr_assert(elf_image_at(&found, &image, start + size - 1) && found.value == start);
+	cr_assert(not(elf_image_at(&found, &image, start + size) && found.value == start));
+	cr_assert(not(elf_image_at(&found, &image, 0)));
+	cr_assert(not(elf_image_at(&found, &image, UINT64_MAX)));
 
 	/* Code between two exported functions is nobody's, never "the nearest before". */
-	cr_assert(zero(int,
-		       elf_image_functions(&functions, &count, &image, &(struct hp_err){0})));
+	count = list_functions(&functions, &image);
 	for (size_t i = 0; i + 1 < count; i++) {
-		if (functions[i]->value + functions[i]->size > end)
-			end = functions[i]->value + functions[i]->size;
-		if (end < functions[i + 1]->value && ++gaps)
-			cr_assert(zero(ptr, elf_image_at(&image, end)));
+		cr_assert(elf_image_symbol(&function, &image, functions[i]));
+		if (function.value + function.size > end)
+			end = function.value + function.size;
+		if (end < image.symbols.items[functions[i + 1]].st_value && ++gaps)
+			cr_assert(not(elf_image_at(&found, &image, end)));
 	}
 	cr_assert(lt(sz, 100, gaps));
 	free(functions);
@@ -209,11 +195,18 @@ Test(elf, an_address_belongs_to_the_symbol_that_holds_it)
 
 static void assert_same(const struct elf_image *a, const struct elf_image *b)
 {
-	cr_assert(eq(sz, a->symbol_count, b->symbol_count));
-	for (size_t i = 0; i < a->symbol_count; i++) {
-		cr_assert(eq(str, a->symbols[i].name, b->symbols[i].name));
-		cr_assert(eq(u64, a->symbols[i].value, b->symbols[i].value));
-		cr_assert(eq(u64, a->symbols[i].size, b->symbols[i].size));
+	struct elf_symbol x, y;
+
+	cr_assert(eq(sz, a->symbols.count, b->symbols.count));
+	for (size_t i = 0; i < a->symbols.count; i++) {
+		const bool is_one = elf_image_symbol(&x, a, i);
+
+		cr_assert(eq(int, is_one, elf_image_symbol(&y, b, i)));
+		if (!is_one)
+			continue;
+		cr_assert(eq(str, x.name, y.name));
+		cr_assert(eq(u64, x.value, y.value));
+		cr_assert(eq(u64, x.size, y.size));
 	}
 	cr_assert(eq(sz, a->import_count, b->import_count));
 	for (size_t i = 0; i < a->import_count; i++) {
@@ -287,6 +280,7 @@ static struct span vdso_bytes(void)
 
 Test(elf, the_vdso_is_read_from_memory)
 {
+	struct elf_symbol symbol;
 	struct elf_image image;
 	struct hp_err err = {0};
 	uint64_t base = getauxval(AT_SYSINFO_EHDR);
@@ -295,20 +289,19 @@ Test(elf, the_vdso_is_read_from_memory)
 		cr_skip("this kernel gives no vDSO");
 	cr_assert(eq(int, elf_image_read_memory(&image, read_self, NULL, base, &err), 0), "%s",
 		  err.text);
-	const struct elf_symbol *symbol = elf_image_find(&image, "__vdso_clock_gettime");
-	cr_assert(not(zero(ptr, symbol)));
-	cr_assert(symbol->is_function);
+	cr_assert(elf_image_find(&symbol, &image, "__vdso_clock_gettime"));
+	cr_assert(symbol.is_function);
 	elf_image_fini(&image);
 }
 
 Test(elf, a_static_program_has_its_symbol_table)
 {
+	struct elf_symbol symbol;
 	struct elf_image image;
 
 	read_path(&image, STATIC_VICTIM);
-	const struct elf_symbol *symbol = elf_image_find(&image, "main");
-	cr_assert(not(zero(ptr, symbol)));
-	cr_assert(symbol->is_function);
+	cr_assert(elf_image_find(&symbol, &image, "main"));
+	cr_assert(symbol.is_function);
 	cr_assert(eq(sz, image.import_count, 0));
 	elf_image_fini(&image);
 }
@@ -339,6 +332,7 @@ Test(elf, a_32_bit_file_yields_its_headers)
 		.e_version = EV_CURRENT,
 		.e_ehsize = sizeof(ehdr),
 	};
+	struct elf_symbol symbol;
 	struct elf_image image;
 	struct hp_err err = {0};
 
@@ -349,22 +343,26 @@ Test(elf, a_32_bit_file_yields_its_headers)
 		  "%s", err.text);
 	cr_assert(eq(u32, image.elf_class, ELFCLASS32));
 	cr_assert(eq(u32, image.machine, EM_386));
-	cr_assert(eq(sz, image.symbol_count, 0));
-	cr_assert(zero(ptr, elf_image_find(&image, "x")));
-	cr_assert(zero(ptr, elf_image_at(&image, 1)));
+	cr_assert(eq(sz, image.symbols.count, 0));
+	cr_assert(not(elf_image_find(&symbol, &image, "x")));
+	cr_assert(not(elf_image_at(&symbol, &image, 1)));
 	elf_image_fini(&image);
 }
 
 /* Whatever comes out must at least be usable without reading out of bounds. */
 static void use(const struct elf_image *image)
 {
-	for (size_t i = 0; i < image->symbol_count; i++) {
-		cr_assert(lt(sz, 0, strlen(image->symbols[i].name)));
-		elf_image_at(image, image->symbols[i].value);
+	struct elf_symbol symbol, found;
+
+	for (size_t i = 0; i < image->symbols.count; i++) {
+		if (!elf_image_symbol(&symbol, image, i))
+			continue;
+		cr_assert(lt(sz, 0, strlen(symbol.name)));
+		elf_image_at(&found, image, symbol.value);
 	}
 	for (size_t i = 0; i < image->import_count; i++)
 		cr_assert(lt(sz, 0, strlen(image->imports[i].name)));
-	elf_image_find(image, "x");
+	elf_image_find(&found, image, "x");
 }
 
 static bool parse_and_use(const uint8_t *bytes, size_t len)
