@@ -11,6 +11,7 @@
 #include "payload/commit/parking.h"
 
 #include "payload/base/freestanding.h"
+#include "payload/python/class_change.h"
 #include "payload/record/history.h"
 
 /* --- who holds it ------------------------------------------------------------------------ */
@@ -81,152 +82,35 @@ static int is_held_by_record_alone(struct job *job, PyObject *class)
 
 /* --- the place --------------------------------------------------------------------------- */
 
-static int is_same_in(PyObject *a, PyObject *b, const char *name)
+/* The type written in C that its bases stand on. New reference, or NULL, maybe without
+ * exception: below a base with slots it would be shown there. */
+static PyObject *find_ground(const struct world *w, PyObject *class)
 {
-	_cleanup_py_ PyObject *x = world_type_attribute(a, name);
-	_cleanup_py_ PyObject *y = world_type_attribute(b, name);
+	_cleanup_py_ PyObject *base = world_type_attribute(class, "__base__");
+	_cleanup_py_ PyObject *ground = base ? class_solid(w, base) : NULL;
 
-	return x && y && PyLong_AsLong(x) == PyLong_AsLong(y);
-}
-
-static int is_laid_out_like(PyObject *a, PyObject *b)
-{
-	return is_same_in(a, b, "__basicsize__") && is_same_in(a, b, "__itemsize__") &&
-	       is_same_in(a, b, "__dictoffset__") && is_same_in(a, b, "__weakrefoffset__");
-}
-
-static int is_of_program(PyObject *class)
-{
-	return (PyType_GetFlags(class) & PY_TYPE_IS_HEAP) != 0;
-}
-
-/* Bases without any layout that the program did not write: abc.ABC, typing.Generic. */
-static int is_of_library(const struct world *w, PyObject *class)
-{
-	static const char *const modules[] = {"abc", "typing", "collections.abc"};
-	_cleanup_py_ PyObject *names = world_type_dict(w, class);
-	PyObject *module = names ? PyDict_GetItemString(names, "__module__") : NULL;
-
-	for (size_t i = 0; module && i < sizeof(modules) / sizeof(*modules); i++)
-		if (py_is(module, w->str) &&
-		    !PyUnicode_CompareWithASCIIString(module, modules[i]))
-			return 1;
-	return 0;
-}
-
-/* The type written in C that `base` is, but for such bases. New reference or NULL. */
-static PyObject *find_ground(const struct world *w, PyObject *base)
-{
-	_cleanup_py_ PyObject *ground = py_ref(base);
-
-	while (ground && is_of_program(ground)) {
-		_cleanup_py_ PyObject *next = world_type_attribute(ground, "__base__");
-		if (!next || !is_laid_out_like(ground, next) || !is_of_library(w, ground))
-			return NULL;
-		Py_DecRef(ground);
-		ground = py_take(&next);
-	}
-	return py_take(&ground);
-}
-
-/* The class above `class` that is laid out like its bases and stands on a type written in C, or
- * NULL, maybe without exception: what a base further up adds would have to be there, too. */
-static PyObject *find_model(const struct world *w, PyObject *class)
-{
-	_cleanup_py_ PyObject *top = world_type_attribute(class, "__base__");
-	_cleanup_py_ PyObject *base = top ? world_type_attribute(top, "__base__") : NULL;
-
-	while (base && is_of_program(top) && is_of_program(base) &&
-	       is_laid_out_like(top, base)) {
-		Py_DecRef(top);
-		top = py_take(&base);
-		base = world_type_attribute(top, "__base__");
-	}
-	_cleanup_py_ PyObject *ground =
-		base && is_of_program(top) ? find_ground(w, base) : NULL;
-	return ground ? py_take(&top) : NULL;
-}
-
-/* The setter of __bases__ wants the same layout, and slots of the same names. */
-static PyObject *namespace_like(const struct world *w, PyObject *model, PyObject *base)
-{
-	_cleanup_py_ PyObject *theirs = world_type_dict(w, model);
-	_cleanup_py_ PyObject *names = Py_BuildValue("{ss}", "__module__", "_pyhotpatch");
-	_cleanup_py_ PyObject *none = PyTuple_New(0);
-	PyObject *slots = theirs ? PyDict_GetItemString(theirs, "__slots__") : NULL;
-	int is_usable = slots && (py_is(slots, w->str) || py_is(slots, w->tuple));
-
-	if (!names || !none)
+	/* The setter of __bases__ asks a metaclass that has an mro() of its own. */
+	if (!ground || PyType_GetFlags(ground) & PY_TYPE_IS_HEAP ||
+	    class_has_own_mro(w, py_type(class)))
 		return NULL;
-	if (!is_usable && !is_laid_out_like(model, base))
-		return py_take(&names);
-	return PyDict_SetItemString(names, "__slots__", is_usable ? slots : none)
-		       ? NULL
-		       : py_take(&names);
-}
-
-static int set_base(const struct world *w, PyObject *class, PyObject *base)
-{
-	_cleanup_py_ PyObject *bases = PyTuple_Pack(1, base);
-	_cleanup_py_ PyObject *name = PyUnicode_FromString("__bases__");
-	_cleanup_py_ PyObject *done =
-		bases && name ? py_call(w->type_setattr, class, name, bases) : NULL;
-
-	return done ? 0 : -1;
-}
-
-static PyObject *make_class(const struct world *w, PyObject *base, PyObject *names)
-{
-	_cleanup_py_ PyObject *bases = PyTuple_Pack(1, base);
-	_cleanup_py_ PyObject *name = PyUnicode_FromString("replaced");
-
-	return bases && name ? py_call(w->type, name, bases, names) : NULL;
-}
-
-/* abc.ABC would be asked if the place were made below it; it is put there, from a stand-in: the
- * setter takes no type written in C for a class (its deallocator differs). */
-static PyObject *make_place(const struct world *w, PyObject *model)
-{
-	_cleanup_py_ PyObject *base = world_type_attribute(model, "__base__");
-	_cleanup_py_ PyObject *ground = base ? find_ground(w, base) : NULL;
-	_cleanup_py_ PyObject *names = ground ? namespace_like(w, model, base) : NULL;
-
-	if (!names || ground == base)
-		return names ? make_class(w, ground, names) : NULL;
-	_cleanup_py_ PyObject *empty =
-		Py_BuildValue("{sss()}", "__module__", "_pyhotpatch", "__slots__");
-	_cleanup_py_ PyObject *below = empty ? make_class(w, ground, empty) : NULL;
-	_cleanup_py_ PyObject *place = below ? make_class(w, below, names) : NULL;
-	return place && !set_base(w, place, base) ? py_take(&place) : NULL;
-}
-
-/* The setter of __bases__ asks a metaclass that has an mro() of its own. */
-static int has_own_mro(const struct world *w, PyObject *class)
-{
-	_cleanup_py_ PyObject *metas = world_type_attribute(py_type(class), "__mro__");
-
-	for (Py_ssize_t i = 0; metas && PyTuple_GetItem(metas, i) != w->type; i++) {
-		_cleanup_py_ PyObject *names = world_type_dict(w, PyTuple_GetItem(metas, i));
-		if (PyErr_Occurred() || !names || PyDict_GetItemString(names, "mro"))
-			return 1;
-	}
-	return !metas;
+	return py_take(&ground);
 }
 
 static int may_be_parked(const struct world *w, PyObject *class)
 {
-	_cleanup_py_ PyObject *model = find_model(w, class);
+	_cleanup_py_ PyObject *ground = find_ground(w, class);
 
 	PyErr_Clear();
-	return model && !has_own_mro(w, class);
+	return ground != NULL;
 }
 
 void parking_hide(const struct world *w, PyObject *class)
 {
-	_cleanup_py_ PyObject *model = has_own_mro(w, class) ? NULL : find_model(w, class);
-	_cleanup_py_ PyObject *place = model ? make_place(w, model) : NULL;
+	_cleanup_py_ PyObject *ground = find_ground(w, class);
+	_cleanup_py_ PyObject *place = ground ? class_make_empty(w, ground) : NULL;
+	_cleanup_py_ PyObject *bases = place ? PyTuple_Pack(1, place) : NULL;
 
-	if (!place || set_base(w, class, place))
+	if (!bases || class_set_bases(w, class, bases))
 		PyErr_Clear();
 }
 

@@ -1,27 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the setter of __class__ does beyond its checks, which depend on the two classes alone
- * (compatible_for_assignment), is to count the references to the classes and to write one word;
- * from 3.11 on it makes a dict of attributes that the instance keeps in itself, because their
- * places are the class's (Objects/typeobject.c, object_set_class of 3.7 to 3.14). Up to 3.12 to
- * ask for the dict is enough to have it made; 3.13 also takes it apart from the instance. So
- * when the setter has moved one instance the others are moved by writing the word where it was
- * seen that types are, but for attributes as 3.13 keeps them.
- *
- * The invariant: who listens (audit hooks) hears of each instance, and counts are what they
- * would be.
+ * The objects of a class for which another one stands: of donors, and of classes that could not
+ * take their new definition in place. The setter of __class__ moves each, so who listens (audit
+ * hooks) hears of each.
  */
 #include "payload/heap/instances.h"
 
 #include "payload/base/freestanding.h"
 #include "payload/heap/referrers.h"
-#include "payload/python/gil_window.h"
 
-#define TYPE_DESCR_SET 55          /* Py_tp_descr_set: Include/typeslots.h, stable ABI */
-#define IS_CLASS       (1ul << 31) /* Py_TPFLAGS_TYPE_SUBCLASS */
-/* No others before: */
-#define INLINE_VALUES (1ul << 2) /* Py_TPFLAGS_INLINE_VALUES, 3.13 */
-#define MANAGED_DICT  (1ul << 4) /* Py_TPFLAGS_MANAGED_DICT, 3.11 */
+#define IS_CLASS (1ul << 31) /* Py_TPFLAGS_TYPE_SUBCLASS */
 
 void instances_fini(struct instances *instances)
 {
@@ -102,79 +90,17 @@ int movers_take(struct movers *m, PyObject *o)
 
 /* --- moving ------------------------------------------------------------------------------ */
 
-typedef int setter_function(PyObject *descriptor, PyObject *o, PyObject *value);
-
-/* object.__class__, and the function that sets it; NULL before 3.10, where types that are not
- * of the heap do not tell their slots. */
-struct setter {
-	PyObject *descriptor, *wrapper; /* owned; borrowed */
-	setter_function *function;
-};
-
-static struct setter setter_of(const struct world *w)
-{
-	_cleanup_py_ PyObject *names = world_type_dict(w, w->object);
-	struct setter setter = {.wrapper = w->set_class};
-
-	setter.descriptor = names ? py_ref(PyDict_GetItemString(names, "__class__")) : NULL;
-	void *slot = setter.descriptor
-			     ? PyType_GetSlot(py_type(setter.descriptor), TYPE_DESCR_SET)
-			     : NULL;
-	PyErr_Clear();
-	memcpy(&setter.function, &slot, sizeof(slot));
-	return setter;
-}
-
-static int set_class(const struct setter *setter, PyObject *o, PyObject *class)
-{
-	if (setter->function)
-		return setter->function(setter->descriptor, o, class);
-	_cleanup_py_ PyObject *result = py_call(setter->wrapper, o, class);
-	return result ? 0 : -1;
-}
-
-static int is_word_all(const struct world *w, PyObject *from, PyObject *to)
-{
-	const unsigned long both = PyType_GetFlags(from) & PyType_GetFlags(to);
-	const unsigned long any = PyType_GetFlags(from) | PyType_GetFlags(to);
-	const unsigned long apart =
-		w->opcodes.minor < 13 ? INLINE_VALUES : INLINE_VALUES | MANAGED_DICT;
-
-	return py_type_offset && !w->has_audit_hook && !gil_window_is_needed() &&
-	       both & PY_TYPE_IS_HEAP && !(any & apart);
-}
-
-static int write_class(PyObject *o, PyObject *from, PyObject *to)
-{
-	if (PyType_GetFlags(from) & MANAGED_DICT) {
-		PyObject *dict = PyObject_GenericGetDict(o, NULL);
-		Py_DecRef(dict);
-		if (!dict)
-			return -1;
-	}
-	Py_IncRef(to);
-	memcpy((char *)o + py_type_offset, &to, sizeof(to));
-	Py_DecRef(from);
-	return 0;
-}
-
-/* The setter for the first of them, and for all when it does more than to write the word. */
 static size_t move(const struct world *w, const struct instances *i, PyObject *from,
 		   PyObject *to)
 {
-	struct setter setter = setter_of(w);
-	int is_word = is_word_all(w, from, to);
-	size_t at = 0;
-
-	for (; at < i->count && (!at || !is_word); at++)
-		if (py_type(i->items[at]) != from || set_class(&setter, i->items[at], to))
-			break;
-	if (at && is_word)
-		for (; at < i->count && py_type(i->items[at]) == from; at++)
-			if (write_class(i->items[at], from, to))
-				break;
-	Py_DecRef(setter.descriptor);
-	return at;
+	for (size_t at = 0; at < i->count; at++) {
+		PyObject *o = i->items[at];
+		_cleanup_py_ PyObject *done =
+			py_type(o) == from ? py_call(w->set_class, o, to) : NULL;
+		if (!done)
+			return at;
+	}
+	return i->count;
 }
 
 int instances_move(const struct world *w, struct instances *i, int is_back)

@@ -26,6 +26,19 @@ static PyObject *names_after(const struct plan *p, PyObject *class)
 	return py_take(&names);
 }
 
+/* Will it be an abstract class? */
+static int is_abc(const struct plan *p, PyObject *class)
+{
+	PyObject *metaclass = py_type(class);
+
+	for (size_t i = 0; i < p->writes.count; i++)
+		if (p->writes.items[i].kind == WRITE_CLASS &&
+		    p->writes.items[i].object == class)
+			metaclass = p->writes.items[i].value;
+	return p->job->world.abc_meta &&
+	       PyType_IsSubtype(metaclass, p->job->world.abc_meta);
+}
+
 /* What the function will carry: its donor's mark when it has one. */
 static int is_marked(const struct plan *p, PyObject *function)
 {
@@ -83,7 +96,7 @@ static PyObject *abstract_names(const struct plan *p, PyObject *ancestry)
 	for (Py_ssize_t i = 0; out && i < PyList_Size(ancestry); i++) {
 		PyObject *pair = PyList_GetItem(ancestry, i), *name, *value;
 		Py_ssize_t at = 0;
-		if (!py_is_a(PyTuple_GetItem(pair, 0), w->abc_meta))
+		if (!is_abc(p, PyTuple_GetItem(pair, 0)))
 			continue;
 		while (PyDict_Next(PyTuple_GetItem(pair, 1), &at, &name, &value))
 			if (py_is(name, w->str) && is_abstract(p, value, 0) &&
@@ -122,7 +135,7 @@ static int settle_below(struct plan *p, struct pointer_map *seen, PyObject *clas
 {
 	const struct world *w = &p->job->world;
 
-	if (!py_is_a(class, w->abc_meta) || pointer_map_get(seen, class) || depth > 200 ||
+	if (!is_abc(p, class) || pointer_map_get(seen, class) || depth > 200 ||
 	    plan_stand_in(p, class) != class)
 		return 0;
 	_cleanup_py_ PyObject *below = py_call(w->type_subclasses, class);

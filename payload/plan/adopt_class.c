@@ -7,6 +7,7 @@
 #include "payload/job/walk.h"
 #include "payload/plan/annotations.h"
 #include "payload/plan/plan.h"
+#include "payload/python/class_change.h"
 #include "payload/python/class_maker.h"
 #include "payload/python/code.h"
 #include "payload/python/compare.h"
@@ -135,6 +136,52 @@ static int write_bases(struct plan *p, const struct class_pair *pair, PyObject *
 	return bases ? plan_write(p, WRITE_BASES, kept, NULL, bases) : -1;
 }
 
+/* What an abstract class remembers is its own: one below it would use what it finds above. */
+static int write_own_memory(struct plan *p, PyObject *class)
+{
+	PyObject *abc = PyDict_GetItemString(p->job->world.modules, "_abc");
+	_cleanup_py_ PyObject *name = PyUnicode_FromString("_abc_impl");
+	_cleanup_py_ PyObject *probe =
+		abc && name ? class_make_empty(&p->job->world, p->job->world.object) : NULL;
+	_cleanup_py_ PyObject *done =
+		probe ? PyObject_CallMethod(abc, "_abc_init", "O", probe) : NULL;
+	_cleanup_py_ PyObject *memory = done ? PyObject_GetAttr(probe, name) : NULL;
+
+	return memory ? plan_write_attribute(p, class, name, memory) : -1;
+}
+
+static int write_metaclass(struct plan *p, PyObject *class, PyObject *metaclass);
+
+/* The metaclass of a class is that of its bases, or one below it. */
+static int write_metaclass_below(struct plan *p, PyObject *class, PyObject *metaclass)
+{
+	const struct world *w = &p->job->world;
+	_cleanup_py_ PyObject *below = py_call(w->type_subclasses, class);
+
+	for (Py_ssize_t i = 0; below && i < PyList_Size(below); i++) {
+		PyObject *sub = PyList_GetItem(below, i);
+		if (py_is_a(sub, metaclass) || plan_stand_in(p, sub) != sub ||
+		    !PyType_IsSubtype(metaclass, py_type(sub)) ||
+		    !class_takes_metaclass(w, sub, metaclass))
+			continue;
+		if (write_metaclass(p, sub, metaclass) ||
+		    (w->abc_meta && PyType_IsSubtype(metaclass, w->abc_meta) &&
+		     write_own_memory(p, sub)))
+			return -1;
+	}
+	return below ? 0 : -1;
+}
+
+static int write_metaclass(struct plan *p, PyObject *class, PyObject *metaclass)
+{
+	if (py_is(class, metaclass))
+		return 0;
+	return plan_write(p, WRITE_CLASS, class, NULL, metaclass) ||
+			       write_metaclass_below(p, class, metaclass)
+		       ? -1
+		       : 0;
+}
+
 /* As the source has it, where its body was compared: 3.13 writes line numbers and the like into
  * each class. */
 static int is_redefined(const struct class_pair *pair, PyObject *name, int is_written)
@@ -174,7 +221,9 @@ static int adopt_class(struct plan *p, struct class_pair *pair)
 	if (py_is_a(pair->old, w->enum_type) &&
 	    (pair->is_migrating ? adopt_enum_moved(p, pair) : adopt_enum(p, pair)))
 		return -1;
-	if (write_attributes(p, pair, kept, current) ||
+	if ((!pair->is_migrating && !pair->is_part &&
+	     write_metaclass(p, kept, plan_stand_in(p, py_type(pair->donor)))) ||
+	    write_attributes(p, pair, kept, current) ||
 	    (!pair->is_part && write_bases(p, pair, kept)) ||
 	    (!pair->is_migrating && remove_attributes(p, pair, current)) ||
 	    (!pair->is_migrating && !pair->is_part &&

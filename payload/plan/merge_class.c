@@ -6,6 +6,7 @@
 #include "payload/base/freestanding.h"
 #include "payload/job/walk.h"
 #include "payload/plan/plan.h"
+#include "payload/python/class_change.h"
 
 int merge_is_new_class(const struct plan *p, const struct module *m, PyObject *o)
 {
@@ -51,10 +52,7 @@ static int is_layout_same(const struct world *w, PyObject *old, PyObject *new,
 	_cleanup_py_ PyObject *x = slots_of(w, old_dict), *y = slots_of(w, new_dict);
 
 	return x && y && PyObject_RichCompareBool(x, y, PY_EQ) == 1 &&
-	       is_attribute_same(old, new, "__basicsize__") &&
-	       is_attribute_same(old, new, "__itemsize__") &&
-	       is_attribute_same(old, new, "__dictoffset__") &&
-	       is_attribute_same(old, new, "__weakrefoffset__");
+	       class_is_laid_out_like(old, new);
 }
 
 struct class_pair *merge_add_pair(struct plan *p, const struct module *m, PyObject *old,
@@ -163,9 +161,12 @@ static int merge_attributes(struct plan *p, const struct module *m, PyObject *ke
 	Py_ssize_t at = 0;
 
 	while (PyDict_Next(new_dict, &at, &key, &value)) {
-		if (!py_is(key, w->str) || is_part_of_type(w, key, value))
-			continue;
 		PyObject *old = PyDict_GetItem(old_dict, key);
+		/* An abstract class's memory, to one that was none. */
+		int is_missing = !old && py_is(key, w->str) && !is_part &&
+				 !PyUnicode_CompareWithASCIIString(key, "_abc_impl");
+		if (!py_is(key, w->str) || (!is_missing && is_part_of_type(w, key, value)))
+			continue;
 		if (old && stays(w, kept, key, value, is_part))
 			value = old;
 		_cleanup_py_ PyObject *merged =
@@ -187,6 +188,19 @@ static int merge_namespaces(struct plan *p, PyObject *gone, PyObject *kept)
 	return x && y ? pointer_map_set(&p->stand_in, x, y) : -1;
 }
 
+/* An enum's members are made for the class that it is. */
+static int takes_metaclass(const struct plan *p, PyObject *class, PyObject *metaclass)
+{
+	const struct world *w = &p->job->world;
+
+	if (metaclass == py_type(class))
+		return 1;
+	if (w->enum_type && (PyType_IsSubtype(metaclass, w->enum_type) ||
+			     PyType_IsSubtype(py_type(class), w->enum_type)))
+		return 0;
+	return class_takes_metaclass(w, class, metaclass);
+}
+
 PyObject *merge_classes(struct plan *p, const struct module *m, PyObject *old, PyObject *new)
 {
 	const struct world *w = &p->job->world;
@@ -206,7 +220,7 @@ PyObject *merge_classes(struct plan *p, const struct module *m, PyObject *old, P
 	_cleanup_py_ PyObject *binds = py_ref(pair->binds);
 	int moves = !part && (pointer_map_get(&p->migration->must_move, old) ||
 			      !is_layout_same(w, old, new, old_dict, new_dict) ||
-			      plan_stand_in(p, py_type(new)) != py_type(old));
+			      !takes_metaclass(p, old, plan_stand_in(p, py_type(new))));
 	pair->is_migrating = moves != 0;
 	pair->is_part = part != 0;
 	if (pointer_map_set(&p->adopted, old, new) ||

@@ -6,6 +6,7 @@
 #include "payload/base/freestanding.h"
 #include "payload/heap/twin_dict.h"
 #include "payload/plan/writes.h"
+#include "payload/python/class_change.h"
 #include "payload/python/code.h"
 
 static int done(PyObject *result)
@@ -162,6 +163,15 @@ static int set_globals(const struct write *write, PyObject *globals)
 	return old == globals ? 0 : set_word(write->object, write->offset, old, globals);
 }
 
+/* object.__setattr__ is told to audit hooks, and takes `type` for no class to leave. */
+static int set_class(const struct world *w, PyObject *o, PyObject *class)
+{
+	if (!world_is_class(w, o) || !class_takes_metaclass(w, o, class))
+		return done(py_call(w->set_class, o, class));
+	class_set_metaclass(o, class);
+	return 0;
+}
+
 static int set_or_delete_type(const struct world *w, const struct write *write, PyObject *value)
 {
 	if (value)
@@ -188,7 +198,6 @@ static int set_or_delete_item(const struct write *write, PyObject *value)
 int write_put(const struct world *w, const struct write *write, PyObject *value, int is_undo)
 {
 	PyObject *value_or_none = value ? value : w->none;
-	_cleanup_py_ PyObject *name = NULL;
 
 	switch (write->kind) {
 	case WRITE_ITEM:
@@ -200,8 +209,7 @@ int write_put(const struct world *w, const struct write *write, PyObject *value,
 	case WRITE_TYPE:
 		return set_or_delete_type(w, write, value);
 	case WRITE_BASES:
-		name = PyUnicode_FromString("__bases__");
-		return name ? done(py_call(w->type_setattr, write->object, name, value)) : -1;
+		return class_set_bases(w, write->object, value);
 	case WRITE_CODE:
 		return set_code(w, write->object, value);
 	case WRITE_DEFAULTS:
@@ -217,7 +225,7 @@ int write_put(const struct world *w, const struct write *write, PyObject *value,
 	case WRITE_INSTANCES:
 		return instances_move(w, write->instances, is_undo);
 	case WRITE_CLASS:
-		return done(py_call(w->set_class, write->object, value));
+		return set_class(w, write->object, value);
 	case WRITE_LIST:
 		return set_list(w, write->object, value);
 	case WRITE_SET:

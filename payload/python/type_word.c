@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT
  *
  * A pass over the heap asks each object for its type, and most of what the payload decides goes
- * by types. PyObject_Type() is a call that counts references; the word itself is one load.
+ * by types. PyObject_Type() is a call that counts references; the word itself is one load. A
+ * type's base can be asked for, too, but there is no way to set it (class_change.c).
  *
- * The invariant: the word is used where it was seen to be the type in objects of six types, and
- * in nothing else that all objects begin with.
+ * The invariant: a word is used where it was seen to be the type in objects of six types, the
+ * base in three types, and where nothing else that they begin with is the same in all of them.
  */
 #include "payload/python/type_word.h"
 
 #include "payload/base/freestanding.h"
 
-size_t py_type_offset;
+size_t py_type_offset, py_base_offset;
 
 PyObject *py_type_asked(PyObject *o)
 {
@@ -20,31 +21,50 @@ PyObject *py_type_asked(PyObject *o)
 	return type;
 }
 
-static int is_type_at(PyObject *o, size_t at)
+static PyObject *base_of(PyObject *type)
 {
-	PyObject *found;
+	PyObject *base = world_type_attribute(type, "__base__");
 
-	memcpy(&found, (const char *)o + at, sizeof(found));
-	return found == py_type_asked(o);
+	Py_DecRef(base);
+	return base;
 }
+
+static int is_at(PyObject *o, size_t at, PyObject *wanted)
+{
+	return !memcmp((const char *)o + at, &wanted, sizeof(wanted));
+}
+
+/* Where all samples have what `ask` says of them, borrowed; 0 when it is no place or several. */
+static size_t find(PyObject *const *samples, size_t count, size_t end,
+		   PyObject *(*ask)(PyObject *))
+{
+	size_t found = 0;
+
+	for (size_t at = sizeof(PyObject *); at + sizeof(PyObject *) <= end;
+	     at += sizeof(PyObject *)) {
+		size_t agreeing = 0;
+		while (agreeing < count && is_at(samples[agreeing], at, ask(samples[agreeing])))
+			agreeing++;
+		if (agreeing == count)
+			found = found ? end : at; /* a second one: which is it? */
+	}
+	return found < end ? found : 0;
+}
+
+/* No type is smaller: PyTypeObject has 400 bytes and more from 3.7 on. */
+#define TYPE_SIZE 400
 
 void type_word_find(const struct world *w)
 {
 	/* What object.__basicsize__ counts is in front of every object. */
 	_cleanup_py_ PyObject *size = PyObject_GetAttrString(w->object, "__basicsize__");
-	size_t end = size ? (size_t)PyLong_AsLong(size) : 0, found = 0;
-	PyObject *const samples[] = {w->none,   w->owned,    w->builtins,
-				     w->module, w->function, w->set_class};
-	const size_t count = sizeof(samples) / sizeof(*samples);
+	PyObject *const any[] = {w->none,   w->owned,    w->builtins,
+				 w->module, w->function, w->set_class};
+	PyObject *const types[] = {w->boolean, w->error, w->type};
 
-	for (size_t at = sizeof(PyObject *); at + sizeof(PyObject *) <= end;
-	     at += sizeof(PyObject *)) {
-		size_t agreeing = 0;
-		while (agreeing < count && is_type_at(samples[agreeing], at))
-			agreeing++;
-		if (agreeing == count)
-			found = found ? end : at; /* a second one: which is it? */
-	}
-	py_type_offset = found < end ? found : 0;
+	py_type_offset = find(any, sizeof(any) / sizeof(*any),
+			      size ? (size_t)PyLong_AsLong(size) : 0, py_type_asked);
+	py_base_offset =
+		find(types, sizeof(types) / sizeof(*types), TYPE_SIZE, base_of);
 	PyErr_Clear();
 }

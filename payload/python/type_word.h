@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * The word in which objects keep their type.
+ * The words in which objects keep their type, and types their base.
  */
 #ifndef PAYLOAD_PYTHON_TYPE_WORD_H
 #define PAYLOAD_PYTHON_TYPE_WORD_H
 
 #include "payload/python/world.h"
 
-/* Finds py_type_offset; leaves it 0 when there is no proof. */
+/* Where a type has its __base__, a reference that it owns; 0: not known. */
+extern size_t py_base_offset;
+
+/* Finds py_type_offset and py_base_offset; leaves 0 what there is no proof of. */
 void type_word_find(const struct world *world);
 
 #endif

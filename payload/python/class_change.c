@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The setter of __bases__ compares the new base with the one in the type's tp_base, and wants
+ * them to have the same deallocator and to be built up alike (Objects/typeobject.c,
+ * type_set_bases and compatible_for_assignment, 3.7 to 3.15); whether the class itself, whose
+ * instances it is about, stays as it is laid out, it does not ask. So it is told that the new
+ * base is there already, where that is so by a judgement of ours: all that the new bases have in
+ * an instance is where the class has it.
+ *
+ * A metaclass is the type of the class: one word, and the classes that it made own a reference
+ * to it when it is of the heap (PyType_GenericAlloc, subtype_dealloc).
+ */
+#include "payload/python/class_change.h"
+
+#include "payload/base/freestanding.h"
+#include "payload/python/type_word.h"
+
+static int has_slots(const struct world *w, PyObject *class)
+{
+	_cleanup_py_ PyObject *names = world_type_dict(w, class);
+	PyObject *key, *value;
+	Py_ssize_t at = 0;
+
+	while (names && PyDict_Next(names, &at, &key, &value))
+		if (py_is(value, w->member_descriptor))
+			return 1;
+	return !names;
+}
+
+PyObject *class_solid(const struct world *w, PyObject *class)
+{
+	_cleanup_py_ PyObject *solid = py_ref(class);
+
+	while (PyType_GetFlags(solid) & PY_TYPE_IS_HEAP && !has_slots(w, solid)) {
+		PyObject *base = world_type_attribute(solid, "__base__");
+		if (!base)
+			return NULL;
+		Py_DecRef(solid);
+		solid = base;
+	}
+	return py_take(&solid);
+}
+
+static int is_solid_same(const struct world *w, PyObject *a, PyObject *b)
+{
+	_cleanup_py_ PyObject *x = class_solid(w, a), *y = class_solid(w, b);
+
+	return x && x == y;
+}
+
+static long number(PyObject *class, const char *name)
+{
+	_cleanup_py_ PyObject *value = world_type_attribute(class, name);
+
+	return value ? PyLong_AsLong(value) : -1;
+}
+
+/* Has the class at this place what the base has there? Bases without it leave it to the class. */
+static int is_place_shared(PyObject *class, PyObject *base, const char *name)
+{
+	long place = number(base, name);
+
+	return !place || place == number(class, name);
+}
+
+/* What the bases below the solid one add is a dict and a list of weak references alone. */
+static int takes_base(const struct world *w, PyObject *class, PyObject *base)
+{
+	_cleanup_py_ PyObject *now = world_type_attribute(class, "__base__");
+	const unsigned long gained = PyType_GetFlags(base) & ~PyType_GetFlags(class);
+
+	return now && !(gained & PY_TYPE_HAS_GC) && is_solid_same(w, now, base) &&
+	       is_place_shared(class, base, "__dictoffset__") &&
+	       is_place_shared(class, base, "__weakrefoffset__") &&
+	       number(base, "__basicsize__") <= number(class, "__basicsize__") &&
+	       number(base, "__itemsize__") == number(class, "__itemsize__");
+}
+
+static int ask_setter(const struct world *w, PyObject *class, PyObject *bases)
+{
+	_cleanup_py_ PyObject *name = PyUnicode_FromString("__bases__");
+	_cleanup_py_ PyObject *done = name ? py_call(w->type_setattr, class, name, bases) : NULL;
+
+	return done ? 0 : -1;
+}
+
+/* The setter lets go of the base that it finds, which is not the one that the class owned. */
+static int set_as_if_from(const struct world *w, PyObject *class, PyObject *base, PyObject *bases)
+{
+	_cleanup_py_ PyObject *owned = world_type_attribute(class, "__base__");
+	char *at = (char *)class + py_base_offset;
+
+	if (!owned || memcmp(at, &owned, sizeof(owned)))
+		return -1;
+	Py_IncRef(base);
+	memcpy(at, &base, sizeof(base));
+	if (!ask_setter(w, class, bases)) {
+		Py_DecRef(owned);
+		return 0;
+	}
+	memcpy(at, &owned, sizeof(owned));
+	Py_DecRef(base);
+	return -1;
+}
+
+/* Not when the setter says no for good: a veto, or want of memory. */
+static int is_type_error(const struct world *w)
+{
+	PyObject *kind = PyDict_GetItemString(w->builtins, "TypeError");
+
+	return kind && PyErr_ExceptionMatches(kind);
+}
+
+int class_set_bases(const struct world *w, PyObject *class, PyObject *bases)
+{
+	PyObject *kind, *value, *traceback;
+	int status = ask_setter(w, class, bases);
+
+	if (!status || !py_base_offset || !is_type_error(w))
+		return status;
+	PyErr_Fetch(&kind, &value, &traceback);
+	for (Py_ssize_t i = 0; status && i < PyTuple_Size(bases); i++)
+		if (takes_base(w, class, PyTuple_GetItem(bases, i)))
+			status = set_as_if_from(w, class, PyTuple_GetItem(bases, i), bases);
+	PyErr_Clear();
+	if (status) {
+		PyErr_Restore(kind, value, traceback);
+		return -1;
+	}
+	Py_DecRef(kind);
+	Py_DecRef(value);
+	Py_DecRef(traceback);
+	return 0;
+}
+
+PyObject *class_make_empty(const struct world *w, PyObject *base)
+{
+	_cleanup_py_ PyObject *name = PyUnicode_FromString("replaced");
+	_cleanup_py_ PyObject *bases = PyTuple_Pack(1, base);
+	_cleanup_py_ PyObject *names =
+		Py_BuildValue("{sss()}", "__module__", "_pyhotpatch", "__slots__");
+
+	return name && bases && names ? py_call(w->type, name, bases, names) : NULL;
+}
+
+int class_has_own_mro(const struct world *w, PyObject *metaclass)
+{
+	_cleanup_py_ PyObject *metas = world_type_attribute(metaclass, "__mro__");
+
+	for (Py_ssize_t i = 0; metas && PyTuple_GetItem(metas, i) != w->type; i++) {
+		_cleanup_py_ PyObject *names = world_type_dict(w, PyTuple_GetItem(metas, i));
+		if (PyErr_Occurred() || !names || PyDict_GetItemString(names, "mro"))
+			return 1;
+	}
+	return !metas;
+}
+
+int class_is_laid_out_like(PyObject *a, PyObject *b)
+{
+	static const char *const names[] = {"__basicsize__", "__itemsize__", "__dictoffset__",
+					    "__weakrefoffset__"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (number(a, names[i]) != number(b, names[i]))
+			return 0;
+	return !PyErr_Occurred();
+}
+
+int class_takes_metaclass(const struct world *w, PyObject *class, PyObject *metaclass)
+{
+	PyObject *now = py_type(class);
+	int takes = py_type_offset && is_solid_same(w, now, metaclass) &&
+		    class_is_laid_out_like(now, metaclass) && !class_has_own_mro(w, now) &&
+		    !class_has_own_mro(w, metaclass);
+
+	PyErr_Clear();
+	return takes;
+}
+
+void class_set_metaclass(PyObject *class, PyObject *metaclass)
+{
+	PyObject *now = py_type(class);
+
+	if (PyType_GetFlags(metaclass) & PY_TYPE_IS_HEAP)
+		Py_IncRef(metaclass);
+	memcpy((char *)class + py_type_offset, &metaclass, sizeof(metaclass));
+	PyType_Modified(class);
+	if (PyType_GetFlags(now) & PY_TYPE_IS_HEAP)
+		Py_DecRef(now);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Other bases and another metaclass for a class that stays the object it is. The setters of
+ * type refuse both for more reasons than the memory of instances gives: from `object` to a class
+ * of the program, to an empty base like typing.Generic, from `type` to a metaclass.
+ */
+#ifndef PAYLOAD_PYTHON_CLASS_CHANGE_H
+#define PAYLOAD_PYTHON_CLASS_CHANGE_H
+
+#include "payload/python/world.h"
+
+/* Sets class.__bases__. -1 with an exception: the instances would not be laid out as the bases
+ * need it (TypeError), or what else the setter says. Tells audit hooks; runs an mro() that the
+ * metaclass has. */
+int class_set_bases(const struct world *world, PyObject *class, PyObject *bases);
+
+/* May the class become an instance of this metaclass? Not of one that computes its __mro__, and
+ * not where it is unknown how objects keep their type. */
+int class_takes_metaclass(const struct world *world, PyObject *class, PyObject *metaclass);
+
+/* Makes it one, where it may. Runs no code. */
+void class_set_metaclass(PyObject *class, PyObject *metaclass);
+
+/* Has the metaclass an mro() of its own? */
+int class_has_own_mro(const struct world *world, PyObject *metaclass);
+
+/* Are instances of both as large, with dict and weak references at the same places? */
+int class_is_laid_out_like(PyObject *a, PyObject *b);
+
+/* A class of ours that adds nothing to `base`. New reference; NULL with an exception. */
+PyObject *class_make_empty(const struct world *world, PyObject *base);
+
+/* The class whose slots or whose C structure the instances of `class` have at their end, but for
+ * a dict and weak references: a type written in C, or a class with slots. New reference; NULL
+ * with an exception. */
+PyObject *class_solid(const struct world *world, PyObject *class);
+
+#endif
