@@ -172,11 +172,23 @@ static int set_class(const struct world *w, PyObject *o, PyObject *class)
 	return 0;
 }
 
+static int set_bases(const struct world *w, PyObject *class, PyObject *bases)
+{
+	if (class_set_bases(w, class, bases))
+		return -1;
+	class_settle_new(w, class);
+	return 0;
+}
+
 static int set_or_delete_type(const struct world *w, const struct write *write, PyObject *value)
 {
 	if (value)
 		return done(py_call(w->type_setattr, write->object, write->key, value));
-	return done(py_call(w->type_delattr, write->object, write->key));
+	if (done(py_call(w->type_delattr, write->object, write->key)))
+		return -1;
+	if (!PyUnicode_CompareWithASCIIString(write->key, "__new__"))
+		class_settle_new(w, write->object);
+	return 0;
 }
 
 static int set_in_namespace(const struct write *write, PyObject *value)
@@ -209,7 +221,7 @@ int write_put(const struct world *w, const struct write *write, PyObject *value,
 	case WRITE_TYPE:
 		return set_or_delete_type(w, write, value);
 	case WRITE_BASES:
-		return class_set_bases(w, write->object, value);
+		return set_bases(w, write->object, value);
 	case WRITE_CODE:
 		return set_code(w, write->object, value);
 	case WRITE_DEFAULTS:

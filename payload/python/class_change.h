@@ -14,6 +14,9 @@
  * metaclass has. */
 int class_set_bases(const struct world *world, PyObject *class, PyObject *bases);
 
+/* To be called when the class, or one above it, may have lost its __new__. */
+void class_settle_new(const struct world *world, PyObject *class);
+
 /* May the class become an instance of this metaclass? Not of one that computes its __mro__, and
  * not where it is unknown how objects keep their type. */
 int class_takes_metaclass(const struct world *world, PyObject *class, PyObject *metaclass);
