@@ -83,8 +83,9 @@ def migration(bench):
 
 
 def moving(bench, name):
+    """The class gets a metaclass, for which reloaders in Python move every instance."""
     kind = "with slots" if name == "Slotted" else "with a dict"
-    medians = {}
+    times = {}
     for count in (10_000, 100_000) if bench.is_quick else (10_000, 100_000, 1_000_000):
         ours, theirs = [], []
         for _ in range(max(3, bench.rounds // 3)):
@@ -94,14 +95,14 @@ def moving(bench, name):
                 timings = bench.tools.attach(target)["timings_ms"]
                 ours.append(timings["plan"] + timings["commit"])
                 if target.ask("instances_of", name) != count:
-                    raise RuntimeError("not every instance moved")
+                    raise RuntimeError("not every instance has the new definition")
                 theirs.append(target.ask("move_by_referrers", count, name == "Slotted"))
-        medians[count] = statistics.median(ours) / count
-        yield Row("migration", "move %d instances %s" % (count, kind), "ms", ours, theirs,
-                  "a loop over gc.get_referrers", ("<=", 1 / 20) if count == 10**6 else None)
-    few, many = min(medians), max(medians)
-    yield Row("migration", "time per instance, %d instances %s" % (many, kind), "us", [medians[many] * 1e3],
-              [medians[few] * 1e3], "%d instances" % few, ("<=", 1.5))
+        times[count] = ours
+        yield Row("migration", "another metaclass, %d instances %s" % (count, kind), "ms", ours,
+                  theirs, "a loop over gc.get_referrers", ("<=", 1 / 20) if count == 10**6 else None)
+    few, many = min(times), max(times)
+    yield Row("migration", "another metaclass, %d instances %s" % (many, kind), "ms", times[many],
+              times[few], "%d instances" % few, ("<=", 1.5 * many / few))
 
 
 def flat(bench):
