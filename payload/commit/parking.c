@@ -82,32 +82,46 @@ static int is_held_by_record_alone(struct job *job, PyObject *class)
 
 /* --- the place --------------------------------------------------------------------------- */
 
-/* The type written in C that its bases stand on. New reference, or NULL, maybe without
- * exception: below a base with slots it would be shown there. */
+/* What its bases stand on, for a class that is to go below a base of its own: a type written in
+ * C, or one class with slots upon it. New reference, or NULL, maybe without exception. */
 static PyObject *find_ground(const struct world *w, PyObject *class)
 {
 	_cleanup_py_ PyObject *base = world_type_attribute(class, "__base__");
 	_cleanup_py_ PyObject *ground = base ? class_solid(w, base) : NULL;
 
 	/* The setter of __bases__ asks a metaclass that has an mro() of its own. */
-	if (!ground || PyType_GetFlags(ground) & PY_TYPE_IS_HEAP ||
-	    class_has_own_mro(w, py_type(class)))
+	return ground && !class_has_own_mro(w, py_type(class)) ? py_take(&ground) : NULL;
+}
+
+/* The setter takes slots of the same names for the same. */
+static PyObject *make_place(const struct world *w, PyObject *ground)
+{
+	if (!(PyType_GetFlags(ground) & PY_TYPE_IS_HEAP))
+		return class_make_empty(w, ground, NULL);
+	_cleanup_py_ PyObject *base = world_type_attribute(ground, "__base__");
+	_cleanup_py_ PyObject *below = base ? class_solid(w, base) : NULL;
+	_cleanup_py_ PyObject *names = world_type_dict(w, ground);
+	PyObject *slots = names ? PyDict_GetItemString(names, "__slots__") : NULL;
+
+	if (!below || PyType_GetFlags(below) & PY_TYPE_IS_HEAP || !slots ||
+	    !(py_is(slots, w->str) || py_is(slots, w->tuple)))
 		return NULL;
-	return py_take(&ground);
+	return class_make_empty(w, below, slots);
 }
 
 static int may_be_parked(const struct world *w, PyObject *class)
 {
 	_cleanup_py_ PyObject *ground = find_ground(w, class);
+	_cleanup_py_ PyObject *place = ground ? make_place(w, ground) : NULL;
 
 	PyErr_Clear();
-	return ground != NULL;
+	return place != NULL;
 }
 
 void parking_hide(const struct world *w, PyObject *class)
 {
 	_cleanup_py_ PyObject *ground = find_ground(w, class);
-	_cleanup_py_ PyObject *place = ground ? class_make_empty(w, ground) : NULL;
+	_cleanup_py_ PyObject *place = ground ? make_place(w, ground) : NULL;
 	_cleanup_py_ PyObject *bases = place ? PyTuple_Pack(1, place) : NULL;
 
 	if (!bases || class_set_bases(w, class, bases))

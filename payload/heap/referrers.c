@@ -17,7 +17,6 @@ typedef int traverse_function(PyObject *o, visit_function *visit, void *context)
 
 struct pass {
 	struct pointer_map keys;
-	struct movers *movers; /* may be NULL */
 	PyObject *found;
 	int is_failed;
 };
@@ -33,8 +32,6 @@ static int visit_object(PyObject *o, void *context)
 {
 	struct pass *pass = context;
 
-	if (pass->movers && movers_take(pass->movers, o))
-		return 1;
 	void *slot = PyType_GetSlot(py_type(o), TYPE_TRAVERSE);
 	traverse_function *traverse;
 
@@ -46,14 +43,11 @@ static int visit_object(PyObject *o, void *context)
 }
 
 /* Before 3.10 only types of the heap tell their slots (Objects/typeobject.c). */
-static PyObject *find_by_collector(const struct world *w, PyObject *keys, struct movers *movers)
+static PyObject *find_by_collector(const struct world *w, PyObject *keys)
 {
 	_cleanup_py_ PyObject *args = PyList_AsTuple(keys);
-	PyObject *found = args ? PyObject_CallObject(w->get_referrers, args) : NULL;
 
-	for (Py_ssize_t i = 0; movers && found && i < PyList_Size(found); i++)
-		movers_take(movers, PyList_GetItem(found, i));
-	return found;
+	return args ? PyObject_CallObject(w->get_referrers, args) : NULL;
 }
 
 static int fill(struct pass *pass, PyObject *keys)
@@ -66,13 +60,13 @@ static int fill(struct pass *pass, PyObject *keys)
 	return 0;
 }
 
-PyObject *referrers_find(const struct world *w, PyObject *keys, struct movers *movers)
+PyObject *referrers_find(const struct world *w, PyObject *keys)
 {
-	struct pass pass = {.movers = movers};
+	struct pass pass = {0};
 
 	if (!PyType_GetSlot(w->dict, TYPE_TRAVERSE)) {
 		PyErr_Clear();
-		return find_by_collector(w, keys, movers);
+		return find_by_collector(w, keys);
 	}
 	pass.found = PyList_New(0);
 	int status = pass.found && !fill(&pass, keys) ? heap_visit(w, visit_object, &pass) : -1;
@@ -82,6 +76,39 @@ PyObject *referrers_find(const struct world *w, PyObject *keys, struct movers *m
 		return pass.found;
 	Py_DecRef(pass.found);
 	return NULL;
+}
+
+struct tally {
+	const struct pointer_map *keys;
+	long count;
+};
+
+static int count_reference(PyObject *o, void *context)
+{
+	struct tally *tally = context;
+
+	tally->count += pointer_map_get(tally->keys, o) != NULL;
+	return 0;
+}
+
+long referrers_among(PyObject *objects, const struct pointer_map *keys, PyObject *found)
+{
+	struct tally tally = {.keys = keys};
+
+	for (Py_ssize_t i = 0; i < PyList_Size(objects); i++) {
+		PyObject *o = PyList_GetItem(objects, i);
+		void *slot = PyType_GetSlot(py_type(o), TYPE_TRAVERSE);
+		const long before = tally.count;
+		traverse_function *traverse;
+
+		if (!slot || o == found)
+			continue;
+		memcpy(&traverse, &slot, sizeof(traverse));
+		traverse(o, count_reference, &tally);
+		if (tally.count != before && PyList_Append(found, o))
+			return -1;
+	}
+	return PyErr_Occurred() ? -1 : tally.count;
 }
 
 struct look {

@@ -106,7 +106,7 @@ PyObject *untracked_find(const struct world *w, int is_asked)
 }
 
 int untracked_referrers(const struct world *w, PyObject *hidden, PyObject *keys,
-			struct movers *movers, PyObject *found)
+			PyObject *found)
 {
 	struct pointer_map wanted = {0};
 	int status = 0;
@@ -117,8 +117,6 @@ int untracked_referrers(const struct world *w, PyObject *hidden, PyObject *keys,
 	for (Py_ssize_t i = 0; !status && i < PyList_Size(hidden); i++) {
 		PyObject *o = PyList_GetItem(hidden, i);
 		int refers = refers_to_any(w, o, &wanted);
-		if (refers > 0 && movers && movers_take(movers, o))
-			continue;
 		status = refers < 0 || (refers && PyList_Append(found, o)) ? -1 : 0;
 	}
 	pointer_map_fini(&wanted);

@@ -5,7 +5,7 @@
 #ifndef PAYLOAD_HEAP_UNTRACKED_H
 #define PAYLOAD_HEAP_UNTRACKED_H
 
-#include "payload/heap/instances.h"
+#include "payload/python/world.h"
 
 /* Has the program called gc.freeze()? */
 int untracked_is_frozen(const struct world *world);
@@ -15,8 +15,8 @@ int untracked_is_frozen(const struct world *world);
 PyObject *untracked_find(const struct world *world, int is_asked);
 
 /* Appends to the list `found` what of `hidden` (a list) refers to one of `keys` (a list), or is
- * an instance of it, but for what `movers` (may be NULL) takes. */
+ * an instance of it. -1 with an exception. */
 int untracked_referrers(const struct world *world, PyObject *hidden, PyObject *keys,
-			struct movers *movers, PyObject *found);
+			PyObject *found);
 
 #endif

@@ -35,8 +35,7 @@ static int is_abc(const struct plan *p, PyObject *class)
 		if (p->writes.items[i].kind == WRITE_CLASS &&
 		    p->writes.items[i].object == class)
 			metaclass = p->writes.items[i].value;
-	return p->job->world.abc_meta &&
-	       PyType_IsSubtype(metaclass, p->job->world.abc_meta);
+	return p->job->world.abc_meta && PyType_IsSubtype(metaclass, p->job->world.abc_meta);
 }
 
 /* What the function will carry: its donor's mark when it has one. */

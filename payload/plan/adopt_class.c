@@ -142,7 +142,8 @@ static int write_own_memory(struct plan *p, PyObject *class)
 	PyObject *abc = PyDict_GetItemString(p->job->world.modules, "_abc");
 	_cleanup_py_ PyObject *name = PyUnicode_FromString("_abc_impl");
 	_cleanup_py_ PyObject *probe =
-		abc && name ? class_make_empty(&p->job->world, p->job->world.object) : NULL;
+		abc && name ? class_make_empty(&p->job->world, p->job->world.object, NULL)
+			    : NULL;
 	_cleanup_py_ PyObject *done =
 		probe ? PyObject_CallMethod(abc, "_abc_init", "O", probe) : NULL;
 	_cleanup_py_ PyObject *memory = done ? PyObject_GetAttr(probe, name) : NULL;

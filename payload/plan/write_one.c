@@ -172,6 +172,18 @@ static int set_class(const struct world *w, PyObject *o, PyObject *class)
 	return 0;
 }
 
+/* Who has moved already stays; in the middle of a failure, going back, some have not. */
+static int move_all(const struct world *w, PyObject *objects, PyObject *from, PyObject *to)
+{
+	for (Py_ssize_t i = 0; i < PyList_Size(objects); i++) {
+		PyObject *o = PyList_GetItem(objects, i);
+		if (py_type(o) != to &&
+		    (py_type(o) != from || done(py_call(w->set_class, o, to))))
+			return -1;
+	}
+	return 0;
+}
+
 static int set_bases(const struct world *w, PyObject *class, PyObject *bases)
 {
 	if (class_set_bases(w, class, bases))
@@ -235,7 +247,8 @@ int write_put(const struct world *w, const struct write *write, PyObject *value,
 	case WRITE_CELL:
 		return PyCell_Set(write->object, value);
 	case WRITE_INSTANCES:
-		return instances_move(w, write->instances, is_undo);
+		return is_undo ? move_all(w, write->key, write->value, write->object)
+			       : move_all(w, write->key, write->object, write->value);
 	case WRITE_CLASS:
 		return set_class(w, write->object, value);
 	case WRITE_LIST:

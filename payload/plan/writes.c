@@ -16,9 +16,6 @@ static void write_fini(struct write *write)
 	Py_DecRef(write->old);
 	Py_DecRef(write->expected);
 	Py_DecRef(write->space);
-	if (write->instances)
-		instances_fini(write->instances);
-	PyMem_Free(write->instances);
 }
 
 void writes_remove(struct writes *writes, size_t at)

@@ -5,7 +5,6 @@
 #ifndef PAYLOAD_PLAN_WRITES_H
 #define PAYLOAD_PLAN_WRITES_H
 
-#include "payload/heap/instances.h"
 #include "payload/heap/key_order.h"
 
 #define WRITE_FRAME_SHIFT 16
@@ -24,7 +23,7 @@ enum write_kind {
 	WRITE_ATTRIBUTE, /* a function's own __doc__, __name__ and so on */
 	WRITE_CELL,
 	WRITE_CLASS,     /* object.__class__ = value, past any __setattr__ */
-	WRITE_INSTANCES, /* the same for all `instances`, of the class `object` */
+	WRITE_INSTANCES, /* the same for all objects of the list `key`, of the class `object` */
 	WRITE_LIST, /* the whole content of a list or deque becomes that of the list `value` */
 	WRITE_SET,  /* the whole content of a set becomes that of the set `value` */
 	WRITE_NAMESPACE, /* WRITE_TYPE past type.__setattr__: for what has no slot in a type */
@@ -43,7 +42,6 @@ struct write {
 	PyObject *expected;             /* owned; NULL: nothing is there */
 	PyObject *old;                  /* owned; what was there, once done */
 	PyObject *space;                /* owned; WRITE_NAMESPACE: the dict, once needed */
-	struct instances *instances;    /* owned; WRITE_INSTANCES */
 	size_t offset; /* WRITE_WORD, WRITE_GLOBALS: bytes from the object's start; WRITE_FRAME:
 			  to the frame's address, shifted, and from the frame's start */
 };

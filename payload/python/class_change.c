@@ -4,8 +4,8 @@
  * them to have the same deallocator and to be built up alike (Objects/typeobject.c,
  * type_set_bases and compatible_for_assignment, 3.7 to 3.15); whether the class itself, whose
  * instances it is about, stays as it is laid out, it does not ask. So it is told that the new
- * base is there already, where that is so by a judgement of ours: all that the new bases have in
- * an instance is where the class has it.
+ * base is there already, where that is so by a judgement of ours: all that the new bases have
+ * in an instance is where the class has it.
  *
  * A metaclass is the type of the class: one word, and the classes that it made own a reference
  * to it when it is of the heap (PyType_GenericAlloc, subtype_dealloc).
@@ -55,7 +55,8 @@ static long number(PyObject *class, const char *name)
 	return value ? PyLong_AsLong(value) : -1;
 }
 
-/* Has the class at this place what the base has there? Bases without it leave it to the class. */
+/* Has the class at this place what the base has there? Bases without it leave it to the class.
+ */
 static int is_place_shared(PyObject *class, PyObject *base, const char *name)
 {
 	long place = number(base, name);
@@ -79,13 +80,15 @@ static int takes_base(const struct world *w, PyObject *class, PyObject *base)
 static int ask_setter(const struct world *w, PyObject *class, PyObject *bases)
 {
 	_cleanup_py_ PyObject *name = PyUnicode_FromString("__bases__");
-	_cleanup_py_ PyObject *done = name ? py_call(w->type_setattr, class, name, bases) : NULL;
+	_cleanup_py_ PyObject *done =
+		name ? py_call(w->type_setattr, class, name, bases) : NULL;
 
 	return done ? 0 : -1;
 }
 
 /* The setter lets go of the base that it finds, which is not the one that the class owned. */
-static int set_as_if_from(const struct world *w, PyObject *class, PyObject *base, PyObject *bases)
+static int set_as_if_from(const struct world *w, PyObject *class, PyObject *base,
+			  PyObject *bases)
 {
 	_cleanup_py_ PyObject *owned = world_type_attribute(class, "__base__");
 	char *at = (char *)class + py_base_offset;
@@ -133,14 +136,17 @@ int class_set_bases(const struct world *w, PyObject *class, PyObject *bases)
 	return 0;
 }
 
-PyObject *class_make_empty(const struct world *w, PyObject *base)
+PyObject *class_make_empty(const struct world *w, PyObject *base, PyObject *slots)
 {
 	_cleanup_py_ PyObject *name = PyUnicode_FromString("replaced");
 	_cleanup_py_ PyObject *bases = PyTuple_Pack(1, base);
 	_cleanup_py_ PyObject *names =
 		Py_BuildValue("{sss()}", "__module__", "_pyhotpatch", "__slots__");
 
-	return name && bases && names ? py_call(w->type, name, bases, names) : NULL;
+	if (!name || !bases || !names ||
+	    (slots && PyDict_SetItemString(names, "__slots__", slots)))
+		return NULL;
+	return py_call(w->type, name, bases, names);
 }
 
 int class_has_own_mro(const struct world *w, PyObject *metaclass)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Other bases and another metaclass for a class that stays the object it is. The setters of
- * type refuse both for more reasons than the memory of instances gives: from `object` to a class
- * of the program, to an empty base like typing.Generic, from `type` to a metaclass.
+ * type refuse both for more reasons than the memory of instances gives: from `object` to a
+ * class of the program, to an empty base like typing.Generic, from `type` to a metaclass.
  */
 #ifndef PAYLOAD_PYTHON_CLASS_CHANGE_H
 #define PAYLOAD_PYTHON_CLASS_CHANGE_H
@@ -30,12 +30,13 @@ int class_has_own_mro(const struct world *world, PyObject *metaclass);
 /* Are instances of both as large, with dict and weak references at the same places? */
 int class_is_laid_out_like(PyObject *a, PyObject *b);
 
-/* A class of ours that adds nothing to `base`. New reference; NULL with an exception. */
-PyObject *class_make_empty(const struct world *world, PyObject *base);
+/* A class of ours that adds nothing to `base`, or these slots alone (NULL: none). New
+ * reference; NULL with an exception. */
+PyObject *class_make_empty(const struct world *world, PyObject *base, PyObject *slots);
 
-/* The class whose slots or whose C structure the instances of `class` have at their end, but for
- * a dict and weak references: a type written in C, or a class with slots. New reference; NULL
- * with an exception. */
+/* The class whose slots or whose C structure the instances of `class` have at their end, but
+ * for a dict and weak references: a type written in C, or a class with slots. New reference;
+ * NULL with an exception. */
 PyObject *class_solid(const struct world *world, PyObject *class);
 
 #endif

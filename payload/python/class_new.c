@@ -16,7 +16,7 @@
 /* Classes of ours: up to 3.9 the types written in C do not tell their slots. */
 static void *inherited_from(const struct world *w, PyObject *type, PyObject **probe)
 {
-	*probe = class_make_empty(w, type);
+	*probe = class_make_empty(w, type, NULL);
 	return *probe ? PyType_GetSlot(*probe, TYPE_NEW) : NULL;
 }
 
@@ -51,9 +51,10 @@ static PyObject *maker_of(const struct world *w, PyObject *class)
 		PyObject *made_by = names ? PyDict_GetItemString(names, "__new__") : NULL;
 		if (!made_by)
 			continue;
-		_cleanup_py_ PyObject *self = py_is(made_by, py_type(w->getrefcount))
-						      ? PyObject_GetAttrString(made_by, "__self__")
-						      : NULL;
+		_cleanup_py_ PyObject *self =
+			py_is(made_by, py_type(w->getrefcount))
+				? PyObject_GetAttrString(made_by, "__self__")
+				: NULL;
 		return self == base ? base : NULL;
 	}
 	return NULL;

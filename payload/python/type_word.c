@@ -34,7 +34,8 @@ static int is_at(PyObject *o, size_t at, PyObject *wanted)
 	return !memcmp((const char *)o + at, &wanted, sizeof(wanted));
 }
 
-/* Where all samples have what `ask` says of them, borrowed; 0 when it is no place or several. */
+/* Where all samples have what `ask` says of them, borrowed; 0 when it is no place or several.
+ */
 static size_t find(PyObject *const *samples, size_t count, size_t end,
 		   PyObject *(*ask)(PyObject *))
 {
@@ -64,7 +65,6 @@ void type_word_find(const struct world *w)
 
 	py_type_offset = find(any, sizeof(any) / sizeof(*any),
 			      size ? (size_t)PyLong_AsLong(size) : 0, py_type_asked);
-	py_base_offset =
-		find(types, sizeof(types) / sizeof(*types), TYPE_SIZE, base_of);
+	py_base_offset = find(types, sizeof(types) / sizeof(*types), TYPE_SIZE, base_of);
 	PyErr_Clear();
 }

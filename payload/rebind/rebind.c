@@ -79,57 +79,52 @@ static int needs_hidden(const struct rebind *r)
 	       (is_any_replaced(r) && untracked_is_frozen(r->world));
 }
 
-static PyObject *find_referrers(struct rebind *r, PyObject *keys, struct movers *movers)
+static PyObject *find_referrers(struct rebind *r, PyObject *keys)
 {
-	_cleanup_py_ PyObject *found = referrers_find(r->world, keys, movers);
+	PyObject *young = rebind_young_referrers(r, keys);
 
+	if (young)
+		return young;
+	_cleanup_py_ PyObject *found = referrers_find(r->world, keys);
 	if (!r->hidden)
 		r->hidden = untracked_find(r->world, needs_hidden(r));
-	if (!found || !r->hidden ||
-	    untracked_referrers(r->world, r->hidden, keys, movers, found))
+	if (!found || !r->hidden || untracked_referrers(r->world, r->hidden, keys, found))
 		return NULL;
 	return py_take(&found);
 }
 
-static void count_instances(struct plan *p, PyObject *class, size_t count)
+/* The list of those that go with `o` from its class to the one that stands for it: there may be
+ * many, and each costs a word. Borrowed; NULL with an exception. */
+static PyObject *list_for(struct rebind *r, PyObject *class)
 {
-	for (size_t i = 0; i < p->class_count; i++)
-		if (p->classes[i].old == class)
-			p->classes[i].instances += (uint32_t)count;
+	PyObject *kept = plan_stand_in(r->plan, class);
+	PyObject *list = pointer_map_get(&r->moving, class);
+	_cleanup_py_ PyObject *made = list ? NULL : PyList_New(0);
+
+	if (list)
+		return list;
+	if (!made || pointer_map_set(&r->moving, class, made) ||
+	    !writes_add(&r->plan->writes, WRITE_INSTANCES, class, made, kept))
+		return NULL;
+	return made;
 }
 
-/* Those of which nothing but the class changes: most. */
-static int move_together(struct rebind *r)
+static int move_instance(struct rebind *r, PyObject *o)
 {
 	struct plan *p = r->plan;
+	PyObject *class = py_type(o);
 
-	for (size_t i = 0; i < r->movers.count; i++) {
-		struct instances *all = &r->movers.items[i];
-		struct write *write =
-			writes_add(&p->writes, WRITE_INSTANCES, all->class, NULL, all->kept);
-		if (!write)
-			return -1;
-		count_instances(p, all->class, all->count);
-		write->instances = PyMem_Malloc(sizeof(*all));
-		if (!write->instances) {
-			PyErr_NoMemory();
-			return -1;
-		}
-		*write->instances = *all;
-		*all = (struct instances){0};
-	}
-	return 0;
-}
-
-static int move_instance(struct rebind *r, PyObject *o, PyObject *class)
-{
-	struct plan *p = r->plan;
-	PyObject *kept = plan_stand_in(p, class);
-
-	if (kept == class)
+	if (plan_stand_in(p, class) == class)
 		return 0;
-	count_instances(p, class, 1);
-	return writes_add(&p->writes, WRITE_CLASS, o, NULL, kept) ? 0 : -1;
+	for (size_t i = 0; i < p->class_count; i++)
+		p->classes[i].instances += p->classes[i].old == class;
+	/* A class has another metaclass. */
+	if (world_is_class(r->world, o))
+		return writes_add(&p->writes, WRITE_CLASS, o, NULL, plan_stand_in(p, class))
+			       ? 0
+			       : -1;
+	PyObject *list = list_for(r, class);
+	return list ? PyList_Append(list, o) : -1;
 }
 
 static int ignore_ancestries(struct rebind *r, PyObject *found)
@@ -152,9 +147,7 @@ static int rebind_all(struct rebind *r, PyObject *found)
 		PyObject *o = PyList_GetItem(found, i);
 		if (pointer_map_get(&r->ignore, o) || pointer_map_get(&seen, o))
 			continue;
-		if (movers_want(&r->movers, o))
-			continue; /* has been taken */
-		status = pointer_map_set(&seen, o, o) || move_instance(r, o, py_type(o)) ||
+		status = pointer_map_set(&seen, o, o) || move_instance(r, o) ||
 			 rebind_object(r, o);
 	}
 	pointer_map_fini(&seen);
@@ -193,7 +186,7 @@ static int find_hashed(struct rebind *r, PyObject *found)
 		is_done = more && !PyList_Size(more);
 		if (is_done)
 			break;
-		_cleanup_py_ PyObject *next = more ? find_referrers(r, more, NULL) : NULL;
+		_cleanup_py_ PyObject *next = more ? find_referrers(r, more) : NULL;
 		at = end;
 		status = next && !rebind_ignore(r, more)
 				 ? PyList_SetSlice(found, end, end, next)
@@ -207,7 +200,6 @@ int rebind_references(struct plan *plan)
 {
 	struct rebind r = {.plan = plan, .world = &plan->job->world, .keys = PyList_New(0)};
 
-	r.movers = (struct movers){.stand_in = &plan->stand_in, .ignore = &r.ignore};
 	PyObject *found = NULL;
 	int status = r.keys && !rebind_ignore_ours(&r) && !rebind_ignore_donors(&r) &&
 				     !collect_keys(&r) && !rebind_weak(plan, r.keys)
@@ -215,18 +207,15 @@ int rebind_references(struct plan *plan)
 			     : -1;
 
 	if (!status && PyList_Size(r.keys) > 0) {
-		found = find_referrers(&r, r.keys, &r.movers);
-		if (r.movers.is_failed)
-			PyErr_NoMemory();
-		status = found && !r.movers.is_failed && !rebind_ignore(&r, found) &&
-					 !ignore_ancestries(&r, found) &&
-					 !find_hashed(&r, found) && !move_together(&r)
+		found = find_referrers(&r, r.keys);
+		status = found && !rebind_ignore(&r, found) && !ignore_ancestries(&r, found) &&
+					 !find_hashed(&r, found)
 				 ? rebind_all(&r, found)
 				 : -1;
 	}
 	pointer_map_fini(&r.ignore);
 	pointer_map_fini(&r.written);
-	movers_fini(&r.movers);
+	pointer_map_fini(&r.moving);
 	Py_DecRef(found);
 	Py_DecRef(r.keys);
 	Py_DecRef(r.hidden);

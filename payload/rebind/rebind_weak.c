@@ -49,6 +49,23 @@ int rebind_is_weakly_held(const struct world *w, PyObject *o)
 	return refs && PyList_Size(refs) > 0;
 }
 
+/* Each base of a class has a weak reference to it in its list of subclasses, which goes with
+ * the base. Does nobody else have this one? */
+static int is_of_bases_alone(const struct world *w, PyObject *ref, PyObject *class)
+{
+	_cleanup_py_ PyObject *callback = PyObject_GetAttrString(ref, "__callback__");
+	_cleanup_py_ PyObject *bases = callback == w->none && world_is_class(w, class)
+					       ? world_type_attribute(class, "__bases__")
+					       : NULL;
+	_cleanup_py_ PyObject *listed = PyList_New(0); /* once, as `ref` by getweakrefs() */
+	_cleanup_py_ PyObject *count = py_call(w->getrefcount, ref);
+	_cleanup_py_ PyObject *least = listed ? py_call(w->getrefcount, listed) : NULL;
+
+	PyErr_Clear();
+	return bases && count && least &&
+	       PyLong_AsLong(count) - PyLong_AsLong(least) == PyTuple_Size(bases);
+}
+
 static int replace_references(struct plan *p, PyObject *more, PyObject *o)
 {
 	const struct world *w = &p->job->world;
@@ -56,6 +73,8 @@ static int replace_references(struct plan *p, PyObject *more, PyObject *o)
 
 	for (Py_ssize_t i = 0; refs && i < PyList_Size(refs); i++) {
 		PyObject *ref = PyList_GetItem(refs, i);
+		if (is_of_bases_alone(w, ref, o))
+			continue;
 		_cleanup_py_ PyObject *made = same_reference(w, ref, plan_stand_in(p, o));
 		if (made &&
 		    (pointer_map_set(&p->stand_in, ref, made) || PyList_Append(more, ref)))

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Who refers to what this attach has made, without the heap. The collector is off while an
+ * attach is at work, so what new code made, and what it put it into if that is new as well, is
+ * among the objects that the collector has not looked at yet. When these, and what the plan
+ * itself holds, account for every reference, nobody else has any: the cost of an attach that
+ * runs code does not grow with the heap.
+ *
+ * The invariant: whatever is not seen here (an older registry, a frame, an object in C) makes
+ * the count larger than what was found, and then the heap is searched.
+ */
+#include "payload/base/freestanding.h"
+#include "payload/heap/referrers.h"
+#include "payload/job/walk.h"
+#include "payload/python/gil_window.h"
+#include "payload/rebind/rebind.h"
+
+/* To list more of them would cost as much as to search the heap. */
+#define YOUNG_MAX 50000
+
+struct account {
+	struct pointer_map keys;
+	PyObject *young, *found; /* lists: found are those that refer to keys */
+	long known;
+};
+
+/* --- the young ones ---------------------------------------------------------------------- */
+
+/* NULL, maybe with an exception, when they are not to be had. A hook hears of it
+ * (gc.get_objects is audited); the free-threaded collector has no generations. */
+static PyObject *young_objects(const struct world *w)
+{
+	if (w->has_audit_hook || gil_window_is_needed() || w->opcodes.minor < 10)
+		return NULL;
+	_cleanup_py_ PyObject *gc = PyObject_GetAttrString(w->get_objects, "__self__");
+	_cleanup_py_ PyObject *count = gc ? PyObject_CallMethod(gc, "get_count", NULL) : NULL;
+	_cleanup_py_ PyObject *first = PyLong_FromLong(0);
+	if (!count || !first || PyLong_AsLong(PyTuple_GetItem(count, 0)) > YOUNG_MAX)
+		return NULL;
+	return py_call(w->get_objects, first);
+}
+
+/* --- what is ours ------------------------------------------------------------------------ */
+
+/* Memory of ours in which each word that is an object is a counted reference, or none of keys.
+ */
+static void count_in(struct account *a, const void *memory, size_t size)
+{
+	for (size_t at = 0; at + sizeof(PyObject *) <= size; at += sizeof(PyObject *)) {
+		PyObject *o;
+		memcpy(&o, (const char *)memory + at, sizeof(o));
+		a->known += o && pointer_map_get(&a->keys, o);
+	}
+}
+
+static void count_map(struct account *a, const struct pointer_map *map)
+{
+	count_in(a, map->slots, map->capacity * sizeof(*map->slots));
+}
+
+static void count_ours(struct account *a, const struct rebind *r)
+{
+	const struct plan *p = r->plan;
+	const struct pointer_map *const maps[] = {&a->keys,
+						  &r->ignore,
+						  &r->written,
+						  &p->stand_in,
+						  &p->adopted,
+						  &p->migration->old_classes,
+						  &p->migration->must_move};
+
+	for (size_t i = 0; i < sizeof(maps) / sizeof(*maps); i++)
+		count_map(a, maps[i]);
+	count_in(a, p->writes.items, p->writes.count * sizeof(*p->writes.items));
+	count_in(a, p->classes, p->class_count * sizeof(*p->classes));
+	count_in(a, p->job->modules.items,
+		 p->job->modules.count * sizeof(*p->job->modules.items));
+	count_in(a, p->shadow, sizeof(*p->shadow));
+}
+
+/* --- older holders that a module's names lead to ----------------------------------------- */
+
+static int count_older(struct account *a, struct pointer_map *seen, PyObject *o)
+{
+	if (pointer_map_get(seen, o))
+		return 0;
+	a->known++;
+	return pointer_map_set(seen, o, o) || PyList_Append(a->found, o) ? -1 : 0;
+}
+
+/* Each function counts once among the references to its globals, as does the module. */
+static int count_module(struct account *a, const struct rebind *r, struct pointer_map *seen,
+			const struct module *m)
+{
+	_cleanup_py_ PyObject *functions = PyList_New(0);
+
+	if (!pointer_map_get(&a->keys, m->live))
+		return 0;
+	if (!functions || walk_functions(r->world, m->live, m->live, m->name, functions) ||
+	    (m->object && PyModule_GetDict(m->object) == m->live &&
+	     count_older(a, seen, m->object)))
+		return -1;
+	for (Py_ssize_t i = 0; i < PyList_Size(functions); i++)
+		if (count_older(a, seen, PyList_GetItem(functions, i)))
+			return -1;
+	return 0;
+}
+
+static int count_modules(struct account *a, const struct rebind *r)
+{
+	struct pointer_map seen = {0};
+	int status = 0;
+
+	for (Py_ssize_t i = 0; !status && i < PyList_Size(a->young); i++) {
+		PyObject *o = PyList_GetItem(a->young, i);
+		a->known += pointer_map_get(&a->keys, o) != NULL; /* by the list itself */
+		status = pointer_map_set(&seen, o, o);
+	}
+	for (size_t i = 0; !status && i < r->plan->job->modules.count; i++)
+		status = count_module(a, r, &seen, &r->plan->job->modules.items[i]);
+	pointer_map_fini(&seen);
+	return status;
+}
+
+/* --- */
+
+/* How many references there are to the keys; -1 with an exception. */
+static long total_of(const struct world *w, PyObject *keys)
+{
+	_cleanup_py_ PyObject *probe = PyList_New(0); /* what asking adds differs by version */
+	_cleanup_py_ PyObject *least = probe ? py_call(w->getrefcount, probe) : NULL;
+	long total = 0;
+
+	for (Py_ssize_t i = 0; i < PyList_Size(keys); i++) {
+		_cleanup_py_ PyObject *count = py_call(w->getrefcount, PyList_GetItem(keys, i));
+		if (!count || !least)
+			return -1;
+		total += PyLong_AsLong(count) - PyLong_AsLong(least) + 1;
+	}
+	return total;
+}
+
+static int fill(struct account *a, const struct rebind *r, PyObject *keys)
+{
+	for (Py_ssize_t i = 0; i < PyList_Size(keys); i++)
+		if (pointer_map_set(&a->keys, PyList_GetItem(keys, i), PyList_GetItem(keys, i)))
+			return -1;
+	a->found = PyList_New(0);
+	a->young = a->found ? young_objects(r->world) : NULL;
+	return a->young ? 0 : -1;
+}
+
+PyObject *rebind_young_referrers(struct rebind *r, PyObject *keys)
+{
+	struct account a = {0};
+	PyObject *found = NULL;
+
+	if (!fill(&a, r, keys) && !count_modules(&a, r)) {
+		const long total = total_of(r->world, keys); /* before found is among them */
+		const long young = referrers_among(a.young, &a.keys, a.found);
+		count_ours(&a, r);
+		if (total >= 0 && young >= 0 && a.known + young == total)
+			found = py_ref(a.found);
+	}
+	PyErr_Clear();
+	pointer_map_fini(&a.keys);
+	Py_DecRef(a.young);
+	Py_DecRef(a.found);
+	return found;
+}
