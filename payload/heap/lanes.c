@@ -89,7 +89,7 @@ static int is_head(const struct survey *s, const struct link *at)
 static int step(struct survey *s, struct lane *lane)
 {
 	struct link *at = lane->at;
-	PyObject *type = py_type(object_of(at));
+	PyObject *type = py_type_inlined(object_of(at));
 
 	s->object[s->found].o = object_of(at);
 	s->object[s->found].part = lane->part;
@@ -156,7 +156,7 @@ static int visit_filtered(PyObject *o, void *context)
 {
 	const struct filter *filter = context;
 
-	return py_type(o) != filter->type || filter->visit(o, filter->context);
+	return py_type_inlined(o) != filter->type || filter->visit(o, filter->context);
 }
 
 int lanes_visit(const struct world *w, PyObject *type, int (*visit)(PyObject *, void *),

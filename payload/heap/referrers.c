@@ -32,7 +32,7 @@ static int visit_object(PyObject *o, void *context)
 {
 	struct pass *pass = context;
 
-	void *slot = PyType_GetSlot(py_type(o), TYPE_TRAVERSE);
+	void *slot = PyType_GetSlot(py_type_inlined(o), TYPE_TRAVERSE);
 	traverse_function *traverse;
 
 	memcpy(&traverse, &slot, sizeof(traverse));
@@ -97,7 +97,7 @@ long referrers_among(PyObject *objects, const struct pointer_map *keys, PyObject
 
 	for (Py_ssize_t i = 0; i < PyList_Size(objects); i++) {
 		PyObject *o = PyList_GetItem(objects, i);
-		void *slot = PyType_GetSlot(py_type(o), TYPE_TRAVERSE);
+		void *slot = PyType_GetSlot(py_type_inlined(o), TYPE_TRAVERSE);
 		const long before = tally.count;
 		traverse_function *traverse;
 

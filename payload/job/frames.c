@@ -176,7 +176,7 @@ static int search_threads(struct search *s)
 /* The prefix of its attributes; NULL when `o` is none of those. */
 static const char *prefix_of(const struct frame_types *types, PyObject *o)
 {
-	PyObject *type = py_type(o);
+	PyObject *type = py_type_inlined(o);
 
 	if (type == types->generator)
 		return "gi";
