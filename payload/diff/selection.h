@@ -82,8 +82,11 @@ int selection_has_annotation_gone(const struct world *w, PyObject *names, PyObje
 
 /* --- statement_header.c --- */
 
-/* Notes a function of which more differs than its code, as far as is known. */
-int selection_note_redefined(struct module *module, const struct function_place *at);
+/* Notes whether more of a function that runs differs than its code, as far as is known. */
+int selection_note_head(struct module *module, const struct function_place *at);
+
+/* Without old code: notes that the function's defaults may stay, as those that are state do. */
+int selection_note_live_head(const struct selection *s, PyObject *node, PyObject *function);
 
 /* Is all of a definition but the code of its body what it was? */
 int selection_is_rest_same(const struct body *body, const struct definition *old,

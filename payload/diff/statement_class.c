@@ -313,8 +313,7 @@ static int refine(const struct class_change *c, const struct group *group, PyObj
 					     .name = name,
 					     .qualname = qualname};
 
-	if (!qualname || (group->is_changed && node_is_function(node) &&
-			  selection_note_redefined(c->s->module, &place)))
+	if (!qualname || (node_is_function(node) && selection_note_head(c->s->module, &place)))
 		return -1;
 	return node_is_function(node) ? selection_function(c->s, &place, node)
 				      : selection_class(c->s, &place, node);

@@ -6,6 +6,8 @@
 #include "payload/base/freestanding.h"
 #include "payload/diff/selection.h"
 #include "payload/python/code.h"
+#include "payload/python/node.h"
+#include "payload/python/tree.h"
 
 static int is_same_but(const struct stream *old, const struct stream *new,
 		       const struct definition *d_old, const struct definition *d_new)
@@ -53,15 +55,45 @@ int selection_is_rest_same(const struct body *b, const struct definition *old,
 				   new);
 }
 
-int selection_note_redefined(struct module *module, const struct function_place *at)
+/* A property's functions have one name. */
+static int note(const struct module *m, PyObject *name, int is_same)
 {
+	if (is_same)
+		return PySet_Contains(m->redefined, name) ? 0 : PySet_Add(m->headed, name);
+	return PySet_Discard(m->headed, name) < 0 ? -1 : PySet_Add(m->redefined, name);
+}
+
+int selection_note_head(struct module *module, const struct function_place *at)
+{
+	const struct body *b = at->body;
 	struct definition new, old;
 
 	if (at->group->is_anew)
-		return PySet_Add(module->redefined, at->qualname);
-	if (!at->body->old.steps || !body_find_new(&new, at->body, at->group, at->name) ||
-	    (body_find_old(&old, at->body, at->name) &&
-	     selection_is_rest_same(at->body, &old, &new)))
+		return note(module, at->qualname, 0) || PySet_Add(module->headed, at->qualname);
+	if (!at->group->is_changed)
+		return note(module, at->qualname, 1);
+	if (!b->old.steps || !body_find_new(&new, b, at->group, at->name))
 		return 0;
-	return PySet_Add(module->redefined, at->qualname);
+	return note(module, at->qualname,
+		    body_find_old(&old, b, at->name) && selection_is_rest_same(b, &old, &new));
+}
+
+static int has_entries(PyObject *node, void *context)
+{
+	(void)context;
+	_cleanup_py_ PyObject *entries = node_field(node, "elts");
+	_cleanup_py_ PyObject *keys = entries ? NULL : node_field(node, "keys");
+
+	return (entries && PyList_Size(entries)) || (keys && PyList_Size(keys));
+}
+
+/* A list that says something is taken anew. */
+int selection_note_live_head(const struct selection *s, PyObject *node, PyObject *function)
+{
+	_cleanup_py_ PyObject *args = node_field(node, "args");
+	_cleanup_py_ PyObject *qualname = PyObject_GetAttrString(function, "__qualname__");
+
+	if (!args || !qualname || tree_any(s->tokens.world, args, has_entries, NULL))
+		return args && qualname ? 0 : -1;
+	return PySet_Add(s->module->headed, qualname);
 }

@@ -401,6 +401,8 @@ int selection_is_function_other(struct selection *s, const struct body *b,
 	_cleanup_py_ PyObject *own = selection_inner(s, live, NULL, name);
 	if (own && !is_one_of_many && are_defaults_other(s, node, own))
 		return 1;
+	if (own && !is_one_of_many && !s->is_deciding && selection_note_live_head(s, node, own))
+		return -1;
 	/* Of a module with another function it is known that it changed, if not of one that an
 	 * object of the program holds. */
 	if (s->is_deciding && (is_one_of_many || py_is(live, w->function)))

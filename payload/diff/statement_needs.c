@@ -7,7 +7,7 @@
  *     twice. Who bound it runs if that was plain constants, not state. What is new there
  *     (`urlpatterns += [...]`) has not been built on yet;
  *   - a function has a default of names and operators (`timeout=2 * TIMEOUT`), one of them a
- *     constant that changed, unless it has others that may be state (`seen=[]`);
+ *     constant that changed, unless it has others that are called;
  *   - a dataclass is below one that changed: it has that one's fields;
  *   - one that bound a name again is gone (a property's setter, the second of two values): who
  *     binds it now runs.
@@ -111,15 +111,15 @@ struct defaults {
 	int renewed;     /* how many names of what changed are in them */
 };
 
-/* What makes an object anew may have made state. */
-static int is_state(PyObject *node, void *context)
+/* What is called may do more than make an object. */
+static int is_call(PyObject *node, void *context)
 {
 	struct defaults *d = context;
 	const struct body *b = d->body;
 	_cleanup_py_ PyObject *id = tree_is(node, "Name") ? node_field(node, "id") : NULL;
 
 	if (!id)
-		return !node_is_plain(node);
+		return !node_is_plain(node) && !tree_is(node, "List Dict Set");
 	d->renewed += is_renewed(b, id) || (d->outer && !body_count_stores(b, &b->new, id) &&
 					    PySet_Contains(d->outer, id) == 1);
 	return 0;
@@ -134,8 +134,8 @@ static int has_renewed_default(const struct body *b, PyObject *outer, PyObject *
 	struct defaults d = {.body = b, .outer = outer};
 	const struct world *w = b->tokens->world;
 
-	return defaults && keywords && !tree_any(w, defaults, is_state, &d) &&
-	       !tree_any(w, keywords, is_state, &d) && d.renewed;
+	return defaults && keywords && !tree_any(w, defaults, is_call, &d) &&
+	       !tree_any(w, keywords, is_call, &d) && d.renewed;
 }
 
 static void note_renewed_by(const struct body *b, const struct group *group, PyObject *renewed)

@@ -233,7 +233,7 @@ static int note_redefined(const struct selection *s, const struct group *group, 
 	const struct function_place place = {
 		.body = &s->body, .group = group, .name = name, .qualname = name};
 
-	return name ? selection_note_redefined(s->module, &place) : 0;
+	return name ? selection_note_head(s->module, &place) : 0;
 }
 
 /* What is told of the choice: of a statement that runs everything, of others the names. */
@@ -310,8 +310,9 @@ static int select_statements(struct selection *s)
 	m->chosen = PyList_New(0);
 	m->stays = PyList_New(0);
 	m->redefined = PySet_New(NULL);
+	m->headed = PySet_New(NULL);
 	m->superseded = PySet_New(NULL);
-	if (!m->chosen || !m->stays || !m->redefined || !m->superseded)
+	if (!m->chosen || !m->stays || !m->redefined || !m->headed || !m->superseded)
 		return -1;
 	if (!nodes || !m->inner || !m->kept || !m->refreshed || !m->donors || !m->parts ||
 	    body_init(&s->body, &s->tokens, m->old_code, m->code, nodes) ||

@@ -55,7 +55,9 @@ struct module {
 	PyObject *superseded; /* set: names that one of these binds after what runs */
 	PyObject *redefined; /* set: qualified names of functions that differ in more than their
 				code, and of classes that differ in more than their methods' */
-	PyObject *told;      /* set: qualified names of functions that a record tells of */
+	PyObject *headed; /* set: qualified names of functions whose head, with the defaults, is
+			     what it was */
+	PyObject *told;   /* set: qualified names of functions that a record tells of */
 	PyObject *refreshed; /* dict: name that an unchanged import binds -> name imported */
 	PyObject *kept_annotations; /* set: numbers of annotated statements that need not run */
 	PyObject *bodies; /* list of (qualified name, new code): all that changed, when is_moved

@@ -83,12 +83,56 @@ static int is_same_or_none(const struct world *w, PyObject *a, PyObject *b)
 	return a == b || (a && b && compare_constants(w, a, b));
 }
 
+/* Is what stands before the body what it was? Then the defaults may have become state. */
+static int is_headed(const struct plan *p, PyObject *donor)
+{
+	const struct module *m = plan_module_of(p, PyFunction_GetGlobals(donor));
+	_cleanup_py_ PyObject *name = PyObject_GetAttrString(donor, "__qualname__");
+
+	return m && m->headed && name && PySet_Contains(m->headed, name) == 1;
+}
+
+static PyObject *default_for(const struct world *w, PyObject *old, PyObject *new)
+{
+	return old && py_type(old) == py_type(new) && !compare_is_constant(w, new) &&
+			       !py_is(new, w->function)
+		       ? old
+		       : new;
+}
+
+/* The donor gets those of the old function that stay. */
+static int keep_defaults(const struct world *w, PyObject *old, PyObject *donor)
+{
+	PyObject *had = PyFunction_GetDefaults(old), *has = PyFunction_GetDefaults(donor);
+	PyObject *keywords = PyFunction_GetKwDefaults(donor), *key, *value;
+	_cleanup_py_ PyObject *list = PyList_New(0);
+	Py_ssize_t at = 0;
+
+	for (; had && has && list && at < PyTuple_Size(has); at++) {
+		value = at < PyTuple_Size(had) ? PyTuple_GetItem(had, at) : NULL;
+		if (PyList_Append(list, default_for(w, value, PyTuple_GetItem(has, at))))
+			return -1;
+	}
+	_cleanup_py_ PyObject *tuple = list ? PyList_AsTuple(list) : NULL;
+	if (!tuple || (at && PyFunction_SetDefaults(donor, tuple)))
+		return -1;
+	had = PyFunction_GetKwDefaults(old);
+	at = 0;
+	while (had && keywords && PyDict_Next(keywords, &at, &key, &value))
+		if (PyDict_SetItem(keywords, key,
+				   default_for(w, PyDict_GetItem(had, key), value)))
+			return -1;
+	return 0;
+}
+
 static int write_defaults(struct plan *p, PyObject *old, PyObject *donor)
 {
 	const struct world *w = &p->job->world;
+
+	if (is_headed(p, donor) && keep_defaults(w, old, donor))
+		return -1;
 	PyObject *defaults = PyFunction_GetDefaults(donor);
 	PyObject *keywords = PyFunction_GetKwDefaults(donor);
-
 	if (!is_same_or_none(w, PyFunction_GetDefaults(old), defaults) &&
 	    plan_write(p, WRITE_DEFAULTS, old, NULL, defaults))
 		return -1;
