@@ -20,7 +20,7 @@
 #include "payload/source/start.h"
 #include "payload/source/way.h"
 
-#define LOOKS 8 /* modules between two looks at the clock */
+#define LOOKS 16 /* modules between two looks at the clock */
 
 /* Going through the modules. */
 struct search {
@@ -62,12 +62,8 @@ static int may_differ(struct search *search, const struct module *module,
 		      const struct place *at)
 {
 	struct file_stamp before;
-	_cleanup_py_ PyObject *baseline =
-		search->baselines
-			? home_baseline(search->job, search->baselines, module, &before)
-			: NULL;
 
-	if (baseline)
+	if (home_baseline(search->job, search->baselines, module, &before))
 		return !file_stamp_equal(&before, &at->stamp);
 	return is_newer(search, &at->stamp)
 		       ? 1
@@ -224,18 +220,51 @@ static int consider_hidden(void *context, PyObject *live, PyObject *function)
 	return key ? consider(context, &module) : -1;
 }
 
+/* Fetches the memory that the next modules are looked up in: one after the other it is waited
+ * for while a module is considered, here for that of all of them at once. */
+static void look_ahead(const struct search *search, PyObject *all, Py_ssize_t at)
+{
+	const struct world *w = &search->job->world;
+	PyObject *names[LOOKS], *objects[LOOKS];
+	int count = 0;
+
+	while (count < LOOKS && PyDict_Next(all, &at, &names[count], &objects[count]))
+		count += py_is(names[count], w->str) && world_is_module(w, objects[count]);
+	for (int i = 0; i < count; i++) {
+		objects[i] = PyModule_GetDict(objects[i]);
+		__builtin_prefetch(objects[i]);
+		names[i] =
+			search->baselines ? PyDict_GetItem(search->baselines, names[i]) : NULL;
+		__builtin_prefetch(names[i]);
+	}
+	for (int i = 0; i < count; i++) {
+		__builtin_prefetch(PyDict_GetItem(objects[i], search->file));
+		objects[i] = PyDict_GetItem(objects[i], search->spec);
+		__builtin_prefetch(objects[i]);
+		for (int j = 0; names[i] && j < 2; j++)
+			__builtin_prefetch(PyTuple_GetItem(names[i], j));
+	}
+	for (int i = 0; i < count; i++)
+		if (objects[i] && py_is(objects[i], w->module_spec))
+			Py_DecRef(PyObject_GetAttr(objects[i], search->origin));
+	PyErr_Clear();
+}
+
 static int search_all(struct search *search)
 {
 	_cleanup_py_ PyObject *all = PyDict_Copy(search->job->world.modules);
 	PyObject *name, *object;
 	Py_ssize_t at = 0;
-	unsigned looks = 0;
 
 	if (!all)
 		return -1;
-	while (PyDict_Next(all, &at, &name, &object)) {
-		if (++looks % LOOKS == 0)
+	for (unsigned looks = 0;; looks++) {
+		if (looks % LOOKS == 0) {
 			source_let_run(search->job);
+			look_ahead(search, all, at);
+		}
+		if (!PyDict_Next(all, &at, &name, &object))
+			break;
 		if (consider_entry(search, name, object))
 			return -1;
 	}

@@ -94,7 +94,7 @@ PyObject *home_baseline(const struct job *job, PyObject *all, const struct modul
 		return NULL;
 	}
 	memcpy(stamp_out, stamp, sizeof(*stamp_out));
-	return py_ref(PyTuple_GetItem(entry, 2));
+	return PyTuple_GetItem(entry, 2);
 }
 
 static PyObject *make_baseline(const struct module *module, const struct file_stamp *of,
@@ -122,7 +122,7 @@ PyObject *home_baseline_before(struct job *job, const struct module *module)
 
 	if (!module->old_code)
 		return py_ref(job->world.none);
-	_cleanup_py_ PyObject *code = home_baseline(job, home_baselines(job), module, &stamp);
+	PyObject *code = home_baseline(job, home_baselines(job), module, &stamp);
 	if (code != module->old_code)
 		stamp = (struct file_stamp){0};
 	return make_baseline(module, &stamp, module->old_code);

@@ -18,8 +18,8 @@ int home_remove(struct job *job);
 /* Those that are known; borrowed; NULL without exception when there are none. */
 PyObject *home_baselines(struct job *job);
 
-/* The code that runs in the module as of an earlier attach, and its file's stamp then. New
- * reference; NULL without exception when there is no baseline, or for another module object. */
+/* The code that runs in the module as of an earlier attach, and its file's stamp then.
+ * Borrowed; NULL without exception when there is no baseline, or for another module object. */
 PyObject *home_baseline(const struct job *job, PyObject *all, const struct module *module,
 			struct file_stamp *stamp_out);
 
