@@ -4,9 +4,9 @@
  *
  * A class is handled like a module: what did not change does not run. In most cases the class
  * statement is reduced to the changed statements of its body, without bases, keywords and
- * decorators, and shadow_class.c executes them in a copy of the live namespace. The class must
- * be made as a whole only where its *maker* (metaclass, __init_subclass__, decorator, typing)
- * may have to see the new body:
+ * decorators, and shadow/hooks/classes.py executes them in a copy of the live namespace. The
+ * class must be made as a whole only where its *maker* (metaclass, __init_subclass__,
+ * decorator, typing) may have to see the new body:
  *
  *   - never, when nothing but the code of methods changed that were there before;
  *   - when plain methods or properties came or went, if the maker noted methods: a table of

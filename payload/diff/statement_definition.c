@@ -3,7 +3,7 @@
  * Decorated functions that changed, of a module or a class. When the decorators did not change
  * they are not called: they have been once, and may have registered the function; what they
  * made stays, and the function inside takes the new definition. In their place stands one
- * decorator of our own (shadow_class.c, keep), which takes the new function away and gives what
+ * decorator of our own (shadow/hooks/keep.py), which takes the new function away and gives what
  * is there.
  */
 #include "payload/base/freestanding.h"

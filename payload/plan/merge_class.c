@@ -36,7 +36,7 @@ static PyObject *slots_of(const struct world *w, PyObject *dict)
 	return py_take(&out);
 }
 
-/* A donor of shadow_class.c, which has the changed attributes alone. */
+/* A donor of shadow/hooks/classes.py, which has the changed attributes alone. */
 static int is_part(PyObject *old, PyObject *new)
 {
 	_cleanup_py_ PyObject *bases = world_type_attribute(new, "__bases__");

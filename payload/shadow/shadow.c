@@ -7,6 +7,7 @@
 
 #include "payload/base/freestanding.h"
 #include "payload/diff/statements.h"
+#include "payload/shadow/hook_text.h"
 #include "payload/shadow/reload_hook.h"
 
 static PyObject *frozen(const struct world *w, const char *module, const char *name)
@@ -18,9 +19,12 @@ static PyObject *frozen(const struct world *w, const char *module, const char *n
 	return name ? PyDict_GetItemString(PyModule_GetDict(found), name) : found;
 }
 
-static int execute(const char *text, PyObject *globals)
+static int execute(const unsigned char *packed, PyObject *globals)
 {
-	_cleanup_py_ PyObject *code = Py_CompileString(text, "<pyhotpatch>", PY_FILE_INPUT);
+	_cleanup_py_ PyObject *text = hook_text(packed);
+	_cleanup_py_ PyObject *code =
+		text ? Py_CompileString(PyUnicode_AsUTF8(text), "<pyhotpatch>", PY_FILE_INPUT)
+		     : NULL;
 	_cleanup_py_ PyObject *result = code ? PyEval_EvalCode(code, globals, globals) : NULL;
 
 	return result ? 0 : -1;
@@ -40,10 +44,9 @@ static int execute_texts(const struct job *job, PyObject *hook)
 		has_parts |= has_items(job->modules.items[i].parts);
 		has_inner |= has_items(job->modules.items[i].inner);
 	}
-	return execute(shadow_hook, hook) ||
-	       (has_parts &&
-		(execute(shadow_class_hook, hook) || execute(shadow_donor_hook, hook))) ||
-	       (has_inner && execute(shadow_keep_hook, hook));
+	return execute(hook_start, hook) ||
+	       (has_parts && (execute(hook_classes, hook) || execute(hook_donor, hook))) ||
+	       (has_inner && execute(hook_keep, hook));
 }
 
 static PyObject *make_hook(struct shadow *s, const struct job *job)
@@ -51,7 +54,7 @@ static PyObject *make_hook(struct shadow *s, const struct job *job)
 	const struct world *w = &job->world;
 	_cleanup_py_ PyObject *hook = PyDict_New();
 	_cleanup_py_ PyObject *shadows = PyDict_New(), *pending = PyDict_New();
-	_cleanup_py_ PyObject *import_text = PyUnicode_FromString(shadow_import_hook);
+	_cleanup_py_ PyObject *import_text = hook_text(hook_imports);
 	PyObject *real = PyDict_GetItemString(w->builtins, "__import__");
 	PyObject *bootstrap = frozen(w, "_frozen_importlib", NULL);
 	PyObject *loader = frozen(w, "_frozen_importlib_external", "SourceFileLoader");

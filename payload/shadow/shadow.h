@@ -18,10 +18,6 @@ struct shadow {
 	PyObject *linked; /* list of (package, name): submodules that were bound in packages */
 };
 
-/* Texts, each in the file of its name (shadow_hook in shadow_hook.c). */
-extern const char shadow_hook[], shadow_import_hook[], shadow_class_hook[], shadow_donor_hook[],
-	shadow_keep_hook[];
-
 /* Runs the changed modules' bodies. -1 with the exception of the new code. shadow_fini is due
  * in either case. */
 int shadow_run(struct shadow *out, struct job *job);

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The Python that new module code meets in the place of the import system and of what makes
+ * classes: hooks/, each file a text, packed by pack_hooks.py.
+ */
+#ifndef PAYLOAD_SHADOW_HOOK_TEXT_H
+#define PAYLOAD_SHADOW_HOOK_TEXT_H
+
+#include "payload/base/py.h"
+
+extern const unsigned char hook_pairs[128][2]; /* what a byte from 0x80 on stands for */
+extern const unsigned char hook_start[], hook_imports[], hook_classes[], hook_donor[],
+	hook_keep[];
+
+/* The text: a new str; NULL with an exception. */
+PyObject *hook_text(const unsigned char *packed);
+
+#endif

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: MIT
+#
+# The import system for new module code, from its first import on. Python, in the globals that
+# start.py names.
+#
+# A changed module runs when it is first imported by another, as in a fresh process, so the
+# order is that of the imports; a name that a module in a circle has not bound yet is the live
+# one. A module that was never imported is executed with the shadows' builtins, so that it sees
+# them too.
+#
+# Up to 3.12 threading takes the thread that imports it for the main thread (its shutdown waits
+# for a lock of that one). Where the program had not imported it, settle_threading() says which
+# it is: the oldest, which _current_frames() lists last.
+
+
+def find(name):
+    return shadows[name] if name in shadows else modules[name]
+
+
+def ensure(name):
+    if name in pending:
+        run(name)
+    elif name not in modules:
+        load(name)
+    elif name not in shadows:
+        real(name)
+
+
+def ensure_submodules(package, full, names):
+    for name in names:
+        if name == '*':
+            ensure_submodules(package, full, getattr(package, '__all__', ()))
+        elif full + '.' + name in pending or not hasattr(package, name):
+            try:
+                ensure(full + '.' + name)
+            except ModuleNotFoundError as error:
+                if error.name != full + '.' + name:
+                    raise
+            else:
+                link(package, name, find(full + '.' + name))
+
+
+def link(package, name, module):
+    if package not in shadows.values():
+        linked.append((package, name))
+    package.__dict__[name] = module
+
+
+def load(name):
+    parent, _, leaf = name.rpartition('.')
+    with bootstrap._ModuleLockManager(name):
+        if name in modules:
+            return
+        path = None
+        if parent:
+            path = getattr(find(parent), '__path__', None)
+            if path is None:
+                raise ModuleNotFoundError('No module named %r; %r is not a package'
+                                          % (name, parent), name=name)
+        spec = bootstrap._find_spec(name, path)
+        if spec is None:
+            raise ModuleNotFoundError('No module named %r' % name, name=name)
+        plain = type(spec.loader) is loader
+        if plain:
+            execute(name, spec)
+    if not plain:
+        real(name)
+    if parent:
+        link(find(parent), leaf, modules[name])
+
+
+def execute(name, spec):
+    module = bootstrap.module_from_spec(spec)
+    module.__dict__['__builtins__'] = builtins
+    modules[name] = module
+    loaded.append((name, module))
+    spec._initializing = True
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        modules.pop(name, None)
+        raise
+    finally:
+        spec._initializing = False
+
+
+def settle_threading(threading):
+    oldest = list(modules['sys']._current_frames())[-1]
+    main = threading._main_thread
+    if main._ident == oldest:
+        return
+    threading._active.pop(main._ident, None)
+    main._ident = oldest
+    main._native_id = real('posix').getpid()
+    main._tstate_lock = threading._allocate_lock()
+    main._tstate_lock.acquire()
+    threading._active[oldest] = main
+
+
+# the last: that it is there says that all are
+def __import__(name, globals=None, locals=None, fromlist=(), level=0):
+    if not shadows:
+        return real(name, globals, locals, fromlist, level)
+    full = name
+    if level:
+        full = bootstrap._resolve_name(name, bootstrap._calc___package__(globals), level)
+    parts = full.split('.')
+    for count in range(1, len(parts) + 1):
+        ensure('.'.join(parts[:count]))
+    module = find(full)
+    if fromlist:
+        if hasattr(module, '__path__'):
+            ensure_submodules(module, full, fromlist)
+        return module
+    if level:
+        return find(full[:len(full) - len(name) + len(name.partition('.')[0])])
+    return find(parts[0])

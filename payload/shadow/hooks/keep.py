@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: MIT
+#
+# The decorator that stands for decorators which did not change. They are not called again:
+# what they made is there, and the function inside it takes the new definition at the commit.
+# Python like classes.py, in the same globals.
+#
+# What decorators wrote on the function (__isabstractmethod__) goes over to the new one.
+#
+# New module code shall meet the new function already, so where plain closures are around it,
+# the one that holds it is copied around the new one; the copy never survives.
+
+
+def keep(function):
+    for namespace, parts, kept, donors in classes:
+        if namespace is function.__globals__ and function.__qualname__ in kept:
+            inner, code, value = kept[function.__qualname__]
+            function.__dict__.update(inner.__dict__)
+            value = around(value, inner, function)
+            donors[function.__qualname__] = function, value
+            return value
+    return function
+
+
+def around(value, inner, function):
+    if value is inner:
+        return function
+    cells = value.__closure__ or () if type(value) is type(function) else ()
+    if not any(holds(cell, inner) for cell in cells):
+        return value
+    cells = tuple(cell_of(function) if holds(cell, inner) else cell for cell in cells)
+    made = type(value)(value.__code__, value.__globals__, value.__name__, value.__defaults__, cells)
+    made.__kwdefaults__, made.__qualname__ = value.__kwdefaults__, value.__qualname__
+    made.__dict__.update(value.__dict__)
+    if made.__dict__.get('__wrapped__') is inner:
+        made.__wrapped__ = function
+    return made
+
+
+def holds(cell, value):
+    try:
+        return cell.cell_contents is value
+    except ValueError:
+        return False
+
+
+def cell_of(value):
+    return (lambda: value).__closure__[0]

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: MIT
+#
+# The shadow run as new module code sees it. It is Python, not C, so that a reference to it
+# which the program keeps stays valid when the payload is unmapped: with `shadows` empty the
+# import system is the real one. To compile all of it takes as long as the rest of an attach, so what new code
+# may never ask for is compiled when it does (imports.py).
+#
+# Its globals: shadows (name -> shadow module), pending (name -> code, namespace, live
+# namespace), modules (sys.modules), loaded and linked (what a failure takes back), builtins
+# (of the shadows), real (the program's __import__), bootstrap (importlib._bootstrap), loader
+# (the type of the loader of ordinary files), import_text (imports.py). classes.py
+# adds to them. pack_hooks.py brings all of them into the payload.
+
+
+def first_import(*arguments, **keywords):
+    if not shadows:
+        return real(*arguments, **keywords)
+    compile_import()
+    builtins['__import__'] = __import__
+    return __import__(*arguments, **keywords)
+
+
+def compile_import():
+    if '__import__' not in globals():
+        exec(compile(import_text, '<pyhotpatch>', 'exec'), globals())
+
+
+def run(name):
+    code, namespace, live = pending.pop(name)
+    def __getattr__(attribute):
+        if attribute in live:
+            return live[attribute]
+        raise AttributeError('module %r has no attribute %r' % (name, attribute))
+    namespace.setdefault('__getattr__', __getattr__)
+    try:
+        exec(code, namespace)
+    finally:
+        if namespace.get('__getattr__') is __getattr__:
+            del namespace['__getattr__']
+
+
+def start():
+    had_threading = 'threading' in modules
+    while pending:
+        run(next(iter(pending)))
+    if not had_threading and 'threading' in modules:
+        compile_import()
+        settle_threading(modules['threading'])
+
+
+def stop(is_failure):
+    builtins['__import__'] = real
+    builtins.pop('__pyhotpatch_keep__', None)
+    shadows.clear()
+    pending.clear()
+    classes.clear()
+    if is_failure:
+        for name, module in loaded:
+            if modules.get(name) is module:
+                del modules[name]
+        for package, name in linked:
+            package.__dict__.pop(name, None)
