@@ -22,7 +22,7 @@
 #include "inject/session/step.h"
 
 #define PAGE  4096u
-#define CHUNK (32u << 10) /* of the text: some 10 us */
+#define CHUNK (8u << 10) /* of the text: some 3 us */
 
 static size_t page_up(size_t v)
 {

@@ -7,8 +7,8 @@
  *            -> registers into the call, return address = the frame (one atomic write)
  *            -> signals blocked (the frame's mask unblocks them again)
  *   restore: vector state -> mask -> registers of the frame (resuming = what rt_sigreturn would
- * do)
- *            -> an event stop -> the exact registers, system call restart included -> detach
+ *            do) -> an event stop, unless it stands in one -> the exact registers, system call
+ *            restart included -> detach
  */
 #include "inject/trace/tracee.h"
 
@@ -30,6 +30,8 @@
 #define BIT(signal) (1ull << ((signal)-1))
 #define BLOCKED_MASK                                                                           \
 	(~(BIT(SIGSEGV) | BIT(SIGBUS) | BIT(SIGFPE) | BIT(SIGILL) | BIT(SIGTRAP) | BIT(SIGSYS)))
+
+#define PAGE 4096u
 
 #define PTRACE_GET_RSEQ_CONFIGURATION_                                                         \
 	0x420f /* Linux 5.13; glibc 2.36 names it, 2.28 does not */
@@ -75,6 +77,12 @@ static bool is_stopped(const struct tracee *tracee)
 {
 	return tracee->state != TRACEE_DETACHED && tracee->state != TRACEE_RUNNING &&
 	       tracee->state != TRACEE_GONE;
+}
+
+static void tracee_fini(struct tracee *tracee)
+{
+	free(tracee->room);
+	tracee->room = NULL;
 }
 
 /* ---- stop ---- */
@@ -125,15 +133,31 @@ static int stop_seized(struct tracee *tracee, struct deadline deadline, struct h
 							: 0;
 }
 
+/* Mostly a page of each part is used: those are there. */
+static int make_room(struct tracee *tracee, struct hp_err *err)
+{
+	tracee->room = malloc(sizeof(*tracee->room));
+	if (!tracee->room)
+		return hp_err_set(err, HP_SYSTEM, ENOMEM, "make room for thread %d",
+				  tracee->tid);
+	memset(tracee->room->xstate, 0, PAGE);
+	memset(&tracee->room->frame, 0, PAGE);
+	return 0;
+}
+
 int tracee_stop(struct tracee *out, const struct target *target, pid_t tid,
 		struct deadline deadline, struct hp_err *err)
 {
 	struct tracee tracee = {.tid = tid, .target = target, .state = TRACEE_DETACHED};
 	struct hp_err ignored;
-	int r = seize(&tracee, err);
+	int r = make_room(&tracee, err);
 
-	if (r != TRACEE_OK)
+	if (r == TRACEE_OK)
+		r = seize(&tracee, err);
+	if (r != TRACEE_OK) {
+		tracee_fini(&tracee);
 		return r;
+	}
 	r = stop_seized(&tracee, deadline, err);
 	if (r == -1 && tracee.state == TRACEE_GONE)
 		r = TRACEE_VANISHED;
@@ -155,15 +179,10 @@ int tracee_reissue_wait(struct tracee *tracee, struct hp_err *err)
 
 static int xstate_get(struct tracee *tracee, struct hp_err *err)
 {
-	struct iovec iov = {malloc(ARCH_XSTATE_MAX), ARCH_XSTATE_MAX};
+	struct iovec iov = {tracee->room->xstate, sizeof(tracee->room->xstate)};
 
-	if (!iov.iov_base)
-		return hp_err_set(err, HP_SYSTEM, ENOMEM, "save the vector state");
-	if (ptrace(PTRACE_GETREGSET, tracee->tid, NT_X86_XSTATE, &iov) < 0) {
-		free(iov.iov_base);
+	if (ptrace(PTRACE_GETREGSET, tracee->tid, NT_X86_XSTATE, &iov) < 0)
 		return ptrace_failed(tracee, err, "read the vector state");
-	}
-	tracee->xstate = iov.iov_base;
 	tracee->xstate_len = iov.iov_len;
 	return 0;
 }
@@ -188,11 +207,9 @@ static bool call_has_room(const struct tracee *tracee, remote_addr frame, size_t
 
 static int frame_write(struct tracee *tracee, size_t room, struct hp_err *err)
 {
-	const struct span xstate = {tracee->xstate, tracee->xstate_len};
-	_cleanup_free_ struct arch_frame *frame = malloc(sizeof(*frame));
+	const struct span xstate = {tracee->room->xstate, tracee->xstate_len};
+	struct arch_frame *frame = &tracee->room->frame;
 
-	if (!frame)
-		return hp_err_set(err, HP_SYSTEM, ENOMEM, "build the signal frame");
 	if (arch_frame_build(frame, &tracee->resume, xstate, tracee->sigmask,
 			     tracee->target->libc.restore_rt, err) < 0)
 		return -1;
@@ -351,11 +368,11 @@ int tracee_locate(enum tracee_place *out, struct tracee *tracee, remote_addr sta
 
 static int64_t const release_ns = 2000000000;
 
-/* From any stop, or from running, to a stop in get_signal(), with the registers of the frame.
- */
+/* From any stop to one in get_signal(), where registers can be set exactly; to get to another
+ * one the thread resumes with those of the frame. */
 static int restore_by_frame_context(struct tracee *tracee, struct hp_err *err)
 {
-	struct iovec iov = {tracee->xstate, tracee->xstate_len};
+	struct iovec iov = {tracee->room->xstate, tracee->xstate_len};
 	int r;
 
 	if (ptrace(PTRACE_SETREGSET, tracee->tid, NT_X86_XSTATE, &iov) < 0)
@@ -363,10 +380,10 @@ static int restore_by_frame_context(struct tracee *tracee, struct hp_err *err)
 	if (ptrace(PTRACE_SETSIGMASK, tracee->tid, sizeof(tracee->sigmask), &tracee->sigmask) <
 	    0)
 		return ptrace_failed(tracee, err, "restore the signal mask");
+	if (tracee->state == TRACEE_EVENT_STOP)
+		return 0; /* where the exact ones are set at once */
 	if (regs_set(tracee, &tracee->resume, err) < 0)
 		return -1;
-	if (tracee->state == TRACEE_EVENT_STOP)
-		return 0;
 	/* At a system call's entry orig_rax is -1 now, so that it is skipped and rax stays
 	 * (arch/x86/entry/common.c, do_syscall_64). */
 	if (ptrace(PTRACE_INTERRUPT, tracee->tid, NULL, NULL) < 0)
@@ -408,12 +425,6 @@ int tracee_restore(struct tracee *tracee, struct hp_err *err)
 		return -1;
 	tracee->hijacked = false;
 	return 0;
-}
-
-static void tracee_fini(struct tracee *tracee)
-{
-	free(tracee->xstate);
-	tracee->xstate = NULL;
 }
 
 int tracee_release(struct tracee *tracee, struct hp_err *err)
@@ -460,6 +471,9 @@ uint64_t tracee_rseq_cs(const struct tracee *tracee)
 	struct hp_err ignored;
 	uint64_t rseq_cs;
 
+	/* A sequence makes no system call (kernel/rseq.c, rseq_syscall()). */
+	if (arch_syscall(&tracee->regs, NULL) >= 0)
+		return 0;
 	if (ptrace((enum __ptrace_request)PTRACE_GET_RSEQ_CONFIGURATION_, tracee->tid,
 		   sizeof(config), &config) != sizeof(config) ||
 	    !config.rseq_abi_pointer)

@@ -31,18 +31,24 @@ enum tracee_state {
 	TRACEE_GONE,
 };
 
+/* Made before the stop: not to look for memory while the thread is held. */
+struct tracee_room {
+	uint8_t xstate[ARCH_XSTATE_MAX]; /* as it was found */
+	struct arch_frame frame;
+};
+
 struct tracee {
 	const struct target *target; /* borrowed */
 	pid_t tid;
 	enum tracee_state state;
-	int signal;            /* in TRACEE_SIGNAL_STOP: to be delivered when resumed */
-	bool in_syscall;       /* the next syscall stop is an exit */
-	struct arch_regs regs; /* as it was found */
-	bool hijacked;         /* registers were changed */
-	uint64_t sigmask;      /* as it was found; valid when hijacked */
-	uint8_t *xstate;       /* owned; as it was found; valid when hijacked */
-	size_t xstate_len;
-	struct arch_regs resume; /* what the frame holds */
+	int signal;               /* in TRACEE_SIGNAL_STOP: to be delivered when resumed */
+	bool in_syscall;          /* the next syscall stop is an exit */
+	struct arch_regs regs;    /* as it was found */
+	bool hijacked;            /* registers were changed */
+	uint64_t sigmask;         /* as it was found; valid when hijacked */
+	struct tracee_room *room; /* owned */
+	size_t xstate_len;        /* of what is in it; valid when hijacked */
+	struct arch_regs resume;  /* what the frame holds */
 	remote_addr frame;
 };
 
@@ -124,7 +130,7 @@ HP_MUST_CHECK int tracee_release(struct tracee *tracee, struct hp_err *err);
 void tracee_abandon(struct tracee *tracee);
 
 /* The address of the thread's rseq_cs field's content: nonzero when it is inside a restartable
- * sequence, 0 otherwise or when the kernel cannot tell (before 5.13). */
+ * sequence, 0 otherwise, in a system call, or when the kernel cannot tell (before 5.13). */
 uint64_t tracee_rseq_cs(const struct tracee *tracee);
 
 #endif

@@ -49,44 +49,62 @@ static void sleep_for_a_stop(const sigset_t *sigchld, struct deadline deadline)
 	sigtimedwait(sigchld, NULL, &ts);
 }
 
-/* With SIGCHLD blocked. */
-static int wait_blocked(struct tracee *tracee, const sigset_t *sigchld,
-			struct deadline deadline, struct hp_err *err)
+#define STILL_RUNNING 2
+
+static int ask(struct tracee *tracee, struct deadline deadline, struct hp_err *err)
+{
+	int status;
+	pid_t got = waitpid(tracee->tid, &status, __WALL | WNOHANG);
+
+	if (got == tracee->tid) {
+		tracee_state_of_status(tracee, status);
+		return tracee->state == TRACEE_GONE ? TRACEE_VANISHED : TRACEE_OK;
+	}
+	if (got < 0 && errno == ECHILD) {
+		tracee->state = TRACEE_GONE;
+		return TRACEE_VANISHED;
+	}
+	if (got < 0 && errno != EINTR)
+		return hp_err_set(err, HP_SYSTEM, errno, "wait for thread %d", tracee->tid);
+	if (deadline_passed(deadline))
+		return hp_err_set(err, HP_TIMEOUT, 0, "thread %d did not stop in time",
+				  tracee->tid);
+	return STILL_RUNNING;
+}
+
+static int wait_awake(struct tracee *tracee, struct deadline deadline, struct hp_err *err)
 {
 	const struct deadline awake = deadline_after_ns(SPIN_NS);
+	int r;
 
-	for (;;) {
-		int status;
-		pid_t got = waitpid(tracee->tid, &status, __WALL | WNOHANG);
+	do {
+		r = ask(tracee, deadline, err);
+	} while (r == STILL_RUNNING && !deadline_passed(awake));
+	return r;
+}
 
-		if (got == tracee->tid) {
-			tracee_state_of_status(tracee, status);
-			return tracee->state == TRACEE_GONE ? TRACEE_VANISHED : TRACEE_OK;
-		}
-		if (got < 0 && errno == ECHILD) {
-			tracee->state = TRACEE_GONE;
-			return TRACEE_VANISHED;
-		}
-		if (got < 0 && errno != EINTR)
-			return hp_err_set(err, HP_SYSTEM, errno, "wait for thread %d",
-					  tracee->tid);
-		if (deadline_passed(deadline))
-			return hp_err_set(err, HP_TIMEOUT, 0, "thread %d did not stop in time",
-					  tracee->tid);
-		if (deadline_passed(awake))
-			sleep_for_a_stop(sigchld, deadline);
-	}
+/* With SIGCHLD blocked. */
+static int wait_asleep(struct tracee *tracee, const sigset_t *sigchld, struct deadline deadline,
+		       struct hp_err *err)
+{
+	int r;
+
+	while ((r = ask(tracee, deadline, err)) == STILL_RUNNING)
+		sleep_for_a_stop(sigchld, deadline);
+	return r;
 }
 
 int tracee_wait(struct tracee *tracee, struct deadline deadline, struct hp_err *err)
 {
 	sigset_t sigchld, before;
-	int r;
+	int r = wait_awake(tracee, deadline, err);
 
+	if (r != STILL_RUNNING)
+		return r;
 	sigemptyset(&sigchld);
 	sigaddset(&sigchld, SIGCHLD);
 	pthread_sigmask(SIG_BLOCK, &sigchld, &before);
-	r = wait_blocked(tracee, &sigchld, deadline, err);
+	r = wait_asleep(tracee, &sigchld, deadline, err);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return r;
 }
