@@ -26,18 +26,30 @@ struct account {
 
 /* --- the young ones ---------------------------------------------------------------------- */
 
+static PyObject *generation(const struct world *w, long number)
+{
+	_cleanup_py_ PyObject *which = PyLong_FromLong(number);
+
+	return which ? py_call(w->get_objects, which) : NULL;
+}
+
 /* NULL, maybe with an exception, when they are not to be had. A hook hears of it
- * (gc.get_objects is audited); the free-threaded collector has no generations. */
+ * (gc.get_objects is audited); the free-threaded collector has no generations. Other threads
+ * had the collector on for a moment since: what it has looked at once is in the next
+ * generation. */
 static PyObject *young_objects(const struct world *w)
 {
 	if (w->has_audit_hook || gil_window_is_needed() || w->opcodes.minor < 10)
 		return NULL;
 	_cleanup_py_ PyObject *gc = PyObject_GetAttrString(w->get_objects, "__self__");
 	_cleanup_py_ PyObject *count = gc ? PyObject_CallMethod(gc, "get_count", NULL) : NULL;
-	_cleanup_py_ PyObject *first = PyLong_FromLong(0);
-	if (!count || !first || PyLong_AsLong(PyTuple_GetItem(count, 0)) > YOUNG_MAX)
+	if (!count || PyLong_AsLong(PyTuple_GetItem(count, 0)) > YOUNG_MAX)
 		return NULL;
-	return py_call(w->get_objects, first);
+	_cleanup_py_ PyObject *all = generation(w, 0);
+	_cleanup_py_ PyObject *more = all ? generation(w, 1) : NULL;
+	if (!more || PyList_SetSlice(all, PyList_Size(all), PyList_Size(all), more))
+		return NULL;
+	return py_take(&all);
 }
 
 /* --- what is ours ------------------------------------------------------------------------ */
