@@ -107,10 +107,7 @@ static int judge_failure(struct plan *p, struct migration *migration)
 static void forget_lines(struct job *job, const struct module *module)
 {
 	const struct world *w = &job->world;
-	PyObject *linecache = PyDict_GetItemString(w->modules, "linecache");
-	PyObject *cache = linecache && world_is_module(w, linecache)
-				  ? PyDict_GetItemString(PyModule_GetDict(linecache), "cache")
-				  : NULL;
+	PyObject *cache = world_loaded(w, "linecache", "cache");
 
 	if (cache && py_is(cache, w->dict) && PyDict_GetItem(cache, module->file) &&
 	    PyDict_DelItem(cache, module->file))

@@ -222,10 +222,7 @@ static int look_at_step(const struct look *l, const char *attribute, PyObject **
 
 static int is_of_functools(const struct world *w, PyObject *value, const char *name)
 {
-	PyObject *module = PyDict_GetItemString(w->modules, "functools");
-
-	return module && world_is_module(w, module) &&
-	       PyDict_GetItemString(PyModule_GetDict(module), name) == value;
+	return value && world_loaded(w, "functools", name) == value;
 }
 
 static int look_at_cache(const struct look *l, PyObject **value)

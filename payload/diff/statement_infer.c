@@ -173,10 +173,7 @@ static int lacks_entry(const struct world *w, PyObject *live, PyObject *value)
 
 static int is_of_re(const struct world *w, PyObject *o, const char *name)
 {
-	PyObject *re = PyDict_GetItemString(w->modules, "re");
-
-	return o && re && world_is_module(w, re) &&
-	       PyDict_GetItemString(PyModule_GetDict(re), name) == o;
+	return o && world_loaded(w, "re", name) == o;
 }
 
 static int is_live_other(const struct world *w, PyObject *name, PyObject *live, PyObject *value)

@@ -28,10 +28,7 @@ static int takes_away(const struct world *w, PyObject *class)
 /* 0 without decorators, 1 for @dataclass alone, -1 when another may have made another class. */
 static int count_dataclass(const struct selection *s, PyObject *node)
 {
-	PyObject *module = PyDict_GetItemString(s->tokens.world->modules, "dataclasses");
-	PyObject *maker = module && world_is_module(s->tokens.world, module)
-				  ? PyDict_GetItemString(PyModule_GetDict(module), "dataclass")
-				  : NULL;
+	PyObject *maker = world_loaded(s->tokens.world, "dataclasses", "dataclass");
 	_cleanup_py_ PyObject *decorators = node_field(node, "decorator_list");
 	Py_ssize_t count = decorators ? PyList_Size(decorators) : -1;
 

@@ -126,11 +126,7 @@ static int add(struct search *s, PyObject *frame, PyObject *code, long thread, i
 /* What ps and top call the thread; 0 where it is not known. Thread._native_id is of 3.8. */
 static long native_id(const struct world *w, PyObject *ident)
 {
-	PyObject *threading = PyDict_GetItemString(w->modules, "threading");
-	PyObject *active =
-		threading && world_is_module(w, threading)
-			? PyDict_GetItemString(PyModule_GetDict(threading), "_active")
-			: NULL;
+	PyObject *active = world_loaded(w, "threading", "_active");
 	PyObject *thread =
 		active && py_is(active, w->dict) ? PyDict_GetItem(active, ident) : NULL;
 	_cleanup_py_ PyObject *dict = thread ? world_own_dict(w, thread) : NULL;

@@ -89,15 +89,12 @@ static int find_made_types(struct world *w)
 	return 0;
 }
 
-static PyObject *attribute_of_loaded(const struct world *w, const char *module,
-				     const char *name)
+PyObject *world_loaded(const struct world *w, const char *module, const char *name)
 {
 	PyObject *m = PyDict_GetItemString(w->modules, module);
-	PyObject *found = m && world_is_module(w, m)
-				  ? PyDict_GetItemString(PyModule_GetDict(m), name)
-				  : NULL;
 
-	return py_ref(found);
+	return m && world_is_module(w, m) ? PyDict_GetItemString(PyModule_GetDict(m), name)
+					  : NULL;
 }
 
 static void find_optional_types(struct world *w)
@@ -112,9 +109,9 @@ static void find_optional_types(struct world *w)
 				    &w->module_spec};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		PyObject *found = attribute_of_loaded(w, names[i][0], names[i][1]);
+		PyObject *found = world_loaded(w, names[i][0], names[i][1]);
 		if (found)
-			*slots[i] = keep(w, found);
+			*slots[i] = keep(w, py_ref(found));
 	}
 }
 
@@ -248,7 +245,7 @@ static void drop_module(struct world *w, const char *name, int had_it)
 /* threading.current_thread() called on our thread, by logging for one, has left a dummy. */
 static void drop_dummy_thread(struct world *w)
 {
-	_cleanup_py_ PyObject *active = attribute_of_loaded(w, "threading", "_active");
+	PyObject *active = world_loaded(w, "threading", "_active");
 	_cleanup_py_ PyObject *ident = PyLong_FromUnsignedLong(PyThread_get_thread_ident());
 
 	if (active && ident && py_is(active, w->dict) && PyDict_GetItem(active, ident) &&
@@ -354,10 +351,7 @@ PyObject *world_own_dict(const struct world *w, PyObject *o)
 
 PyObject *world_deque(const struct world *w)
 {
-	PyObject *m = PyDict_GetItemString(w->modules, "collections");
-
-	return m && world_is_module(w, m) ? PyDict_GetItemString(PyModule_GetDict(m), "deque")
-					  : NULL;
+	return world_loaded(w, "collections", "deque");
 }
 
 PyObject *world_list_items(const struct world *w, PyObject *o)

@@ -77,7 +77,11 @@ void world_let_run(struct world *world);
  * safe to ask. */
 PyObject *world_current_frames(const struct world *world);
 
-/* collections.deque, borrowed; NULL without exception while nobody has imported it. */
+/* What a module has under a name, borrowed; NULL without exception while nobody has imported
+ * it. */
+PyObject *world_loaded(const struct world *world, const char *module, const char *name);
+
+/* collections.deque, likewise. */
 PyObject *world_deque(const struct world *world);
 
 /* What a list or deque holds, as a new list, past any __iter__ and __len__ of a subclass. NULL

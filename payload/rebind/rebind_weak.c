@@ -7,14 +7,6 @@
 
 #include "payload/base/freestanding.h"
 
-static PyObject *of_loaded(const struct world *w, const char *module, const char *name)
-{
-	PyObject *m = PyDict_GetItemString(w->modules, module);
-
-	return m && world_is_module(w, m) ? PyDict_GetItemString(PyModule_GetDict(m), name)
-					  : NULL;
-}
-
 /* The same to another object, or NULL without exception: a class of the program's own. */
 static PyObject *same_reference(const struct world *w, PyObject *ref, PyObject *to)
 {
@@ -23,9 +15,9 @@ static PyObject *same_reference(const struct world *w, PyObject *ref, PyObject *
 	PyObject *made = NULL;
 
 	PyErr_Clear(); /* a proxy does not tell */
-	if (callback && type == of_loaded(w, "_weakref", "ReferenceType"))
+	if (callback && type == world_loaded(w, "_weakref", "ReferenceType"))
 		made = PyWeakref_NewRef(to, callback == w->none ? NULL : callback);
-	if (callback && type == of_loaded(w, "weakref", "KeyedRef")) {
+	if (callback && type == world_loaded(w, "weakref", "KeyedRef")) {
 		_cleanup_py_ PyObject *key = PyObject_GetAttrString(ref, "key");
 		made = key ? py_call(type, to, callback, key) : NULL;
 	}
@@ -35,7 +27,7 @@ static PyObject *same_reference(const struct world *w, PyObject *ref, PyObject *
 
 static PyObject *references_to(const struct world *w, PyObject *o)
 {
-	PyObject *find = of_loaded(w, "_weakref", "getweakrefs");
+	PyObject *find = world_loaded(w, "_weakref", "getweakrefs");
 	PyObject *refs = find ? py_call(find, o) : NULL;
 
 	PyErr_Clear();
@@ -99,7 +91,8 @@ int rebind_weak(struct plan *p, PyObject *keys)
 
 int rebind_is_subclass_entry(const struct world *w, PyObject *key, PyObject *value)
 {
-	if (!py_is(key, w->integer) || !py_is(value, of_loaded(w, "_weakref", "ReferenceType")))
+	if (!py_is(key, w->integer) ||
+	    !py_is(value, world_loaded(w, "_weakref", "ReferenceType")))
 		return 0;
 	_cleanup_py_ PyObject *class = py_call(value);
 	int is_entry = class && PyLong_AsLong(key) == (long)class;

@@ -10,15 +10,6 @@
 #include "payload/shadow/hook_text.h"
 #include "payload/shadow/reload_hook.h"
 
-static PyObject *frozen(const struct world *w, const char *module, const char *name)
-{
-	PyObject *found = PyDict_GetItemString(w->modules, module);
-
-	if (!found || !world_is_module(w, found))
-		return NULL;
-	return name ? PyDict_GetItemString(PyModule_GetDict(found), name) : found;
-}
-
 static int execute(const unsigned char *packed, PyObject *globals)
 {
 	_cleanup_py_ PyObject *text = hook_text(packed);
@@ -56,11 +47,11 @@ static PyObject *make_hook(struct shadow *s, const struct job *job)
 	_cleanup_py_ PyObject *shadows = PyDict_New(), *pending = PyDict_New();
 	_cleanup_py_ PyObject *import_text = hook_text(hook_imports);
 	PyObject *real = PyDict_GetItemString(w->builtins, "__import__");
-	PyObject *bootstrap = frozen(w, "_frozen_importlib", NULL);
-	PyObject *loader = frozen(w, "_frozen_importlib_external", "SourceFileLoader");
+	PyObject *bootstrap = PyDict_GetItemString(w->modules, "_frozen_importlib");
+	PyObject *loader = world_loaded(w, "_frozen_importlib_external", "SourceFileLoader");
 	PyObject *build = PyDict_GetItemString(w->builtins, "__build_class__");
-	PyObject *abc_meta = frozen(w, "abc", "ABCMeta"),
-		 *abc_init = frozen(w, "_abc", "_abc_init");
+	PyObject *abc_meta = world_loaded(w, "abc", "ABCMeta"),
+		 *abc_init = world_loaded(w, "_abc", "_abc_init");
 	const struct {
 		const char *name;
 		PyObject *value;

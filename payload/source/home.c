@@ -14,9 +14,7 @@
 static PyObject *find_home(struct job *job)
 {
 	PyObject *found = PyDict_GetItemString(job->world.modules, HOME_NAME);
-	PyObject *version = found && world_is_module(&job->world, found)
-				    ? PyDict_GetItemString(PyModule_GetDict(found), "version")
-				    : NULL;
+	PyObject *version = world_loaded(&job->world, HOME_NAME, "version");
 
 	return version && py_is(version, job->world.integer) &&
 			       PyLong_AsLong(version) == HOME_VERSION

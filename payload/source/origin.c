@@ -19,10 +19,7 @@ PyObject *origin_importer(const struct world *w, const char *name)
 					     "zipimport", "importlib.util"};
 
 	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
-		PyObject *place = PyDict_GetItemString(w->modules, places[i]);
-		PyObject *found = place && world_is_module(w, place)
-					  ? PyDict_GetItemString(PyModule_GetDict(place), name)
-					  : NULL;
+		PyObject *found = world_loaded(w, places[i], name);
 		if (found)
 			return found;
 	}
@@ -175,10 +172,7 @@ static void look_beside_script(struct folders *out, const struct world *w, const
 /* posix.environ is what the process was started with, whatever it did to os.environ. */
 static void look_where_started(struct folders *out, const struct world *w, const char *path)
 {
-	PyObject *posix = PyDict_GetItemString(w->modules, "posix");
-	PyObject *environ = posix && world_is_module(w, posix)
-				    ? PyDict_GetItemString(PyModule_GetDict(posix), "environ")
-				    : NULL;
+	PyObject *environ = world_loaded(w, "posix", "environ");
 	_cleanup_py_ PyObject *key = PyBytes_FromString("PWD");
 	PyObject *folder =
 		environ && key && py_is(environ, w->dict) ? PyDict_GetItem(environ, key) : NULL;

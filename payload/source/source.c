@@ -91,11 +91,7 @@ static PyObject *read_with(struct job *job, const struct module *module, PyObjec
  * program knows it by a relative path and has gone to another folder. */
 static int read_from_archive(struct job *job, struct module *module)
 {
-	PyObject *zipimport = PyDict_GetItemString(job->world.modules, "zipimport");
-	PyObject *cache = zipimport && world_is_module(&job->world, zipimport)
-				  ? PyDict_GetItemString(PyModule_GetDict(zipimport),
-							 "_zip_directory_cache")
-				  : NULL;
+	PyObject *cache = world_loaded(&job->world, "zipimport", "_zip_directory_cache");
 	char *name;
 	_cleanup_py_ PyObject *path = PyBytes_AsStringAndSize(module->path, &name, NULL)
 					      ? NULL
@@ -233,11 +229,7 @@ PyObject *source_quiet(struct job *job)
 {
 	static const char *const categories[] = {"SyntaxWarning", "DeprecationWarning"};
 	struct world *w = &job->world;
-	PyObject *warnings = PyDict_GetItemString(w->modules, "warnings");
-	PyObject *filters =
-		warnings && world_is_module(w, warnings)
-			? PyDict_GetItemString(PyModule_GetDict(warnings), "filters")
-			: NULL;
+	PyObject *filters = world_loaded(w, "warnings", "filters");
 	_cleanup_py_ PyObject *added = PyList_New(0);
 
 	if (!filters || !py_is(filters, w->list) || !added)
