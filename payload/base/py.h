@@ -95,6 +95,7 @@ int PyDict_Next(PyObject *dict, Py_ssize_t *at, PyObject **key, PyObject **value
 Py_ssize_t PyDict_Size(PyObject *dict);
 PyObject *PyDict_Keys(PyObject *dict);
 PyObject *PyDict_Values(PyObject *dict);
+void PyObject_GC_UnTrack(void *o);
 PyObject *PyList_New(Py_ssize_t size);
 Py_ssize_t PyList_Size(PyObject *list);
 PyObject *PyList_GetItem(PyObject *list, Py_ssize_t at); /* borrowed */

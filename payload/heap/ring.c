@@ -37,3 +37,36 @@ struct generation *rings_find(const struct world *w)
 	return link_before(&young->head) == link_of(last) && has_thresholds(young) ? young
 										   : NULL;
 }
+
+void ring_mark(struct ring_mark *out, const struct world *w)
+{
+	struct generation *young = w->has_audit_hook ? NULL : rings_find(w);
+
+	*out = (struct ring_mark){.young = young, .first = young ? PyList_New(0) : NULL};
+	PyErr_Clear();
+}
+
+/* What other types make of an object that they find untracked is unknown: an exception ends in
+ * a crash. */
+static void untrack_from(struct link *at, const struct ring_mark *mark, const struct world *w,
+			 PyObject *node)
+{
+	while (at != link_of(mark->first) && at != &mark->young->head) {
+		PyObject *o = object_of(at);
+		at = link_before(at);
+		if (py_is(o, w->list) || py_is(o, w->dict) || py_is_a(o, node))
+			PyObject_GC_UnTrack(o);
+	}
+}
+
+void ring_untrack_since(struct ring_mark *mark, const struct world *w, PyObject *tree)
+{
+	_cleanup_py_ PyObject *above =
+		mark->first && tree ? world_type_attribute(py_type(tree), "__mro__") : NULL;
+	struct link *last = above ? link_before(&mark->young->head) : NULL;
+
+	if (last)
+		untrack_from(last, mark, w, PyTuple_GetItem(above, PyTuple_Size(above) - 2));
+	Py_DecRef(mark->first);
+	*mark = (struct ring_mark){0};
+}

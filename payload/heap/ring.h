@@ -40,4 +40,16 @@ static inline struct link *link_before(const struct link *at)
 /* The youngest of the generations. NULL, without exception: not known. */
 struct generation *rings_find(const struct world *world);
 
+struct ring_mark {
+	struct generation *young;
+	PyObject *first; /* owned; NULL: it is not known where new objects are */
+};
+
+/* The nodes of a syntax tree, or NULL, that is made between these two are none of the
+ * collector's business: they go when nobody holds the tree. The GIL is not to be given up in
+ * between, nor may code of the program run (when there is an audit hook they do nothing).
+ * ring_untrack_since() is due, and keeps a pending exception. */
+void ring_mark(struct ring_mark *out, const struct world *world);
+void ring_untrack_since(struct ring_mark *mark, const struct world *world, PyObject *tree);
+
 #endif

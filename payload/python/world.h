@@ -35,6 +35,7 @@ struct world {
 	int64_t held_since_ns;  /* the GIL, as far as others suffer from it */
 	unsigned is_gc_enabled : 1, had_gc : 1, had_ast : 1;
 	unsigned made_garbage : 1;   /* new module code ran */
+	unsigned has_node_types : 1; /* a source was parsed */
 	unsigned hides_frames : 1;   /* a thread that does not wait for our GIL may run */
 	unsigned has_audit_hook : 1; /* sys.addaudithook or its like in C was called */
 };
