@@ -89,11 +89,11 @@ static bool is_whole(const struct handover *h)
 	return h->written == h->image->early;
 }
 
-/* Some of all the rest, which is most of it: the worker waits for that. */
-static int write_some(struct handover *h, struct hp_err *err)
+/* At most that much of all the rest, which is most of it: the worker waits for that. */
+static int write_some(struct handover *h, size_t most, struct hp_err *err)
 {
 	const size_t left = h->image->early - h->written;
-	const size_t some = left < CHUNK ? left : CHUNK;
+	const size_t some = left < most ? left : most;
 
 	if (memory_write_image(h, h->written, h->written + some, err) < 0)
 		return -1;
@@ -103,11 +103,9 @@ static int write_some(struct handover *h, struct hp_err *err)
 
 int handover_complete(struct handover *handover, struct hp_err *err)
 {
-	while (!is_whole(handover)) {
-		if (write_some(handover, err) < 0) {
-			handover_swap_state(handover, WIRE_EMPTY, WIRE_CANCELLED);
-			return -1;
-		}
+	if (!is_whole(handover) && write_some(handover, SIZE_MAX, err) < 0) {
+		handover_swap_state(handover, WIRE_EMPTY, WIRE_CANCELLED);
+		return -1;
 	}
 	handover_swap_state(handover, WIRE_EMPTY, WIRE_PENDING);
 	return 0;
@@ -168,7 +166,8 @@ static int launch(struct handover *h, const struct step *step, struct hp_err *er
 	if (guest_enter(h, step->tracee, h->image->launch, err) < 0)
 		return launch_cut_short(h, step, began_ticks, err);
 	/* As long as the thread is under way, this does not keep it. */
-	while (guest_result(h) == GUEST_UNKNOWN && !is_whole(h) && write_some(h, &later) == 0)
+	while (guest_result(h) == GUEST_UNKNOWN && !is_whole(h) &&
+	       write_some(h, CHUNK, &later) == 0)
 		;
 	if (guest_await(h, step->tracee, step_deadline(step->deadline), err) < 0)
 		return launch_cut_short(h, step, began_ticks, err);
