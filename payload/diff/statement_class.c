@@ -353,8 +353,7 @@ static PyObject *constants_of(const struct class_change *c)
 	for (int i = 1; out && i < new->count; i++) {
 		const struct step *step = &new->steps[i];
 		if (!stream_is_store(c->body.tokens, step) || !new->steps[i - 1].value ||
-		    (PyUnicode_CompareWithASCIIString(step->value, "__firstlineno__") &&
-		     PyUnicode_CompareWithASCIIString(step->value, "__static_attributes__")))
+		    !compare_is_name(step->value, "__firstlineno__ __static_attributes__"))
 			continue;
 		if (PyDict_SetItem(out, step->value, new->steps[i - 1].value))
 			return NULL;

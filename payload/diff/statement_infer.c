@@ -171,14 +171,9 @@ static int lacks_entry(const struct world *w, PyObject *live, PyObject *value)
 	return at == PyList_Size(live) && PyList_Size(value) > 0;
 }
 
-static int is_of_re(const struct world *w, PyObject *o, const char *name)
-{
-	return o && world_loaded(w, "re", name) == o;
-}
-
 static int is_live_other(const struct world *w, PyObject *name, PyObject *live, PyObject *value)
 {
-	_cleanup_py_ PyObject *pattern = is_of_re(w, py_type(live), "Pattern")
+	_cleanup_py_ PyObject *pattern = py_is(live, world_loaded(w, "re", "Pattern"))
 						 ? PyObject_GetAttrString(live, "pattern")
 						 : NULL;
 
@@ -220,10 +215,9 @@ static int is_value_other(struct selection *s, const struct body *b, const struc
 			: NULL;
 	_cleanup_py_ PyObject *expression = targets ? node_field(node, "value") : NULL;
 	_cleanup_py_ PyObject *called = expression ? node_field(expression, "func") : NULL;
-	_cleanup_py_ PyObject *args =
-		called && is_of_re(b->tokens->world, selection_resolve(s, called), "compile")
-			? node_field(expression, "args")
-			: NULL;
+	PyObject *maker = called ? selection_resolve(s, called) : NULL;
+	int is_pattern = maker && maker == world_loaded(b->tokens->world, "re", "compile");
+	_cleanup_py_ PyObject *args = is_pattern ? node_field(expression, "args") : NULL;
 	PyObject *made = args && PyList_Size(args) ? PyList_GetItem(args, 0) : expression;
 	_cleanup_py_ PyObject *value =
 		made ? selection_value(s, b == &s->body ? NULL : names, made) : NULL;

@@ -18,8 +18,7 @@ static PyObject *class_cell(PyObject *function, PyObject *name)
 	_cleanup_py_ PyObject *names =
 		code_attribute(PyFunction_GetCode(function), "co_freevars");
 
-	if (PyUnicode_CompareWithASCIIString(name, "__class__") &&
-	    PyUnicode_CompareWithASCIIString(name, "__classdict__"))
+	if (!compare_is_name(name, "__class__ __classdict__"))
 		return NULL;
 	for (Py_ssize_t i = 0; closure && names && i < PyTuple_Size(names); i++)
 		if (!PyUnicode_Compare(PyTuple_GetItem(names, i), name))

@@ -11,13 +11,12 @@
 #include "payload/base/freestanding.h"
 #include "payload/diff/executed_annotations.h"
 #include "payload/python/code.h"
+#include "payload/python/compare.h"
 
 int annotations_is_hidden(PyObject *name)
 {
-	return !PyUnicode_CompareWithASCIIString(name, "__annotate__") ||
-	       !PyUnicode_CompareWithASCIIString(name, "__annotations__") ||
-	       !PyUnicode_CompareWithASCIIString(name, "__doc__") ||
-	       !PyUnicode_CompareWithASCIIString(name, EXECUTED_ANNOTATIONS);
+	return compare_is_name(name,
+			       "__annotate__ __annotations__ __doc__ " EXECUTED_ANNOTATIONS);
 }
 
 /* The function, or NULL without exception: before 3.14, and where nothing is annotated. */

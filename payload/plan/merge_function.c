@@ -9,6 +9,7 @@
 #include "payload/plan/annotations.h"
 #include "payload/plan/plan.h"
 #include "payload/python/code.h"
+#include "payload/python/compare.h"
 
 /* Made by the run of this module: its own function, a generated one, or a wrapper around one.
  */
@@ -41,8 +42,7 @@ static int merge_closures(struct plan *p, const struct module *m, PyObject *old,
 
 	for (Py_ssize_t i = 0; names && i < PyTuple_Size(names); i++) {
 		PyObject *name = PyTuple_GetItem(names, i);
-		if (!PyUnicode_CompareWithASCIIString(name, "__class__") ||
-		    !PyUnicode_CompareWithASCIIString(name, "__classdict__"))
+		if (compare_is_name(name, "__class__ __classdict__"))
 			continue;
 		_cleanup_py_ PyObject *x = walk_free_value(old, name),
 				      *y = walk_free_value(new, name);

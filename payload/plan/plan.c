@@ -9,6 +9,7 @@
 #include "payload/job/note.h"
 #include "payload/job/walk.h"
 #include "payload/python/code.h"
+#include "payload/python/compare.h"
 
 PyObject *plan_stand_in(const struct plan *plan, PyObject *o)
 {
@@ -49,8 +50,7 @@ int plan_write(struct plan *plan, enum write_kind kind, PyObject *object, PyObje
  * (Objects/typeobject.c, type_set_doc, type_set_type_params of 3.12). */
 static int has_audited_setter(PyObject *name)
 {
-	return !PyUnicode_CompareWithASCIIString(name, "__doc__") ||
-	       !PyUnicode_CompareWithASCIIString(name, "__type_params__");
+	return compare_is_name(name, "__doc__ __type_params__");
 }
 
 /* Would setting `name` call a descriptor of the metaclass (a property, for one)? */
