@@ -48,6 +48,7 @@ PyObject *record_held(const struct world *w, PyObject *holder)
 
 /* --- from writes to the record ----------------------------------------------------------- */
 
+/* There may be thousands: only where a namespace was written to. */
 static int note_namespaces(struct pointer_map *out, const struct world *w)
 {
 	_cleanup_py_ PyObject *modules = PyDict_Values(w->modules);
@@ -117,15 +118,18 @@ PyObject *record_make(const struct plan *p)
 	const struct world *w = &p->job->world;
 	struct pointer_map namespaces = {0};
 	_cleanup_py_ PyObject *record = PyList_New(0);
-	int status = record ? note_namespaces(&namespaces, w) : -1;
+	int status = record ? 0 : -1;
 
 	for (size_t i = 0; !status && i < p->writes.count; i++) {
 		const struct write *write = &p->writes.items[i];
 		if (!write->is_done || !write->is_kept)
 			continue;
+		if (!namespaces.count && py_is_a(write->object, w->dict))
+			status = note_namespaces(&namespaces, w);
 		PyObject *module = pointer_map_get(&namespaces, write->object);
 		_cleanup_py_ PyObject *entry = make_entry(p, write, module);
-		status = entry ? PyList_Append(record, entry) : -1;
+		if (!entry || PyList_Append(record, entry))
+			status = -1;
 	}
 	pointer_map_fini(&namespaces);
 	return status ? NULL : py_take(&record);
