@@ -75,17 +75,21 @@ static void parse_path(struct scan *line, struct map *map, char *text)
 
 static size_t count_lines(const char *text, size_t len)
 {
+	const char *const end = text + len;
 	size_t lines = 1;
 
-	for (size_t i = 0; i < len; i++)
-		lines += text[i] == '\n';
+	while ((text = memchr(text, '\n', (size_t)(end - text)))) {
+		text++;
+		lines++;
+	}
 	return lines;
 }
 
 int maps_parse(struct maps *out, const char *text, size_t len, struct hp_err *err)
 {
 	_cleanup_free_ char *copy = malloc(len + 1);
-	_cleanup_free_ struct map *items = calloc(count_lines(text, len), sizeof(*items));
+	_cleanup_free_ struct map *items =
+		reallocarray(NULL, count_lines(text, len), sizeof(*items));
 	size_t count = 0;
 
 	if (!copy || !items)

@@ -146,7 +146,7 @@ int modules_find(struct target *target, struct hp_err *err)
 	const struct maps *maps = &target->maps;
 	remote_addr known_until = addr_of(0);
 
-	target->modules = calloc(maps->count + 1, sizeof(*target->modules));
+	target->modules = reallocarray(NULL, maps->count + 1, sizeof(*target->modules));
 	if (!target->modules)
 		return hp_err_set(err, HP_SYSTEM, 0, "no memory for the list of files");
 	for (size_t i = 0; i < maps->count; i++) {

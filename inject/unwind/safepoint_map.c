@@ -32,7 +32,7 @@ static int ranges_add(struct ranges *ranges, struct safepoint_range range, struc
 	if (range.start.v >= range.end.v)
 		return 0;
 	if (ranges->count == ranges->capacity) {
-		const size_t capacity = ranges->capacity ? 2 * ranges->capacity : 256;
+		const size_t capacity = ranges->capacity ? 2 * ranges->capacity : 512;
 		void *items = realloc(ranges->items, capacity * sizeof(ranges->items[0]));
 
 		if (!items)

@@ -157,6 +157,7 @@ struct prefix {
 	const char *text;
 	enum name_class class;
 };
+/* prefix_class() knows what they begin with. */
 static const struct prefix prefixes[] = {
 	{"_dl_", NAME_FORBIDDEN},
 	{"__libc_dl", NAME_FORBIDDEN},
@@ -220,7 +221,7 @@ static enum name_class whole_name_class(const struct safepoint_names *names, con
 
 static enum name_class prefix_class(const char *name)
 {
-	if (!strchr("_spt", name[0])) /* all that they begin with */
+	if (name[0] != '_' && name[0] != 's' && name[0] != 't' && name[0] != 'p')
 		return NAME_OTHER;
 	for (size_t i = 0; i < COUNT(prefixes); i++) {
 		const char *text = prefixes[i].text;
