@@ -229,7 +229,8 @@ static int is_value_other(struct selection *s, const struct body *b, const struc
 }
 
 /* Is a name (__doc__, too) bound to constants alone, and to none of them now? What is no
- * constant a maker may have put there: a field, a slot; anybody what None stood for. */
+ * constant and none of the class's methods a maker may have put there: a field, a slot; anybody
+ * what None stood for. */
 static int is_constant_other(struct selection *s, const struct body *b, PyObject *name,
 			     PyObject *live)
 {
@@ -237,7 +238,9 @@ static int is_constant_other(struct selection *s, const struct body *b, PyObject
 	const struct step *steps = b->new.steps;
 	int is_constant = compare_is_constant(w, live);
 
-	if (!is_constant && b != &s->body)
+	_cleanup_py_ PyObject *method =
+		is_constant ? NULL : selection_inner(s, live, NULL, name);
+	if (!is_constant && b != &s->body && !method)
 		return 0;
 	for (int i = 0; i < b->new.count; i++) {
 		if (!stream_is_store(b->tokens, &steps[i]) ||
@@ -400,8 +403,10 @@ int selection_is_function_other(struct selection *s, const struct body *b,
 		return 0;
 	_cleanup_py_ PyObject *exact = selection_inner(s, live, new.body, name);
 	_cleanup_py_ PyObject *inner = py_ref(exact ? exact : own);
-	if (!inner)
-		return 0;
+	if (!inner) /* a constant may have stood there; None is what others switch it off by */
+		return !is_one_of_many && live != w->none && compare_is_constant(w, live) &&
+		       node_is_plainly_decorated(node) &&
+		       !selection_is_rebound(s, name, b != &s->body);
 	int same = code_is_same(w, PyFunction_GetCode(inner), new.body);
 	if (same == 1 && !is_one_of_many) /* which may not be run for its lines */
 		same = code_is_unmoved(w, PyFunction_GetCode(inner), new.body);

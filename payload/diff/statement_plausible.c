@@ -46,6 +46,18 @@ int selection_is_plain_class(const struct selection *s, PyObject *node, PyObject
 	return !takes_away(s->tokens.world, live) && count_dataclass(s, node) >= 0;
 }
 
+/* `module.name` of a module that has no such name yet, and would not make one up. */
+static int lacks_attribute(const struct selection *s, PyObject *node)
+{
+	_cleanup_py_ PyObject *name = node_field(node, "attr");
+	_cleanup_py_ PyObject *owner = name ? node_field(node, "value") : NULL;
+	PyObject *module = owner ? selection_resolve(s, owner) : NULL;
+
+	return module && py_is(module, s->tokens.world->module) &&
+	       !PyDict_GetItem(PyModule_GetDict(module), name) &&
+	       !PyDict_GetItemString(PyModule_GetDict(module), "__getattr__");
+}
+
 /* Is what an expression names no base of the class? -1 when that cannot be told: a name may
  * have been bound anew since, a module patched with a class of the same name. */
 static int is_base_other(struct selection *s, const struct body *outer, PyObject *node,
@@ -56,6 +68,8 @@ static int is_base_other(struct selection *s, const struct body *outer, PyObject
 	_cleanup_py_ PyObject *id = node_field(node, "id");
 	int stores = id ? body_count_stores(outer, &outer->new, id) : 0;
 
+	if (lacks_attribute(s, node))
+		return 1;
 	if (outer != &s->body) /* what it names may be an attribute of the class around it */
 		return -1;
 	if (!value && stores)
