@@ -26,6 +26,7 @@ struct function_place {
 	const struct group *group;
 	PyObject *names; /* the live namespace */
 	PyObject *name, *qualname;
+	unsigned is_made : 1; /* in a class whose maker may have wrapped it */
 };
 
 /* --- statements.c --- */

@@ -307,11 +307,14 @@ static int refine(const struct class_change *c, const struct group *group, PyObj
 {
 	_cleanup_py_ PyObject *name = node_field(node, "name");
 	_cleanup_py_ PyObject *qualname = qualname_in(c, name);
-	const struct function_place place = {.body = &c->body,
-					     .group = group,
-					     .names = c->names,
-					     .name = name,
-					     .qualname = qualname};
+	const struct function_place place = {
+		.body = &c->body,
+		.group = group,
+		.names = c->names,
+		.name = name,
+		.qualname = qualname,
+		.is_made = has_decorators(c) ||
+			   class_maker_is_of_program(&c->s->job->world, c->live)};
 
 	if (!qualname || (node_is_function(node) && selection_note_head(c->s->module, &place)))
 		return -1;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Decorated functions that changed, of a module or a class. When the decorators did not change
+ * Decorated functions that changed, of a module or a class, and methods that the class's maker
+ * has wrapped. When the decorators did not change
  * they are not called: they have been once, and may have registered the function; what they
  * made stays, and the function inside takes the new definition. In their place stands one
  * decorator of our own (shadow/hooks/keep.py), which takes the new function away and gives what
@@ -174,11 +175,12 @@ static int find_old_code(struct selection *s, PyObject **code_out,
 
 	*code_out = NULL;
 	if (!b->old.steps)
-		return !selection_is_decorated_otherwise(s, at, node);
+		return !count || !selection_is_decorated_otherwise(s, at, node);
 	if (!at->group->is_changed)
 		return 1;
 	if (!body_find_old(&old, b, at->name) ||
-	    !are_decorators_same(b, &old, new, node, count))
+	    (count ? !are_decorators_same(b, &old, new, node, count)
+		   : old.end - old.code != new->end - new->code))
 		return 0;
 	*code_out = old.body;
 	return 1;
@@ -192,14 +194,14 @@ int selection_function(struct selection *s, const struct function_place *at, PyO
 	struct definition new;
 	int count = decorators ? (int)PyList_Size(decorators) : 0;
 
-	if (!count || !live || is_plain_wrapper(s->tokens.world, live, node) ||
+	if (!(count || at->is_made) || !live || is_plain_wrapper(s->tokens.world, live, node) ||
 	    body_count_stores(b, &b->new, at->name) != 1 ||
 	    !body_find_new(&new, b, at->group, at->name) ||
 	    !find_old_code(s, &old_code, at, node, &new, count))
 		return 0;
 	_cleanup_py_ PyObject *inner = selection_inner(s, live, old_code, at->name);
 	_cleanup_py_ PyObject *entry = inner ? PyTuple_Pack(3, inner, new.body, live) : NULL;
-	return inner ? strip(s, node, at->qualname, entry) : 0;
+	return inner && (count || inner != live) ? strip(s, node, at->qualname, entry) : 0;
 }
 
 static int is_decorated_anew(const struct body *b, const struct group *group, PyObject *node)
