@@ -6,6 +6,7 @@
 
 #include "payload/base/sys.h"
 #include "payload/python/gil_window.h"
+#include "payload/python/let_run.h"
 
 #define PAUSE_NS  5000000ll
 #define ANSWER_NS 300000000ll /* before the deadline, so that the answer comes in time */
@@ -31,9 +32,9 @@ int idle_pause(const struct job *job)
 
 void idle_let_run(struct job *job)
 {
-	if (world_is_held_long(&job->world) && job_may_wait(job) && !gil_window_is_needed() &&
+	if (let_run_is_due(&job->world) && job_may_wait(job) && !gil_window_is_needed() &&
 	    !PyErr_Occurred())
-		world_let_run(&job->world);
+		let_run(&job->world);
 }
 
 static int give_up(struct job *job, const struct frame_types *types, PyObject *codes)

@@ -6,12 +6,8 @@
 #include "payload/python/world.h"
 
 #include "payload/base/freestanding.h"
-#include "payload/base/sys.h"
+#include "payload/python/let_run.h"
 #include "payload/python/type_word.h"
-
-#define HOLD_NS  1000000ll /* what a request does not notice */
-#define PAUSE_NS 2000000ll
-#define WOKEN_NS 3000ll
 
 /* Keeps `o` in world->owned, which steals it; returns it borrowed. */
 static PyObject *keep(struct world *world, PyObject *o)
@@ -136,43 +132,6 @@ static int find_collector(struct world *w)
 	return disabled ? 0 : -1;
 }
 
-/* With nothing made that the collector looks after: it is due, after all that was made while it
- * was off, and would run here, with what the program has put into gc.callbacks. `otherwise`
- * when it cannot be asked. */
-static int ask_collector(PyObject *function, int otherwise)
-{
-	_cleanup_py_ PyObject *result = function ? PyObject_CallObject(function, NULL) : NULL;
-	int answer = result ? PyObject_IsTrue(result) == 1 : otherwise;
-
-	PyErr_Clear();
-	return answer;
-}
-
-int world_is_held_long(const struct world *w)
-{
-	return sys_now_ns() - w->held_since_ns >= HOLD_NS;
-}
-
-/* Who gives the GIL up wakes a thread that waits, but need not leave it to it before it has
- * waited for 5 ms and asked for it (FORCE_SWITCHING of Python/ceval_gil.h, .c since 3.12): we
- * would have it back before the other runs, whose 5 ms would begin anew. And a loop or a
- * request needs the GIL several times to get on, with a system call in between. So there is a
- * pause, but only when somebody was woken: otherwise pthread_cond_signal() makes no system call
- * (glibc 2.36, musl 1.2), and we have not been away for WOKEN_NS. */
-void world_let_run(struct world *w)
-{
-	if (w->is_gc_enabled)
-		ask_collector(w->gc_enable, 1);
-	int64_t given_ns = sys_now_ns();
-	PyThreadState *state = PyEval_SaveThread();
-	if (sys_now_ns() - given_ns > WOKEN_NS)
-		sys_pause(PAUSE_NS);
-	PyEval_RestoreThread(state);
-	w->held_since_ns = sys_now_ns();
-	w->is_gc_enabled = ask_collector(w->gc_is_enabled, w->is_gc_enabled) != 0;
-	ask_collector(w->gc_disable, 0);
-}
-
 /* What the argument of LOAD_COMMON_CONSTANT is an index of: 3.14 has the first five, 3.15 all.
  * Lib/opcode.py of each, _common_constants. */
 static PyObject *common_constants(const struct world *w)
@@ -214,7 +173,8 @@ static int find_opcodes(struct world *w)
 
 int world_enter(struct world *w)
 {
-	*w = (struct world){.held_since_ns = sys_now_ns()};
+	*w = (struct world){0};
+	let_run_begin(w);
 	w->owned = PyList_New(0);
 	w->modules = PyImport_GetModuleDict();
 	PyObject *builtins = w->modules ? PyDict_GetItemString(w->modules, "builtins") : NULL;

@@ -29,10 +29,10 @@ struct world {
 	PyObject *gc_enable, *gc_disable, *gc_is_enabled;
 	PyObject *getrefcount; /* sys */
 	PyObject *type_setattr, *type_delattr, *type_subclasses, *set_update;
-	PyObject *dict_of_type; /* type.__dict__['__dict__'].__get__ */
-	PyObject *set_class;    /* object.__dict__['__class__'].__set__ */
-	PyObject *owned;        /* a list that keeps all of the above */
-	int64_t held_since_ns;  /* the GIL, as far as others suffer from it */
+	PyObject *dict_of_type;         /* type.__dict__['__dict__'].__get__ */
+	PyObject *set_class;            /* object.__dict__['__class__'].__set__ */
+	PyObject *owned;                /* a list that keeps all of the above */
+	int64_t held_since_ns, hold_ns; /* the GIL, and for how long: let_run.c's own */
 	unsigned is_gc_enabled : 1, had_gc : 1, had_ast : 1;
 	unsigned made_garbage : 1;   /* new module code ran */
 	unsigned has_node_types : 1; /* a source was parsed */
@@ -66,13 +66,6 @@ void world_forget_lookups(const struct world *world, PyObject *type, int depth);
 /* type's own answer for `name` (__bases__, __basicsize__ ...), whatever the metaclass says. New
  * reference; NULL with an exception. */
 PyObject *world_type_attribute(PyObject *type, const char *name);
-
-/* Whether the GIL has been held for so long that others may suffer from it. */
-int world_is_held_long(const struct world *world);
-
-/* Lets other threads run for a moment if they want to, with the collector as the program has
- * it, lest a child that is forked then is left without. */
-void world_let_run(struct world *world);
 
 /* sys._current_frames(): new reference; NULL with an exception, or without where it is not
  * safe to ask. */

@@ -10,6 +10,7 @@
 #include "payload/job/file.h"
 #include "payload/job/idle.h"
 #include "payload/python/code.h"
+#include "payload/python/let_run.h"
 #include "payload/source/origin.h"
 
 #define PYCF_ONLY_AST 0x400 /* Include/compile.h, all versions */
@@ -277,7 +278,7 @@ void source_loud(struct job *job, PyObject *quiet)
 /* Their warnings are their own. */
 void source_let_run(struct job *job)
 {
-	if (!job->is_selecting || !world_is_held_long(&job->world))
+	if (!job->is_selecting || !let_run_is_due(&job->world))
 		return;
 	int was_quiet = job->quiet != NULL;
 	source_loud(job, py_take(&job->quiet));
