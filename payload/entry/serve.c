@@ -12,29 +12,13 @@
 #include "payload/command/command.h"
 #include "payload/job/job.h"
 #include "payload/python/gil_window.h"
+#include "payload/python/version.h"
 
 static int is_finalizing(void)
 {
 	if (Py_IsFinalizing)
 		return Py_IsFinalizing();
 	return _Py_IsFinalizing ? _Py_IsFinalizing() : 0;
-}
-
-/* "3.12.1 (main, ...)" as PY_VERSION_HEX without the release level. */
-static uint64_t version_hex(void)
-{
-	const char *at = Py_GetVersion();
-	uint64_t hex = 0;
-
-	for (int part = 0; part < 3; part++, at++) {
-		uint64_t number = 0;
-		for (; *at >= '0' && *at <= '9'; at++)
-			number = number * 10 + (uint64_t)(*at - '0');
-		hex = hex << 8 | (number & 0xff);
-		if (*at != '.')
-			at--;
-	}
-	return hex << 8;
 }
 
 /* A payload of another version than the program's would misread what it was asked. */

@@ -8,6 +8,7 @@
 #include "payload/base/freestanding.h"
 #include "payload/python/let_run.h"
 #include "payload/python/type_word.h"
+#include "payload/python/version.h"
 
 /* Keeps `o` in world->owned, which steals it; returns it borrowed. */
 static PyObject *keep(struct world *world, PyObject *o)
@@ -160,12 +161,9 @@ static PyObject *common_constants(const struct world *w)
 
 static int find_opcodes(struct world *w)
 {
-	const char *version = Py_GetVersion(); /* "3.12.1 (...)" */
-	int minor = 0;
+	const uint64_t version = version_hex();
 
-	for (size_t i = 2; version[i] >= '0' && version[i] <= '9'; i++)
-		minor = minor * 10 + version[i] - '0';
-	if (version[0] == '3' && !opcodes_init(&w->opcodes, minor))
+	if (version >> 24 == 3 && !opcodes_init(&w->opcodes, version >> 16 & 0xff))
 		return 0;
 	PyErr_SetString(w->error, "this version's instructions are not known");
 	return -1;
