@@ -59,14 +59,16 @@ static void list_parts(struct survey *s, PyObject *modules)
 			s->part[s->parts++].from = link_of(o);
 }
 
-/* The part that begins there, most likely this one; as many as there are parts: none does. */
+/* The part that begins there, most likely near this one; as many as there are parts: none does.
+ */
 static size_t find_part(struct survey *s, const struct link *from, size_t likely)
 {
-	for (size_t i = 0; i < s->parts; i++, likely++, s->looks++) {
-		if (likely >= s->parts)
-			likely = 0;
-		if (s->part[likely].from == from)
-			return likely;
+	for (size_t i = 0; i < s->parts; i++, s->looks++) {
+		const size_t after = likely + i, before = likely - i;
+		if (after < s->parts && s->part[after].from == from)
+			return after;
+		if (before < s->parts && s->part[before].from == from)
+			return before;
 	}
 	return s->parts;
 }
