@@ -106,8 +106,7 @@ int walk_is_class_of(const struct world *w, PyObject *type, PyObject *module_nam
 		return 0;
 	_cleanup_py_ PyObject *names =
 		py_call(w->dict_of_type, type); /* no copy: many are asked */
-	_cleanup_py_ PyObject *key = PyUnicode_FromString("__module__");
-	_cleanup_py_ PyObject *own = names && key ? PyObject_GetItem(names, key) : NULL;
+	_cleanup_py_ PyObject *own = names ? PyObject_GetItem(names, w->in_module) : NULL;
 	PyErr_Clear();
 	return own && py_is(own, w->str) && PyUnicode_Compare(own, module_name) == 0;
 }

@@ -244,6 +244,18 @@ static int adopt_importer(struct plan *p, const struct replaced_name *r, PyObjec
 	return status;
 }
 
+static int holds(PyObject *live, PyObject *wanted)
+{
+	PyObject *name, *value;
+	Py_ssize_t at = 0;
+
+	while (PyDict_Next(live, &at, &name, &value))
+		if (value == wanted)
+			return 1;
+	return 0;
+}
+
+/* Most modules hold nothing of it: to see that, there must be no cost but that of looking. */
 int adopt_importers(struct plan *p, const struct replaced_name *replaced)
 {
 	_cleanup_py_ PyObject *modules = PyDict_Values(p->job->world.modules);
@@ -253,6 +265,7 @@ int adopt_importers(struct plan *p, const struct replaced_name *replaced)
 	for (Py_ssize_t i = 0; i < PyList_Size(modules); i++) {
 		PyObject *object = PyList_GetItem(modules, i);
 		if (world_is_module(&p->job->world, object) &&
+		    (!replaced->old || holds(PyModule_GetDict(object), replaced->old)) &&
 		    adopt_importer(p, replaced, object))
 			return -1;
 	}

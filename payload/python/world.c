@@ -184,6 +184,7 @@ int world_enter(struct world *w)
 	find_types(w);
 	w->module = keep(w, PyObject_Type(builtins));
 	w->common = keep(w, common_constants(w));
+	w->in_module = keep(w, PyUnicode_FromString("__module__"));
 	if (!w->error || !w->common || find_opcodes(w) || find_made_types(w) ||
 	    find_collector(w))
 		return -1;

@@ -16,7 +16,8 @@ struct world {
 	PyObject *builtins; /* the module's dict */
 	PyObject *modules;  /* sys.modules */
 	PyObject *none;
-	PyObject *error; /* builtins.Exception */
+	PyObject *error;     /* builtins.Exception */
+	PyObject *in_module; /* "__module__": many classes are asked for theirs */
 	/* types; those of functools and collections are NULL when not loaded */
 	PyObject *object, *type, *function, *code, *module, *dict, *list, *tuple, *set,
 		*frozenset;
