@@ -48,7 +48,6 @@ PyObject *record_held(const struct world *w, PyObject *holder)
 
 /* --- from writes to the record ----------------------------------------------------------- */
 
-/* There may be thousands: only where a namespace was written to. */
 static int note_namespaces(struct pointer_map *out, const struct world *w)
 {
 	_cleanup_py_ PyObject *modules = PyDict_Values(w->modules);
@@ -113,9 +112,27 @@ static PyObject *make_entry(const struct plan *p, const struct write *write, PyO
 			     write->key ? write->key : w->none, old ? old : w->none, came);
 }
 
+/* Most often it is that of a module that changed, and there may be thousands of others. *out is
+ * NULL for what is no namespace. */
+static int find_module(PyObject **out, const struct plan *p, struct pointer_map *namespaces,
+		       PyObject *o)
+{
+	const struct modules *changed = &p->job->modules;
+
+	*out = NULL;
+	for (size_t i = 0; i < changed->count && !*out; i++)
+		if (changed->items[i].live == o)
+			*out = changed->items[i].object;
+	if (*out || !py_is_a(o, p->job->world.dict))
+		return 0;
+	if (!namespaces->count && note_namespaces(namespaces, &p->job->world))
+		return -1;
+	*out = pointer_map_get(namespaces, o);
+	return 0;
+}
+
 PyObject *record_make(const struct plan *p)
 {
-	const struct world *w = &p->job->world;
 	struct pointer_map namespaces = {0};
 	_cleanup_py_ PyObject *record = PyList_New(0);
 	int status = record ? 0 : -1;
@@ -124,12 +141,13 @@ PyObject *record_make(const struct plan *p)
 		const struct write *write = &p->writes.items[i];
 		if (!write->is_done || !write->is_kept)
 			continue;
-		if (!namespaces.count && py_is_a(write->object, w->dict))
-			status = note_namespaces(&namespaces, w);
-		PyObject *module = pointer_map_get(&namespaces, write->object);
-		_cleanup_py_ PyObject *entry = make_entry(p, write, module);
-		if (!entry || PyList_Append(record, entry))
+		PyObject *module;
+		if (find_module(&module, p, &namespaces, write->object)) {
 			status = -1;
+			break;
+		}
+		_cleanup_py_ PyObject *entry = make_entry(p, write, module);
+		status = entry ? PyList_Append(record, entry) : -1;
 	}
 	pointer_map_fini(&namespaces);
 	return status ? NULL : py_take(&record);
