@@ -8,13 +8,16 @@
 #include "payload/diff/body.h"
 #include "payload/job/job.h"
 
+enum { REBOUND_DELETED = 2 };
+
 struct selection {
 	struct job *job;       /* borrowed */
 	struct module *module; /* borrowed */
 	struct tokens tokens;
 	struct body body;
-	PyObject *rebound[2];     /* sets, owned, NULL until it is asked: names that functions
-				     declare global; attributes that are assigned */
+	PyObject *rebound[3];     /* sets, owned, NULL until it is asked: names that functions
+				     declare global; attributes that are assigned or deleted;
+				     those that are deleted */
 	PyObject *codes;          /* dict, likewise: those of the new source */
 	PyObject *renewed;        /* set, likewise: constants of the module that changed */
 	unsigned is_deciding : 1; /* whether the module changed at all */
@@ -114,11 +117,13 @@ int selection_judge(struct selection *s, const struct body *body, const struct g
 		    PyObject *names);
 
 /* Does it bind a name that is not there? */
-int selection_is_missing(const struct body *body, const struct group *group, PyObject *names);
+int selection_is_missing(struct selection *s, const struct body *body,
+			 const struct group *group, PyObject *names);
 
-/* The same of a definition of the group. */
+/* The same of a definition of the group. `is_made`: the class's maker may have wrapped it. */
 int selection_is_function_other(struct selection *s, const struct body *body,
-				const struct group *group, PyObject *node, PyObject *names);
+				const struct group *group, PyObject *node, PyObject *names,
+				int is_made);
 int selection_is_class_other(struct selection *s, const struct body *outer,
 			     const struct group *group, PyObject *node, PyObject *names);
 
@@ -132,13 +137,14 @@ int selection_infer_class(struct selection *s, struct body *body, PyObject *name
 /* Is the value of an attribute a function that the class's body once made under that name? */
 int selection_is_own_method(const struct selection *s, PyObject *name, PyObject *value);
 
+/* --- statement_rebound.c --- */
+
 /* Is the name gone again when the body has run? */
 int selection_is_dropped(const struct body *body, PyObject *name);
 
-/* Does code of the module bind the name at run time? With `in_class` as the attribute of a
- * class.
+/* Does code of the module bind the name at run time? `which` of the sets of `rebound` has it.
  */
-int selection_is_rebound(struct selection *s, PyObject *name, int in_class);
+int selection_is_rebound(struct selection *s, PyObject *name, int which);
 
 /* --- without the old source: statement_value.c --- */
 

@@ -78,6 +78,13 @@ static int add_live(const struct class_change *c)
 		     (members && PyDict_GetItem(members, name))) &&
 		    PySet_Add(c->before, name))
 			return -1;
+	for (int i = 0; i < c->body.new.count; i++) { /* `del C.__slots__` below the class */
+		const struct step *step = &c->body.new.steps[i];
+		if (stream_is_store(c->body.tokens, step) &&
+		    selection_is_rebound(c->s, step->value, REBOUND_DELETED) &&
+		    PySet_Add(c->before, step->value))
+			return -1;
+	}
 	_cleanup_py_ PyObject *cell = PyUnicode_FromString("__classcell__");
 	return cell && (PySet_Contains(c->after, cell) != 1 || !PySet_Add(c->before, cell))
 		       ? 0

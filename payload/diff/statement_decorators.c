@@ -123,6 +123,8 @@ static int are_arguments_other(const struct look *l, PyObject *maker, PyObject *
 	_cleanup_py_ PyObject *names = code_attribute(code, "co_varnames");
 	_cleanup_py_ PyObject *args = node_field(l->call, "args");
 	_cleanup_py_ PyObject *keywords = node_field(l->call, "keywords");
+	_cleanup_py_ PyObject *parameters = code_attribute(code, "co_argcount");
+	long count = parameters ? PyLong_AsLong(parameters) : 0; /* *args has several */
 	struct bytecode b;
 	int other = 0, is_set = !names || bytecode_init(&b, w, code);
 
@@ -131,8 +133,7 @@ static int are_arguments_other(const struct look *l, PyObject *maker, PyObject *
 	for (int i = 0; i < b.count; i++)
 		is_set |= b.items[i].op == w->opcodes.store_deref;
 	bytecode_fini(&b);
-	for (Py_ssize_t i = 0;
-	     !is_set && args && i < PyList_Size(args) && i < PyTuple_Size(names); i++)
+	for (Py_ssize_t i = 0; !is_set && args && i < PyList_Size(args) && i < count; i++)
 		other |= is_held_other(l, wrapper, PyTuple_GetItem(names, i),
 				       PyList_GetItem(args, i));
 	for (Py_ssize_t i = 0; !is_set && keywords && i < PyList_Size(keywords); i++) {
@@ -294,13 +295,14 @@ static int is_implicit(PyObject *name)
 	return compare_is_name(name, "__new__ __init_subclass__ __class_getitem__");
 }
 
-/* A property that had more functions than the one that is left? */
-static int had_steps(const struct look *l, PyObject *value)
+/* A property that had more functions than the one that is left? @Base.x.setter has them from
+ * elsewhere. */
+static int had_steps(const struct look *l, PyObject *decorator, PyObject *value)
 {
 	const struct world *w = l->s->tokens.world;
 	_cleanup_py_ PyObject *set = NULL, *deleted = NULL;
 
-	if (!py_is(value, w->property))
+	if (!tree_is(decorator, "Name") || !py_is(value, w->property))
 		return 0;
 	set = PyObject_GetAttrString(value, "fset");
 	deleted = PyObject_GetAttrString(value, "fdel");
@@ -319,7 +321,8 @@ int selection_is_decorated_otherwise(struct selection *s, const struct function_
 	if (!value || is_implicit(at->name) || (!is_only && !node_is_plainly_decorated(node)) ||
 	    selection_is_rebound(s, at->name, at->body != &s->body))
 		return 0;
-	if (is_only && count == 1 && node_is_plainly_decorated(node) && had_steps(&l, value))
+	if (is_only && count == 1 && node_is_plainly_decorated(node) &&
+	    had_steps(&l, PyList_GetItem(decorators, 0), value))
 		return 1;
 	for (Py_ssize_t i = 0; !other && i < count; i++) {
 		PyObject *decorator = PyList_GetItem(decorators, i);

@@ -17,6 +17,7 @@
  * state.
  */
 #include "payload/base/freestanding.h"
+#include "payload/diff/block.h"
 #include "payload/diff/infer.h"
 #include "payload/diff/selection.h"
 #include "payload/job/walk.h"
@@ -28,22 +29,6 @@
 
 /* --- statements -------------------------------------------------------------------------- */
 
-/* globals().pop(name) as well, for all that is known. */
-int selection_is_dropped(const struct body *b, PyObject *name)
-{
-	const struct opcodes *opcodes = &b->tokens->world->opcodes;
-
-	for (int i = 0; i < b->new.count; i++) {
-		const struct step *step = &b->new.steps[i];
-		if ((step->op == opcodes->delete_name &&
-		     !PyUnicode_Compare(step->value, name)) ||
-		    (step->op == opcodes->load_name &&
-		     !PyUnicode_CompareWithASCIIString(step->value, "globals")))
-			return 1;
-	}
-	return 0;
-}
-
 /* What the compiler stores for a class and type takes away again; EnumMeta _order_. */
 static int is_of_type(PyObject *name)
 {
@@ -51,12 +36,14 @@ static int is_of_type(PyObject *name)
 				     "__conditional_annotations__ _order_");
 }
 
-int selection_is_missing(const struct body *b, const struct group *group, PyObject *names)
+int selection_is_missing(struct selection *s, const struct body *b, const struct group *group,
+			 PyObject *names)
 {
 	for (int i = group->first; i < group->end; i++) {
 		const struct step *step = &b->new.steps[i];
 		if (stream_is_store(b->tokens, step) && !PyDict_GetItem(names, step->value) &&
-		    !is_of_type(step->value) && !selection_is_dropped(b, step->value))
+		    !is_of_type(step->value) && !selection_is_dropped(b, step->value) &&
+		    (b == &s->body || !selection_is_rebound(s, step->value, REBOUND_DELETED)))
 			return 1;
 	}
 	return 0;
@@ -68,6 +55,18 @@ static int is_there(const struct selection *s, PyObject *name, PyObject *names)
 	       PyDict_GetItem(s->tokens.world->builtins, name);
 }
 
+/* Does a statement bind the name that has run if it was there? */
+static int is_bound_surely(const struct selection *s, PyObject *name)
+{
+	for (int i = 0; i < s->body.group_count; i++) {
+		const struct group *group = &s->body.groups[i];
+		PyObject *node = PyList_GetItem(s->body.nodes, group->first_node);
+		if (body_binds(&s->body, group, name) && !(s->is_deciding && block_is(node)))
+			return 1;
+	}
+	return 0;
+}
+
 /* Does it build on something new, which is not there? */
 static int reads_missing(const struct selection *s, const struct body *b,
 			 const struct group *group, PyObject *names)
@@ -75,80 +74,11 @@ static int reads_missing(const struct selection *s, const struct body *b,
 	for (int i = group->first; i < group->end; i++) {
 		const struct step *step = &b->new.steps[i];
 		if (step->op == s->tokens.world->opcodes.load_name &&
-		    !is_there(s, step->value, names) &&
-		    body_count_stores(&s->body, &s->body.new, step->value) &&
+		    !is_there(s, step->value, names) && is_bound_surely(s, step->value) &&
 		    !selection_is_dropped(&s->body, step->value))
 			return 1;
 	}
 	return 0;
-}
-
-/* Classes that came by `from m import *` in the place of the module's own: faster ones, in C.
- */
-static int note_star(struct selection *s, PyObject *node)
-{
-	const struct world *w = s->tokens.world;
-	_cleanup_py_ PyObject *names = node_field(node, "names");
-	_cleanup_py_ PyObject *star = names && PyList_Size(names)
-					      ? node_field(PyList_GetItem(names, 0), "name")
-					      : NULL;
-	_cleanup_py_ PyObject *from = node_imported_module(node, s->module->live);
-	PyObject *module = from && star && !PyUnicode_CompareWithASCIIString(star, "*")
-				   ? PyDict_GetItem(w->modules, from)
-				   : NULL;
-	PyObject *name, *value;
-	Py_ssize_t at = 0;
-
-	PyErr_Clear();
-	if (!module || !world_is_module(w, module))
-		return 0;
-	while (PyDict_Next(PyModule_GetDict(module), &at, &name, &value))
-		if (world_is_class(w, value) &&
-		    PyDict_GetItem(s->module->live, name) == value &&
-		    PySet_Add(s->rebound[0], name))
-			return 1;
-	return 0;
-}
-
-/* `global name` in a function; of a class `C.name = ...`, but not `self.name = ...`. */
-static int note_binding(PyObject *node, void *context)
-{
-	struct selection *s = context;
-
-	if (tree_is(node, "ImportFrom"))
-		return note_star(s, node);
-	_cleanup_py_ PyObject *names =
-		tree_is(node, "Global") ? node_field(node, "names") : NULL;
-	_cleanup_py_ PyObject *attribute =
-		tree_is(node, "Attribute") ? node_field(node, "attr") : NULL;
-	_cleanup_py_ PyObject *use = attribute ? node_field(node, "ctx") : NULL;
-	_cleanup_py_ PyObject *owner = use ? node_field(node, "value") : NULL;
-	_cleanup_py_ PyObject *id = owner ? node_field(owner, "id") : NULL;
-
-	for (Py_ssize_t i = 0; names && i < PyList_Size(names); i++)
-		if (PySet_Add(s->rebound[0], PyList_GetItem(names, i)))
-			return 1;
-	return use && tree_is(use, "Store Del") &&
-	       !(id && !PyUnicode_CompareWithASCIIString(id, "self")) &&
-	       PySet_Add(s->rebound[1], attribute);
-}
-
-static int find_rebound(struct selection *s)
-{
-	_cleanup_py_ PyObject *tree = source_tree(s->job, s->module);
-
-	s->rebound[0] = PySet_New(NULL);
-	s->rebound[1] = PySet_New(NULL);
-	return !tree || !s->rebound[0] || !s->rebound[1] ||
-	       tree_any(s->tokens.world, tree, note_binding, s);
-}
-
-int selection_is_rebound(struct selection *s, PyObject *name, int in_class)
-{
-	int failed = !s->rebound[1] && find_rebound(s);
-
-	PyErr_Clear();
-	return failed || PySet_Contains(s->rebound[in_class], name) != 0;
 }
 
 /* Does one statement bind the name, and nothing else? */
@@ -228,34 +158,41 @@ static int is_value_other(struct selection *s, const struct body *b, const struc
 	return 0;
 }
 
-/* Is a name (__doc__, too) bound to constants alone, and to none of them now? What is no
- * constant and none of the class's methods a maker may have put there: a field, a slot; anybody
- * what None stood for. */
-static int is_constant_other(struct selection *s, const struct body *b, PyObject *name,
-			     PyObject *live)
+/* Does the step store a constant, other than what is there? None is what others bind anew. */
+static int stores_other(const struct body *b, int at, PyObject *live)
 {
 	const struct world *w = b->tokens->world;
 	const struct step *steps = b->new.steps;
-	int is_constant = compare_is_constant(w, live);
+	PyObject *value =
+		at && steps[at - 1].op == w->opcodes.load_const ? steps[at - 1].value : NULL;
 
-	_cleanup_py_ PyObject *method =
-		is_constant ? NULL : selection_inner(s, live, NULL, name);
-	if (!is_constant && b != &s->body && !method)
+	if (!value || py_is(value, w->code) || value == w->none ||
+	    compare_constants(w, live, value))
 		return 0;
-	for (int i = 0; i < b->new.count; i++) {
-		if (!stream_is_store(b->tokens, &steps[i]) ||
-		    PyUnicode_Compare(steps[i].value, name))
-			continue;
-		PyObject *value = i && steps[i - 1].op == w->opcodes.load_const
-					  ? steps[i - 1].value
-					  : NULL;
-		if (!value || py_is(value, w->code) || compare_constants(w, live, value) ||
-		    (!is_constant && value == w->none))
+	for (int i = 0; i < b->new.count; i++)
+		if (steps[i].target == at || (steps[i].next == at && i != at - 1))
 			return 0;
-		for (int k = 0; k < b->new.count; k++)
-			if (steps[k].target == i || (steps[k].next == i && k != i - 1))
-				return 0;
-	}
+	return 1;
+}
+
+/* Is a name (__doc__, too) bound to constants alone, and to none of them now? What is no
+ * constant and none of the class's methods a maker may have put there: a field, a slot. */
+static int is_constant_other(struct selection *s, const struct body *b, int at, PyObject *live)
+{
+	const struct world *w = b->tokens->world;
+	PyObject *name = b->new.steps[at].value;
+
+	if (!stores_other(b, at, live))
+		return 0;
+	_cleanup_py_ PyObject *method =
+		compare_is_constant(w, live) ? NULL : selection_inner(s, live, NULL, name);
+	if (!compare_is_constant(w, live) && b != &s->body && !method)
+		return 0;
+	for (int i = 0; i < b->new.count; i++)
+		if (stream_is_store(b->tokens, &b->new.steps[i]) &&
+		    !PyUnicode_Compare(b->new.steps[i].value, name) &&
+		    !stores_other(b, i, live))
+			return 0;
 	return !selection_is_rebound(s, name, b != &s->body) && !selection_is_dropped(b, name);
 }
 
@@ -320,7 +257,7 @@ static int is_other(struct selection *s, const struct body *b, const struct grou
 					 : NULL;
 		if (live &&
 		    ((!s->is_deciding && is_code_other(s, b, group, live)) ||
-		     is_constant_other(s, b, name, live) || holds_other(s, b, group, live)))
+		     is_constant_other(s, b, i, live) || holds_other(s, b, group, live)))
 			return 1;
 	}
 	return is_value_other(s, b, group, node, names) ||
@@ -376,10 +313,12 @@ static int was_class(const struct selection *s, PyObject *node, PyObject *live)
 }
 
 int selection_is_function_other(struct selection *s, const struct body *b,
-				const struct group *group, PyObject *node, PyObject *names)
+				const struct group *group, PyObject *node, PyObject *names,
+				int is_made)
 {
 	const struct world *w = s->tokens.world;
 	_cleanup_py_ PyObject *name = node_field(node, "name");
+	_cleanup_py_ PyObject *decorators = node_field(node, "decorator_list");
 	PyObject *live = name ? PyDict_GetItem(names, name) : NULL;
 	const struct function_place at = {
 		.body = b, .group = group, .names = names, .name = name, .qualname = name};
@@ -389,7 +328,8 @@ int selection_is_function_other(struct selection *s, const struct body *b,
 	if (!live || py_is(live, w->method) || !body_find_new(&new, b, group, name))
 		return 0;
 	int is_one_of_many = body_count_stores(b, &b->new, name) > 1;
-	if (selection_is_decorated_otherwise(s, &at, node) ||
+	int may_be_wrapped = is_made && decorators && !PyList_Size(decorators);
+	if ((!may_be_wrapped && selection_is_decorated_otherwise(s, &at, node)) ||
 	    (!is_one_of_many && was_class(s, node, live)))
 		return 1;
 	_cleanup_py_ PyObject *own = selection_inner(s, live, NULL, name);
@@ -424,14 +364,14 @@ int selection_judge(struct selection *s, const struct body *b, const struct grou
 		int is_definition = node_is_definition(node);
 		if (is_definition || !s->is_deciding ||
 		    tree_is(node, "Assign AnnAssign Import ImportFrom"))
-			changed = selection_is_missing(b, group, names) ||
+			changed = selection_is_missing(s, b, group, names) ||
 				  reads_missing(s, b, group, names);
 		if (changed)
 			break;
 		if (!is_definition)
 			changed = is_other(s, b, group, node, names);
 		else if (node_is_function(node))
-			changed = selection_is_function_other(s, b, group, node, names);
+			changed = selection_is_function_other(s, b, group, node, names, 0);
 		else
 			changed = selection_is_class_other(s, b, group, node, names);
 	}

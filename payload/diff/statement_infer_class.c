@@ -149,13 +149,13 @@ int selection_infer_class(struct selection *s, struct body *b, PyObject *names, 
 	for (int i = 0; bound && i < b->group_count; i++) {
 		struct group *group = &b->groups[i];
 		PyObject *inner = PyList_GetItem(b->nodes, group->first_node);
-		int missing = selection_is_missing(b, group, bound), other;
+		int missing = selection_is_missing(s, b, group, bound), other;
 		if (is_plain || (!s->is_deciding && !missing))
 			other = selection_judge(s, b, group, bound);
 		else
 			other = node_is_function(inner) &&
 				(missing ||
-				 selection_is_function_other(s, b, group, inner, bound));
+				 selection_is_function_other(s, b, group, inner, bound, 1));
 		if (other < 0)
 			return -1;
 		group->is_changed = other || is_annotation_new(w, names, inner);

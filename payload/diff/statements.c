@@ -340,8 +340,8 @@ static int select_statements(struct selection *s)
 void selection_fini(struct selection *s)
 {
 	body_fini(&s->body);
-	Py_DecRef(s->rebound[0]);
-	Py_DecRef(s->rebound[1]);
+	for (int i = 0; i < 3; i++)
+		Py_DecRef(s->rebound[i]);
 	Py_DecRef(s->codes);
 	Py_DecRef(s->renewed);
 	tokens_fini(&s->tokens);
