@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * libunwind, loaded when a stack is to be walked. A thread that waits can be judged without
- * (unless the allocator has left a word on its stack), the commands that touch no process
- * need none, and the loader takes 0.2 to 0.3 ms for it and the two libraries that it needs.
+ * (unless the loader or a handler has left a word on its stack), the commands that touch no
+ * process need none, and the loader takes 0.2 to 0.3 ms for it and the two libraries that it
+ * needs.
  */
 #ifndef INJECT_UNWIND_UNWIND_LIBRARY_H
 #define INJECT_UNWIND_UNWIND_LIBRARY_H
