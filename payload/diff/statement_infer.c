@@ -196,10 +196,10 @@ static int is_constant_other(struct selection *s, const struct body *b, int at, 
 	return !selection_is_rebound(s, name, b != &s->body) && !selection_is_dropped(b, name);
 }
 
-/* Is there a function that the statement made (a lambda, a definition in a branch), and not as
- * any of its name is made now? */
+/* Is there a function that the statement made (a lambda, a definition in a branch, or with
+ * `in_class` a method of a class in one), and not as any of its name is made now? */
 static int is_code_other(const struct selection *s, const struct body *b,
-			 const struct group *group, PyObject *live)
+			 const struct group *group, PyObject *live, int in_class)
 {
 	const struct world *w = b->tokens->world;
 	int found = 0, same = 0;
@@ -207,15 +207,35 @@ static int is_code_other(const struct selection *s, const struct body *b,
 	if (!py_is(live, w->function) || PyFunction_GetGlobals(live) != s->module->live)
 		return 0;
 	PyObject *old = PyFunction_GetCode(live);
-	for (int i = 0; i < b->new.count; i++) {
+	_cleanup_py_ PyObject *name = code_attribute(old, "co_name");
+	for (int i = 0; name && i < b->new.count; i++) {
 		const struct step *step = &b->new.steps[i];
 		if (step->line < group->line || step->line >= group->line_end || !step->value ||
-		    !py_is(step->value, w->code) || !code_are_namesakes(old, step->value))
+		    !py_is(step->value, w->code))
+			continue;
+		_cleanup_py_ PyObject *new =
+			in_class ? code_find(w, step->value, name) : py_ref(step->value);
+		if (!new || !code_are_namesakes(old, new))
 			continue;
 		found = 1;
-		same |= code_is_same(w, old, step->value) == 1;
+		same |= code_is_same(w, old, new) == 1;
 	}
 	return found && !same;
+}
+
+static int is_class_code_other(const struct selection *s, const struct body *b,
+			       const struct group *group, PyObject *live)
+{
+	const struct world *w = b->tokens->world;
+	_cleanup_py_ PyObject *names =
+		walk_is_class_of(w, live, s->module->name) ? world_type_dict(w, live) : NULL;
+	PyObject *name, *value;
+	Py_ssize_t at = 0;
+
+	while (names && PyDict_Next(names, &at, &name, &value))
+		if (is_code_other(s, b, group, value, 1))
+			return 1;
+	return 0;
 }
 
 /* Is the code none that the new source has? */
@@ -241,7 +261,7 @@ static int holds_other(struct selection *s, const struct body *b, const struct g
 
 	for (Py_ssize_t i = 0; items && i < PyList_Size(items); i++) {
 		PyObject *item = PyList_GetItem(items, i);
-		if (is_code_other(s, b, group, item) && is_gone(s, PyFunction_GetCode(item)))
+		if (is_code_other(s, b, group, item, 0) && is_gone(s, PyFunction_GetCode(item)))
 			return 1;
 	}
 	return 0;
@@ -256,7 +276,8 @@ static int is_other(struct selection *s, const struct body *b, const struct grou
 					 ? PyDict_GetItem(names, name)
 					 : NULL;
 		if (live &&
-		    ((!s->is_deciding && is_code_other(s, b, group, live)) ||
+		    ((!s->is_deciding && (is_code_other(s, b, group, live, 0) ||
+					  is_class_code_other(s, b, group, live))) ||
 		     is_constant_other(s, b, i, live) || holds_other(s, b, group, live)))
 			return 1;
 	}
