@@ -111,6 +111,13 @@ PyObject *selection_value(struct selection *s, PyObject *names, PyObject *node)
 			: NULL;
 	_cleanup_py_ PyObject *none = code ? PyEval_EvalCode(code, used, used) : NULL;
 	PyObject *value = none ? py_ref(PyDict_GetItemString(used, "x")) : NULL;
+	/* What is made twice must be the same: a sentinel of 3.15 is not. */
+	_cleanup_py_ PyObject *again = value && !compare_is_constant(w, value)
+					       ? PyEval_EvalCode(code, used, used)
+					       : NULL;
+	if (again &&
+	    PyObject_RichCompareBool(value, PyDict_GetItemString(used, "x"), PY_EQ) != 1)
+		Py_DecRef(py_take(&value));
 	if (used)
 		PyDict_Clear(used);
 	PyErr_Clear();
