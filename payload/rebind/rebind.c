@@ -38,7 +38,6 @@ static int collect_keys(struct rebind *r)
 	while ((entry = pointer_map_next(&p->stand_in, &at))) {
 		if (!needs_search(r, entry->key))
 			continue;
-		r->is_function_held |= py_is(entry->key, r->world->function);
 		if (PyList_Append(r->keys, entry->key))
 			return -1;
 	}
@@ -48,18 +47,6 @@ static int collect_keys(struct rebind *r)
 			return -1;
 	}
 	return p->shadow->builtins ? PyList_Append(r->keys, p->shadow->builtins) : 0;
-}
-
-/* Does anything take the place of what the program had, or of what new code may have put
- * somewhere? Attributes of a class that changed one by one do not. */
-static int is_any_replaced(const struct rebind *r)
-{
-	const struct plan *p = r->plan;
-
-	for (size_t i = 0; i < p->class_count; i++)
-		if (!p->classes[i].is_part)
-			return 1;
-	return r->is_function_held || PyList_Size(p->replaced) > 0;
 }
 
 /* Classes that move and have instances that nobody tracks. */
@@ -73,10 +60,10 @@ static int is_untracked_moved(const struct plan *p)
 	return 0;
 }
 
+/* What holds a donor, and closures that no name leads to, may be among them. */
 static int needs_hidden(const struct rebind *r)
 {
-	return is_untracked_moved(r->plan) ||
-	       (is_any_replaced(r) && untracked_is_frozen(r->world));
+	return is_untracked_moved(r->plan) || untracked_is_frozen(r->world);
 }
 
 static PyObject *find_referrers(struct rebind *r, PyObject *keys)

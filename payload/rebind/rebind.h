@@ -17,7 +17,6 @@ struct rebind {
 	struct pointer_map moving; /* class -> the list of those that get another */
 	PyObject *keys;            /* list: the objects whose referrers matter */
 	PyObject *hidden;          /* list: what the collector does not list, once known */
-	int is_function_held;      /* more than the plan holds a donor */
 };
 
 /* Each -1 with an exception. */
