@@ -63,14 +63,6 @@ static const struct class_pair *pair_of(const struct plan *p, PyObject *class)
 	return NULL;
 }
 
-/* Says no for good: a veto or want of memory would say it to the donor, too. */
-static int is_type_error(const struct world *w)
-{
-	PyObject *kind = PyDict_GetItemString(w->builtins, "TypeError");
-
-	return kind && PyErr_ExceptionMatches(kind);
-}
-
 static int is_class_set(const struct write *write)
 {
 	return write->kind == WRITE_CLASS || write->kind == WRITE_INSTANCES;
@@ -87,7 +79,7 @@ static int judge_failure(struct plan *p, struct migration *migration)
 	if (failed && is_class_set(failed))
 		pair = pair_of(p, failed->value);
 	if (failed && (failed->kind == WRITE_BASES || is_class_set(failed)) && pair &&
-	    !pair->is_migrating && is_type_error(&p->job->world)) {
+	    !pair->is_migrating && world_is_type_error(&p->job->world)) {
 		PyErr_Clear();
 		return pointer_map_set(&migration->must_move, pair->old, pair->old) ? -1 : 1;
 	}

@@ -115,17 +115,26 @@ static PyObject *ancestry_source(const struct plan *p, PyObject *class)
 	return class;
 }
 
-static int settle_class(struct plan *p, PyObject *class)
+static PyObject *wanted_names(const struct plan *p, PyObject *class)
 {
 	_cleanup_py_ PyObject *all = ancestry(p, ancestry_source(p, class));
-	_cleanup_py_ PyObject *wanted = all ? abstract_names(p, all) : NULL;
-	_cleanup_py_ PyObject *names = wanted ? names_after(p, class) : NULL;
+
+	return all ? abstract_names(p, all) : NULL;
+}
+
+/* One that is no abstract class any more has no such names. */
+static int settle_class(struct plan *p, PyObject *class)
+{
+	const int is_one = is_abc(p, class);
+	_cleanup_py_ PyObject *wanted = is_one ? wanted_names(p, class) : NULL;
+	_cleanup_py_ PyObject *names = names_after(p, class);
 	_cleanup_py_ PyObject *key = PyUnicode_FromString("__abstractmethods__");
 	PyObject *now = names && key ? PyDict_GetItem(names, key) : NULL;
 
-	if (!names || !key)
+	if (!names || !key || (is_one && !wanted))
 		return -1;
-	if (now && PyObject_RichCompareBool(now, wanted, PY_EQ) == 1)
+	if (now == wanted ||
+	    (now && wanted && PyObject_RichCompareBool(now, wanted, PY_EQ) == 1))
 		return 0;
 	return plan_write(p, WRITE_TYPE, class, key, wanted);
 }
@@ -134,8 +143,8 @@ static int settle_below(struct plan *p, struct pointer_map *seen, PyObject *clas
 {
 	const struct world *w = &p->job->world;
 
-	if (!is_abc(p, class) || pointer_map_get(seen, class) || depth > 200 ||
-	    plan_stand_in(p, class) != class)
+	if ((!is_abc(p, class) && !py_is_a(class, w->abc_meta)) ||
+	    pointer_map_get(seen, class) || depth > 200 || plan_stand_in(p, class) != class)
 		return 0;
 	_cleanup_py_ PyObject *below = py_call(w->type_subclasses, class);
 	/* It remembers what it answered to isinstance(). */

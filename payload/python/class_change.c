@@ -106,27 +106,30 @@ static int set_as_if_from(const struct world *w, PyObject *class, PyObject *base
 	return -1;
 }
 
-/* Not when the setter says no for good: a veto, or want of memory. */
-static int is_type_error(const struct world *w)
+/* Which of them decides how instances are laid out, the setter knows. */
+static int set_as_if_there(const struct world *w, PyObject *class, PyObject *bases)
 {
-	PyObject *kind = PyDict_GetItemString(w->builtins, "TypeError");
+	int status = -1;
 
-	return kind && PyErr_ExceptionMatches(kind);
+	for (Py_ssize_t i = 0; status && i < PyTuple_Size(bases); i++) {
+		PyObject *base = PyTuple_GetItem(bases, i);
+		if (takes_base(w, class, base))
+			status = set_as_if_from(w, class, base, bases);
+		PyErr_Clear();
+	}
+	return status;
 }
 
 int class_set_bases(const struct world *w, PyObject *class, PyObject *bases)
 {
 	PyObject *kind, *value, *traceback;
-	int status = ask_setter(w, class, bases);
 
-	if (!status || !py_base_offset || !is_type_error(w))
-		return status;
+	if (!ask_setter(w, class, bases))
+		return 0;
+	if (!py_base_offset || !world_is_type_error(w))
+		return -1;
 	PyErr_Fetch(&kind, &value, &traceback);
-	for (Py_ssize_t i = 0; status && i < PyTuple_Size(bases); i++)
-		if (takes_base(w, class, PyTuple_GetItem(bases, i)))
-			status = set_as_if_from(w, class, PyTuple_GetItem(bases, i), bases);
-	PyErr_Clear();
-	if (status) {
+	if (set_as_if_there(w, class, bases)) {
 		PyErr_Restore(kind, value, traceback);
 		return -1;
 	}

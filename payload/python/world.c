@@ -350,6 +350,13 @@ PyObject *world_current_frames(const struct world *w)
 	return function ? py_call(function) : NULL;
 }
 
+int world_is_type_error(const struct world *w)
+{
+	PyObject *kind = PyDict_GetItemString(w->builtins, "TypeError");
+
+	return kind && PyErr_ExceptionMatches(kind);
+}
+
 int world_is_class(const struct world *w, PyObject *o)
 {
 	return py_is_a(o, w->type);

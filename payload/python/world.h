@@ -83,6 +83,10 @@ PyObject *world_deque(const struct world *world);
  * with an exception. */
 PyObject *world_list_items(const struct world *world, PyObject *list_or_deque);
 
+/* Is the pending exception a TypeError, by which a setter says that something does not fit? A
+ * veto, or want of memory, it says for good. */
+int world_is_type_error(const struct world *world);
+
 int world_is_class(const struct world *world, PyObject *o);
 int world_is_module(const struct world *world, PyObject *o);
 
