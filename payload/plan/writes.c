@@ -6,6 +6,7 @@
  */
 #include "payload/plan/writes.h"
 
+#include "payload/python/class_change.h"
 #include "payload/python/compare.h"
 
 static void write_fini(struct write *write)
@@ -105,8 +106,43 @@ static int is_to_undo(const struct writes *writes, const struct write *write)
 	int is_whole = write->kind == WRITE_CONTENT || write->kind == WRITE_SET ||
 		       write->kind == WRITE_LIST;
 
-	return write->is_done || (write == writes->failed &&
-				  ((is_whole && write->old) || write->kind == WRITE_INSTANCES));
+	return write->is_done || write->is_loose ||
+	       (write == writes->failed &&
+		((is_whole && write->old) || write->kind == WRITE_INSTANCES));
+}
+
+/* Several classes that get other bases, one below the other, may have no consistent __mro__
+ * when the first has got them: then all are put below what their instances are laid out by, as
+ * nothing is in the way there, and from there below their bases. */
+static void loosen(struct write *write, const struct world *w)
+{
+	_cleanup_py_ PyObject *base = world_type_attribute(write->object, "__base__");
+	_cleanup_py_ PyObject *ground = base ? class_solid(w, base) : NULL;
+	_cleanup_py_ PyObject *bases = ground ? PyTuple_Pack(1, ground) : NULL;
+
+	if (bases && !class_set_bases(w, write->object, bases))
+		write->is_loose = 1;
+	PyErr_Clear();
+}
+
+static void loosen_from(struct writes *writes, size_t at, const struct world *w)
+{
+	for (; at < writes->count; at++) {
+		struct write *write = &writes->items[at];
+		if (write->kind != WRITE_BASES)
+			continue;
+		if (!write->old)
+			write->old = write_current(w, write);
+		if (write->old)
+			loosen(write, w);
+	}
+}
+
+static void loosen_done(struct writes *writes, const struct world *w)
+{
+	for (size_t i = 0; i < writes->count; i++)
+		if (writes->items[i].kind == WRITE_BASES && writes->items[i].is_done)
+			loosen(&writes->items[i], w);
 }
 
 /* Undoing goes on past a failure: as much as possible is put back. */
@@ -116,13 +152,14 @@ int writes_undo(struct writes *writes, const struct world *w)
 	int failed = 0;
 
 	PyErr_Fetch(&kind, &value, &traceback);
+	loosen_done(writes, w);
 	for (size_t i = writes->count; i-- > 0;) {
 		struct write *write = &writes->items[i];
 		if (is_to_undo(writes, write) && write_put(w, write, write->old, 1)) {
 			PyErr_Clear();
 			failed = 1;
 		}
-		write->is_done = 0;
+		write->is_done = write->is_loose = 0;
 	}
 	if (key_order_restore(&writes->order, w)) {
 		PyErr_Clear();
@@ -151,7 +188,8 @@ static int prepare(struct writes *writes, const struct world *w)
 /* 0 done or skipped, -1 failed with an exception. */
 static int do_write(struct write *write, const struct world *w)
 {
-	write->old = write_current(w, write);
+	if (!write->old)
+		write->old = write_current(w, write);
 	int may = !write->is_guarded || is_same(w, write, write->old, write->expected);
 	if (may && !PyErr_Occurred() && !write_put(w, write, write->value, 0)) {
 		write->is_done = 1;
@@ -173,6 +211,12 @@ int writes_commit(struct writes *writes, const struct world *world, int *undo_fa
 	*undo_failed = 0;
 	for (size_t i = 0; !status && i < writes->count; i++) {
 		status = do_write(&writes->items[i], world);
+		if (status && writes->items[i].kind == WRITE_BASES &&
+		    world_is_type_error(world)) {
+			PyErr_Clear();
+			loosen_from(writes, i, world);
+			status = do_write(&writes->items[i], world);
+		}
 		if (status) {
 			writes->failed = &writes->items[i];
 			*undo_failed = writes_undo(writes, world);

@@ -36,7 +36,8 @@ struct write {
 	enum write_kind kind;
 	unsigned is_optional : 1; /* may fail without harm: the commit goes on */
 	unsigned is_done : 1;
-	unsigned is_kept : 1;           /* belongs into the rollback record */
+	unsigned is_loose : 1; /* WRITE_BASES: the class has neither the old nor the new ones */
+	unsigned is_kept : 1;  /* belongs into the rollback record */
 	unsigned is_guarded : 1;        /* only if `expected` is there: else the commit fails */
 	PyObject *object, *key, *value; /* owned; key and value may be NULL */
 	PyObject *expected;             /* owned; NULL: nothing is there */
