@@ -29,13 +29,8 @@ static PyObject *names_after(const struct plan *p, PyObject *class)
 /* Will it be an abstract class? */
 static int is_abc(const struct plan *p, PyObject *class)
 {
-	PyObject *metaclass = py_type(class);
-
-	for (size_t i = 0; i < p->writes.count; i++)
-		if (p->writes.items[i].kind == WRITE_CLASS &&
-		    p->writes.items[i].object == class)
-			metaclass = p->writes.items[i].value;
-	return p->job->world.abc_meta && PyType_IsSubtype(metaclass, p->job->world.abc_meta);
+	return p->job->world.abc_meta &&
+	       PyType_IsSubtype(plan_metaclass(p, class), p->job->world.abc_meta);
 }
 
 /* What the function will carry: its donor's mark when it has one. */

@@ -160,6 +160,17 @@ static void report_instances(struct plan *p)
 	}
 }
 
+PyObject *plan_metaclass(const struct plan *p, PyObject *class)
+{
+	PyObject *metaclass = py_type(class);
+
+	for (size_t i = 0; i < p->writes.count; i++)
+		if (p->writes.items[i].kind == WRITE_CLASS &&
+		    p->writes.items[i].object == class)
+			metaclass = p->writes.items[i].value;
+	return metaclass;
+}
+
 int plan_make(struct plan *out, struct job *job, const struct shadow *shadow,
 	      struct migration *migration)
 {

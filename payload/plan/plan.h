@@ -116,6 +116,9 @@ int plan_write(struct plan *plan, enum write_kind kind, PyObject *object, PyObje
  * hook. */
 int plan_write_attribute(struct plan *plan, PyObject *class, PyObject *name, PyObject *value);
 
+/* The metaclass that the class will have; borrowed. */
+PyObject *plan_metaclass(const struct plan *plan, PyObject *class);
+
 /* The module whose shadow namespace `dict` is, or NULL. */
 const struct module *plan_module_of(const struct plan *plan, PyObject *dict);
 
