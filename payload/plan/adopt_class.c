@@ -7,7 +7,6 @@
 #include "payload/job/walk.h"
 #include "payload/plan/annotations.h"
 #include "payload/plan/plan.h"
-#include "payload/python/class_change.h"
 #include "payload/python/class_maker.h"
 #include "payload/python/code.h"
 #include "payload/python/compare.h"
@@ -136,100 +135,6 @@ static int write_bases(struct plan *p, const struct class_pair *pair, PyObject *
 	return bases ? plan_write(p, WRITE_BASES, kept, NULL, bases) : -1;
 }
 
-/* What an abstract class remembers is its own: one below it would use what it finds above. */
-static int write_own_memory(struct plan *p, PyObject *class)
-{
-	PyObject *abc = PyDict_GetItemString(p->job->world.modules, "_abc");
-	_cleanup_py_ PyObject *name = PyUnicode_FromString("_abc_impl");
-	_cleanup_py_ PyObject *probe =
-		abc && name ? class_make_empty(&p->job->world, p->job->world.object, NULL)
-			    : NULL;
-	_cleanup_py_ PyObject *done =
-		probe ? PyObject_CallMethod(abc, "_abc_init", "O", probe) : NULL;
-	_cleanup_py_ PyObject *memory = done ? PyObject_GetAttr(probe, name) : NULL;
-
-	return memory ? plan_write_attribute(p, class, name, memory) : -1;
-}
-
-/* That of its bases, the one that is below all others; NULL when none is. Borrowed. */
-static PyObject *inherited_metaclass(const struct plan *p, PyObject *class)
-{
-	_cleanup_py_ PyObject *bases = world_type_attribute(class, "__bases__");
-	PyObject *winner = p->job->world.type;
-
-	for (Py_ssize_t i = 0; bases && i < PyTuple_Size(bases); i++) {
-		PyObject *metaclass = plan_metaclass(p, PyTuple_GetItem(bases, i));
-		if (PyType_IsSubtype(metaclass, winner))
-			winner = metaclass;
-		else if (!PyType_IsSubtype(winner, metaclass))
-			return NULL;
-	}
-	return bases ? winner : NULL;
-}
-
-/* Is it made anew, and so has the metaclass that the source says? */
-static int is_made_anew(const struct plan *p, PyObject *class)
-{
-	for (size_t i = 0; i < p->class_count; i++)
-		if (p->classes[i].old == class && !p->classes[i].is_part)
-			return 1;
-	return plan_stand_in(p, class) != class;
-}
-
-/* Has it a metaclass that goes with `wanted`, or another than that of its base, `old`? One that
- * its bases have lost may be its own: it is kept. */
-static int keeps_metaclass(const struct plan *p, PyObject *class, PyObject *old,
-			   PyObject *wanted)
-{
-	PyObject *now = py_type(class);
-
-	return PyType_IsSubtype(now, wanted) ||
-	       (now != old && !PyType_IsSubtype(wanted, now)) ||
-	       !class_takes_metaclass(&p->job->world, class, wanted);
-}
-
-static int write_metaclasses_below(struct plan *p, PyObject *class, int depth)
-{
-	const struct world *w = &p->job->world;
-	_cleanup_py_ PyObject *below = py_call(w->type_subclasses, class);
-
-	for (Py_ssize_t i = 0; below && depth < 200 && i < PyList_Size(below); i++) {
-		PyObject *sub = PyList_GetItem(below, i);
-		PyObject *wanted = inherited_metaclass(p, sub);
-		if (!wanted || is_made_anew(p, sub) ||
-		    keeps_metaclass(p, sub, py_type(class), wanted))
-			continue;
-		if (plan_write(p, WRITE_CLASS, sub, NULL, wanted) ||
-		    (w->abc_meta && PyType_IsSubtype(wanted, w->abc_meta) &&
-		     !py_is_a(sub, w->abc_meta) && write_own_memory(p, sub)) ||
-		    write_metaclasses_below(p, sub, depth + 1))
-			return -1;
-	}
-	return below ? 0 : -1;
-}
-
-static int is_taking_metaclass(const struct plan *p, const struct class_pair *pair)
-{
-	return !pair->is_migrating && !pair->is_part &&
-	       plan_stand_in(p, py_type(pair->donor)) != py_type(pair->old);
-}
-
-static int write_metaclasses(struct plan *p)
-{
-	for (size_t i = 0; i < p->class_count; i++) {
-		const struct class_pair *pair = &p->classes[i];
-		if (is_taking_metaclass(p, pair) &&
-		    plan_write(p, WRITE_CLASS, pair->old, NULL,
-			       plan_stand_in(p, py_type(pair->donor))))
-			return -1;
-	}
-	for (size_t i = 0; i < p->class_count; i++)
-		if (is_taking_metaclass(p, &p->classes[i]) &&
-		    write_metaclasses_below(p, p->classes[i].old, 0))
-			return -1;
-	return 0;
-}
-
 /* As the source has it, where its body was compared: 3.13 writes line numbers and the like into
  * each class. */
 static int is_redefined(const struct class_pair *pair, PyObject *name, int is_written)
@@ -280,8 +185,6 @@ static int adopt_class(struct plan *p, struct class_pair *pair)
 
 int adopt_classes(struct plan *p)
 {
-	if (write_metaclasses(p))
-		return -1;
 	for (size_t i = 0; i < p->class_count; i++)
 		if (adopt_class(p, &p->classes[i]))
 			return -1;

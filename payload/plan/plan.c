@@ -186,8 +186,8 @@ int plan_make(struct plan *out, struct job *job, const struct shadow *shadow,
 		if (plan_module(out, &job->modules.items[i]))
 			return -1;
 	/* Classes before functions: enums add to what stands for what. */
-	if (adopt_classes(out) || adopt_abstract(out) || adopt_functions(out) ||
-	    adopt_wrappers(out) || adopt_names(out))
+	if (adopt_metaclasses(out) || adopt_classes(out) || adopt_abstract(out) ||
+	    adopt_functions(out) || adopt_wrappers(out) || adopt_names(out))
 		return -1;
 	for (size_t i = 0; i < job->modules.count; i++)
 		if ((job->modules.items[i].is_moved || job->modules.items[i].inner) &&

@@ -92,6 +92,7 @@ int adopt_code_alone(struct plan *plan, PyObject *function);
 /* The cells of `function` in the order of the code's free variables, or None; NULL without
  * exception when it has not got them all: a closure cannot be made up. */
 PyObject *adopt_cells(const struct world *world, PyObject *function, PyObject *code);
+int adopt_metaclasses(struct plan *plan); /* before all else of classes */
 int adopt_classes(struct plan *plan);
 int adopt_abstract(struct plan *plan);
 int adopt_enum(struct plan *plan, struct class_pair *pair);
