@@ -195,6 +195,9 @@ static int takes_metaclass(const struct plan *p, PyObject *class, PyObject *meta
 
 	if (metaclass == py_type(class))
 		return 1;
+	/* 3.6 has no _abc_impl for what an abstract or generic class remembers. */
+	if (w->opcodes.minor < 7 && w->abc_meta && PyType_IsSubtype(metaclass, w->abc_meta))
+		return 0;
 	if (w->enum_type && (PyType_IsSubtype(metaclass, w->enum_type) ||
 			     PyType_IsSubtype(py_type(class), w->enum_type)))
 		return 0;
