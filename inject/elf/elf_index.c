@@ -54,7 +54,8 @@ bool elf_image_symbol(struct elf_symbol *out, const struct elf_image *image, siz
 	const struct elf_symbols *symbols = &image->symbols;
 	const Elf64_Sym *sym;
 
-	if (number >= symbols->count)
+	/* The first one is none (STN_UNDEF), whatever a file has there. */
+	if (number == STN_UNDEF || number >= symbols->count)
 		return false;
 	sym = &symbols->items[number];
 	if (!is_usable(symbols, sym))
