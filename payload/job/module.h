@@ -69,6 +69,7 @@ struct module {
 	 */
 	unsigned is_main : 1, is_changed : 1, is_moved : 1;
 	unsigned is_partial : 1;    /* less than the whole body runs, in a copy of `live` */
+	unsigned was_importing : 1; /* by another thread, when it was found */
 	unsigned is_running : 1;    /* a thread is in its body, as in a script's */
 	unsigned is_translated : 1; /* its loader makes other code of the source than Python */
 };

@@ -15,6 +15,7 @@
 #include "payload/source/filter.h"
 #include "payload/source/hidden.h"
 #include "payload/source/home.h"
+#include "payload/source/importing.h"
 #include "payload/source/origin.h"
 #include "payload/source/source.h"
 #include "payload/source/start.h"
@@ -174,6 +175,7 @@ static int consider(struct search *search, const struct module *of)
 	module->anchor = py_ref(of->anchor);
 	module->live = py_ref(of->live);
 	module->is_main = text_equal(name, "__main__") != 0;
+	module->was_importing = importing_is(&search->job->world, module) != 0;
 	int status = judge(search, module);
 	if (status == 1)
 		return 0;
@@ -206,18 +208,25 @@ static int consider_entry(struct search *search, PyObject *name, PyObject *objec
 								   : consider(search, &module);
 }
 
+/* One that was imported since the modules were listed is hidden no more. */
 static int consider_hidden(void *context, PyObject *live, PyObject *function)
 {
+	struct search *search = context;
+	const struct world *w = &search->job->world;
 	PyObject *name = PyDict_GetItemString(live, "__name__");
-	_cleanup_py_ PyObject *key = PyUnicode_FromFormat("%U at %p", name, (void *)live);
+	PyObject *object = PyDict_GetItem(w->modules, name);
+	int is_there = object && world_is_module(w, object) && PyModule_GetDict(object) == live;
+	_cleanup_py_ PyObject *key =
+		is_there ? py_ref(name) : PyUnicode_FromFormat("%U at %p", name, (void *)live);
 	const struct module module = {
 		.name = name,
 		.key = key,
-		.anchor = function,
+		.object = is_there ? object : NULL,
+		.anchor = is_there ? object : function,
 		.live = live,
 	};
 
-	return key ? consider(context, &module) : -1;
+	return key ? consider(search, &module) : -1;
 }
 
 /* Fetches the memory that the next modules are looked up in: one after the other it is waited

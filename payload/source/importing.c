@@ -11,7 +11,7 @@
 #define PATIENCE_NS 1000000000ll
 #define ANSWER_NS   300000000ll /* as idle.c has it */
 
-static int is_importing(const struct world *w, const struct module *module)
+int importing_is(const struct world *w, const struct module *module)
 {
 	_cleanup_py_ PyObject *flag =
 		module->live ? origin_of_spec(w, module, "_initializing") : NULL;
@@ -22,7 +22,8 @@ static int is_importing(const struct world *w, const struct module *module)
 int importing_any(const struct job *job)
 {
 	for (size_t i = 0; i < job->modules.count; i++)
-		if (is_importing(&job->world, &job->modules.items[i]))
+		if (job->modules.items[i].was_importing ||
+		    importing_is(&job->world, &job->modules.items[i]))
 			return 1;
 	return 0;
 }

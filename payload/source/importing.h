@@ -8,7 +8,11 @@
 
 #include "payload/job/job.h"
 
-/* Whether one of the selected modules, which changed, is being imported. */
+/* Whether another thread is in the module's code for the first time. */
+int importing_is(const struct world *world, const struct module *module);
+
+/* Whether one of the selected modules, which changed, is being imported, or was when it was
+ * found: others run while it is looked at. */
 int importing_any(const struct job *job);
 
 /* Until when to wait for that. A program may be started by an import that never ends: it is
