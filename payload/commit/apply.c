@@ -108,12 +108,12 @@ static void forget_lines(struct job *job, const struct module *module)
 
 static void clear_cache(const struct world *w, PyObject *cache)
 {
-	PyObject *abc =
-		PyDict_GetItemString(w->modules, "_abc"); /* 3.7; C, and calls nothing */
+	/* 3.7; C, and calls nothing */
+	PyObject *reset = world_loaded(w, "_abc", "_reset_caches");
 	PyObject *cleared = !world_is_class(w, cache)
 				    ? PyObject_CallMethod(cache, "cache_clear", NULL)
-			    : abc ? PyObject_CallMethod(abc, "_reset_caches", "O", cache)
-				  : NULL;
+			    : reset ? py_call(reset, cache)
+				    : NULL;
 
 	Py_DecRef(cleared);
 	PyErr_Clear();

@@ -109,15 +109,6 @@ static PyObject *make_place(const struct world *w, PyObject *ground)
 	return class_make_empty(w, below, slots);
 }
 
-static int may_be_parked(const struct world *w, PyObject *class)
-{
-	_cleanup_py_ PyObject *ground = find_ground(w, class);
-	_cleanup_py_ PyObject *place = ground ? make_place(w, ground) : NULL;
-
-	PyErr_Clear();
-	return place != NULL;
-}
-
 void parking_hide(const struct world *w, PyObject *class)
 {
 	_cleanup_py_ PyObject *ground = find_ground(w, class);
@@ -138,8 +129,7 @@ static void park_those_of(struct job *job, PyObject *migrated)
 		if (!world_is_class(w, class))
 			continue;
 		_cleanup_py_ PyObject *bases = world_type_attribute(class, "__bases__");
-		if (bases == PyTuple_GetItem(entry, 2) && may_be_parked(w, class) &&
-		    is_held_by_record_alone(job, class))
+		if (bases == PyTuple_GetItem(entry, 2) && is_held_by_record_alone(job, class))
 			parking_hide(w, class);
 		PyErr_Clear();
 	}

@@ -10,14 +10,13 @@
 /* What an abstract class remembers is its own: one below it would use what it finds above. */
 static int write_own_memory(struct plan *p, PyObject *class)
 {
-	PyObject *abc = PyDict_GetItemString(p->job->world.modules, "_abc");
+	const struct world *w = &p->job->world;
+	PyObject *init = world_loaded(w, "_abc", "_abc_init");
 	_cleanup_py_ PyObject *name = PyUnicode_FromString("_abc_impl");
-	if (!abc)
+	if (!init)
 		return 0;
-	_cleanup_py_ PyObject *probe =
-		name ? class_make_empty(&p->job->world, p->job->world.object, NULL) : NULL;
-	_cleanup_py_ PyObject *done =
-		probe ? PyObject_CallMethod(abc, "_abc_init", "O", probe) : NULL;
+	_cleanup_py_ PyObject *probe = name ? class_make_empty(w, w->object, NULL) : NULL;
+	_cleanup_py_ PyObject *done = probe ? py_call(init, probe) : NULL;
 	_cleanup_py_ PyObject *memory = done ? PyObject_GetAttr(probe, name) : NULL;
 
 	return memory ? plan_write_attribute(p, class, name, memory) : -1;

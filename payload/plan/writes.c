@@ -125,10 +125,11 @@ static void loosen(struct write *write, const struct world *w)
 	PyErr_Clear();
 }
 
-static void loosen_from(struct writes *writes, size_t at, const struct world *w)
+/* Those from `first` up to the one before `end`. */
+static void loosen_all(struct writes *writes, size_t first, size_t end, const struct world *w)
 {
-	for (; at < writes->count; at++) {
-		struct write *write = &writes->items[at];
+	for (size_t i = first; i < end; i++) {
+		struct write *write = &writes->items[i];
 		if (write->kind != WRITE_BASES)
 			continue;
 		if (!write->old)
@@ -138,11 +139,25 @@ static void loosen_from(struct writes *writes, size_t at, const struct world *w)
 	}
 }
 
-static void loosen_done(struct writes *writes, const struct world *w)
+/* What the setter of __bases__ says of an __mro__. */
+static int is_in_the_way(const struct write *write, const struct world *w)
 {
-	for (size_t i = 0; i < writes->count; i++)
-		if (writes->items[i].kind == WRITE_BASES && writes->items[i].is_done)
-			loosen(&writes->items[i], w);
+	return write->kind == WRITE_BASES && world_is_type_error(w);
+}
+
+static int put_back(struct writes *writes, size_t at, const struct world *w)
+{
+	struct write *write = &writes->items[at];
+
+	if (!is_to_undo(writes, write) || !write_put(w, write, write->old, 1))
+		return 0;
+	if (!is_in_the_way(write, w))
+		return -1;
+	PyErr_Clear();
+	for (size_t i = 0; i <= at; i++)
+		if (is_to_undo(writes, &writes->items[i]))
+			loosen_all(writes, i, i + 1, w);
+	return write_put(w, write, write->old, 1);
 }
 
 /* Undoing goes on past a failure: as much as possible is put back. */
@@ -152,14 +167,12 @@ int writes_undo(struct writes *writes, const struct world *w)
 	int failed = 0;
 
 	PyErr_Fetch(&kind, &value, &traceback);
-	loosen_done(writes, w);
 	for (size_t i = writes->count; i-- > 0;) {
-		struct write *write = &writes->items[i];
-		if (is_to_undo(writes, write) && write_put(w, write, write->old, 1)) {
+		if (put_back(writes, i, w)) {
 			PyErr_Clear();
 			failed = 1;
 		}
-		write->is_done = write->is_loose = 0;
+		writes->items[i].is_done = writes->items[i].is_loose = 0;
 	}
 	if (key_order_restore(&writes->order, w)) {
 		PyErr_Clear();
@@ -211,10 +224,9 @@ int writes_commit(struct writes *writes, const struct world *world, int *undo_fa
 	*undo_failed = 0;
 	for (size_t i = 0; !status && i < writes->count; i++) {
 		status = do_write(&writes->items[i], world);
-		if (status && writes->items[i].kind == WRITE_BASES &&
-		    world_is_type_error(world)) {
+		if (status && is_in_the_way(&writes->items[i], world)) {
 			PyErr_Clear();
-			loosen_from(writes, i, world);
+			loosen_all(writes, i, writes->count, world);
 			status = do_write(&writes->items[i], world);
 		}
 		if (status) {

@@ -7,11 +7,9 @@
  */
 #include "payload/base/freestanding.h"
 #include "payload/python/class_change.h"
+#include "payload/python/type_word.h"
 
 #define TYPE_NEW 65 /* Py_tp_new: Include/typeslots.h, stable ABI */
-
-/* Types of 400 bytes and more: PyTypeObject from 3.7 on. */
-#define TYPE_SIZE 400
 
 /* Classes of ours: up to 3.9 the types written in C do not tell their slots. */
 static void *inherited_from(const struct world *w, PyObject *type, PyObject **probe)

@@ -52,9 +52,6 @@ static size_t find(PyObject *const *samples, size_t count, size_t end,
 	return found < end ? found : 0;
 }
 
-/* No type is smaller: PyTypeObject has 400 bytes and more from 3.7 on. */
-#define TYPE_SIZE 400
-
 void type_word_find(const struct world *w)
 {
 	/* What object.__basicsize__ counts is in front of every object. */

@@ -7,6 +7,9 @@
 
 #include "payload/python/world.h"
 
+/* No type is smaller: PyTypeObject has 400 bytes and more from 3.7 on. */
+#define TYPE_SIZE 400
+
 /* Where a type has its __base__, a reference that it owns; 0: not known. */
 extern size_t py_base_offset;
 

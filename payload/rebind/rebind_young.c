@@ -41,7 +41,7 @@ static PyObject *young_objects(const struct world *w)
 {
 	if (w->has_audit_hook || gil_window_is_needed() || w->opcodes.minor < 10)
 		return NULL;
-	_cleanup_py_ PyObject *gc = PyObject_GetAttrString(w->get_objects, "__self__");
+	_cleanup_py_ PyObject *gc = py_import("gc");
 	_cleanup_py_ PyObject *count = gc ? PyObject_CallMethod(gc, "get_count", NULL) : NULL;
 	if (!count || PyLong_AsLong(PyTuple_GetItem(count, 0)) > YOUNG_MAX)
 		return NULL;
