@@ -80,6 +80,23 @@ def stat_all():
     return (time.perf_counter_ns() - began) / 1e6
 
 
+def compile_of(name):
+    """What compile() of the module's source costs, in ms."""
+    path = sys.modules[name].__file__
+    with open(path) as f:
+        source = f.read()
+    began = time.process_time_ns()
+    compile(source, path, "exec")
+    return (time.process_time_ns() - began) / 1e6
+
+
+def stat_and_compile(name):
+    """The CPU time that stat_all() and compile_of() take, in ms."""
+    began = time.process_time_ns()
+    stat_all()
+    return (time.process_time_ns() - began) / 1e6 + compile_of(name)
+
+
 def make_instances(count, name="Moved"):
     moved = importlib.import_module("bench.moved")
     kept["instances"] = [getattr(moved, name)() for _ in range(count)]
