@@ -41,14 +41,8 @@ static int is_dunder(PyObject *name)
 
 static int is_part_of_every_type(PyObject *name)
 {
-	static const char *const names[] = {
-		"__dict__", "__weakref__",         "__module__",
-		"__doc__",  "__abstractmethods__", "__annotations_cache__"};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-		if (!PyUnicode_CompareWithASCIIString(name, names[i]))
-			return 1;
-	return 0;
+	return compare_is_name(name, "__dict__ __weakref__ __module__ __doc__ "
+				     "__abstractmethods__ __annotations_cache__ _abc_impl");
 }
 
 /* The names that the class's body binds in the module's code, as a set; NULL without exception
@@ -104,7 +98,6 @@ static int remove_attributes(struct plan *p, const struct class_pair *pair, PyOb
 		    (new_names && PySet_Contains(new_names, key) == 1) ||
 		    py_is(value, w->member_descriptor) || py_is(value, w->getset_descriptor) ||
 		    is_part_of_every_type(key) ||
-		    !PyUnicode_CompareWithASCIIString(key, "_abc_impl") ||
 		    !is_from_source(p, pair, old_names, key, value))
 			continue;
 		if (plan_write_attribute(p, pair->old, key, NULL))

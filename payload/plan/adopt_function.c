@@ -52,16 +52,18 @@ static int write_code(struct plan *p, PyObject *old, PyObject *donor)
 	PyObject *code = PyFunction_GetCode(donor), *closure = PyFunction_GetClosure(donor);
 	PyObject *old_code = PyFunction_GetCode(old), *old_closure = PyFunction_GetClosure(old);
 
-	if (!closure && !old_closure && code_is_same(w, old_code, code) == 1 &&
-	    code_is_unmoved(w, old_code, code) == 1)
+	PyObject *globals = plan_stand_in(p, PyFunction_GetGlobals(donor));
+
+	if (!closure && !old_closure && globals == PyFunction_GetGlobals(old) &&
+	    code_is_same(w, old_code, code) == 1 && code_is_unmoved(w, old_code, code) == 1)
 		return 0;
 	_cleanup_py_ PyObject *cells = closure_for(w, old, donor);
 	_cleanup_py_ PyObject *value = cells ? PyTuple_Pack(2, code, cells) : NULL;
 	return value ? plan_write(p, WRITE_CODE, old, NULL, value) : -1;
 }
 
-/* A decorator of another module came or went. The code is set after it: that makes the
- * interpreter forget what it knows of the function (func_version, 3.11). */
+/* It moved, or a decorator of another module came or went. The code is set after it: that makes
+ * the interpreter forget what it knows of the function (func_version, 3.11). */
 static int write_globals(struct plan *p, PyObject *old, PyObject *donor)
 {
 	PyObject *globals = PyFunction_GetGlobals(old);
@@ -144,7 +146,7 @@ static int write_defaults(struct plan *p, PyObject *old, PyObject *donor)
 static int write_attributes(struct plan *p, PyObject *old, PyObject *donor)
 {
 	/* The last is of 3.12 */
-	static const char *const names[] = {"__doc__", "__name__", "__qualname__",
+	static const char *const names[] = {"__doc__", "__name__", "__qualname__", "__module__",
 					    "__type_params__"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {

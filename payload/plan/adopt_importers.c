@@ -148,14 +148,6 @@ static int is_changed_module(const struct plan *p, PyObject *live)
 	return 0;
 }
 
-static int is_planned(const struct plan *p, PyObject *dict, PyObject *name)
-{
-	for (size_t i = 0; i < p->writes.count; i++)
-		if (p->writes.items[i].object == dict && p->writes.items[i].key == name)
-			return 1;
-	return 0;
-}
-
 /* The importer holds it as `name`, and may be imported from. */
 static int adopt_further(struct plan *p, const struct replaced_name *r,
 			 const struct module *importer, PyObject *name)
@@ -163,7 +155,7 @@ static int adopt_further(struct plan *p, const struct replaced_name *r,
 	const struct replaced_name further = {
 		.module = importer, .name = name, .old = r->old, .value = r->value};
 
-	if (is_planned(p, importer->live, name))
+	if (plan_has_write(p, importer->live, name))
 		return 0;
 	if (plan_write(p, WRITE_ITEM, importer->live, name, r->value))
 		return -1;

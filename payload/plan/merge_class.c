@@ -7,6 +7,7 @@
 #include "payload/job/walk.h"
 #include "payload/plan/plan.h"
 #include "payload/python/class_change.h"
+#include "payload/python/compare.h"
 
 int merge_is_new_class(const struct plan *p, const struct module *m, PyObject *o)
 {
@@ -112,18 +113,11 @@ static int forget_donors_own(PyObject *dict)
 
 static int is_part_of_type(const struct world *w, PyObject *key, PyObject *value)
 {
-	static const char *const names[] = {
-		"__dict__", "__weakref__", "__module__", "_abc_impl",
-		/* 3.6 */
-		"_abc_registry", "_abc_cache", "_abc_negative_cache",
-		"_abc_negative_cache_version"};
-
-	if (py_is(value, w->member_descriptor) || py_is(value, w->getset_descriptor))
-		return 1;
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-		if (!PyUnicode_CompareWithASCIIString(key, names[i]))
-			return 1;
-	return 0;
+	return py_is(value, w->member_descriptor) || py_is(value, w->getset_descriptor) ||
+	       compare_is_name(key, "__dict__ __weakref__ __module__ _abc_impl "
+				    /* 3.6 */
+				    "_abc_registry _abc_cache _abc_negative_cache "
+				    "_abc_negative_cache_version");
 }
 
 /* The attributes whose statements did not change; NULL when all may have. Borrowed. */
@@ -207,8 +201,9 @@ static int takes_metaclass(const struct plan *p, PyObject *class, PyObject *meta
 PyObject *merge_classes(struct plan *p, const struct module *m, PyObject *old, PyObject *new)
 {
 	const struct world *w = &p->job->world;
+	const struct module *home = p->moved_from ? p->moved_from : m;
 
-	if (!merge_is_new_class(p, m, new) || !walk_is_class_of(w, old, m->name) ||
+	if (!merge_is_new_class(p, m, new) || !walk_is_class_of(w, old, home->name) ||
 	    pointer_map_get(&p->adopted, old))
 		return py_ref(new);
 	_cleanup_py_ PyObject *old_dict = world_type_dict(w, old);
@@ -217,8 +212,8 @@ PyObject *merge_classes(struct plan *p, const struct module *m, PyObject *old, P
 	if (!old_dict || !new_dict || (!part && merge_bases(p, m, old, new)) ||
 	    (part && forget_donors_own(new_dict)))
 		return NULL;
-	struct class_pair *pair = merge_add_pair(p, m, old, new);
-	if (!pair)
+	struct class_pair *pair = merge_add_pair(p, home, old, new);
+	if (!pair || (home != m && PyDict_SetItemString(pair->binds, "__module__", m->name)))
 		return NULL;
 	_cleanup_py_ PyObject *binds = py_ref(pair->binds);
 	int moves = !part && (pointer_map_get(&p->migration->must_move, old) ||

@@ -122,7 +122,7 @@ static int may_take(const struct plan *p, const struct module *m, PyObject *old,
 	if (globals == m->fresh)
 		globals = m->live;
 	return (PyFunction_GetGlobals(old) == globals ||
-		is_of_module(&p->job->world, m, old, 0)) &&
+		is_of_module(&p->job->world, p->moved_from ? p->moved_from : m, old, 0)) &&
 	       !is_still_there(p, m, old, new);
 }
 
@@ -134,7 +134,8 @@ static int pair_codes(const struct plan *p, const struct module *m, PyObject *ol
 	PyObject *a = PyFunction_GetCode(old), *b = PyFunction_GetCode(new);
 	_cleanup_py_ PyObject *known = NULL;
 
-	if (code_is_generated(a) || !code_are_namesakes(a, b))
+	/* Closures of what moved have the namespace that they have. */
+	if (p->moved_from || code_is_generated(a) || !code_are_namesakes(a, b))
 		return 0;
 	known = next_code(p, m, a);
 	return known ? 0 : code_pair(&p->job->world, a, b, p->codes);

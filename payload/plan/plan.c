@@ -47,10 +47,11 @@ int plan_write(struct plan *plan, enum write_kind kind, PyObject *object, PyObje
 }
 
 /* The setters of these tell audit hooks, and do no more than write into the namespace
- * (Objects/typeobject.c, type_set_doc, type_set_type_params of 3.12). */
+ * (Objects/typeobject.c, type_set_doc, type_set_type_params of 3.12); but type_set_module
+ * of 3.13 takes __firstlineno__ away. */
 static int has_audited_setter(PyObject *name)
 {
-	return compare_is_name(name, "__doc__ __type_params__");
+	return compare_is_name(name, "__doc__ __type_params__ __module__");
 }
 
 /* Would setting `name` call a descriptor of the metaclass (a property, for one)? */
@@ -67,6 +68,14 @@ static int has_meta_descriptor(const struct world *w, PyObject *meta, PyObject *
 			return 1;
 	}
 	PyErr_Clear();
+	return 0;
+}
+
+int plan_has_write(const struct plan *p, PyObject *object, PyObject *key)
+{
+	for (size_t i = 0; i < p->writes.count; i++)
+		if (p->writes.items[i].object == object && p->writes.items[i].key == key)
+			return 1;
 	return 0;
 }
 
@@ -181,6 +190,8 @@ int plan_make(struct plan *out, struct job *job, const struct shadow *shadow,
 	out->replaced = PyList_New(0);
 	if (!out->codes || !out->caches || !out->replaced || frames_note(out) ||
 	    add_shadows(out) || add_clones(out))
+		return -1;
+	if (merge_moved(out))
 		return -1;
 	for (size_t i = 0; i < job->modules.count; i++)
 		if (plan_module(out, &job->modules.items[i]))

@@ -33,6 +33,7 @@ struct plan {
 	struct job *job; /* borrowed, like the next two */
 	const struct shadow *shadow;
 	struct migration *migration;
+	const struct module *moved_from; /* while a definition is paired that left it */
 	struct writes writes;
 	struct pointer_map stand_in; /* donor -> kept; also shadow modules and namespaces */
 	struct pointer_map adopted;  /* kept function -> donor */
@@ -67,6 +68,9 @@ PyObject *plan_stand_in(const struct plan *plan, PyObject *o);
 PyObject *merge_value(struct plan *plan, const struct module *module, PyObject *old,
 		      PyObject *new);
 int merge_names(struct plan *plan, struct module *module);
+
+/* --- merge_moved.c: before the modules' own names --- */
+int merge_moved(struct plan *plan);
 
 /* --- merge_function.c --- */
 
@@ -112,6 +116,8 @@ int rebind_frames(struct plan *plan);
 /* Adds a write that the rollback record keeps, unless the object is a new class. */
 int plan_write(struct plan *plan, enum write_kind kind, PyObject *object, PyObject *key,
 	       PyObject *value);
+
+int plan_has_write(const struct plan *plan, PyObject *object, PyObject *key);
 
 /* Adds the write of a class's attribute that runs no code of its metaclass, and of no audit
  * hook. */
