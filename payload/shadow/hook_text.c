@@ -8,12 +8,12 @@
  * so that this ends. */
 static size_t expand(char *out, size_t at, unsigned char byte)
 {
-	if (byte >= 0x80) {
-		const unsigned char *pair = hook_pairs[byte - 0x80];
+	if (byte >= hook_character_count) {
+		const unsigned char *pair = hook_pairs[byte - hook_character_count];
 		return expand(out, expand(out, at, pair[0]), pair[1]);
 	}
 	if (out)
-		out[at] = (char)byte;
+		out[at] = (char)hook_characters[byte];
 	return at + 1;
 }
 

@@ -8,7 +8,9 @@
 
 #include "payload/base/py.h"
 
-extern const unsigned char hook_pairs[128][2]; /* what a byte from 0x80 on stands for */
+/* What a byte stands for: a character, or from their count on two bytes. */
+extern const unsigned hook_character_count;
+extern const unsigned char hook_characters[], hook_pairs[][2];
 extern const unsigned char hook_start[], hook_imports[], hook_classes[], hook_donor[],
 	hook_keep[];
 

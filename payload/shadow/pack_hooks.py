@@ -4,16 +4,19 @@
 
     pack_hooks.py OUT.c HOOK.py...
 
-Comments and empty lines go, an indentation is one blank. Then pairs of bytes that are frequent become
-one byte from 0x80 on, again and again (byte pair encoding): hook_text.c takes them apart.
+Comments and empty lines go, an indentation is one blank, local names are one letter. Then pairs of
+bytes that are frequent become one byte, again and again (byte pair encoding): a byte is the number of
+a character, or from there on that of a pair; hook_text.c takes them apart.
 """
+import ast
 import collections
 import io
 import os
+import string
 import sys
 import tokenize
 
-FIRST_CODE, CODES = 0x80, 128
+CODES = 256
 
 
 def minify(text):
@@ -37,6 +40,48 @@ def minify(text):
     return "".join(out)
 
 
+def functions_of(body):
+    """Those at the top and in classes there; what is inside of one shares its names."""
+    for node in body:
+        if isinstance(node, ast.ClassDef):
+            yield from functions_of(node.body)
+        elif isinstance(node, ast.FunctionDef):
+            yield node
+
+
+def short_names(function):
+    """A letter for each name of a function's own. Not for those that are keywords somewhere in it, nor
+    for the arguments of one that the program calls."""
+    nodes = list(ast.walk(function))
+    fixed = {node.arg for node in nodes if isinstance(node, ast.keyword)}
+    fixed.update(*[node.names for node in nodes if isinstance(node, ast.Global)])
+    own, others = {}, set(fixed)
+    for node in nodes:
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            others.add(node.id)
+        else:  # a name, an argument, a handler, a function inside
+            own[getattr(node, 'id', getattr(node, 'arg', getattr(node, 'name', None)))] = None
+    free = iter([letter for letter in string.ascii_lowercase if letter not in others])
+    return {name: next(free) for name in own
+            if name and name not in fixed | {function.name} and not name.startswith("__")
+            and function.name != "__import__"}
+
+
+def shorten(text):
+    functions = [(function.lineno, function.end_lineno, short_names(function))
+                 for function in functions_of(ast.parse(text).body)]
+    lines, edits, before = text.splitlines(True), [], None
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        for first, last, names in functions:
+            if first <= token.start[0] <= last and token.type == tokenize.NAME and before != ".":
+                edits.append((token.start, token.end, names.get(token.string, token.string)))
+        before = token.string
+    for (line, start), (_, end), name in reversed(edits):
+        old = lines[line - 1]
+        lines[line - 1] = old[:start] + name + old[end:]
+    return "".join(lines)
+
+
 def frequent_pair(texts):
     pairs = collections.Counter()
     for text in texts:
@@ -54,23 +99,24 @@ def replace(text, pair, code):
 
 
 def pack(texts):
-    """The texts as lists of bytes, and what the codes stand for."""
-    texts, pairs = [list(text.encode("ascii")) for text in texts], []
-    while len(pairs) < CODES:
+    """The texts as lists of bytes, the characters, and the pairs that the others stand for."""
+    characters, pairs = ["\0"] + sorted(set("".join(texts))), []
+    texts = [[characters.index(character) for character in text] for text in texts]
+    while len(characters) + len(pairs) < CODES:
         pairs.append(frequent_pair(texts))
-        texts = [replace(text, pairs[-1], FIRST_CODE + len(pairs) - 1) for text in texts]
-    return texts, pairs
+        texts = [replace(text, pairs[-1], len(characters) + len(pairs) - 1) for text in texts]
+    return texts, characters, pairs
 
 
-def unpack(text, pairs):
+def unpack(text, characters, pairs):
     out, stack = [], list(reversed(text))
     while stack:
         byte = stack.pop()
-        if byte < FIRST_CODE:
-            out.append(byte)
+        if byte < len(characters):
+            out.append(characters[byte])
         else:
-            stack += reversed(pairs[byte - FIRST_CODE])
-    return bytes(out).decode("ascii")
+            stack += reversed(pairs[byte - len(characters)])
+    return "".join(out)
 
 
 def main():
@@ -78,15 +124,17 @@ def main():
     plain = []
     for path in paths:
         with open(path) as f:
-            plain.append(minify(f.read()))
-    texts, pairs = pack(plain)
+            plain.append(minify(shorten(f.read())))
+    texts, characters, pairs = pack(plain)
     for path, text, wanted in zip(paths, texts, plain):
         compile(wanted, path, "exec")
-        assert unpack(text, pairs) == wanted
+        assert unpack(text, characters, pairs) == wanted
     with open(out, "w") as f:
         f.write("/* Made by pack_hooks.py. */\n#include \"payload/shadow/hook_text.h\"\n\n")
-        f.write("const unsigned char hook_pairs[%d][2] = {%s};\n"
-                % (CODES, ", ".join("{%d, %d}" % pair for pair in pairs)))
+        f.write("const unsigned hook_character_count = %d;\n" % len(characters))
+        f.write("const unsigned char hook_characters[] = {%s};\n" % ", ".join(map(str, map(ord, characters))))
+        f.write("const unsigned char hook_pairs[][2] = {%s};\n"
+                % ", ".join("{%d, %d}" % pair for pair in pairs))
         for path, text, wanted in zip(paths, texts, plain):
             name = os.path.splitext(os.path.basename(path))[0]
             f.write("const unsigned char hook_%s[] = {%s, 0}; /* %d bytes in %d */\n"
