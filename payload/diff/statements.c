@@ -254,6 +254,37 @@ static int note_choice(const struct selection *s, const struct group *group, PyO
 	return entry && !note_redefined(s, group, node) ? PyList_Append(m->chosen, entry) : -1;
 }
 
+static int may_be_called(const struct world *w, PyObject *value)
+{
+	return value && (py_is(value, w->function) || world_is_class(w, value) ||
+			 world_is_module(w, value));
+}
+
+/* A body inside a statement is executed with it, unless it is that of a function. */
+static int note_use(const struct selection *s, const struct step *step, PyObject *node)
+{
+	const struct world *w = &s->job->world;
+	struct module *m = s->module;
+	PyObject *value = step->value;
+	int is_code = value && py_is(value, w->code);
+
+	if (!value || stream_is_store(&s->tokens, step) ||
+	    (!is_code && (step->op == w->opcodes.load_const || !py_is(value, w->str))))
+		return 0;
+	m->may_call |= is_code ? !node_is_function(node)
+			       : !tree_is(node, "Import ImportFrom") &&
+					 may_be_called(w, PyDict_GetItem(m->live, value));
+	return PySet_Add(m->uses, value);
+}
+
+static int note_uses(const struct selection *s, const struct group *group, PyObject *node)
+{
+	for (int i = group->first; i < group->end; i++)
+		if (note_use(s, &s->body.new.steps[i], node))
+			return -1;
+	return 0;
+}
+
 static int sort_group(const struct sorter *sorter, const struct group *group, PyObject *out,
 		      PyObject **dead)
 {
@@ -264,7 +295,8 @@ static int sort_group(const struct sorter *sorter, const struct group *group, Py
 		int is_first = is_header(s->job->world.none, node, i);
 		int runs = is_first ? 1 : sorter->choose(sorter, group, node);
 		if (runs < 0 || (runs && add_dead(s, out, dead)) ||
-		    PyList_Append(runs ? out : *dead, node))
+		    PyList_Append(runs ? out : *dead, node) ||
+		    (runs && sorter->is_of_module && note_uses(s, group, node)))
 			return -1;
 		if (sorter->is_of_module && runs != SELECTION_IN_PART &&
 		    (!is_first || group->is_changed) && note_choice(s, group, node, runs))
@@ -312,7 +344,9 @@ static int select_statements(struct selection *s)
 	m->redefined = PySet_New(NULL);
 	m->headed = PySet_New(NULL);
 	m->superseded = PySet_New(NULL);
-	if (!m->chosen || !m->stays || !m->redefined || !m->headed || !m->superseded)
+	m->uses = PySet_New(NULL);
+	if (!m->uses || !m->chosen || !m->stays || !m->redefined || !m->headed ||
+	    !m->superseded)
 		return -1;
 	if (!nodes || !m->inner || !m->kept || !m->refreshed || !m->donors || !m->parts ||
 	    body_init(&s->body, &s->tokens, m->old_code, m->code, nodes) ||

@@ -16,7 +16,7 @@ void module_fini(struct module *m)
 		m->run_code,  m->old_code, m->shadow,     m->fresh,     m->before,
 		m->binds,     m->inner,    m->kept,       m->refreshed, m->kept_annotations,
 		m->donors,    m->parts,    m->chosen,     m->stays,     m->bodies,
-		m->redefined, m->told,     m->superseded, m->clones,    m->headed};
+		m->redefined, m->told,     m->superseded, m->uses,      m->headed};
 
 	*m = (struct module){0};
 	for (size_t i = 0; i < sizeof(owned) / sizeof(*owned); i++)

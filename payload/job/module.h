@@ -43,8 +43,8 @@ struct module {
 	/* When not the whole body runs: */
 	PyObject *inner;  /* dict: name -> (live function, its new code), run undecorated; in a
 			     class: qualified name -> (..., what the decorators made) */
-	PyObject *clones; /* list of (clone, live function, name, references to its code): what
-			     new code calls that did not change (shadow_clones.c) */
+	PyObject *uses;   /* set: the names that the statements that run refer to, and the codes
+			     inside of them */
 	PyObject *donors; /* dict: qualified name -> the function that ran undecorated */
 	PyObject *parts;  /* dict: qualified name -> (live class, set of attributes that stay or
 			     None when only what changed runs, dict of constants, is the whole of
@@ -71,6 +71,7 @@ struct module {
 	unsigned is_partial : 1;    /* less than the whole body runs, in a copy of `live` */
 	unsigned was_importing : 1; /* by another thread, when it was found */
 	unsigned is_running : 1;    /* a thread is in its body, as in a script's */
+	unsigned may_call : 1;      /* the statements that run may */
 	unsigned is_translated : 1; /* its loader makes other code of the source than Python */
 };
 

@@ -50,17 +50,23 @@ static int may_have_frames(const struct world *w, const struct module *m)
 		return 0;
 	if (!codes || code_collect(w, m->run_code, codes))
 		return -1;
-	for (Py_ssize_t i = 0; m->clones && i < PyList_Size(m->clones); i++) {
-		PyObject *entry = PyList_GetItem(m->clones, i);
-		if (reference_count(w, PyFunction_GetCode(PyTuple_GetItem(entry, 1))) >
-		    PyLong_AsLong(PyTuple_GetItem(entry, 3)))
-			return 1;
-	}
 	while (PyDict_Next(codes, &at, &code, &unused))
 		if (reference_count(w, code) >
 		    (code == m->run_code ? m->run_references + 1 : 4))
 			return 1;
 	return PyErr_Occurred() ? -1 : 0;
+}
+
+static int clones_may(const struct world *w, PyObject *clones)
+{
+	for (Py_ssize_t i = 0; clones && i < PyList_Size(clones); i++) {
+		PyObject *entry = PyList_GetItem(clones, i);
+		PyObject *f = PyTuple_GetItem(entry, 1);
+		if (py_is(f, w->function) && reference_count(w, PyFunction_GetCode(f)) >
+						     PyLong_AsLong(PyTuple_GetItem(entry, 2)))
+			return 1;
+	}
+	return 0;
 }
 
 /* --- where the namespace is -------------------------------------------------------------- */
@@ -297,7 +303,7 @@ static int see_heap(struct frame_search *s)
 
 int frames_note(struct plan *p)
 {
-	int may = 0;
+	int may = clones_may(&p->job->world, p->shadow->clones);
 
 	for (size_t i = 0; !may && i < p->job->modules.count; i++)
 		may = may_have_frames(&p->job->world, &p->job->modules.items[i]);

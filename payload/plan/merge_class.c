@@ -161,6 +161,8 @@ static int merge_attributes(struct plan *p, const struct module *m, PyObject *ke
 				 !PyUnicode_CompareWithASCIIString(key, "_abc_impl");
 		if (!py_is(key, w->str) || (!is_missing && is_part_of_type(w, key, value)))
 			continue;
+		if (is_part && old && plan_stand_in(p, value) == old) /* a clone */
+			continue;
 		if (old && stays(w, kept, key, value, is_part))
 			value = old;
 		_cleanup_py_ PyObject *merged =

@@ -115,14 +115,13 @@ static int add_shadows(struct plan *p)
 
 static int add_clones(struct plan *p)
 {
-	for (size_t i = 0; i < p->job->modules.count; i++) {
-		PyObject *clones = p->job->modules.items[i].clones;
-		for (Py_ssize_t k = 0; clones && k < PyList_Size(clones); k++) {
-			PyObject *entry = PyList_GetItem(clones, k);
-			if (pointer_map_set(&p->stand_in, PyTuple_GetItem(entry, 0),
-					    PyTuple_GetItem(entry, 1)))
-				return -1;
-		}
+	PyObject *clones = p->shadow->clones;
+
+	for (Py_ssize_t i = 0; clones && i < PyList_Size(clones); i++) {
+		PyObject *entry = PyList_GetItem(clones, i);
+		if (pointer_map_set(&p->stand_in, PyTuple_GetItem(entry, 0),
+				    PyTuple_GetItem(entry, 1)))
+			return -1;
 	}
 	return 0;
 }

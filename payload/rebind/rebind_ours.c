@@ -160,8 +160,7 @@ int rebind_ignore_donors(struct rebind *r)
 		const struct module *m = &p->job->modules.items[i];
 		if (rebind_ignore(r, m->fresh) || ignore_undecorated(r, m) ||
 		    rebind_ignore(r, m->before) || rebind_ignore(r, m->binds) ||
-		    rebind_ignore(r, m->shadow) || rebind_ignore(r, m->object) ||
-		    (m->clones && ignore_list(r, m->clones)))
+		    rebind_ignore(r, m->shadow) || rebind_ignore(r, m->object))
 			return -1;
 	}
 	return 0;
@@ -181,7 +180,7 @@ int rebind_ignore_ours(struct rebind *r)
 		return 0;
 	if (rebind_ignore(r, s->hook) || rebind_ignore(r, s->builtins) ||
 	    ignore_list(r, s->shadows) || ignore_list(r, s->classes) ||
-	    ignore_list(r, s->made) ||
+	    ignore_list(r, s->made) || ignore_list(r, s->clones) ||
 	    rebind_ignore(r, PyDict_GetItemString(s->hook, "shadows")))
 		return -1;
 	for (Py_ssize_t i = 0; i < PyList_Size(s->shadows); i++) {

@@ -26,10 +26,24 @@ static int has_items(PyObject *dict)
 	return dict && PyDict_Size(dict) > 0;
 }
 
-/* Those texts that something will be asked of, whatever new code does. */
-static int execute_texts(const struct job *job, PyObject *hook)
+/* For clones.py. */
+static int add_class_texts(PyObject *hook, int has_parts)
 {
-	int has_parts = 0, has_inner = 0;
+	const unsigned char *const packed[] = {hook_overlay, hook_donor, hook_classes};
+	_cleanup_py_ PyObject *texts = PyList_New(0);
+
+	for (int i = 0; texts && i < (has_parts ? 1 : 3); i++) {
+		_cleanup_py_ PyObject *text = hook_text(packed[i]);
+		if (!text || PyList_Append(texts, text))
+			return -1;
+	}
+	return texts ? PyDict_SetItemString(hook, "class_texts", texts) : -1;
+}
+
+/* Those texts that something will be asked of, whatever new code does. */
+static int execute_texts(const struct job *job, PyObject *hook, int has_clones)
+{
+	int has_parts = 0, has_inner = has_clones;
 
 	for (size_t i = 0; i < job->modules.count; i++) {
 		has_parts |= has_items(job->modules.items[i].parts);
@@ -37,12 +51,12 @@ static int execute_texts(const struct job *job, PyObject *hook)
 	}
 	return execute(hook_start, hook) ||
 	       (has_parts && (execute(hook_classes, hook) || execute(hook_donor, hook))) ||
-	       (has_inner && execute(hook_keep, hook));
+	       (has_inner && execute(hook_keep, hook)) ||
+	       (has_clones && (add_class_texts(hook, has_parts) || execute(hook_clones, hook)));
 }
 
-static PyObject *make_hook(struct shadow *s, const struct job *job)
+static PyObject *make_hook(struct shadow *s, const struct world *w)
 {
-	const struct world *w = &job->world;
 	_cleanup_py_ PyObject *hook = PyDict_New();
 	_cleanup_py_ PyObject *shadows = PyDict_New(), *pending = PyDict_New();
 	_cleanup_py_ PyObject *import_text = hook_text(hook_imports);
@@ -84,7 +98,7 @@ static PyObject *make_hook(struct shadow *s, const struct job *job)
 		    PyDict_SetItemString(hook, globals[i].name, globals[i].value))
 			return NULL;
 	}
-	return execute_texts(job, hook) ? NULL : py_take(&hook);
+	return py_take(&hook);
 }
 
 static PyObject *hook_item(const struct shadow *s, const char *name)
@@ -160,7 +174,7 @@ static int prepare_module(struct shadow *s, const struct world *w, struct module
 	m->before = m->is_partial ? PyDict_Copy(m->live) : NULL;
 	if (m->is_partial && (!m->before || own_annotations(w, m->fresh)))
 		return -1;
-	if (m->is_partial && (add_classes(s, m) || shadow_clones_make(w, m)))
+	if (m->is_partial && add_classes(s, m))
 		return -1;
 	_cleanup_py_ PyObject *entry = PyTuple_Pack(3, m->run_code, m->fresh, m->live);
 	if (!entry || PyDict_SetItem(hook_item(s, "pending"), m->key, entry))
@@ -256,6 +270,19 @@ static int prepare_modules(struct shadow *s, struct job *job)
 	return 0;
 }
 
+static int prepare_texts(struct shadow *s, const struct job *job)
+{
+	_cleanup_py_ PyObject *found = shadow_clones_find(job);
+
+	return !found || execute_texts(job, s->hook, PyList_Size(found) != 0) ||
+			       shadow_clones_make(s, job, found) ||
+			       put_builtin(s, "__import__", "first_import") ||
+			       put_builtin(s, "__build_class__", "__build_class__") ||
+			       put_builtin(s, "__pyhotpatch_keep__", "keep")
+		       ? -1
+		       : 0;
+}
+
 static int prepare(struct shadow *s, struct job *job)
 {
 	const struct world *w = &job->world;
@@ -267,15 +294,12 @@ static int prepare(struct shadow *s, struct job *job)
 	s->classes = PyList_New(0);
 	s->refused = PyList_New(0);
 	s->made = PyList_New(0);
+	s->clones = PyList_New(0);
 	if (!s->builtins || !s->shadows || !s->loaded || !s->linked || !s->classes ||
-	    !s->refused || !s->made)
+	    !s->refused || !s->made || !s->clones)
 		return -1;
-	s->hook = make_hook(s, job);
-	if (!s->hook || put_builtin(s, "__import__", "first_import") ||
-	    put_builtin(s, "__build_class__", "__build_class__") ||
-	    put_builtin(s, "__pyhotpatch_keep__", "keep"))
-		return -1;
-	if (prepare_modules(s, job))
+	s->hook = make_hook(s, w);
+	if (!s->hook || prepare_modules(s, job) || prepare_texts(s, job))
 		return -1;
 	if (link_children(s, w))
 		return -1;
@@ -314,12 +338,11 @@ int shadow_run(struct shadow *out, struct job *job)
 		return -1;
 	PyObject *start = hook_item(out, "start");
 	_cleanup_py_ PyObject *result = start ? py_call(start) : NULL;
-	for (size_t i = 0; result && i < job->modules.count; i++)
-		if (shadow_clones_drop(&job->modules.items[i]) ||
-		    statements_settle(job, &job->modules.items[i]))
-			return -1;
-	if (!result)
+	if (!result || shadow_clones_drop(out))
 		return -1;
+	for (size_t i = 0; i < job->modules.count; i++)
+		if (statements_settle(job, &job->modules.items[i]))
+			return -1;
 	report_refused(out, job);
 	return reload_hooks_call(job);
 }
@@ -357,6 +380,7 @@ void shadow_fini(struct shadow *s, const struct world *w, int is_failure)
 	Py_DecRef(s->classes);
 	Py_DecRef(s->refused);
 	Py_DecRef(s->made);
+	Py_DecRef(s->clones);
 	*s = (struct shadow){0};
 	PyErr_Restore(kind, value, traceback);
 }

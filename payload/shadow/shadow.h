@@ -16,6 +16,8 @@ struct shadow {
 	PyObject *made;     /* list of (donor, live class): what classes in part were made */
 	PyObject *refused;  /* list of (qualified name, text): classes that could not be made */
 	PyObject *linked; /* list of (package, name): submodules that were bound in packages */
+	PyObject *clones; /* list of (clone, what it stands for, references to its code): what
+			     new code meets that did not change (shadow_clones.c) */
 };
 
 /* Runs the changed modules' bodies. -1 with the exception of the new code. shadow_fini is due
@@ -25,9 +27,14 @@ int shadow_run(struct shadow *out, struct job *job);
 /* Ends the hook; when it was in vain, modules that the run imported are forgotten. */
 void shadow_fini(struct shadow *shadow, const struct world *world, int is_failure);
 
-/* shadow_clones.c: before the statements of a module run, and after. -1 with an exception. */
-int shadow_clones_make(const struct world *world, struct module *module);
-int shadow_clones_drop(struct module *module);
+/* --- shadow_clones.c: -1 with an exception --- */
+
+/* What the next needs, as a list; empty when new code calls nothing. New reference. */
+PyObject *shadow_clones_find(const struct job *job);
+
+/* Before the statements run, and after. */
+int shadow_clones_make(const struct shadow *shadow, const struct job *job, PyObject *found);
+int shadow_clones_drop(const struct shadow *shadow);
 
 /* The live namespace of an item of shadow->shadows. Borrowed. */
 PyObject *shadow_live_dict(const struct world *world, PyObject *pair);

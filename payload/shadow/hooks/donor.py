@@ -16,16 +16,16 @@
 new, read = type.__new__, type.__getattribute__
 
 
-def make_donor(live, name, qualname, cell):
+def make_donor(live, name, qualname, cell, kind):
     names = {'__slots__': (), '__module__': names_of(live).get('__module__'),
              '__doc__': names_of(live).get('__doc__')}
     if cell is not None:
         names['__classcell__'] = cell
     if is_quiet(live):
-        donor = new(type(live), name, (live,), names)
+        donor = new(kind, name, (live,), names)
     else:
         later = []
-        donor = new(type(live), name, (twin(live, later),), names)
+        donor = new(kind, name, (twin(live, later),), names)
         put_below(donor, live, later)
     for k in list(names_of(donor)):  # typing's __init_subclass__
         if k not in names and k not in of_type:

@@ -27,12 +27,19 @@ def around(value, inner, function):
     cells = value.__closure__ or () if type(value) is type(function) else ()
     if not any(holds(cell, inner) for cell in cells):
         return value
-    cells = tuple(cell_of(function) if holds(cell, inner) else cell for cell in cells)
-    made = type(value)(value.__code__, value.__globals__, value.__name__, value.__defaults__, cells)
-    made.__kwdefaults__, made.__qualname__ = value.__kwdefaults__, value.__qualname__
-    made.__dict__.update(value.__dict__)
+    made = copy(value, value.__globals__, tuple(
+        cell_of(function) if holds(cell, inner) else cell for cell in cells))
     if made.__dict__.get('__wrapped__') is inner:
-        made.__wrapped__ = function
+        made.__dict__ = dict(made.__dict__, __wrapped__=function)
+    return made
+
+
+def copy(f, globals, cells):
+    made = type(f)(f.__code__, globals, f.__name__, f.__defaults__, cells)
+    for k in ('__annotate__' if hasattr(f, '__annotate__') else '__annotations__', '__doc__',
+              '__kwdefaults__', '__qualname__', '__module__', '__type_params__', '__dict__'):
+        if hasattr(f, k):
+            setattr(made, k, getattr(f, k))
     return made
 
 
