@@ -4,14 +4,17 @@
 
     pack_hooks.py OUT.c HOOK.py...
 
-Comments and empty lines go, an indentation is one blank, local names are one letter. Then pairs of
+Comments and empty lines go, an indentation is one blank, names are a letter or two. Then pairs of
 bytes that are frequent become one byte, again and again (byte pair encoding): a byte is the number of
 a character, or from there on that of a pair; hook_text.c takes them apart.
 """
 import ast
 import collections
+import glob
 import io
+import keyword
 import os
+import re
 import string
 import sys
 import tokenize
@@ -67,14 +70,35 @@ def short_names(function):
             and function.name != "__import__"}
 
 
-def shorten(text):
+def shared_names(texts):
+    """Two letters for each name that the texts themselves bind for each other, the frequent ones first.
+    Not for those that C asks for."""
+    asked = set()
+    for path in glob.glob(os.path.join(os.path.dirname(os.path.abspath(__file__)), "*.c")):
+        with open(path) as f:
+            asked.update(re.findall(r'"(\w+)"', f.read()))
+    bound = set()
+    for node in [node for text in texts for node in ast.parse(text).body]:
+        bound.update(x.id for x in ast.walk(node) if isinstance(node, ast.Assign) and
+                     isinstance(x, ast.Name) and isinstance(x.ctx, ast.Store))
+        bound.add(getattr(node, "name", "__"))
+    words = collections.Counter(re.findall(r"\w+", "".join(texts)))
+    letters = string.ascii_lowercase
+    free = iter([a + b for a in letters for b in letters
+                 if a + b not in words and not keyword.iskeyword(a + b)])
+    return {name: next(free) for name in sorted(bound, key=lambda name: (-words[name], name))
+            if name not in asked and not name.startswith("__")}
+
+
+def shorten(text, shared):
     functions = [(function.lineno, function.end_lineno, short_names(function))
                  for function in functions_of(ast.parse(text).body)]
     lines, edits, before = text.splitlines(True), [], None
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        for first, last, names in functions:
-            if first <= token.start[0] <= last and token.type == tokenize.NAME and before != ".":
-                edits.append((token.start, token.end, names.get(token.string, token.string)))
+        if token.type == tokenize.NAME and before != ".":
+            names = [names for first, last, names in functions
+                     if first <= token.start[0] <= last and token.string in names] or [shared]
+            edits.append((token.start, token.end, names[0].get(token.string, token.string)))
         before = token.string
     for (line, start), (_, end), name in reversed(edits):
         old = lines[line - 1]
@@ -121,10 +145,12 @@ def unpack(text, characters, pairs):
 
 def main():
     out, *paths = sys.argv[1:]
-    plain = []
+    sources = []
     for path in paths:
         with open(path) as f:
-            plain.append(minify(shorten(f.read())))
+            sources.append(f.read())
+    shared = shared_names(sources)
+    plain = [minify(shorten(source, shared)) for source in sources]
     texts, characters, pairs = pack(plain)
     for path, text, wanted in zip(paths, texts, plain):
         compile(wanted, path, "exec")
