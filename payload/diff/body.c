@@ -199,14 +199,26 @@ static int find_store(const struct body *b, const struct stream *s, int from, Py
 	return -1;
 }
 
+/* The decorators stand before the code and the defaults, not before the first line. */
+static int first_step(const struct stream *s, int at, PyObject *code, int low)
+{
+	_cleanup_py_ PyObject *line = code_attribute(code, "co_firstlineno");
+	long first_line = line ? PyLong_AsLong(line) : 0;
+
+	while (at > low && s->steps[at - 1].line >= first_line)
+		at--;
+	PyErr_Clear();
+	return at;
+}
+
 int body_find_new(struct definition *out, const struct body *b, const struct group *group,
 		  PyObject *name)
 {
 	for (int i = group->first; i < group->end; i++) {
 		PyObject *code = loaded_code(b, &b->new.steps[i], name);
 		if (code) {
-			*out = (struct definition){group->first, i,
-						   find_store(b, &b->new, i, name), code};
+			*out = (struct definition){first_step(&b->new, i, code, group->first),
+						   i, find_store(b, &b->new, i, name), code};
 			return out->end > 0;
 		}
 	}
@@ -243,13 +255,11 @@ int body_find_old(struct definition *out, const struct body *b, PyObject *name)
 		i--;
 	if (i < 0)
 		return 0;
-	_cleanup_py_ PyObject *line = code_attribute(code, "co_firstlineno");
-	long first_line = line ? PyLong_AsLong(line) : 0;
-	*out = (struct definition){i, i, find_store(b, &b->old, i, name), code};
-	while (out->first > 0 && !b->is_used[out->first - 1] &&
-	       b->old.steps[out->first - 1].line >= first_line)
-		out->first--;
-	PyErr_Clear();
+	int low = i;
+	while (low > 0 && !b->is_used[low - 1])
+		low--;
+	*out = (struct definition){first_step(&b->old, i, code, low), i,
+				   find_store(b, &b->old, i, name), code};
 	return out->end > 0;
 }
 

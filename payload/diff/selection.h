@@ -89,6 +89,10 @@ int selection_has_annotation_gone(const struct world *w, PyObject *names, PyObje
 /* Notes whether more of a function that runs differs than its code, as far as is known. */
 int selection_note_head(struct module *module, const struct function_place *at);
 
+/* The same of each function in a block, whose place has the class's qualified name. */
+int selection_note_block(const struct selection *s, const struct function_place *class_place,
+			 PyObject *node);
+
 /* Without old code: notes that the function's defaults may stay, as those that are state do. */
 int selection_note_live_head(const struct selection *s, PyObject *node, PyObject *function);
 

@@ -309,9 +309,16 @@ static PyObject *qualname_in(const struct class_change *c, PyObject *name)
 	return name ? PyUnicode_FromFormat("%U.%U", c->place->qualname, name) : NULL;
 }
 
-/* A definition in the class. 1 when it is a class that turns out to be the same. */
+/* A statement of the class. 1 when it is a class that turns out to be the same. */
 static int refine(const struct class_change *c, const struct group *group, PyObject *node)
 {
+	if (!node_is_definition(node))
+		return selection_note_block(
+			c->s,
+			&(struct function_place){.body = &c->body,
+						 .group = group,
+						 .qualname = c->place->qualname},
+			node);
 	_cleanup_py_ PyObject *name = node_field(node, "name");
 	_cleanup_py_ PyObject *qualname = qualname_in(c, name);
 	const struct function_place place = {
@@ -343,7 +350,7 @@ static int choose(const struct sorter *sorter, const struct group *group, PyObje
 
 	if (!group->is_changed)
 		return annotate_alone(c, node);
-	if (group->node_count > 1 || !node_is_definition(node))
+	if (group->node_count > 1)
 		return 1;
 	int same = refine(c, group, node);
 	return same < 0 ? -1 : !same;
@@ -408,8 +415,8 @@ static int run_whole(const struct class_change *c, int is_header_same)
 	for (int i = 0; i < c->body.group_count; i++) {
 		const struct group *group = &c->body.groups[i];
 		PyObject *node = PyList_GetItem(c->nodes, group->first_node);
-		if (group->node_count == 1 && node_is_definition(node) &&
-		    (group->is_changed || node_is_function(node)) && refine(c, group, node) < 0)
+		if (group->node_count == 1 && (group->is_changed || node_is_function(node)) &&
+		    refine(c, group, node) < 0)
 			return -1;
 	}
 	if (!is_header_same)

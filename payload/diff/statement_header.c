@@ -78,6 +78,32 @@ int selection_note_head(struct module *module, const struct function_place *at)
 		    body_find_old(&old, b, at->name) && selection_is_rest_same(b, &old, &new));
 }
 
+struct in_block {
+	struct module *module;
+	struct function_place place;
+};
+
+static int note_in_block(PyObject *node, void *context)
+{
+	const struct in_block *in = context;
+	_cleanup_py_ PyObject *name = node_is_function(node) ? node_field(node, "name") : NULL;
+	_cleanup_py_ PyObject *qualname =
+		name ? PyUnicode_FromFormat("%U.%U", in->place.qualname, name) : NULL;
+	struct function_place place = in->place;
+
+	place.name = name;
+	place.qualname = qualname;
+	return qualname && selection_note_head(in->module, &place);
+}
+
+int selection_note_block(const struct selection *s, const struct function_place *class_place,
+			 PyObject *node)
+{
+	struct in_block in = {s->module, *class_place};
+
+	return tree_any(&s->job->world, node, note_in_block, &in) ? -1 : 0;
+}
+
 static int has_entries(PyObject *node, void *context)
 {
 	(void)context;

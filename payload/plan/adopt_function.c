@@ -207,7 +207,8 @@ static int report(struct plan *p, PyObject *old, PyObject *donor)
 	if (!m || code_name_is(code, "__annotate__"))
 		return 0;
 	if (code_is_same(w, PyFunction_GetCode(old), code) == 1 &&
-	    is_same_or_none(w, PyFunction_GetDefaults(old), PyFunction_GetDefaults(donor)))
+	    (is_headed(p, donor) ||
+	     is_same_or_none(w, PyFunction_GetDefaults(old), PyFunction_GetDefaults(donor))))
 		return 0;
 	return note_function(p->job, m, old, code);
 }
