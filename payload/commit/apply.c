@@ -79,7 +79,7 @@ static int judge_failure(struct plan *p, struct migration *migration)
 	if (failed && is_class_set(failed))
 		pair = pair_of(p, failed->value);
 	if (failed && (failed->kind == WRITE_BASES || is_class_set(failed)) && pair &&
-	    !pair->is_migrating && world_is_type_error(&p->job->world)) {
+	    !pair->is_migrating && !pair->is_part && world_is_type_error(&p->job->world)) {
 		PyErr_Clear();
 		return pointer_map_set(&migration->must_move, pair->old, pair->old) ? -1 : 1;
 	}
