@@ -16,28 +16,31 @@ typedef struct _ts PyThreadState;
 typedef struct _is PyInterpreterState;
 typedef ptrdiff_t Py_ssize_t;
 #define PY_WEAK __attribute__((weak))
+/* Called in less than 14 places: each call is a byte longer, but the table through which calls
+ * go has no entry for it, which would be 16 bytes. */
+#define PY_RARE __attribute__((noplt))
 
 /* life cycle and GIL */
-const char *Py_GetVersion(void);
-int Py_IsInitialized(void);
+PY_RARE const char *Py_GetVersion(void);
+PY_RARE int Py_IsInitialized(void);
 PY_WEAK int _Py_IsFinalizing(void);                   /* 3.7 to 3.12 */
 PY_WEAK int Py_IsFinalizing(void);                    /* 3.13 */
 PY_WEAK int PyEval_ThreadsInitialized(void);          /* gone in 3.13 */
 PY_WEAK void _Py_MergeZeroLocalRefcount(PyObject *o); /* free-threaded builds alone */
-int PyGILState_Ensure(void);
-void PyGILState_Release(int state);
-unsigned long PyThread_get_thread_ident(void);
-int PyThreadState_SetAsyncExc(unsigned long ident, PyObject *exception);
-PyThreadState *PyGILState_GetThisThreadState(void);
+PY_RARE int PyGILState_Ensure(void);
+PY_RARE void PyGILState_Release(int state);
+PY_RARE unsigned long PyThread_get_thread_ident(void);
+PY_RARE int PyThreadState_SetAsyncExc(unsigned long ident, PyObject *exception);
+PY_RARE PyThreadState *PyGILState_GetThisThreadState(void);
 PY_WEAK PyThreadState *_PyThreadState_UncheckedGet(void); /* to 3.12 */
 PY_WEAK PyThreadState *PyThreadState_GetUnchecked(void);  /* 3.13 */
-PyThreadState *PyEval_SaveThread(void);
-void PyEval_RestoreThread(PyThreadState *state);
-int Py_AddPendingCall(int (*call)(void *argument), void *argument);
-PyThreadState *PyThreadState_New(PyInterpreterState *interpreter);
-PyThreadState *PyThreadState_Swap(PyThreadState *state);
-void PyThreadState_Clear(PyThreadState *state);
-void PyThreadState_Delete(PyThreadState *state);
+PY_RARE PyThreadState *PyEval_SaveThread(void);
+PY_RARE void PyEval_RestoreThread(PyThreadState *state);
+PY_RARE int Py_AddPendingCall(int (*call)(void *argument), void *argument);
+PY_RARE PyThreadState *PyThreadState_New(PyInterpreterState *interpreter);
+PY_RARE PyThreadState *PyThreadState_Swap(PyThreadState *state);
+PY_RARE void PyThreadState_Clear(PyThreadState *state);
+PY_RARE void PyThreadState_Delete(PyThreadState *state);
 PY_WEAK PyInterpreterState *PyInterpreterState_Head(void);
 PY_WEAK PyInterpreterState *PyInterpreterState_Next(PyInterpreterState *interpreter);
 PY_WEAK int64_t PyInterpreterState_GetID(PyInterpreterState *interpreter); /* 3.7 */
@@ -48,29 +51,29 @@ PY_WEAK PyInterpreterState *PyInterpreterState_Get(void);                  /* 3.
 void Py_IncRef(PyObject *o);
 void Py_DecRef(PyObject *o);
 void *PyMem_Malloc(size_t size);
-void *PyMem_Realloc(void *p, size_t size);
+PY_RARE void *PyMem_Realloc(void *p, size_t size);
 void PyMem_Free(void *p);
 
 /* any object */
-PyObject *PyObject_Type(PyObject *o);
-PyObject *PyObject_Str(PyObject *o);
-PyObject *PyObject_GetAttr(PyObject *o, PyObject *name);
+PY_RARE PyObject *PyObject_Type(PyObject *o);
+PY_RARE PyObject *PyObject_Str(PyObject *o);
+PY_RARE PyObject *PyObject_GetAttr(PyObject *o, PyObject *name);
 PyObject *PyObject_GetAttrString(PyObject *o, const char *name);
-int PyObject_SetAttr(PyObject *o, PyObject *name, PyObject *value);
+PY_RARE int PyObject_SetAttr(PyObject *o, PyObject *name, PyObject *value);
 int PyObject_SetAttrString(PyObject *o, const char *name, PyObject *value);
-PyObject *PyObject_GenericGetAttr(PyObject *o, PyObject *name);
+PY_RARE PyObject *PyObject_GenericGetAttr(PyObject *o, PyObject *name);
 PyObject *PyObject_GenericGetDict(PyObject *o, void *unused);
-PyObject *PyObject_GetItem(PyObject *o, PyObject *key);
+PY_RARE PyObject *PyObject_GetItem(PyObject *o, PyObject *key);
 int PyObject_RichCompareBool(PyObject *a, PyObject *b, int operation);
-int PyObject_IsTrue(PyObject *o);
-PyObject *PyObject_Call(PyObject *callable, PyObject *args, PyObject *kwargs);
-PyObject *PyObject_CallObject(PyObject *callable, PyObject *args);
+PY_RARE int PyObject_IsTrue(PyObject *o);
+PY_RARE PyObject *PyObject_Call(PyObject *callable, PyObject *args, PyObject *kwargs);
+PY_RARE PyObject *PyObject_CallObject(PyObject *callable, PyObject *args);
 PyObject *PyObject_CallFunctionObjArgs(PyObject *callable, ...);
 PyObject *PyObject_CallMethod(PyObject *o, const char *name, const char *format, ...);
-void *PyType_GetSlot(PyObject *type, int slot);
-int PyType_IsSubtype(PyObject *type, PyObject *base);
-void PyType_Modified(PyObject *type);
-unsigned long PyType_GetFlags(PyObject *type);
+PY_RARE void *PyType_GetSlot(PyObject *type, int slot);
+PY_RARE int PyType_IsSubtype(PyObject *type, PyObject *base);
+PY_RARE void PyType_Modified(PyObject *type);
+PY_RARE unsigned long PyType_GetFlags(PyObject *type);
 #define PY_TYPE_IS_HEAP      (1ul << 9)
 #define PY_TYPE_IS_IMMUTABLE (1ul << 8) /* 3.10; those of C that are on the heap */
 #define PY_TYPE_HAS_GC       (1ul << 14)
@@ -84,114 +87,117 @@ PyObject *PyDict_GetItem(PyObject *dict, PyObject *key); /* borrowed; hides erro
 PyObject *PyDict_GetItemString(PyObject *dict, const char *key);
 int PyDict_SetItem(PyObject *dict, PyObject *key, PyObject *value);
 int PyDict_SetItemString(PyObject *dict, const char *key, PyObject *value);
-PyObject *PyDict_SetDefault(PyObject *dict, PyObject *key, PyObject *value); /* borrowed */
-int PyDict_DelItem(PyObject *dict, PyObject *key);
-int PyDict_DelItemString(PyObject *dict, const char *key);
-int PyDict_Update(PyObject *dict, PyObject *other);
-void PyDict_Clear(PyObject *dict);
-int PyODict_SetItem(PyObject *ordered, PyObject *key, PyObject *value);
-int PyODict_DelItem(PyObject *ordered, PyObject *key);
+PY_RARE PyObject *PyDict_SetDefault(PyObject *dict, PyObject *key,
+				    PyObject *value); /* borrowed */
+PY_RARE int PyDict_DelItem(PyObject *dict, PyObject *key);
+PY_RARE int PyDict_DelItemString(PyObject *dict, const char *key);
+PY_RARE int PyDict_Update(PyObject *dict, PyObject *other);
+PY_RARE void PyDict_Clear(PyObject *dict);
+PY_RARE int PyODict_SetItem(PyObject *ordered, PyObject *key, PyObject *value);
+PY_RARE int PyODict_DelItem(PyObject *ordered, PyObject *key);
 int PyDict_Next(PyObject *dict, Py_ssize_t *at, PyObject **key, PyObject **value);
-Py_ssize_t PyDict_Size(PyObject *dict);
-PyObject *PyDict_Keys(PyObject *dict);
-PyObject *PyDict_Values(PyObject *dict);
-void PyObject_GC_UnTrack(void *o);
+PY_RARE Py_ssize_t PyDict_Size(PyObject *dict);
+PY_RARE PyObject *PyDict_Keys(PyObject *dict);
+PY_RARE PyObject *PyDict_Values(PyObject *dict);
+PY_RARE void PyObject_GC_UnTrack(void *o);
 PyObject *PyList_New(Py_ssize_t size);
 Py_ssize_t PyList_Size(PyObject *list);
 PyObject *PyList_GetItem(PyObject *list, Py_ssize_t at); /* borrowed */
 int PyList_Append(PyObject *list, PyObject *item);
-int PyList_Insert(PyObject *list, Py_ssize_t at, PyObject *item);
-int PyList_SetSlice(PyObject *list, Py_ssize_t low, Py_ssize_t high, PyObject *items);
-PyObject *PyList_GetSlice(PyObject *list, Py_ssize_t low, Py_ssize_t high);
-int PyList_Sort(PyObject *list);
-PyObject *PyList_AsTuple(PyObject *list);
-PyObject *PyTuple_New(Py_ssize_t size);
+PY_RARE int PyList_Insert(PyObject *list, Py_ssize_t at, PyObject *item);
+PY_RARE int PyList_SetSlice(PyObject *list, Py_ssize_t low, Py_ssize_t high, PyObject *items);
+PY_RARE PyObject *PyList_GetSlice(PyObject *list, Py_ssize_t low, Py_ssize_t high);
+PY_RARE int PyList_Sort(PyObject *list);
+PY_RARE PyObject *PyList_AsTuple(PyObject *list);
+PY_RARE PyObject *PyTuple_New(Py_ssize_t size);
 PyObject *PyTuple_Pack(Py_ssize_t size, ...);
 Py_ssize_t PyTuple_Size(PyObject *tuple);
 PyObject *PyTuple_GetItem(PyObject *tuple, Py_ssize_t at); /* borrowed */
 int PyTuple_SetItem(PyObject *tuple, Py_ssize_t at, PyObject *stolen);
 PyObject *PySet_New(PyObject *items);
 int PySet_Add(PyObject *set, PyObject *item);
-Py_ssize_t PySet_Size(PyObject *set);
+PY_RARE Py_ssize_t PySet_Size(PyObject *set);
 int PySet_Contains(PyObject *set, PyObject *item);
-int PySet_Discard(PyObject *set, PyObject *item);
-int PySet_Clear(PyObject *set);
+PY_RARE int PySet_Discard(PyObject *set, PyObject *item);
+PY_RARE int PySet_Clear(PyObject *set);
 PyObject *PySequence_List(PyObject *o);
-PyObject *PySequence_Tuple(PyObject *o);
+PY_RARE PyObject *PySequence_Tuple(PyObject *o);
 
 /* text, bytes, numbers */
 PyObject *PyUnicode_FromString(const char *text);
-PyObject *PyUnicode_FromStringAndSize(const char *text, Py_ssize_t size);
+PY_RARE PyObject *PyUnicode_FromStringAndSize(const char *text, Py_ssize_t size);
 PyObject *PyUnicode_FromFormat(const char *format, ...);
-PyObject *PyUnicode_DecodeUTF8(const char *text, Py_ssize_t size, const char *errors);
+PY_RARE PyObject *PyUnicode_DecodeUTF8(const char *text, Py_ssize_t size, const char *errors);
 const char *PyUnicode_AsUTF8(PyObject *text); /* borrowed from text */
 int PyUnicode_CompareWithASCIIString(PyObject *text, const char *ascii);
 int PyUnicode_Compare(PyObject *a, PyObject *b);
-Py_ssize_t PyUnicode_Tailmatch(PyObject *text, PyObject *part, Py_ssize_t start, Py_ssize_t end,
-			       int direction);
-PyObject *PyUnicode_EncodeFSDefault(PyObject *text);
-PyObject *PyUnicode_DecodeFSDefault(const char *text);
-PyObject *PyUnicode_Substring(PyObject *text, Py_ssize_t start, Py_ssize_t end);
-PyObject *PyUnicode_Concat(PyObject *a, PyObject *b);
+PY_RARE Py_ssize_t PyUnicode_Tailmatch(PyObject *text, PyObject *part, Py_ssize_t start,
+				       Py_ssize_t end, int direction);
+PY_RARE PyObject *PyUnicode_EncodeFSDefault(PyObject *text);
+PY_RARE PyObject *PyUnicode_DecodeFSDefault(const char *text);
+PY_RARE PyObject *PyUnicode_Substring(PyObject *text, Py_ssize_t start, Py_ssize_t end);
+PY_RARE PyObject *PyUnicode_Concat(PyObject *a, PyObject *b);
 int PySequence_Contains(PyObject *o, PyObject *value);
-PyObject *PyBytes_FromString(const char *text);
-PyObject *PyBytes_FromStringAndSize(const char *bytes, Py_ssize_t size);
+PY_RARE PyObject *PyBytes_FromString(const char *text);
+PY_RARE PyObject *PyBytes_FromStringAndSize(const char *bytes, Py_ssize_t size);
 int PyBytes_AsStringAndSize(PyObject *bytes, char **out, Py_ssize_t *size_out);
-PyObject *PyBool_FromLong(long value);
-PyObject *PyLong_FromLong(long value);
-PyObject *PyLong_FromLongLong(long long value);
-PyObject *PyLong_FromUnsignedLong(unsigned long value);
+PY_RARE PyObject *PyBool_FromLong(long value);
+PY_RARE PyObject *PyLong_FromLong(long value);
+PY_RARE PyObject *PyLong_FromLongLong(long long value);
+PY_RARE PyObject *PyLong_FromUnsignedLong(unsigned long value);
 long PyLong_AsLong(PyObject *o);
 
 /* functions, cells, modules, code */
-PyObject *PyFunction_New(PyObject *code, PyObject *globals);
+PY_RARE PyObject *PyFunction_New(PyObject *code, PyObject *globals);
 PyObject *PyFunction_GetCode(PyObject *function); /* this and the next four: borrowed */
 PyObject *PyFunction_GetGlobals(PyObject *function);
-PyObject *PyFunction_GetDefaults(PyObject *function);
-PyObject *PyFunction_GetKwDefaults(PyObject *function);
-PyObject *PyFunction_GetClosure(PyObject *function);
-int PyFunction_SetDefaults(PyObject *function, PyObject *tuple_or_none);
-int PyFunction_SetKwDefaults(PyObject *function, PyObject *dict_or_none);
-int PyFunction_SetClosure(PyObject *function, PyObject *tuple_or_none);
-PyObject *PyFunction_GetAnnotations(PyObject *function);
-int PyFunction_SetAnnotations(PyObject *function, PyObject *dict_or_none);
-PyObject *PyCell_New(PyObject *value);
-PyObject *PyCell_Get(PyObject *cell);
-int PyCell_Set(PyObject *cell, PyObject *value);
-PyObject *PyModule_New(const char *name);
-PyObject *PyModule_GetDict(PyObject *module); /* borrowed */
-PyObject *PyImport_GetModuleDict(void);       /* borrowed */
-PyObject *PyImport_ImportModuleLevel(const char *name, PyObject *globals, PyObject *locals,
-				     PyObject *names, int level);
-long PyImport_GetMagicNumber(void);
-PyObject *PyEval_EvalCode(PyObject *code, PyObject *globals, PyObject *locals);
-PyObject *Py_CompileString(const char *source, const char *file, int start);
-PyObject *PyMarshal_ReadObjectFromString(const char *bytes, Py_ssize_t size);
-PyObject *PySys_GetObject(const char *name);                         /* borrowed */
+PY_RARE PyObject *PyFunction_GetDefaults(PyObject *function);
+PY_RARE PyObject *PyFunction_GetKwDefaults(PyObject *function);
+PY_RARE PyObject *PyFunction_GetClosure(PyObject *function);
+PY_RARE int PyFunction_SetDefaults(PyObject *function, PyObject *tuple_or_none);
+PY_RARE int PyFunction_SetKwDefaults(PyObject *function, PyObject *dict_or_none);
+PY_RARE int PyFunction_SetClosure(PyObject *function, PyObject *tuple_or_none);
+PY_RARE PyObject *PyFunction_GetAnnotations(PyObject *function);
+PY_RARE int PyFunction_SetAnnotations(PyObject *function, PyObject *dict_or_none);
+PY_RARE PyObject *PyCell_New(PyObject *value);
+PY_RARE PyObject *PyCell_Get(PyObject *cell);
+PY_RARE int PyCell_Set(PyObject *cell, PyObject *value);
+PY_RARE PyObject *PyModule_New(const char *name);
+PyObject *PyModule_GetDict(PyObject *module);   /* borrowed */
+PY_RARE PyObject *PyImport_GetModuleDict(void); /* borrowed */
+PY_RARE PyObject *PyImport_ImportModuleLevel(const char *name, PyObject *globals,
+					     PyObject *locals, PyObject *names, int level);
+PY_RARE long PyImport_GetMagicNumber(void);
+PY_RARE PyObject *PyEval_EvalCode(PyObject *code, PyObject *globals, PyObject *locals);
+PY_RARE PyObject *Py_CompileString(const char *source, const char *file, int start);
+PY_RARE PyObject *PyMarshal_ReadObjectFromString(const char *bytes, Py_ssize_t size);
+PY_RARE PyObject *PySys_GetObject(const char *name);                 /* borrowed */
 PY_WEAK int PySys_Audit(const char *event, const char *format, ...); /* 3.8 */
 PY_WEAK void PyUnstable_GC_VisitObjects(int (*visit)(PyObject *, void *),
 					void *context); /* 3.12
 							 */
-int PyFrame_GetLineNumber(PyObject *frame);
+PY_RARE int PyFrame_GetLineNumber(PyObject *frame);
 PY_WEAK PyObject *PyFrame_GetCode(PyObject *frame); /* 3.9; new references, the next as well */
 PY_WEAK PyObject *PyFrame_GetBack(PyObject *frame);
-PyObject *PyCapsule_New(void *pointer, const char *name, void (*destructor)(PyObject *));
-void *PyCapsule_GetPointer(PyObject *capsule, const char *name);
+PY_RARE PyObject *PyCapsule_New(void *pointer, const char *name,
+				void (*destructor)(PyObject *));
+PY_RARE void *PyCapsule_GetPointer(PyObject *capsule, const char *name);
 /* A static PyMethodDef; 3.9 */
-PY_WEAK PyObject *PyCMethod_New(void *method, PyObject *self, PyObject *module, PyObject *type);
-PyObject *PyWeakref_NewRef(PyObject *o, PyObject *callback);
+PY_WEAK PY_RARE PyObject *PyCMethod_New(void *method, PyObject *self, PyObject *module,
+					PyObject *type);
+PY_RARE PyObject *PyWeakref_NewRef(PyObject *o, PyObject *callback);
 #define PY_FILE_INPUT 257
 
 /* errors */
 PyObject *PyErr_Occurred(void); /* borrowed */
-int PyErr_ExceptionMatches(PyObject *kind);
+PY_RARE int PyErr_ExceptionMatches(PyObject *kind);
 void PyErr_Clear(void);
-void PyErr_SetString(PyObject *kind, const char *text);
-PyObject *PyErr_Format(PyObject *kind, const char *format, ...);
+PY_RARE void PyErr_SetString(PyObject *kind, const char *text);
+PY_RARE PyObject *PyErr_Format(PyObject *kind, const char *format, ...);
 PyObject *PyErr_NoMemory(void);
-void PyErr_Fetch(PyObject **kind, PyObject **value, PyObject **traceback);
-void PyErr_Restore(PyObject *kind, PyObject *value, PyObject *traceback);
-void PyErr_NormalizeException(PyObject **kind, PyObject **value, PyObject **traceback);
+PY_RARE void PyErr_Fetch(PyObject **kind, PyObject **value, PyObject **traceback);
+PY_RARE void PyErr_Restore(PyObject *kind, PyObject *value, PyObject *traceback);
+PY_RARE void PyErr_NormalizeException(PyObject **kind, PyObject **value, PyObject **traceback);
 
 static inline void py_drop(PyObject *const *o)
 {
