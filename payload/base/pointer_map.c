@@ -68,6 +68,13 @@ int pointer_map_set(struct pointer_map *map, PyObject *key, PyObject *value)
 	return 0;
 }
 
+int pointer_map_add(struct pointer_map *map, PyObject *key)
+{
+	if (pointer_map_get(map, key))
+		return 0;
+	return pointer_map_set(map, key, key) ? -1 : 1;
+}
+
 const struct pointer_entry *pointer_map_next(const struct pointer_map *map, size_t *at)
 {
 	while (*at < map->capacity) {

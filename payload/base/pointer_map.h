@@ -24,6 +24,9 @@ PyObject *pointer_map_get(const struct pointer_map *map, PyObject *key); /* borr
 /* -1 with MemoryError set. An existing key gets the new value. */
 int pointer_map_set(struct pointer_map *map, PyObject *key, PyObject *value);
 
+/* As a set: 1 when the key is new, 0 when it was there. -1 likewise. */
+int pointer_map_add(struct pointer_map *map, PyObject *key);
+
 /* Steps through the entries in no order: *at starts at 0; NULL at the end. */
 const struct pointer_entry *pointer_map_next(const struct pointer_map *map, size_t *at);
 

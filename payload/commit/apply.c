@@ -11,42 +11,29 @@
 #include "payload/job/failure.h"
 #include "payload/job/frames.h"
 #include "payload/job/idle.h"
-#include "payload/job/walk.h"
 #include "payload/record/history.h"
 #include "payload/source/home.h"
 
-static int note_subclasses(struct migration *mg, struct pointer_map *seen, struct job *job,
-			   PyObject *class, int depth)
+static int note_subclasses(struct pointer_map *classes, const struct world *w, PyObject *class,
+			   int depth)
 {
-	_cleanup_py_ PyObject *found = py_call(job->world.type_subclasses, class);
+	_cleanup_py_ PyObject *found = py_call(w->type_subclasses, class);
+	int status = found && depth < 200 ? 0 : -1;
 
-	if (!found || depth > 200)
-		return -1;
-	for (Py_ssize_t i = 0; i < PyList_Size(found); i++) {
+	for (Py_ssize_t i = 0; status >= 0 && i < PyList_Size(found); i++) {
 		PyObject *sub = PyList_GetItem(found, i);
-		if (pointer_map_get(seen, sub))
-			continue;
-		if (pointer_map_set(seen, sub, sub))
-			return -1;
-		for (size_t j = 0; j < job->modules.count; j++)
-			if (walk_is_class_of(&job->world, sub, job->modules.items[j].name) &&
-			    pointer_map_set(&mg->old_classes, sub, sub))
-				return -1;
-		if (note_subclasses(mg, seen, job, sub, depth + 1))
-			return -1;
+		status = pointer_map_add(classes, sub);
+		if (status == 1)
+			status = note_subclasses(classes, w, sub, depth + 1);
 	}
-	return 0;
+	return status < 0 ? -1 : 0;
 }
 
 /* Every class is below object. type.__subclasses__ of each knows its own. */
 int migration_init(struct migration *out, struct job *job)
 {
-	struct pointer_map seen = {0};
-
 	*out = (struct migration){0};
-	int status = note_subclasses(out, &seen, job, job->world.object, 0);
-	pointer_map_fini(&seen);
-	return status;
+	return note_subclasses(&out->old_classes, &job->world, job->world.object, 0);
 }
 
 void migration_fini(struct migration *migration)

@@ -37,10 +37,11 @@ static int count_holder(void *context, PyObject *holder)
 {
 	struct holders *h = context;
 
-	if (world_is_class(h->world, holder) || pointer_map_get(&h->seen, holder))
-		return 0;
-	h->count += references_in(h->world, holder, h->class);
-	return pointer_map_set(&h->seen, holder, holder);
+	int is_new = world_is_class(h->world, holder) ? 0 : pointer_map_add(&h->seen, holder);
+
+	if (is_new == 1)
+		h->count += references_in(h->world, holder, h->class);
+	return is_new < 0 ? -1 : 0;
 }
 
 /* Its own descriptors (__dict__, slots) and its __mro__. */

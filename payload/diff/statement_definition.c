@@ -70,12 +70,12 @@ static int visit_all(struct search *search, PyObject *list, int depth)
 
 static int visit(struct search *search, PyObject *o, int depth)
 {
-	if (search->found || depth > DEPTH_MAX || search->visited > VISITED_MAX ||
-	    pointer_map_get(&search->seen, o))
+	if (search->found || depth > DEPTH_MAX || search->visited > VISITED_MAX)
 		return 0;
+	int is_new = pointer_map_add(&search->seen, o);
+	if (is_new <= 0)
+		return is_new;
 	search->visited++;
-	if (pointer_map_set(&search->seen, o, o))
-		return -1;
 	if (is_wanted(search, o)) {
 		search->found = py_ref(o);
 		return 0;

@@ -42,10 +42,9 @@ static int look_inside(struct reach *r, PyObject *o)
 
 	for (Py_ssize_t i = 0; inside && i < PyList_Size(inside); i++) {
 		PyObject *referent = PyList_GetItem(inside, i);
-		if (is_leaf(r->world, referent) || pointer_map_get(&r->seen, referent))
-			continue;
-		if (pointer_map_set(&r->seen, referent, referent) ||
-		    PyList_Append(r->hidden, referent))
+		int is_new =
+			is_leaf(r->world, referent) ? 0 : pointer_map_add(&r->seen, referent);
+		if (is_new < 0 || (is_new && PyList_Append(r->hidden, referent)))
 			return -1;
 	}
 	return inside ? 0 : -1;

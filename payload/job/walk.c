@@ -147,13 +147,12 @@ static int is_of_interest(const struct world *w, PyObject *o)
 static int visit(struct walk *walk, PyObject *o)
 {
 	const struct world *w = walk->world;
-	int status;
 
-	if (walk->depth >= DEPTH_MAX || !is_of_interest(w, o) ||
-	    pointer_map_get(&walk->seen, o))
+	if (walk->depth >= DEPTH_MAX || !is_of_interest(w, o))
 		return 0;
-	if (pointer_map_set(&walk->seen, o, o))
-		return -1;
+	int status = pointer_map_add(&walk->seen, o);
+	if (status <= 0)
+		return status;
 	if (py_is(o, w->function) && PyFunction_GetGlobals(o) == walk->globals &&
 	    PyList_Append(walk->out, o))
 		return -1;

@@ -50,7 +50,7 @@ struct plan {
 
 /* What outlives one attempt to plan. */
 struct migration {
-	struct pointer_map old_classes; /* classes of changed modules from before the run */
+	struct pointer_map old_classes; /* all that there were before the run */
 	struct pointer_map must_move; /* old classes that cannot take the definition in place */
 };
 

@@ -132,13 +132,14 @@ static int rebind_all(struct rebind *r, PyObject *found)
 
 	for (Py_ssize_t i = 0; !status && i < PyList_Size(found); i++) {
 		PyObject *o = PyList_GetItem(found, i);
-		if (pointer_map_get(&r->ignore, o) || pointer_map_get(&seen, o))
+		if (pointer_map_get(&r->ignore, o))
 			continue;
-		status = pointer_map_set(&seen, o, o) || move_instance(r, o) ||
-			 rebind_object(r, o);
+		status = pointer_map_add(&seen, o);
+		if (status == 1)
+			status = move_instance(r, o) || rebind_object(r, o) ? -1 : 0;
 	}
 	pointer_map_fini(&seen);
-	return status ? -1 : 0;
+	return status;
 }
 
 /* What of `found` is to be searched for in turn; see rebind_hashed.c. New list. */

@@ -94,10 +94,12 @@ static void count_ours(struct account *a, const struct rebind *r)
 
 static int count_older(struct account *a, struct pointer_map *seen, PyObject *o)
 {
-	if (pointer_map_get(seen, o))
-		return 0;
+	int is_new = pointer_map_add(seen, o);
+
+	if (is_new <= 0)
+		return is_new;
 	a->known++;
-	return pointer_map_set(seen, o, o) || PyList_Append(a->found, o) ? -1 : 0;
+	return PyList_Append(a->found, o);
 }
 
 /* Each function counts once among the references to its globals, as does the module. */
