@@ -5,15 +5,19 @@
 #ifndef PAYLOAD_BASE_THREAD_H
 #define PAYLOAD_BASE_THREAD_H
 
-/* A thread that runs start(argument), with the caller's signal mask. Each 0 or an errno value.
- */
+/* Each runs start(argument), with the caller's signal mask. */
 
-/* On a stack of the library's. Nobody waits for it. */
+/* On a stack of the library's; nobody waits for it. 0 or an errno value. */
 int thread_start_detached(unsigned long stack_size, void *(*start)(void *), void *argument);
 
-/* On `stack`; thread_join is due. */
-int thread_start(unsigned long *out, void *stack, unsigned long size, void *(*start)(void *),
-		 void *argument);
-void thread_join(unsigned long thread);
+/* On a stack of ours. */
+struct thread {
+	void *stack; /* NULL: there is no such thread */
+	unsigned long id;
+};
+
+/* It may not be there. thread_end waits for it, and leaves nothing. */
+void thread_begin(struct thread *out, void *(*start)(void *), void *argument);
+void thread_end(struct thread *thread);
 
 #endif

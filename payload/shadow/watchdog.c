@@ -5,14 +5,10 @@
  */
 #include "payload/shadow/watchdog.h"
 
-#include <sys/mman.h>
-
 #include "payload/base/channel.h"
 #include "payload/base/sys.h"
-#include "payload/base/thread.h"
 
-#define STACK_SIZE (512ul << 10)
-#define LOOK_NS    50000000ll
+#define LOOK_NS 50000000ll
 
 /* Dropped: the answer is not wanted any more. */
 static int is_dropped(const struct wire_channel *channel)
@@ -46,22 +42,13 @@ static void *watch_main(void *argument)
 	return NULL;
 }
 
-/* A stack of our own: libc would keep one that it made. A child that is forked meanwhile must
- * have it: libc walks its list of stacks there, and what it lists lies in them (nptl's
- * reclaim_stacks(), glibc 2.36). */
 void watchdog_begin(struct watchdog *out, const struct wire_channel *channel,
 		    PyObject *exception)
 {
 	*out = (struct watchdog){.channel = channel,
 				 .exception = exception,
 				 .worker = PyThread_get_thread_ident()};
-	out->stack = sys_mmap_anonymous(STACK_SIZE);
-	if (!out->stack)
-		return;
-	if (thread_start(&out->thread, out->stack, STACK_SIZE, watch_main, out)) {
-		sys_munmap(out->stack, STACK_SIZE);
-		out->stack = NULL;
-	}
+	thread_begin(&out->thread, watch_main, out);
 }
 
 /* What was asked for and has not come yet must come now. To take it back, by asking for NULL,
@@ -87,16 +74,14 @@ static void meet_what_is_under_way(const struct watchdog *watchdog)
 
 int watchdog_end(struct watchdog *watchdog)
 {
-	if (!watchdog->stack)
+	if (!watchdog->thread.stack)
 		return 0;
 	__atomic_store_n(&watchdog->is_over, 1, __ATOMIC_SEQ_CST);
 	if (watchdog->has_struck)
 		meet_what_is_under_way(watchdog);
 	sys_futex_wake_private(&watchdog->is_over);
 	PyThreadState *state = PyEval_SaveThread();
-	thread_join(watchdog->thread);
+	thread_end(&watchdog->thread);
 	PyEval_RestoreThread(state);
-	sys_munmap(watchdog->stack, STACK_SIZE);
-	watchdog->stack = NULL;
 	return watchdog->has_struck != 0;
 }

@@ -13,15 +13,16 @@
 #include <stdint.h>
 
 #include "payload/base/py.h"
+#include "payload/base/thread.h"
 #include "payload/wire.h"
 
 struct watchdog {
 	const struct wire_channel *channel; /* borrowed */
 	PyObject *exception;                /* borrowed: a class */
-	unsigned long worker, thread;       /* idents */
-	void *stack;                        /* NULL: nobody watches */
-	uint32_t is_over;                   /* futex word: the code has ended; atomic */
-	uint32_t has_struck;                /* written with the GIL held */
+	unsigned long worker;               /* its ident */
+	struct thread thread;
+	uint32_t is_over;    /* futex word: the code has ended; atomic */
+	uint32_t has_struck; /* written with the GIL held */
 };
 
 /* Where no thread can be made the code runs unwatched. `exception` is raised in this thread. */

@@ -18,6 +18,7 @@
 #include "payload/source/importing.h"
 #include "payload/source/origin.h"
 #include "payload/source/source.h"
+#include "payload/source/stamps.h"
 #include "payload/source/start.h"
 #include "payload/source/way.h"
 
@@ -29,7 +30,10 @@ struct search {
 	struct filter filter;
 	int64_t start_ns;
 	struct way way;
-	PyObject *baselines; /* or NULL */
+	PyObject *baselines;   /* or NULL */
+	PyObject *all;         /* dict: the modules */
+	PyObject *paths;       /* list of bytes: files of modules, in plain sight */
+	struct stamps *stamps; /* of these, one for each of `all` */
 	/* names, made once: there may be thousands to look up */
 	PyObject *file, *spec, *origin;
 	struct pointer_map seen; /* namespaces */
@@ -81,37 +85,20 @@ static void note_looked_at(struct search *search, const struct module *module, c
 			 module);
 }
 
-/* The usual case, without a look at the loader: the import system's own __file__, absolute, and
- * nothing has happened to it. */
-static int is_plainly_unchanged(struct search *search, const struct module *module)
+/* 1 when the module is not to be looked at; 0; -1 with an exception. `file`: its own, where it
+ * is plain to see. */
+static int is_unchanged(struct search *search, const struct module *module,
+			const struct stamped *file)
 {
-	const struct world *w = &search->job->world;
-	PyObject *file = PyDict_GetItem(module->live, search->file);
-	PyObject *spec = PyDict_GetItem(module->live, search->spec);
-	Py_ssize_t length;
-	struct place at;
-	char *path;
-
-	if (!file || !py_is(file, w->str) || !spec || !py_is(spec, w->module_spec))
+	if (!file || !file->path || file->result < 0)
 		return 0;
-	_cleanup_py_ PyObject *origin = PyObject_GetAttr(spec, search->origin);
-	_cleanup_py_ PyObject *encoded = PyUnicode_EncodeFSDefault(file);
-	if (origin != file || !encoded || PyBytes_AsStringAndSize(encoded, &path, &length)) {
-		PyErr_Clear();
-		return 0;
-	}
-	if (*path != '/' || length < 3 || memcmp(path + length - 3, ".py", 3) != 0)
-		return 0;
-	at.path = path;
-	at.length = (size_t)length;
-	at.is_link = (int)file_stamp_get(&at.stamp, path);
-	if (at.is_link < 0)
-		return 0;
-	if (!filter_wants(&search->filter, PyUnicode_AsUTF8(module->name), path))
+	const struct place at = {file->path, strlen(file->path), file->stamp,
+				 file->result == 1};
+	if (!filter_wants(&search->filter, PyUnicode_AsUTF8(module->name), file->path))
 		return 1;
 	int differs = may_differ(search, module, &at);
 	if (!differs)
-		note_looked_at(search, module, path);
+		note_looked_at(search, module, file->path);
 	return differs < 0 ? -1 : !differs;
 }
 
@@ -155,7 +142,7 @@ static int judge(struct search *search, struct module *module)
 }
 
 /* Takes the module in whose name, key, object, anchor and namespace are there. */
-static int consider(struct search *search, const struct module *of)
+static int consider(struct search *search, const struct module *of, const struct stamped *file)
 {
 	const char *name = PyUnicode_AsUTF8(of->name);
 
@@ -163,7 +150,7 @@ static int consider(struct search *search, const struct module *of)
 		PyErr_Clear();
 		return 0;
 	}
-	int unchanged = is_plainly_unchanged(search, of);
+	int unchanged = is_unchanged(search, of, file);
 	if (unchanged)
 		return unchanged < 0 ? -1 : 0;
 	struct module *module = modules_add(&search->job->modules);
@@ -184,7 +171,8 @@ static int consider(struct search *search, const struct module *of)
 	return status;
 }
 
-static int consider_entry(struct search *search, PyObject *name, PyObject *object)
+static int consider_entry(struct search *search, PyObject *name, PyObject *object,
+			  const struct stamped *file)
 {
 	const struct world *w = &search->job->world;
 
@@ -200,12 +188,9 @@ static int consider_entry(struct search *search, PyObject *name, PyObject *objec
 		.key = name,
 		.object = object,
 		.anchor = object,
-		.live = PyModule_GetDict(object),
+		.live = file->live,
 	};
-	if (pointer_map_get(&search->seen, module.live))
-		return 0; /* by another name */
-	return pointer_map_set(&search->seen, module.live, object) ? -1
-								   : consider(search, &module);
+	return module.live ? consider(search, &module, file) : 0;
 }
 
 /* One that was imported since the modules were listed is hidden no more. */
@@ -226,59 +211,135 @@ static int consider_hidden(void *context, PyObject *live, PyObject *function)
 		.live = live,
 	};
 
-	return key ? consider(search, &module) : -1;
+	return key ? consider(search, &module, NULL) : -1;
 }
 
-/* Fetches the memory that the next modules are looked up in: one after the other it is waited
- * for while a module is considered, here for that of all of them at once. */
-static void look_ahead(const struct search *search, PyObject *all, Py_ssize_t at)
+/* The import system's own __file__, absolute: the usual case, without a look at the loader. */
+static const char *plain_path(struct search *search, PyObject *file, PyObject *spec)
 {
 	const struct world *w = &search->job->world;
-	PyObject *names[LOOKS], *objects[LOOKS];
+	Py_ssize_t length;
+	char *path;
+
+	if (!file || !py_is(file, w->str) || !spec || !py_is(spec, w->module_spec))
+		return NULL;
+	_cleanup_py_ PyObject *origin = PyObject_GetAttr(spec, search->origin);
+	_cleanup_py_ PyObject *encoded =
+		origin == file ? PyUnicode_EncodeFSDefault(file) : NULL;
+	if (!encoded || PyBytes_AsStringAndSize(encoded, &path, &length) || *path != '/' ||
+	    length < 3 || memcmp(path + length - 3, ".py", 3) != 0 ||
+	    PyList_Append(search->paths, encoded)) {
+		PyErr_Clear();
+		return NULL;
+	}
+	return path;
+}
+
+/* The memory that these are looked up in is fetched for all of them at once: one after the
+ * other it would be waited for. 0 when there are no more. */
+static int list_some(struct search *search, Py_ssize_t *at)
+{
+	const struct world *w = &search->job->world;
+	PyObject *live[LOOKS], *file[LOOKS], *spec[LOOKS];
+	PyObject *name, *object;
 	int count = 0;
 
-	while (count < LOOKS && PyDict_Next(all, &at, &names[count], &objects[count]))
-		count += py_is(names[count], w->str) && world_is_module(w, objects[count]);
-	for (int i = 0; i < count; i++) {
-		objects[i] = PyModule_GetDict(objects[i]);
-		__builtin_prefetch(objects[i]);
-		names[i] =
-			search->baselines ? PyDict_GetItem(search->baselines, names[i]) : NULL;
-		__builtin_prefetch(names[i]);
+	for (; count < LOOKS && PyDict_Next(search->all, at, &name, &object); count++) {
+		live[count] = py_is(name, w->str) && world_is_module(w, object)
+				      ? PyModule_GetDict(object)
+				      : NULL;
+		__builtin_prefetch(live[count]);
 	}
 	for (int i = 0; i < count; i++) {
-		__builtin_prefetch(PyDict_GetItem(objects[i], search->file));
-		objects[i] = PyDict_GetItem(objects[i], search->spec);
-		__builtin_prefetch(objects[i]);
-		for (int j = 0; names[i] && j < 2; j++)
-			__builtin_prefetch(PyTuple_GetItem(names[i], j));
+		file[i] = live[i] ? PyDict_GetItem(live[i], search->file) : NULL;
+		__builtin_prefetch(file[i]);
+		spec[i] = live[i] ? PyDict_GetItem(live[i], search->spec) : NULL;
+		__builtin_prefetch(spec[i]);
+	}
+	for (int i = 0; i < count; i++) {
+		int is_new = live[i] ? pointer_map_add(&search->seen, live[i]) : 0;
+		if (is_new < 0)
+			return -1;
+		stamps_list(search->stamps, is_new ? live[i] : NULL,
+			    is_new ? plain_path(search, file[i], spec[i]) : NULL);
+	}
+	return count;
+}
+
+static int list_all(struct search *search)
+{
+	Py_ssize_t at = 0;
+	int more;
+
+	do {
+		source_let_run(search->job);
+		more = list_some(search, &at);
+	} while (more > 0);
+	return more;
+}
+
+static const struct stamped *take_all(struct search *search)
+{
+	for (unsigned i = 0; stamps_take(search->stamps); i++)
+		if (i % LOOKS == 0)
+			source_let_run(search->job);
+	return stamps_finish(search->stamps);
+}
+
+/* Likewise. */
+static void look_ahead(const struct search *search, Py_ssize_t at)
+{
+	PyObject *before[LOOKS], *name, *object;
+	int count = 0;
+
+	while (search->baselines && count < LOOKS &&
+	       PyDict_Next(search->all, &at, &name, &object)) {
+		before[count] = py_is(name, search->job->world.str)
+					? PyDict_GetItem(search->baselines, name)
+					: NULL;
+		__builtin_prefetch(before[count++]);
 	}
 	for (int i = 0; i < count; i++)
-		if (objects[i] && py_is(objects[i], w->module_spec))
-			Py_DecRef(PyObject_GetAttr(objects[i], search->origin));
-	PyErr_Clear();
+		for (int j = 0; before[i] && j < 2; j++)
+			__builtin_prefetch(PyTuple_GetItem(before[i], j));
+}
+
+static int consider_all(struct search *search, const struct stamped *file)
+{
+	PyObject *name, *object;
+	Py_ssize_t at = 0;
+
+	for (unsigned looks = 0;; looks++, file++) {
+		if (looks % LOOKS == 0) {
+			source_let_run(search->job);
+			look_ahead(search, at);
+		}
+		if (!PyDict_Next(search->all, &at, &name, &object))
+			return 0;
+		if (consider_entry(search, name, object, file))
+			return -1;
+	}
 }
 
 static int search_all(struct search *search)
 {
-	_cleanup_py_ PyObject *all = PyDict_Copy(search->job->world.modules);
-	PyObject *name, *object;
-	Py_ssize_t at = 0;
+	struct hidden hidden;
 
-	if (!all)
+	search->all = PyDict_Copy(search->job->world.modules);
+	search->paths = PyList_New(0);
+	search->stamps = search->all ? stamps_new((size_t)PyDict_Size(search->all),
+						  job_may_wait(search->job))
+				     : NULL;
+	if (!search->paths || !search->stamps || list_all(search))
 		return -1;
-	for (unsigned looks = 0;; looks++) {
-		if (looks % LOOKS == 0) {
-			source_let_run(search->job);
-			look_ahead(search, all, at);
-		}
-		if (!PyDict_Next(all, &at, &name, &object))
-			break;
-		if (consider_entry(search, name, object))
-			return -1;
-	}
-	source_let_run(search->job);
-	return hidden_find(search->job, &search->seen, consider_hidden, search);
+	int status = hidden_find(&hidden, search->job, &search->seen);
+	const struct stamped *files = take_all(search);
+	if (!status)
+		status = consider_all(search, files);
+	if (!status)
+		status = hidden_tell(&hidden, consider_hidden, search);
+	hidden_fini(&hidden);
+	return status;
 }
 
 static int search_init(struct search *out, struct job *job)
@@ -300,7 +361,10 @@ static int search_init(struct search *out, struct job *job)
 
 static void search_fini(struct search *search)
 {
+	stamps_free(search->stamps);
 	filter_fini(&search->filter);
+	Py_DecRef(search->all);
+	Py_DecRef(search->paths);
 	pointer_map_fini(&search->seen);
 	Py_DecRef(search->way.known);
 	Py_DecRef(search->baselines);

@@ -11,16 +11,8 @@
 #include "payload/heap/untracked.h"
 #include "payload/python/code.h"
 
-struct hunt {
-	const struct world *world;
-	struct pointer_map *known;
-	PyObject *last;         /* of them: functions of one namespace lie together */
-	struct pointer_map met; /* namespace -> a function of it */
-	int is_failed;
-};
-
 /* Of many functions with one namespace, the first that fits counts. */
-static void look_at(struct hunt *hunt, PyObject *o)
+static void look_at(struct hidden *hunt, PyObject *o)
 {
 	PyObject *globals = PyFunction_GetGlobals(o);
 
@@ -41,7 +33,7 @@ static int look_at_visited(PyObject *o, void *context)
 	return 1;
 }
 
-static int look_at_all(struct hunt *hunt)
+static int look_at_all(struct hidden *hunt)
 {
 	_cleanup_py_ PyObject *hidden = untracked_find(hunt->world, 0);
 
@@ -75,25 +67,31 @@ static int is_namespace_of(const struct world *w, PyObject *live, PyObject *func
 	return own && !PyUnicode_Compare(own, file);
 }
 
-int hidden_find(struct job *job, struct pointer_map *known,
+int hidden_find(struct hidden *out, struct job *job, struct pointer_map *known)
+{
+	*out = (struct hidden){.world = &job->world, .known = known};
+	return look_at_all(out) || out->is_failed ? -1 : 0;
+}
+
+int hidden_tell(const struct hidden *hidden,
 		int (*found)(void *context, PyObject *live, PyObject *function), void *context)
 {
-	struct hunt hunt = {.world = &job->world, .known = known};
 	const struct pointer_entry *entry;
 	size_t at = 0;
-	int status = look_at_all(&hunt);
+	int status = 0;
 
-	if (hunt.is_failed)
-		status = -1;
-	while (!status && (entry = pointer_map_next(&hunt.met, &at))) {
+	while (!status && (entry = pointer_map_next(&hidden->met, &at))) {
 		PyObject *function = entry->key, *live = entry->value;
-		if (pointer_map_get(known, live) ||
-		    !is_namespace_of(&job->world, live, function))
-			continue;
-		status = pointer_map_set(known, live, live) || found(context, live, function)
-				 ? -1
+		status = is_namespace_of(hidden->world, live, function)
+				 ? pointer_map_add(hidden->known, live)
 				 : 0;
+		if (status == 1)
+			status = found(context, live, function);
 	}
-	pointer_map_fini(&hunt.met);
 	return status;
+}
+
+void hidden_fini(struct hidden *hidden)
+{
+	pointer_map_fini(&hidden->met);
 }

@@ -9,9 +9,22 @@
 #include "payload/base/pointer_map.h"
 #include "payload/job/job.h"
 
+struct hidden {
+	const struct world *world; /* borrowed, as the next */
+	struct pointer_map *known;
+	PyObject *last;         /* of them: functions of one namespace lie together */
+	struct pointer_map met; /* functions -> their namespaces, which are none of these */
+	int is_failed;
+};
+
+/* Looks through the heap. `known` holds the namespaces of the others. -1 with an exception;
+ * hidden_fini is due in either case. */
+int hidden_find(struct hidden *out, struct job *job, struct pointer_map *known);
+
 /* Calls `found` with each namespace of such a module and a function that was compiled from its
- * file. `known` holds the namespaces of the others, and then those of these, too. */
-int hidden_find(struct job *job, struct pointer_map *known,
+ * file; puts it among the known. */
+int hidden_tell(const struct hidden *hidden,
 		int (*found)(void *context, PyObject *live, PyObject *function), void *context);
+void hidden_fini(struct hidden *hidden);
 
 #endif
