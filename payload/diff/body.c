@@ -295,17 +295,18 @@ int body_binds(const struct body *b, const struct group *group, PyObject *name)
 	return 0;
 }
 
+int body_uses_name(const struct body *b, const struct step *step)
+{
+	return step->value && step->op != b->tokens->world->opcodes.load_const &&
+	       py_is(step->value, b->tokens->world->str) && !stream_is_store(b->tokens, step);
+}
+
 static int reads(const struct body *b, const struct group *group, PyObject *name)
 {
-	const struct world *w = b->tokens->world;
-
-	for (int i = group->first; i < group->end; i++) {
-		const struct step *step = &b->new.steps[i];
-		if (step->value && py_is(step->value, w->str) &&
-		    step->op != w->opcodes.load_const && !stream_is_store(b->tokens, step) &&
-		    !PyUnicode_Compare(step->value, name))
+	for (int i = group->first; i < group->end; i++)
+		if (body_uses_name(b, &b->new.steps[i]) &&
+		    !PyUnicode_Compare(b->new.steps[i].value, name))
 			return 1;
-	}
 	return 0;
 }
 
@@ -369,6 +370,27 @@ int body_note_kept(const struct body *b, PyObject *kept, PyObject *superseded)
 		}
 	}
 	return changed ? 0 : -1;
+}
+
+static int is_bound_above(const struct body *b, int at, PyObject *name)
+{
+	while (at-- > 0)
+		if (body_binds(b, &b->groups[at], name))
+			return 1;
+	return 0;
+}
+
+int body_note_late(const struct body *b, PyObject *late)
+{
+	for (int i = 0; i < b->group_count; i++)
+		for (int k = b->groups[i].first; k < b->groups[i].end; k++) {
+			const struct step *step = &b->new.steps[k];
+			if (b->groups[i].is_changed && body_uses_name(b, step) &&
+			    body_count_stores(b, &b->new, step->value) &&
+			    !is_bound_above(b, i, step->value) && PySet_Add(late, step->value))
+				return -1;
+		}
+	return 0;
 }
 
 /* --- moved in or out of a block ---------------------------------------------------------- */

@@ -53,6 +53,9 @@ int body_count_stores(const struct body *body, const struct stream *stream, PyOb
 /* Does the statement bind the name? */
 int body_binds(const struct body *body, const struct group *group, PyObject *name);
 
+/* Does the step read, or unbind, the name or attribute that is its value? */
+int body_uses_name(const struct body *body, const struct step *step);
+
 /* A statement that builds on a name (`x = f(x)`, @x.setter) changed when the statement did that
  * it builds on, and one of two that bind a name when it comes last now. Once it is known which
  * changed. */
@@ -62,6 +65,11 @@ void body_follow(struct body *body);
  * one which did change binds before, so that it is not what they are in the end. -1 with an
  * exception. */
 int body_note_kept(const struct body *body, PyObject *kept, PyObject *superseded);
+
+/* Fills a set with the names that statements which changed read before any statement of the
+ * body binds them, though a later one does: there they mean what they mean outside of the body.
+ * -1 with an exception. */
+int body_note_late(const struct body *body, PyObject *late);
 
 /* A statement that was not found: 1 when the old body has it in a block, or out of the one that
  * it is in now, and it is known to have run. */

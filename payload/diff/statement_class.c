@@ -380,10 +380,12 @@ static PyObject *constants_of(const struct class_change *c)
 
 static int add_part(const struct class_change *c, PyObject *kept)
 {
-	_cleanup_py_ PyObject *constants = constants_of(c);
-	_cleanup_py_ PyObject *anew = PyLong_FromLong(c->is_annotated_anew);
+	_cleanup_py_ PyObject *constants = constants_of(c), *late = PySet_New(NULL);
 	_cleanup_py_ PyObject *part =
-		constants && anew ? PyTuple_Pack(4, c->live, kept, constants, anew) : NULL;
+		constants && late && !body_note_late(&c->body, late)
+			? Py_BuildValue("(OOOiO)", c->live, kept, constants,
+					c->is_annotated_anew, late)
+			: NULL;
 
 	return part ? PyDict_SetItem(c->s->module->parts, c->place->qualname, part) : -1;
 }

@@ -59,12 +59,6 @@ static void need(struct body *b, int at, PyObject *name, PyObject *names)
 		b->groups[i].is_changed = 1;
 }
 
-static int uses_name(const struct body *b, const struct step *step)
-{
-	return step->value && step->op != b->tokens->world->opcodes.load_const &&
-	       py_is(step->value, b->tokens->world->str) && !stream_is_store(b->tokens, step);
-}
-
 /* What is bound for others and goes again: `del`, behind it. */
 static void drop(struct body *b, int at, PyObject *names)
 {
@@ -73,7 +67,7 @@ static void drop(struct body *b, int at, PyObject *names)
 		if (group->is_changed || !tree_is(node_of(b, group), "Delete"))
 			continue;
 		for (int k = group->first; k < group->end; k++)
-			if (uses_name(b, &b->new.steps[k]) &&
+			if (body_uses_name(b, &b->new.steps[k]) &&
 			    !PyDict_GetItem(names, b->new.steps[k].value) &&
 			    body_binds(b, &b->groups[at], b->new.steps[k].value))
 				group->is_changed = 1;
@@ -267,7 +261,7 @@ static int count_changed(const struct body *b)
 static void need_all(struct body *b, int at, PyObject *names)
 {
 	for (int k = b->groups[at].first; k < b->groups[at].end; k++)
-		if (uses_name(b, &b->new.steps[k]))
+		if (body_uses_name(b, &b->new.steps[k]))
 			need(b, at, b->new.steps[k].value, names);
 	drop(b, at, names);
 }

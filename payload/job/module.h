@@ -48,7 +48,8 @@ struct module {
 	PyObject *donors; /* dict: qualified name -> the function that ran undecorated */
 	PyObject *parts;  /* dict: qualified name -> (live class, set of attributes that stay or
 			     None when only what changed runs, dict of constants, is the whole of
-			     the annotations made again) */
+			     the annotations made again, set of names that what runs reads above
+			     those who bind them) */
 	PyObject *kept;   /* dict: qualified name of a class -> set of attributes that stay */
 	PyObject *chosen; /* list of tuples (enum statement_field): the statements that run */
 	PyObject *stays;  /* list: names that statements bind which do not run */

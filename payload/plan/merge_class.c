@@ -43,7 +43,7 @@ static int is_part(PyObject *old, PyObject *new)
 	_cleanup_py_ PyObject *bases = world_type_attribute(new, "__bases__");
 
 	PyErr_Clear();
-	return bases && PyTuple_Size(bases) == 1 && PyTuple_GetItem(bases, 0) == old;
+	return bases && PyTuple_Size(bases) > 0 && PyTuple_GetItem(bases, 0) == old;
 }
 
 /* Do instances of both look the same in memory? */

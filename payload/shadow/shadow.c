@@ -134,11 +134,24 @@ static PyObject *new_shadow(const struct shadow *s, PyObject *live, int is_copy)
 	return py_take(&module);
 }
 
+/* A module of a class of its own (one that imports what it is asked for, with properties) does
+ * for new code what its class does. One that cannot be of that class is a plain one. */
+static void take_class(const struct world *w, PyObject *shadow, PyObject *live)
+{
+	_cleanup_py_ PyObject *class = PyObject_Type(live);
+
+	if (class && world_is_module(w, live) &&
+	    PyObject_SetAttrString(shadow, "__class__", class))
+		PyErr_Clear();
+}
+
 /* `name`: by which new code imports it; NULL when sys.modules does not lead to it. */
-static int add_shadow(struct shadow *s, PyObject *name, PyObject *shadow, PyObject *live)
+static int add_shadow(struct shadow *s, const struct world *w, PyObject *name, PyObject *shadow,
+		      PyObject *live)
 {
 	_cleanup_py_ PyObject *pair = PyTuple_Pack(2, shadow, live);
 
+	take_class(w, shadow, live);
 	if (!pair || PyList_Append(s->shadows, pair))
 		return -1;
 	return name ? PyDict_SetItem(hook_item(s, "shadows"), name, shadow) : 0;
@@ -181,7 +194,7 @@ static int prepare_module(struct shadow *s, const struct world *w, struct module
 		return -1;
 	_cleanup_py_ PyObject *count = py_call(w->getrefcount, m->run_code);
 	m->run_references = count ? PyLong_AsLong(count) : 0;
-	return add_shadow(s, m->object ? m->name : NULL, m->shadow,
+	return add_shadow(s, w, m->object ? m->name : NULL, m->shadow,
 			  m->object ? m->object : m->live);
 }
 
@@ -215,7 +228,7 @@ static int link_parents(struct shadow *s, const struct world *w, PyObject *name,
 	_cleanup_py_ PyObject *made = NULL;
 	if (!shadow) {
 		shadow = made = new_shadow(s, PyModule_GetDict(live), 1);
-		if (!made || add_shadow(s, parent, made, live))
+		if (!made || add_shadow(s, w, parent, made, live))
 			return -1;
 	}
 	if (PyDict_SetItemString(PyModule_GetDict(shadow), leaf, module))

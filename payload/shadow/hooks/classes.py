@@ -81,10 +81,10 @@ def keep_parameters(function, live):  # 3.12: class C[T]
 
 
 def build_part(function, name, part):
-    live, kept, constants, annotates = part
+    live, kept, constants, annotates, late = part
     keep_parameters(function, live)
     old = {k: v for k, v in names_of(live).items() if k not in of_type}
-    names = dict(old)
+    names = {k: v for k, v in old.items() if k not in late}
     if annotates:
         names['__annotations__'] = {}
     def make(name, bases, names):
@@ -129,4 +129,4 @@ def end_classes(is_failure):
     builtins['__build_class__'] = build
     for donor, live in () if is_failure else made:
         later = []
-        put_below(donor, twin(live, later), later)
+        put_below(donor, (twin(live, later),), later)

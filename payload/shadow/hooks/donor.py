@@ -12,6 +12,8 @@
 # may be called: what it writes on the donor is taken away (no class of Python is laid out like
 # typing.Generic in 3.15). A donor of an abstract class has a
 # registry of its own (_abc_init), or questions about it would be answered into the live one's.
+#
+# Behind the live class come the donors of its bases, so that super() leads to what changed there.
 
 new, read = type.__new__, type.__getattribute__
 
@@ -27,6 +29,9 @@ def make_donor(live, name, qualname, cell, kind):
         later = []
         donor = new(kind, name, (twin(live, later),), names)
         put_below(donor, live, later)
+    above = [donor for donor, its in reversed(made) if its in read(live, '__mro__')[1:]]
+    if above:
+        put_bases(donor, (live, *above))
     for k in list(names_of(donor)):  # typing's __init_subclass__
         if k not in names and k not in of_type:
             type.__delattr__(donor, k)
