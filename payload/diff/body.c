@@ -380,17 +380,19 @@ static int is_bound_above(const struct body *b, int at, PyObject *name)
 	return 0;
 }
 
-int body_note_late(const struct body *b, PyObject *late)
+PyObject *body_late_names(const struct body *b)
 {
-	for (int i = 0; i < b->group_count; i++)
+	_cleanup_py_ PyObject *late = PySet_New(NULL);
+
+	for (int i = 0; late && i < b->group_count; i++)
 		for (int k = b->groups[i].first; k < b->groups[i].end; k++) {
 			const struct step *step = &b->new.steps[k];
 			if (b->groups[i].is_changed && body_uses_name(b, step) &&
 			    body_count_stores(b, &b->new, step->value) &&
 			    !is_bound_above(b, i, step->value) && PySet_Add(late, step->value))
-				return -1;
+				return NULL;
 		}
-	return 0;
+	return py_take(&late);
 }
 
 /* --- moved in or out of a block ---------------------------------------------------------- */

@@ -66,10 +66,9 @@ void body_follow(struct body *body);
  * exception. */
 int body_note_kept(const struct body *body, PyObject *kept, PyObject *superseded);
 
-/* Fills a set with the names that statements which changed read before any statement of the
- * body binds them, though a later one does: there they mean what they mean outside of the body.
- * -1 with an exception. */
-int body_note_late(const struct body *body, PyObject *late);
+/* The names, as a new set, that statements which changed read before any statement of the body
+ * binds them, though a later one does: there they mean what they mean outside of the body. */
+PyObject *body_late_names(const struct body *body);
 
 /* A statement that was not found: 1 when the old body has it in a block, or out of the one that
  * it is in now, and it is known to have run. */

@@ -380,12 +380,11 @@ static PyObject *constants_of(const struct class_change *c)
 
 static int add_part(const struct class_change *c, PyObject *kept)
 {
-	_cleanup_py_ PyObject *constants = constants_of(c), *late = PySet_New(NULL);
+	_cleanup_py_ PyObject *constants = constants_of(c), *late = body_late_names(&c->body);
 	_cleanup_py_ PyObject *part =
-		constants && late && !body_note_late(&c->body, late)
-			? Py_BuildValue("(OOOiO)", c->live, kept, constants,
-					c->is_annotated_anew, late)
-			: NULL;
+		constants && late ? Py_BuildValue("(OOOiO)", c->live, kept, constants,
+						  c->is_annotated_anew, late)
+				  : NULL;
 
 	return part ? PyDict_SetItem(c->s->module->parts, c->place->qualname, part) : -1;
 }

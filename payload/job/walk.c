@@ -5,6 +5,7 @@
  */
 #include "payload/job/walk.h"
 
+#include "payload/base/freestanding.h"
 #include "payload/base/pointer_map.h"
 #include "payload/python/code.h"
 
@@ -100,6 +101,37 @@ PyObject *walk_cache_size(PyObject *cache)
 	return py_take(&size);
 }
 
+static int is_package_above(PyObject *package, PyObject *name)
+{
+	const char *above = PyUnicode_AsUTF8(package), *text = PyUnicode_AsUTF8(name);
+	size_t length = above ? strlen(above) : 0;
+
+	PyErr_Clear();
+	return text && length && strlen(text) > length && text[length] == '.' &&
+	       !memcmp(text, above, length);
+}
+
+/* Packages make classes of their modules say that they are the package's own (httpx, anyio).
+ * The functions in them tell; where there is none the name does. */
+static int has_functions_of(const struct world *w, PyObject *type, PyObject *module_name)
+{
+	_cleanup_py_ PyObject *names = world_type_dict(w, type);
+	PyObject *key, *value;
+	Py_ssize_t at = 0;
+	int others = 0;
+
+	while (names && PyDict_Next(names, &at, &key, &value)) {
+		if (!py_is(value, w->function))
+			continue;
+		_cleanup_py_ PyObject *module = PyObject_GetAttr(value, w->in_module);
+		if (module && PyObject_RichCompareBool(module, module_name, PY_EQ) == 1)
+			return 1;
+		others++;
+	}
+	PyErr_Clear();
+	return names && !others;
+}
+
 int walk_is_class_of(const struct world *w, PyObject *type, PyObject *module_name)
 {
 	if (!world_is_class(w, type))
@@ -108,7 +140,9 @@ int walk_is_class_of(const struct world *w, PyObject *type, PyObject *module_nam
 		py_call(w->dict_of_type, type); /* no copy: many are asked */
 	_cleanup_py_ PyObject *own = names ? PyObject_GetItem(names, w->in_module) : NULL;
 	PyErr_Clear();
-	return own && py_is(own, w->str) && PyUnicode_Compare(own, module_name) == 0;
+	return own && py_is(own, w->str) &&
+	       (PyUnicode_Compare(own, module_name) == 0 ||
+		(is_package_above(own, module_name) && has_functions_of(w, type, module_name)));
 }
 
 static int visit(struct walk *walk, PyObject *o);

@@ -29,7 +29,8 @@ PyObject *walk_free_value(PyObject *function, PyObject *name);
 /* The maxsize of an lru_cache; NULL without exception when it does not tell. New reference. */
 PyObject *walk_cache_size(PyObject *cache);
 
-/* 1 when `type` is a class whose __module__ is the str `module_name`. */
+/* 1 when `type` is a class whose __module__ is the str `module_name`, or a package above that
+ * which has taken it for its own. */
 int walk_is_class_of(const struct world *world, PyObject *type, PyObject *module_name);
 
 #endif

@@ -7,6 +7,7 @@
 #include "payload/job/walk.h"
 #include "payload/plan/plan.h"
 #include "payload/python/class_change.h"
+#include "payload/python/code.h"
 #include "payload/python/compare.h"
 
 int merge_is_new_class(const struct plan *p, const struct module *m, PyObject *o)
@@ -37,13 +38,16 @@ static PyObject *slots_of(const struct world *w, PyObject *dict)
 	return py_take(&out);
 }
 
-/* A donor of shadow/hooks/classes.py, which has the changed attributes alone. */
-static int is_part(PyObject *old, PyObject *new)
+/* A donor of shadow/hooks/classes.py, which has the changed attributes alone? Whatever new code
+ * has made of it since. */
+static int is_part(const struct plan *p, PyObject *old, PyObject *new)
 {
-	_cleanup_py_ PyObject *bases = world_type_attribute(new, "__bases__");
-
-	PyErr_Clear();
-	return bases && PyTuple_Size(bases) > 0 && PyTuple_GetItem(bases, 0) == old;
+	for (Py_ssize_t i = 0; p->shadow->made && i < PyList_Size(p->shadow->made); i++) {
+		PyObject *pair = PyList_GetItem(p->shadow->made, i);
+		if (PyTuple_GetItem(pair, 0) == new &&PyTuple_GetItem(pair, 1) == old)
+			return 1;
+	}
+	return 0;
 }
 
 /* Do instances of both look the same in memory? */
@@ -200,17 +204,46 @@ static int takes_metaclass(const struct plan *p, PyObject *class, PyObject *meta
 	return class_takes_metaclass(w, class, metaclass);
 }
 
+static int is_defined_in(const struct world *w, const struct module *m, PyObject *class,
+			 PyObject *qualname)
+{
+	_cleanup_py_ PyObject *code =
+		walk_is_class_of(w, class, m->name) ? code_find(w, m->code, qualname) : NULL;
+
+	return code != NULL;
+}
+
+/* The module whose code defines the class. A package may call it its own and be met first. */
+static const struct module *maker_of(const struct plan *p, const struct module *m,
+				     PyObject *class)
+{
+	const struct modules *all = &p->job->modules;
+	_cleanup_py_ PyObject *qualname = world_type_attribute(class, "__qualname__");
+	const struct world *w = &p->job->world;
+
+	PyErr_Clear();
+	if (!qualname || is_defined_in(w, m, class, qualname))
+		return m;
+	for (size_t i = 0; i < all->count; i++)
+		if (is_defined_in(w, &all->items[i], class, qualname))
+			return &all->items[i];
+	return m;
+}
+
 PyObject *merge_classes(struct plan *p, const struct module *m, PyObject *old, PyObject *new)
 {
 	const struct world *w = &p->job->world;
 	const struct module *home = p->moved_from ? p->moved_from : m;
+	int part = is_part(p, old, new);
 
-	if (!merge_is_new_class(p, m, new) || !walk_is_class_of(w, old, home->name) ||
+	if ((!part &&
+	     (!merge_is_new_class(p, m, new) || !walk_is_class_of(w, old, home->name))) ||
 	    pointer_map_get(&p->adopted, old))
 		return py_ref(new);
+	if (!p->moved_from)
+		home = m = maker_of(p, m, new);
 	_cleanup_py_ PyObject *old_dict = world_type_dict(w, old);
 	_cleanup_py_ PyObject *new_dict = world_type_dict(w, new);
-	int part = is_part(old, new);
 	if (!old_dict || !new_dict || (!part && merge_bases(p, m, old, new)) ||
 	    (part && forget_donors_own(new_dict)))
 		return NULL;

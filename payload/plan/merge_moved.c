@@ -32,7 +32,9 @@ static const struct module *old_home(const struct plan *p, PyObject *name, PyObj
 		    PyUnicode_Compare(own, name) || PyUnicode_Compare(home, m->name))
 			continue;
 		_cleanup_py_ PyObject *code = code_find(w, m->code, name);
-		return code ? NULL : m;
+		_cleanup_py_ PyObject *before =
+			m->old_code ? code_find(w, m->old_code, name) : py_ref(w->none);
+		return code || !before ? NULL : m;
 	}
 	return NULL;
 }

@@ -179,6 +179,21 @@ PyObject *plan_metaclass(const struct plan *p, PyObject *class)
 	return metaclass;
 }
 
+/* A part of a class is nothing by itself. */
+static int check_parts(const struct plan *p)
+{
+	for (Py_ssize_t i = 0; p->shadow->made && i < PyList_Size(p->shadow->made); i++) {
+		PyObject *pair = PyList_GetItem(p->shadow->made, i);
+		if (!pointer_map_get(&p->stand_in, PyTuple_GetItem(pair, 0))) {
+			PyErr_Format(p->job->world.error,
+				     "new code has put something else in the place of %R",
+				     PyTuple_GetItem(pair, 1));
+			return -1;
+		}
+	}
+	return 0;
+}
+
 int plan_make(struct plan *out, struct job *job, const struct shadow *shadow,
 	      struct migration *migration)
 {
@@ -195,6 +210,8 @@ int plan_make(struct plan *out, struct job *job, const struct shadow *shadow,
 	for (size_t i = 0; i < job->modules.count; i++)
 		if (plan_module(out, &job->modules.items[i]))
 			return -1;
+	if (check_parts(out))
+		return -1;
 	/* Classes before functions: enums add to what stands for what. */
 	if (adopt_metaclasses(out) || adopt_classes(out) || adopt_abstract(out) ||
 	    adopt_functions(out) || adopt_wrappers(out) || adopt_names(out))

@@ -138,10 +138,8 @@ static PyObject *new_shadow(const struct shadow *s, PyObject *live, int is_copy)
  * for new code what its class does. One that cannot be of that class is a plain one. */
 static void take_class(const struct world *w, PyObject *shadow, PyObject *live)
 {
-	_cleanup_py_ PyObject *class = PyObject_Type(live);
-
-	if (class && world_is_module(w, live) &&
-	    PyObject_SetAttrString(shadow, "__class__", class))
+	if (!py_is(live, w->module) && world_is_module(w, live) &&
+	    PyObject_SetAttrString(shadow, "__class__", py_type(live)))
 		PyErr_Clear();
 }
 
