@@ -55,6 +55,17 @@ static int is_class_set(const struct write *write)
 	return write->kind == WRITE_CLASS || write->kind == WRITE_INSTANCES;
 }
 
+static int refuse_bases(struct job *job, PyObject *class, PyObject *reason)
+{
+	_cleanup_py_ PyObject *name = world_type_attribute(class, "__qualname__");
+	_cleanup_py_ PyObject *text =
+		name ? PyUnicode_FromFormat("class %U cannot have its new bases: %U", name,
+					    reason)
+		     : NULL;
+
+	return job_refuse(job, WIRE_STATUS_REFUSED, NULL, text ? text : reason);
+}
+
 /* Bases that the setter refused, or an object of the donor that cannot become one of the class
  * (a member of an enum of tuples, up to 3.11): 1, the class is to migrate and the plan to be
  * made anew. */
@@ -70,10 +81,10 @@ static int judge_failure(struct plan *p, struct migration *migration)
 		PyErr_Clear();
 		return pointer_map_set(&migration->must_move, pair->old, pair->old) ? -1 : 1;
 	}
-	if (failed && !is_class_set(failed))
-		pair = NULL;
 	_cleanup_py_ PyObject *reason = failure_text(&p->job->world);
-	if (!pair)
+	if (failed && failed->kind == WRITE_BASES)
+		return refuse_bases(p->job, failed->object, reason);
+	if (!pair || !is_class_set(failed))
 		return job_refuse(p->job, WIRE_STATUS_REFUSED, NULL, reason);
 	_cleanup_py_ PyObject *name = world_type_attribute(pair->old, "__qualname__");
 	_cleanup_py_ PyObject *text = PyUnicode_FromFormat(
