@@ -129,4 +129,4 @@ def end_classes(is_failure):
     builtins['__build_class__'] = build
     for donor, live in () if is_failure else made:
         later = []
-        put_below(donor, (twin(live, later),), later)
+        put_below(donor, twin(live, later), later)
