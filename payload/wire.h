@@ -192,7 +192,8 @@ enum wire_action {
 	WIRE_ACTION_ADDED,
 	WIRE_ACTION_REMOVED,
 	WIRE_ACTION_KEPT,
-	WIRE_ACTION_MIGRATED, /* donor class took over; instances moved */
+	WIRE_ACTION_MIGRATED, /* donor class took over; instances moved. Of a module: changed,
+				 and its file is another than it was imported from */
 	WIRE_ACTION_SKIPPED,  /* text says why */
 	WIRE_ACTION_REFUSED,  /* text says why */
 	WIRE_ACTION_WAITING,  /* a generator or coroutine: goes on when it is resumed */

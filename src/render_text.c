@@ -119,10 +119,12 @@ static bool is_skipped(const struct module_changes *module)
 static void put_module(const struct page *page, const struct module_changes *module)
 {
 	const char *text = module->module ? module->module->text : "";
+	const bool moved = module->module && module->module->action == WIRE_ACTION_MIGRATED;
 
-	fprintf(page->to, "  %s%s%s%s%s\n", term_style(page->term, STYLE_STRONG),
+	fprintf(page->to, "  %s%s%s%s%s%s\n", term_style(page->term, STYLE_STRONG),
 		module->name[0] ? module->name : "(no module)",
-		term_style(page->term, STYLE_PLAIN), text[0] ? "  " : "", text);
+		term_style(page->term, STYLE_PLAIN), text[0] ? "  " : "",
+		moved ? "now read from " : "", text);
 	if (page->verbose && module->module && module->module->name[0])
 		fprintf(page->to, "    sha256              %s\n", module->module->name);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)

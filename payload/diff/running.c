@@ -22,9 +22,8 @@ static PyObject *live_functions(struct job *job, const struct module *module,
 				PyObject **stranger)
 {
 	_cleanup_py_ PyObject *all = PyList_New(0), *own = PyList_New(0);
-	_cleanup_py_ PyObject *name = code_attribute(module->code, "co_filename");
 
-	if (!all || !own || !name ||
+	if (!all || !own ||
 	    walk_functions(&job->world, module->live, module->live, module->name, all))
 		return NULL;
 	for (Py_ssize_t i = 0; i < PyList_Size(all); i++) {
@@ -35,7 +34,7 @@ static PyObject *live_functions(struct job *job, const struct module *module,
 		if (!file)
 			return NULL;
 		PyErr_Clear();
-		if (!PyUnicode_Compare(file, name)) {
+		if (!PyUnicode_Compare(file, module->old_file)) {
 			if (PyList_Append(own, function))
 				return NULL;
 		} else if (text && text[0] != '<') {
@@ -85,9 +84,7 @@ static int are_agreeing(const struct world *w, PyObject *code, PyObject *functio
 /* Not some code that somebody executes in the module's namespace. */
 static int is_body_of(PyObject *code, PyObject *module_file)
 {
-	_cleanup_py_ PyObject *file = code_attribute(code, "co_filename");
-
-	return file && !PyUnicode_Compare(file, module_file) && code_name_is(code, "<module>");
+	return code_is_from(code, module_file) && code_name_is(code, "<module>");
 }
 
 /* The body of the module, if a thread is in it right now: __main__ nearly always is. */
@@ -95,16 +92,16 @@ static PyObject *code_in_frame(struct job *job, const struct module *module)
 {
 	_cleanup_py_ PyObject *frames = world_current_frames(&job->world);
 	_cleanup_py_ PyObject *values = frames ? PyDict_Values(frames) : NULL;
-	_cleanup_py_ PyObject *name = code_attribute(module->code, "co_filename");
 	PyObject *found = NULL;
 
-	for (Py_ssize_t i = 0; name && values && !found && i < PyList_Size(values); i++) {
+	for (Py_ssize_t i = 0; values && !found && i < PyList_Size(values); i++) {
 		PyObject *frame = py_ref(PyList_GetItem(values, i));
 		while (frame && frame != job->world.none && !found) {
 			_cleanup_py_ PyObject *globals =
 				PyObject_GetAttrString(frame, "f_globals");
 			_cleanup_py_ PyObject *code = PyObject_GetAttrString(frame, "f_code");
-			if (globals == module->live && code && is_body_of(code, name))
+			if (globals == module->live && code &&
+			    is_body_of(code, module->old_file))
 				found = py_take(&code);
 			PyObject *back = PyObject_GetAttrString(frame, "f_back");
 			Py_DecRef(frame);
@@ -203,6 +200,6 @@ int running_compare(struct job *job, struct module *module)
 	int unmoved =
 		same == 1 ? code_is_unmoved(&job->world, module->old_code, module->code) : 0;
 	module->is_changed = unmoved != 1;
-	module->is_moved = same == 1 && unmoved == 0;
+	module->is_moved = same == 1 && unmoved == 0 && !module->place;
 	return same < 0 || unmoved < 0 ? -1 : 0;
 }

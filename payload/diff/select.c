@@ -35,7 +35,7 @@ static int keep_changed(struct job *job)
 			return -1;
 		if (stranger)
 			continue;
-		if (module->is_changed) {
+		if (module->is_changed || module->place) {
 			struct module moved = *module;
 			all->items[i] = all->items[kept];
 			all->items[kept++] = moved;
@@ -53,7 +53,8 @@ static int is_code_alone(struct job *job, struct module *module)
 {
 	if (module->is_moved)
 		return 1;
-	if (!module->old_code || PyDict_GetItemString(module->live, "__reload__"))
+	if (!module->old_code || module->place ||
+	    PyDict_GetItemString(module->live, "__reload__"))
 		return 0;
 	source_let_run(job);
 	return bodies_differ_alone(&job->world, module, &module->bodies);
@@ -81,12 +82,7 @@ static int spare_runs(struct job *job)
 static int give_up_statements(struct job *job, struct module *module)
 {
 	PyErr_Clear();
-	Py_DecRef(py_take(&module->inner));
-	Py_DecRef(py_take(&module->kept));
-	Py_DecRef(py_take(&module->refreshed));
-	Py_DecRef(py_take(&module->chosen));
-	Py_DecRef(py_take(&module->stays));
-	Py_DecRef(py_take(&module->superseded));
+	module_forget_choice(module);
 	job_note(job,
 		 &(struct reply_item){.kind = WIRE_RECORD_WARNING,
 				      .text = "its loader compiles whole modules only: all of "

@@ -39,9 +39,8 @@ static int is_wanted(const struct search *search, PyObject *o)
 	code = PyFunction_GetCode(o);
 	if (search->code)
 		return PyObject_RichCompareBool(code, search->code, PY_EQ) == 1;
-	_cleanup_py_ PyObject *file = code_attribute(code, "co_filename");
 	_cleanup_py_ PyObject *name = code_attribute(code, "co_name");
-	return file && name && !PyUnicode_Compare(file, m->file) &&
+	return name && code_is_from(code, m->old_file) &&
 	       !PyUnicode_Compare(name, search->name);
 }
 

@@ -90,7 +90,8 @@ static int is_star(PyObject *node)
 	return name && !PyUnicode_CompareWithASCIIString(name, "*");
 }
 
-/* May it import from another module of this reload? Rather once too often. */
+/* May it import from another module of this reload? Rather once too often. In a module that
+ * moved a relative import may mean another one than it did. */
 static int imports_changed(const struct selection *s, PyObject *node)
 {
 	const struct modules *all = &s->job->modules;
@@ -99,7 +100,8 @@ static int imports_changed(const struct selection *s, PyObject *node)
 		return 0;
 	for (size_t i = 0; i < all->count; i++) {
 		const char *name = PyUnicode_AsUTF8(all->items[i].name);
-		if (&all->items[i] == s->module || !all->items[i].object || !name)
+		if ((&all->items[i] == s->module && !s->module->place) ||
+		    !all->items[i].object || !name)
 			continue;
 		if (names_component(node, last_component(name)) ||
 		    node_number(node, "level", 0) > 0)

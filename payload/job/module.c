@@ -2,25 +2,35 @@
 #include "payload/job/module.h"
 
 #include "payload/base/freestanding.h"
+#include "payload/python/compare.h"
 
 int module_is_superseded(const struct module *m, PyObject *name)
 {
 	return m->superseded && PySet_Contains(m->superseded, name) == 1;
 }
 
+int module_is_import_name(PyObject *name)
+{
+	return compare_is_name(name, "__builtins__ __name__ __file__ __spec__ __loader__ "
+				     "__package__ __path__ __cached__");
+}
+
+/* From the one at `offset` on. */
+static void let_go(struct module *m, size_t offset)
+{
+	for (; offset < offsetof(struct module, stamp); offset += sizeof(PyObject *))
+		Py_DecRef(py_take((PyObject **)((char *)m + offset)));
+}
+
+void module_forget_choice(struct module *m)
+{
+	let_go(m, offsetof(struct module, inner));
+}
+
 void module_fini(struct module *m)
 {
-	PyObject *const owned[] = {
-		m->name,      m->key,      m->object,     m->anchor,    m->live,
-		m->file,      m->path,     m->loader,     m->source,    m->code,
-		m->run_code,  m->old_code, m->shadow,     m->fresh,     m->before,
-		m->binds,     m->inner,    m->kept,       m->refreshed, m->kept_annotations,
-		m->donors,    m->parts,    m->chosen,     m->stays,     m->bodies,
-		m->redefined, m->told,     m->superseded, m->uses,      m->headed};
-
+	let_go(m, 0);
 	*m = (struct module){0};
-	for (size_t i = 0; i < sizeof(owned) / sizeof(*owned); i++)
-		Py_DecRef(owned[i]);
 }
 
 void modules_fini(struct modules *modules)

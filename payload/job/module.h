@@ -21,8 +21,8 @@ enum module_kind {
 	MODULE_OTHER,      /* what its loader says */
 };
 
-/* A module whose source changed, or may have. All references are owned; those that a step has
- * not made yet are NULL. */
+/* A module whose source changed, or may have. All references are owned, and come first; those
+ * that a step has not made yet are NULL. */
 struct module {
 	PyObject *name;   /* str: its key in sys.modules, or what it calls itself */
 	PyObject *key;    /* str: no other module's; the name if sys.modules leads to it */
@@ -32,12 +32,16 @@ struct module {
 	PyObject *file;   /* str: as the program calls it */
 	PyObject *path;   /* bytes: what is looked at on disk, the file or its archive */
 	PyObject *loader; /* NULL: none, ordinary files are read */
+	PyObject *place;  /* dict: what the import system puts into a module of that name now
+			     that its file is gone, None for what goes (elsewhere.py); NULL: the
+			     file is there */
 	PyObject *source; /* bytes */
 	PyObject *code;   /* the new source, compiled */
-	PyObject *run_code;  /* what the shadow run executes of it: less than all in __main__ */
-	long run_references; /* how many there were to it before it ran */
-	PyObject *old_code;  /* what runs now, or NULL when it cannot be known */
-	PyObject *shadow;    /* a module object that nobody else knows, and its namespace */
+	PyObject *run_code; /* what the shadow run executes of it: less than all in __main__ */
+	PyObject *old_file; /* str: what the code that runs calls its file; from when the new
+			       source is compiled, or the file moved */
+	PyObject *old_code; /* what runs now, or NULL when it cannot be known */
+	PyObject *shadow;   /* a module object that nobody else knows, and its namespace */
 	PyObject *fresh;
 	PyObject *before; /* is_partial: a copy of `live` from before the run */
 	/* When not the whole body runs: */
@@ -65,6 +69,7 @@ struct module {
 			     and not NULL */
 	PyObject *binds;  /* name -> value for the live namespace, donors not yet swapped */
 	struct file_stamp stamp;
+	long run_references; /* how many there were to run_code before it ran */
 	enum module_kind kind;
 	/* moved: nothing but lines and bodies changed; code objects are replaced, nothing runs
 	 */
@@ -91,6 +96,12 @@ struct modules {
 void modules_fini(struct modules *modules);
 /* The name is in the end what a statement makes of it that does not run. */
 int module_is_superseded(const struct module *module, PyObject *name);
+
+/* A name that the import system puts into modules. */
+int module_is_import_name(PyObject *name);
+
+/* Lets go of what is there when not the whole body runs. */
+void module_forget_choice(struct module *module);
 
 void module_fini(struct module *module);
 

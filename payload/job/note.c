@@ -255,7 +255,8 @@ int note_module(struct job *job, struct module *m)
 	digest_bytes(digest, m->source);
 	job_note(job,
 		 &(struct reply_item){.kind = WIRE_RECORD_MODULE,
-				      .action = WIRE_ACTION_CHANGED,
+				      .action = m->place ? WIRE_ACTION_MIGRATED
+							 : WIRE_ACTION_CHANGED,
 				      .name = digest,
 				      .text = PyUnicode_AsUTF8(m->file)},
 		 m);

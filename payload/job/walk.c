@@ -222,10 +222,8 @@ int walk_is_definition(const struct world *w, const struct module *m, PyObject *
 		return -1;
 	for (Py_ssize_t i = 0; i < PyList_Size(found); i++) {
 		PyObject *code = PyFunction_GetCode(PyList_GetItem(found, i));
-		_cleanup_py_ PyObject *file = code_attribute(code, "co_filename");
 		_cleanup_py_ PyObject *own = code_attribute(code, "co_name");
-		if (file && own && !PyUnicode_Compare(file, m->file) &&
-		    !PyUnicode_Compare(own, name))
+		if (own && code_is_from(code, m->old_file) && !PyUnicode_Compare(own, name))
 			return 1;
 	}
 	return 0;

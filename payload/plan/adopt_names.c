@@ -10,13 +10,6 @@
 #include "payload/python/code.h"
 #include "payload/python/compare.h"
 
-/* What the import system put there is not the source's. */
-static int is_of_import_system(PyObject *name)
-{
-	return compare_is_name(name, "__builtins__ __name__ __file__ __spec__ __loader__ "
-				     "__package__ __path__ __cached__");
-}
-
 /* `value` is what it is bound to afterwards, or was; of what is lost, what it was. */
 static void report(struct plan *p, const struct module *m, PyObject *name, PyObject *value,
 		   enum wire_action action)
@@ -75,12 +68,21 @@ static int export(struct plan *p, const struct module *m, PyObject *all)
 	return 0;
 }
 
+/* A submodule that was imported meanwhile and did not change: settle_loaded() puts it there. */
+static int is_submodule(const struct plan *p, const struct module *m, PyObject *name,
+			PyObject *value)
+{
+	_cleanup_py_ PyObject *whole = PyUnicode_FromFormat("%U.%U", m->name, name);
+
+	return whole && PyDict_GetItem(p->job->world.modules, whole) == value;
+}
+
 static int bind(struct plan *p, const struct module *m, PyObject *name, PyObject *value)
 {
 	PyObject *wanted = plan_stand_in(p, value);
 	PyObject *now = PyDict_GetItem(m->live, name);
 
-	if (now == wanted)
+	if (now == wanted || (!now && is_submodule(p, m, name, value)))
 		return 0;
 	/* A script runs in a copy: what it did not bind anew is the program's to change. */
 	if (m->before && PyDict_GetItem(m->before, name) == PyDict_GetItem(m->fresh, name))
@@ -135,7 +137,7 @@ PyObject *adopt_names_gone(struct job *job, const struct module *m)
 	if (!bound_now || !gone || code_stored_names(w, m->code, bound_now))
 		return NULL;
 	while (PyDict_Next(m->live, &at, &name, &value)) {
-		if (!py_is(name, w->str) || is_of_import_system(name) ||
+		if (!py_is(name, w->str) || module_is_import_name(name) ||
 		    (!m->before && m->fresh && PyDict_GetItem(m->fresh, name)) ||
 		    PySet_Contains(bound_now, name) == 1)
 			continue;
@@ -163,6 +165,21 @@ static int remove_names(struct plan *p, const struct module *m)
 	return gone ? 0 : -1;
 }
 
+/* The module is read from another file, or is a package now, or none any more. */
+static int adopt_place(struct plan *p, const struct module *m)
+{
+	PyObject *name, *value;
+	Py_ssize_t at = 0;
+
+	while (PyDict_Next(m->place, &at, &name, &value)) {
+		PyObject *wanted = value == p->job->world.none ? NULL : value;
+		if (PyDict_GetItem(m->live, name) != wanted &&
+		    plan_write(p, WRITE_ITEM, m->live, name, wanted))
+			return -1;
+	}
+	return 0;
+}
+
 static int adopt_module(struct plan *p, const struct module *m)
 {
 	const struct world *w = &p->job->world;
@@ -170,10 +187,13 @@ static int adopt_module(struct plan *p, const struct module *m)
 	Py_ssize_t at = 0;
 
 	while (PyDict_Next(m->binds, &at, &name, &value))
-		if (py_is(name, w->str) && !is_of_import_system(name) &&
+		if (py_is(name, w->str) && !module_is_import_name(name) &&
 		    bind(p, m, name, value))
 			return -1;
-	return remove_names(p, m) || annotations_drop_of_module(p, m) ? -1 : 0;
+	return remove_names(p, m) || annotations_drop_of_module(p, m) ||
+			       (m->place && adopt_place(p, m))
+		       ? -1
+		       : 0;
 }
 
 /* Modules that the run imported get the program's builtins, and their place in their package.

@@ -132,7 +132,8 @@ static int plan_module(struct plan *p, struct module *m)
 
 	if (note_module(p->job, m))
 		return -1;
-	if (m->old_code && code_pair(w, m->old_code, m->code, p->codes))
+	if (m->old_code ? code_pair(w, m->old_code, m->code, p->codes)
+			: m->place && code_collect(w, m->code, p->codes))
 		return -1;
 	return m->fresh ? merge_names(p, m) : 0;
 }

@@ -30,6 +30,13 @@ int code_name_is(PyObject *code, const char *name)
 	return own && PyUnicode_CompareWithASCIIString(own, name) == 0;
 }
 
+int code_is_from(PyObject *code, PyObject *file)
+{
+	_cleanup_py_ PyObject *own = code_attribute(code, "co_filename");
+
+	return own && !PyUnicode_Compare(own, file);
+}
+
 int code_are_namesakes(PyObject *a, PyObject *b)
 {
 	static const char *const names[] = {"co_name", "co_qualname"};

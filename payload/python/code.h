@@ -16,6 +16,9 @@ long code_kind(PyObject *code);
 
 int code_name_is(PyObject *code, const char *name);
 
+/* Was it compiled under the name of that file? */
+int code_is_from(PyObject *code, PyObject *file);
+
 /* Do both have the same name, and the same qualified name as far as a code knows it (3.11)? */
 int code_are_namesakes(PyObject *a, PyObject *b);
 

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Pack the Python of hooks/ into a C source: each byte of the payload goes into every target.
+"""Pack the Python of hooks/ and its like into a C source: each byte of the payload goes into every target.
 
     pack_hooks.py OUT.c HOOK.py...
 
@@ -70,11 +70,13 @@ def short_names(function):
             and function.name != "__import__"}
 
 
-def shared_names(texts):
+def shared_names(texts, paths):
     """Two letters for each name that the texts themselves bind for each other, the frequent ones first.
     Not for those that C asks for."""
     asked = set()
-    for path in glob.glob(os.path.join(os.path.dirname(os.path.abspath(__file__)), "*.c")):
+    beside = [os.path.splitext(path)[0] + ".c" for path in paths]
+    here = glob.glob(os.path.join(os.path.dirname(os.path.abspath(__file__)), "*.c"))
+    for path in here + [path for path in beside if os.path.exists(path)]:
         with open(path) as f:
             asked.update(re.findall(r'"(\w+)"', f.read()))
     bound = set()
@@ -149,14 +151,14 @@ def main():
     for path in paths:
         with open(path) as f:
             sources.append(f.read())
-    shared = shared_names(sources)
+    shared = shared_names(sources, paths)
     plain = [minify(shorten(source, shared)) for source in sources]
     texts, characters, pairs = pack(plain)
     for path, text, wanted in zip(paths, texts, plain):
         compile(wanted, path, "exec")
         assert unpack(text, characters, pairs) == wanted
     with open(out, "w") as f:
-        f.write("/* Made by pack_hooks.py. */\n#include \"payload/shadow/hook_text.h\"\n\n")
+        f.write("/* Made by pack_hooks.py. */\n#include \"payload/python/hook_text.h\"\n\n")
         f.write("const unsigned hook_character_count = %d;\n" % len(characters))
         f.write("const unsigned char hook_characters[] = {%s};\n" % ", ".join(map(str, map(ord, characters))))
         f.write("const unsigned char hook_pairs[][2] = {%s};\n"

@@ -7,19 +7,8 @@
 
 #include "payload/base/freestanding.h"
 #include "payload/diff/statements.h"
-#include "payload/shadow/hook_text.h"
+#include "payload/python/hook_text.h"
 #include "payload/shadow/reload_hook.h"
-
-static int execute(const unsigned char *packed, PyObject *globals)
-{
-	_cleanup_py_ PyObject *text = hook_text(packed);
-	_cleanup_py_ PyObject *code =
-		text ? Py_CompileString(PyUnicode_AsUTF8(text), "<pyhotpatch>", PY_FILE_INPUT)
-		     : NULL;
-	_cleanup_py_ PyObject *result = code ? PyEval_EvalCode(code, globals, globals) : NULL;
-
-	return result ? 0 : -1;
-}
 
 static int has_items(PyObject *dict)
 {
@@ -49,10 +38,12 @@ static int execute_texts(const struct job *job, PyObject *hook, int has_clones)
 		has_parts |= has_items(job->modules.items[i].parts);
 		has_inner |= has_items(job->modules.items[i].inner);
 	}
-	return execute(hook_start, hook) ||
-	       (has_parts && (execute(hook_classes, hook) || execute(hook_donor, hook))) ||
-	       (has_inner && execute(hook_keep, hook)) ||
-	       (has_clones && (add_class_texts(hook, has_parts) || execute(hook_clones, hook)));
+	return hook_execute(hook_start, hook) ||
+	       (has_parts &&
+		(hook_execute(hook_classes, hook) || hook_execute(hook_donor, hook))) ||
+	       (has_inner && hook_execute(hook_keep, hook)) ||
+	       (has_clones &&
+		(add_class_texts(hook, has_parts) || hook_execute(hook_clones, hook)));
 }
 
 static PyObject *make_hook(struct shadow *s, const struct world *w)
@@ -116,19 +107,16 @@ static int put_builtin(const struct shadow *s, const char *name, const char *ite
 /* A module object over a namespace that starts like the one of `live` did. */
 static PyObject *new_shadow(const struct shadow *s, PyObject *live, int is_copy)
 {
-	static const char *const names[] = {"__name__",   "__file__",    "__spec__",
-					    "__loader__", "__package__", "__path__",
-					    "__cached__"};
 	_cleanup_py_ PyObject *module = PyModule_New("shadow");
 	PyObject *dict = module ? PyModule_GetDict(module) : NULL;
+	PyObject *name, *value;
+	Py_ssize_t at = 0;
 
 	if (!dict || (is_copy && PyDict_Update(dict, live)))
 		return NULL;
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		PyObject *value = PyDict_GetItemString(live, names[i]);
-		if (value && PyDict_SetItemString(dict, names[i], value))
+	while (!is_copy && PyDict_Next(live, &at, &name, &value))
+		if (module_is_import_name(name) && PyDict_SetItem(dict, name, value))
 			return NULL;
-	}
 	if (PyDict_SetItemString(dict, "__builtins__", s->builtins))
 		return NULL;
 	return py_take(&module);
@@ -141,6 +129,18 @@ static void take_class(const struct world *w, PyObject *shadow, PyObject *live)
 	if (!py_is(live, w->module) && world_is_module(w, live) &&
 	    PyObject_SetAttrString(shadow, "__class__", py_type(live)))
 		PyErr_Clear();
+}
+
+/* New code sees where it is, and finds its submodules there. */
+static void put_place(const struct world *w, const struct module *m)
+{
+	PyObject *name, *value;
+	Py_ssize_t at = 0;
+
+	while (m->place && PyDict_Next(m->place, &at, &name, &value))
+		if (value == w->none ? PyDict_DelItem(m->fresh, name)
+				     : PyDict_SetItem(m->fresh, name, value))
+			PyErr_Clear();
 }
 
 /* `name`: by which new code imports it; NULL when sys.modules does not lead to it. */
@@ -182,6 +182,7 @@ static int prepare_module(struct shadow *s, const struct world *w, struct module
 	if (!m->shadow)
 		return -1;
 	m->fresh = py_ref(PyModule_GetDict(m->shadow));
+	put_place(w, m);
 	m->before = m->is_partial ? PyDict_Copy(m->live) : NULL;
 	if (m->is_partial && (!m->before || own_annotations(w, m->fresh)))
 		return -1;

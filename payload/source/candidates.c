@@ -12,6 +12,7 @@
 
 #include "payload/base/freestanding.h"
 #include "payload/job/file.h"
+#include "payload/source/elsewhere.h"
 #include "payload/source/filter.h"
 #include "payload/source/hidden.h"
 #include "payload/source/home.h"
@@ -68,6 +69,8 @@ static int may_differ(struct search *search, const struct module *module,
 {
 	struct file_stamp before;
 
+	if (module->place)
+		return 1;
 	if (home_baseline(search->job, search->baselines, module, &before))
 		return !file_stamp_equal(&before, &at->stamp);
 	return is_newer(search, &at->stamp)
@@ -119,16 +122,22 @@ static int skip(const struct search *search, const struct module *module, const 
 /* 1 when the module is a candidate. */
 static int judge(struct search *search, struct module *module)
 {
-	char *path = NULL;
-	const char *obstacle = origin_find(search->job, module);
-	if (module->path && PyBytes_AsStringAndSize(module->path, &path, NULL))
-		PyErr_Clear();
+	const char *obstacle;
+	char *path;
+	long result;
+
+	do {
+		obstacle = origin_find(search->job, module);
+		path = NULL;
+		if (module->path && PyBytes_AsStringAndSize(module->path, &path, NULL))
+			PyErr_Clear();
+		result = obstacle ? 0 : file_stamp_get(&module->stamp, path);
+	} while (result == -ENOENT && elsewhere_find(search->job, module));
 	if (!filter_wants(&search->filter, PyUnicode_AsUTF8(module->name), path))
 		return 0;
 	if (obstacle)
 		return skip(search, module, path, obstacle);
 	note_looked_at(search, module, path);
-	long result = file_stamp_get(&module->stamp, path);
 	const struct place at = {path, path ? strlen(path) : 0, module->stamp, result == 1};
 	if (result >= 0)
 		return may_differ(search, module, &at);

@@ -57,14 +57,11 @@ static int is_namespace_of(const struct world *w, PyObject *live, PyObject *func
 {
 	PyObject *name = PyDict_GetItemString(live, "__name__");
 	PyObject *file = PyDict_GetItemString(live, "__file__");
-	_cleanup_py_ PyObject *own = NULL;
 
 	if (!name || !file || !py_is(name, w->str) || !py_is(file, w->str) ||
 	    !has_real_builtins(w, live))
 		return 0;
-	own = code_attribute(PyFunction_GetCode(function), "co_filename");
-	PyErr_Clear();
-	return own && !PyUnicode_Compare(own, file);
+	return code_is_from(PyFunction_GetCode(function), file);
 }
 
 int hidden_find(struct hidden *out, struct job *job, struct pointer_map *known)

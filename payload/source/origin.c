@@ -26,14 +26,19 @@ PyObject *origin_importer(const struct world *w, const char *name)
 	return NULL;
 }
 
-PyObject *origin_of_spec(const struct world *w, const struct module *module, const char *name)
+PyObject *origin_of_spec(const struct world *w, PyObject *namespace, const char *name)
 {
-	PyObject *spec = PyDict_GetItemString(module->live, "__spec__");
+	PyObject *spec = PyDict_GetItemString(namespace, "__spec__");
 	PyObject *found =
 		spec && py_is(spec, w->module_spec) ? PyObject_GetAttrString(spec, name) : NULL;
 
 	PyErr_Clear();
 	return found;
+}
+
+static PyObject *names_of(const struct module *module)
+{
+	return module->place ? module->place : module->live;
 }
 
 static int is_by(const struct world *w, PyObject *o, const char *importer)
@@ -43,22 +48,23 @@ static int is_by(const struct world *w, PyObject *o, const char *importer)
 
 static PyObject *find_loader(const struct world *w, const struct module *module)
 {
-	PyObject *loader = origin_of_spec(w, module, "loader");
+	PyObject *loader = origin_of_spec(w, names_of(module), "loader");
 
 	if (loader && loader != w->none)
 		return loader;
 	Py_DecRef(loader);
-	loader = PyDict_GetItemString(module->live, "__loader__");
+	loader = PyDict_GetItemString(names_of(module), "__loader__");
 	return loader && loader != w->none ? py_ref(loader) : NULL;
 }
 
 static PyObject *find_file(const struct world *w, const struct module *module)
 {
-	_cleanup_py_ PyObject *has_location = origin_of_spec(w, module, "has_location");
-	PyObject *file = PyDict_GetItemString(module->live, "__file__");
+	_cleanup_py_ PyObject *has_location =
+		origin_of_spec(w, names_of(module), "has_location");
+	PyObject *file = PyDict_GetItemString(names_of(module), "__file__");
 
 	if (has_location && PyObject_IsTrue(has_location) == 1) {
-		PyObject *origin = origin_of_spec(w, module, "origin");
+		PyObject *origin = origin_of_spec(w, names_of(module), "origin");
 		if (origin && py_is(origin, w->str))
 			return origin;
 		Py_DecRef(origin);
@@ -70,7 +76,7 @@ static PyObject *find_file(const struct world *w, const struct module *module)
  * say. New reference. */
 static PyObject *find_name_of_loader(const struct world *w, const struct module *module)
 {
-	_cleanup_py_ PyObject *name = origin_of_spec(w, module, "name");
+	_cleanup_py_ PyObject *name = origin_of_spec(w, names_of(module), "name");
 	_cleanup_py_ PyObject *get = PyObject_GetAttrString(module->loader, "get_filename");
 	PyObject *found = get ? py_call(get, name ? name : module->name) : NULL;
 

@@ -7,17 +7,16 @@
 
 #include "payload/job/job.h"
 
-/* Fills module->file, path, loader and kind from its namespace, module->live. NULL; or why it
- * has no source that could be looked at, when module->path alone may be there. No exception is
- * left. */
+/* Fills module->file, path, loader and kind from its namespace, module->live, or from what the
+ * import system would put there, module->place. NULL; or why it has no source that could be
+ * looked at, when module->path alone may be there. No exception is left. */
 const char *origin_find(const struct job *job, struct module *module);
 
 /* An importer's type by its name in the import system; borrowed, NULL when there is none. */
 PyObject *origin_importer(const struct world *world, const char *name);
 
-/* An attribute of the module's __spec__; NULL without exception when it has none, or a spec
- * that is not the import system's. New reference. */
-PyObject *origin_of_spec(const struct world *world, const struct module *module,
-			 const char *name);
+/* An attribute of the __spec__ in a module's namespace; NULL without exception when it has
+ * none, or a spec that is not the import system's. New reference. */
+PyObject *origin_of_spec(const struct world *world, PyObject *namespace, const char *name);
 
 #endif

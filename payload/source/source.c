@@ -117,7 +117,7 @@ static int read_from_archive(struct job *job, struct module *module)
 /* What the loader calls the module: __main__ has another name of its own. */
 static PyObject *name_for_loader(struct job *job, const struct module *module)
 {
-	PyObject *name = origin_of_spec(&job->world, module, "name");
+	PyObject *name = origin_of_spec(&job->world, module->live, "name");
 
 	return name ? name : py_ref(module->name);
 }
@@ -199,8 +199,10 @@ int source_compile(struct job *job, struct module *module)
 		PyErr_SetString(job->world.error, "the loader made no code");
 		return -1;
 	}
+	if (!module->old_file)
+		module->old_file = code_attribute(module->code, "co_filename");
 	module->is_translated = compiler && is_translated(job, module);
-	return 0;
+	return module->old_file ? 0 : -1;
 }
 
 PyObject *source_parse(struct job *job, const char *text)

@@ -35,7 +35,7 @@ def kept(report):
 
 
 def modules(report):
-    return {(r.module, r.name) for r in report if r.kind == 'module' and r.action == 'changed'}
+    return {(r.module, r.name, r.action) for r in report if r.kind == 'module' and r.action in CHANGES}
 
 
 def lost(report):

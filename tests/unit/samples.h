@@ -106,7 +106,8 @@ static inline struct outcome planned(void)
 		.kind = WIRE_RECORD_STATEMENT, .action = WIRE_ACTION_CHANGED, .line = 12};
 
 	reply_begin(&builder, WIRE_STATUS_APPLIED);
-	add(WIRE_RECORD_MODULE, WIRE_ACTION_CHANGED, "shop.cart", "", "/srv/shop/cart.py");
+	add(WIRE_RECORD_MODULE, WIRE_ACTION_MIGRATED, "shop.cart", "",
+	    "/srv/shop/cart/__init__.py");
 	reply_add(&builder, statement, "shop.cart", "", "RATES = {'de': 0.19, 'fr': 0.2}");
 	reply_add(&builder,
 		  (struct wire_record){.kind = WIRE_RECORD_STATEMENT,

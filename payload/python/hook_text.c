@@ -2,7 +2,7 @@
  *
  * See hook_text.h.
  */
-#include "payload/shadow/hook_text.h"
+#include "payload/python/hook_text.h"
 
 /* Returns the place behind it; `out` may be NULL. A pair has bytes alone that came before it,
  * so that this ends. */
@@ -38,4 +38,15 @@ PyObject *hook_text(const unsigned char *packed)
 	PyObject *text = PyUnicode_FromString(out);
 	PyMem_Free(out);
 	return text;
+}
+
+int hook_execute(const unsigned char *packed, PyObject *globals)
+{
+	_cleanup_py_ PyObject *text = hook_text(packed);
+	_cleanup_py_ PyObject *code =
+		text ? Py_CompileString(PyUnicode_AsUTF8(text), "<pyhotpatch>", PY_FILE_INPUT)
+		     : NULL;
+	_cleanup_py_ PyObject *result = code ? PyEval_EvalCode(code, globals, globals) : NULL;
+
+	return result ? 0 : -1;
 }
