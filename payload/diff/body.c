@@ -71,6 +71,25 @@ static int find(const struct body *b, const struct group *group, int after)
 	return -1;
 }
 
+/* Of a statement `x: T = value`, or `x = value`, that was not found: does the old body bind x
+ * to the same value? */
+static int is_value_same(const struct body *b, const struct group *group, PyObject *node)
+{
+	struct group value = *group;
+
+	if (group->node_count > 1 || !tree_is(node, "AnnAssign Assign"))
+		return 0;
+	for (value.end = group->first; value.end < group->end; value.end++)
+		if (stream_is_store(b->tokens, &b->new.steps[value.end]))
+			break;
+	if (value.end++ == group->end || value.end - value.first < 2)
+		return 0;
+	for (int at = 0; at + value.end - value.first <= b->old.count; at++)
+		if (b->old.is_cut[at] && is_same_part(b, &value, at))
+			return 1;
+	return 0;
+}
+
 static void match(struct body *b)
 {
 	int after = 0;
@@ -82,6 +101,9 @@ static void match(struct body *b)
 		group->old_first = at;
 		if (at < 0) {
 			group->is_changed |= length > 0;
+			group->is_retyped =
+				is_value_same(b, group,
+					      PyList_GetItem(b->nodes, group->first_node)) != 0;
 			continue;
 		}
 		memset(b->is_used + at, 1, (size_t)length);

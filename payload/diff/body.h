@@ -14,7 +14,8 @@ struct group {
 	int first, end;     /* steps of the new stream */
 	int old_first;      /* where it was found in the old one; -1 */
 	unsigned is_changed : 1;
-	unsigned is_anew : 1; /* what it binds may be otherwise though it says the same */
+	unsigned is_anew : 1;    /* what it binds may be otherwise though it says the same */
+	unsigned is_retyped : 1; /* it changed, but in its annotation alone */
 };
 
 /* A definition among the steps: where it starts, loads its code, and ends behind its STORE. */

@@ -52,6 +52,9 @@ struct sorter {
 /* The statements of the body as a new list, those that shall not run below `if 0:`. */
 PyObject *selection_sort(const struct sorter *sorter);
 
+/* Leaves of a statement `x: T = value` that x is a T, and of others nothing: 1, 0, -1. */
+int selection_annotate_alone(const struct world *world, PyObject *node);
+
 /* A statement of the module, or of a block in it: 1 when it shall run, 0, -1. */
 int selection_choose(const struct sorter *sorter, const struct group *group, PyObject *node);
 

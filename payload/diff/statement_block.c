@@ -132,9 +132,7 @@ static int choose(const struct sorter *sorter, const struct group *group, PyObje
 	const struct list *list = sorter->context;
 
 	if (!group->is_changed && tree_is(node, "AnnAssign"))
-		return PyObject_SetAttrString(node, "value", sorter->selection->job->world.none)
-			       ? -1
-			       : 1;
+		return selection_annotate_alone(&sorter->selection->job->world, node);
 	int runs = selection_choose(sorter, group, node);
 	if (runs <= 0 || !block_is(node))
 		return runs;

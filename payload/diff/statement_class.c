@@ -336,20 +336,15 @@ static int refine(const struct class_change *c, const struct group *group, PyObj
 				      : selection_class(c->s, &place, node);
 }
 
-/* `x: int = 5` that did not change says again that x is an int, and binds nothing. */
-static int annotate_alone(const struct class_change *c, PyObject *node)
-{
-	if (!c->is_annotated_anew || !tree_is(node, "AnnAssign"))
-		return 0;
-	return PyObject_SetAttrString(node, "value", c->s->job->world.none) ? -1 : 1;
-}
-
 static int choose(const struct sorter *sorter, const struct group *group, PyObject *node)
 {
 	const struct class_change *c = sorter->context;
 
+	/* Annotations are made anew together. */
+	if (group->is_changed ? group->is_retyped : c->is_annotated_anew)
+		return selection_annotate_alone(&c->s->job->world, node);
 	if (!group->is_changed)
-		return annotate_alone(c, node);
+		return 0;
 	if (group->node_count > 1)
 		return 1;
 	int same = refine(c, group, node);

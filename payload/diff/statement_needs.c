@@ -55,8 +55,10 @@ static void need(struct body *b, int at, PyObject *name, PyObject *names)
 		i--;
 	if (i >= 0 &&
 	    (is_missing || (body_binds(b, &b->groups[at], name) && was_bound(b, name) &&
-			    is_plain(node_of(b, &b->groups[i])))))
+			    is_plain(node_of(b, &b->groups[i]))))) {
 		b->groups[i].is_changed = 1;
+		b->groups[i].is_retyped = 0;
+	}
 }
 
 /* What is bound for others and goes again: `del`, behind it. */

@@ -162,6 +162,13 @@ static int refine(struct selection *s, const struct group *group, PyObject *node
 				      : selection_class(s, &place, node);
 }
 
+int selection_annotate_alone(const struct world *w, PyObject *node)
+{
+	if (!tree_is(node, "AnnAssign"))
+		return 0;
+	return PyObject_SetAttrString(node, "value", w->none) ? -1 : 1;
+}
+
 int selection_choose(const struct sorter *sorter, const struct group *group, PyObject *node)
 {
 	struct selection *s = sorter->selection;
@@ -174,6 +181,8 @@ int selection_choose(const struct sorter *sorter, const struct group *group, PyO
 		warn_not_run(s, node);
 		return 0;
 	}
+	if (is_changed && group->is_retyped)
+		return selection_annotate_alone(&s->job->world, node);
 	if (is_changed && group->node_count == 1 && node_is_definition(node)) {
 		int same = refine(s, group, node);
 		return same < 0 ? -1 : !same;
