@@ -19,7 +19,8 @@ struct selection {
 				     declare global; attributes that are assigned or deleted;
 				     those that are deleted */
 	PyObject *codes;          /* dict, likewise: those of the new source */
-	PyObject *renewed;        /* set, likewise: constants of the module that changed */
+	PyObject *renewed;        /* set, likewise: constants of the module that changed, and
+				     what is made of them */
 	unsigned is_deciding : 1; /* whether the module changed at all */
 };
 
@@ -105,9 +106,10 @@ int selection_is_rest_same(const struct body *body, const struct definition *old
 
 /* --- statement_needs.c --- */
 
-/* Marks statements that others build on as changed. `names`: the live ones of a module; NULL
- * for a class. */
-void selection_need(struct selection *s, struct body *body, PyObject *names);
+/* Marks statements that others build on as changed. `names`: the live ones of a module; or else
+ * `class_names`, those of a class. */
+void selection_need(struct selection *s, struct body *body, PyObject *names,
+		    PyObject *class_names);
 
 /* Is a dataclass below another one of the module that more changed of than code? */
 int selection_is_below_redefined(const struct world *world, const struct module *module,

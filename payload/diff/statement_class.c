@@ -436,7 +436,7 @@ static int select_in(struct class_change *c, const struct definition *old,
 	    (!is_known &&
 	     selection_infer_class(c->s, &c->body, c->names, c->live, c->node) < 0))
 		return -1;
-	selection_need(c->s, &c->body, NULL);
+	selection_need(c->s, &c->body, NULL, c->names);
 	int is_header_same =
 		is_known ? selection_is_rest_same(outer, old, new)
 			 : selection_is_header_plausible(c->s, outer, c->node, c->live);

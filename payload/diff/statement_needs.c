@@ -8,6 +8,8 @@
  *     (`urlpatterns += [...]`) has not been built on yet;
  *   - a function has a default of names and operators (`timeout=2 * TIMEOUT`), one of them a
  *     constant that changed, unless it has others that are called;
+ *   - a value is made of names and operators alone (`URL = BASE + "/v1"`), one of the names a
+ *     constant that changed, and nobody has bound anything else since;
  *   - a dataclass is below one that changed: it has that one's fields;
  *   - one that bound a name again is gone (a property's setter, the second of two values): who
  *     binds it now runs.
@@ -15,6 +17,7 @@
 #include "payload/base/freestanding.h"
 #include "payload/diff/selection.h"
 #include "payload/job/walk.h"
+#include "payload/python/compare.h"
 #include "payload/python/node.h"
 #include "payload/python/tree.h"
 
@@ -84,7 +87,8 @@ static int is_odd(PyObject *node, void *context)
 	return !node_is_plain(node);
 }
 
-/* Does the body bind the name, and only to a constant that changed? */
+/* Does the body bind the name, and only to a constant that changed, or to what is made of one?
+ */
 static int is_renewed(const struct body *b, PyObject *name)
 {
 	int renewed = 0;
@@ -94,7 +98,7 @@ static int is_renewed(const struct body *b, PyObject *name)
 			continue;
 		_cleanup_py_ PyObject *value = node_field(node_of(b, &b->groups[i]), "value");
 		if (renewed || !b->groups[i].is_changed || !value ||
-		    tree_any(b->tokens->world, value, is_odd, NULL))
+		    (!b->groups[i].is_anew && tree_any(b->tokens->world, value, is_odd, NULL)))
 			return 0;
 		renewed = 1;
 	}
@@ -150,30 +154,67 @@ static void note_renewed(const struct body *b, PyObject *renewed)
 			note_renewed_by(b, &b->groups[i], renewed);
 }
 
-static int has_method_to_renew(const struct body *b, PyObject *renewed, PyObject *class)
+/* `x = ...` of names and operators; with its value, a new reference, or NULL. */
+static PyObject *derived_name(const struct body *b, PyObject *renewed, PyObject *node,
+			      PyObject **value)
+{
+	_cleanup_py_ PyObject *targets =
+		tree_is(node, "Assign") ? node_field(node, "targets") : NULL;
+	_cleanup_py_ PyObject *target =
+		tree_is(node, "AnnAssign") ? node_field(node, "target") : NULL;
+	PyObject *one =
+		targets && PyList_Size(targets) == 1 ? PyList_GetItem(targets, 0) : target;
+	struct defaults d = {.body = b, .outer = renewed};
+
+	*value = one ? node_field(node, "value") : NULL;
+	if (!*value || tree_any(b->tokens->world, *value, is_call, &d) || !d.renewed)
+		return NULL;
+	return node_field(one, "id");
+}
+
+static int has_part_to_renew(const struct body *b, PyObject *renewed, PyObject *class)
 {
 	_cleanup_py_ PyObject *nodes = node_field(class, "body");
 
-	for (Py_ssize_t i = 0; nodes && i < PyList_Size(nodes); i++)
-		if (node_is_function(PyList_GetItem(nodes, i)) &&
-		    has_renewed_default(b, renewed, PyList_GetItem(nodes, i)))
+	for (Py_ssize_t i = 0; nodes && i < PyList_Size(nodes); i++) {
+		PyObject *node = PyList_GetItem(nodes, i);
+		_cleanup_py_ PyObject *value = NULL;
+		_cleanup_py_ PyObject *name = derived_name(b, renewed, node, &value);
+		if (name || (node_is_function(node) && has_renewed_default(b, renewed, node)))
 			return 1;
+	}
 	return 0;
+}
+
+/* When what the name has is what the old constants make of the value. */
+static void need_derived(struct selection *s, struct body *b, struct group *group,
+			 PyObject *class_names)
+{
+	_cleanup_py_ PyObject *value = NULL;
+	_cleanup_py_ PyObject *name = derived_name(b, s->renewed, node_of(b, group), &value);
+	PyObject *live =
+		name ? PyDict_GetItem(class_names ? class_names : s->module->live, name) : NULL;
+	_cleanup_py_ PyObject *old = live ? selection_value(s, class_names, value) : NULL;
+
+	if (!old || !compare_is_constant(&s->job->world, live) ||
+	    !compare_constants(&s->job->world, live, old))
+		return;
+	body_let_go(b, group);
+	group->is_anew = 1;
+	if (!class_names && PySet_Add(s->renewed, name))
+		PyErr_Clear();
 }
 
 static void need_defaults(struct body *b, PyObject *renewed, int is_module)
 {
-	if (is_module)
-		note_renewed(b, renewed);
 	for (int i = 0; renewed && PySet_Size(renewed) + !is_module && i < b->group_count;
 	     i++) {
 		struct group *group = &b->groups[i];
 		PyObject *node = node_of(b, group);
 		if (group->is_changed || group->node_count > 1 || !node_is_definition(node))
 			continue;
-		if (node_is_function(node)
-			    ? !has_renewed_default(b, renewed, node)
-			    : !is_module || !has_method_to_renew(b, renewed, node))
+		if (node_is_function(node) ? !has_renewed_default(b, renewed, node)
+					   : !is_module || !has_part_to_renew(b, renewed, node))
 			continue;
 		body_let_go(b, group);
 		group->is_anew = 1;
@@ -268,7 +309,7 @@ static void need_all(struct body *b, int at, PyObject *names)
 	drop(b, at, names);
 }
 
-void selection_need(struct selection *s, struct body *b, PyObject *names)
+void selection_need(struct selection *s, struct body *b, PyObject *names, PyObject *class_names)
 {
 	int before = -1;
 
@@ -284,6 +325,11 @@ void selection_need(struct selection *s, struct body *b, PyObject *names)
 			if (b->groups[i].is_changed)
 				need_all(b, i, names);
 	}
+	if (names)
+		note_renewed(b, s->renewed);
+	for (int i = 0; PySet_Size(s->renewed) && i < b->group_count; i++)
+		if (!b->groups[i].is_changed && b->groups[i].node_count == 1)
+			need_derived(s, b, &b->groups[i], class_names);
 	need_defaults(b, s->renewed, names != NULL);
 	for (int i = 0; names && i < b->group_count; i++)
 		if (tree_is(node_of(b, &b->groups[i]), "ClassDef"))

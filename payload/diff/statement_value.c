@@ -60,9 +60,9 @@ struct expression {
 static int is_unstable(struct selection *s, PyObject *name)
 {
 	const char *text = PyUnicode_AsUTF8(name);
+	int count = body_count_stores(&s->body, &s->body.new, name);
 
-	return !text || !memcmp(text, "__", 2) ||
-	       body_count_stores(&s->body, &s->body.new, name) > 1;
+	return !text || count > 1 || (!count && !memcmp(text, "__", 2));
 }
 
 /* A tuple may hold objects of the program. */
