@@ -14,6 +14,8 @@
     none
 """
 import ctypes
+import importlib.util
+import os
 import select
 import sys
 import time
@@ -129,6 +131,13 @@ def wait_poll():
     poller.poll(seconds * 1000)
 
 
+def crowd():
+    """As many modules as a second thread of the payload looks at the files of."""
+    for number in range(300):
+        spec = importlib.util.spec_from_file_location("crowd%d" % number, os.__file__)
+        sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+
+
 mode, seconds = state.arguments()
 poller = select.poll()
 state.report(0.0)
@@ -138,6 +147,7 @@ MODES = {
     "no-memfd-exec": lambda: (one_call("deny:memfd_create"), no_exec("mmap")),
     "no-exec": lambda: no_exec("mmap"), "no-exec-at-all": lambda: no_exec("mmap", "mprotect"),
 }
+crowd()
 MODES.get(mode, lambda: one_call(mode))()
 state.say("confined")
 while True:
