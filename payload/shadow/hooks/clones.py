@@ -13,7 +13,7 @@
 #
 # The invariant: state is the program's own. A clone shares attributes, defaults and all cells
 # but those of cloned functions. What lru_cache keeps may be objects that there shall be once:
-# it has no clone, nor has a method that calls super() with the name of its class.
+# it has no clone.
 
 hot, known, spaces, pairs, overlays = set(), {}, {}, [], []
 dynamic = {'globals', 'vars', 'getattr', 'eval', 'exec'}
@@ -109,11 +109,10 @@ def clone(value):
 
 
 def clone_function(f):
-    old, uses = f.__closure__ or (), names(f.__code__)
+    old = f.__closure__ or ()
     cells = tuple(map(clone_cell, old))
-    is_hot = id(f.__globals__) in spaces and not hot.isdisjoint(uses)
-    if not is_hot and all(map(is_same, cells, old)) or \
-            {'super', f.__qualname__.rpartition('.')[0].rpartition('.')[2]} <= uses:
+    is_hot = id(f.__globals__) in spaces and not hot.isdisjoint(names(f.__code__))
+    if not is_hot and all(map(is_same, cells, old)):
         return f
     return copy(f, spaces.get(id(f.__globals__), f.__globals__), cells)
 
