@@ -76,7 +76,7 @@ def put_below(cls, base, later):
 def twin(cls, later):
     while read(cls, '__base__') and layout(cls) == layout(read(cls, '__base__')):
         cls = read(cls, '__base__')
-    base, names = read(cls, '__base__'), {}
+    base, names = read(cls, '__base__'), {'__orig_bases__': ()}  # or typing refuses Generic
     if not read(cls, '__flags__') & 1 << 9:  # Py_TPFLAGS_HEAPTYPE
         return cls
     if '__slots__' in names_of(cls):
