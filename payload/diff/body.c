@@ -409,7 +409,8 @@ PyObject *body_late_names(const struct body *b)
 	for (int i = 0; late && i < b->group_count; i++)
 		for (int k = b->groups[i].first; k < b->groups[i].end; k++) {
 			const struct step *step = &b->new.steps[k];
-			if (b->groups[i].is_changed && body_uses_name(b, step) &&
+			if (b->groups[i].is_changed &&
+			    step->op == b->tokens->world->opcodes.load_name &&
 			    body_count_stores(b, &b->new, step->value) &&
 			    !is_bound_above(b, i, step->value) && PySet_Add(late, step->value))
 				return NULL;

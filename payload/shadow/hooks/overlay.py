@@ -45,11 +45,14 @@ def live_of(cls):
 def make_overlay(live):
     old = dict(names_of(live))
     new = {k: clone(v) for k, v in old.items()}
-    new = {k: v for k, v in new.items() if v is not old[k] or k in ('__annotations__', '__annotate_func__')}
+    new = {k: v for k, v in new.items() if v is not old[k]}
     above = [base for base in live.__bases__ if clone(base) is not base or id(base) in changing]
     if id(live) in changing or issubclass(live, BaseException) or not new and not above:
         return live
     overlay = make_donor(live, live.__name__, live.__qualname__, None, Over)
+    for k in '__annotations__', '__annotate_func__':
+        if k in old:
+            new.setdefault(k, old[k])
     for k, v in new.items():
         put(overlay, k, v)
     ready.add(id(overlay))
