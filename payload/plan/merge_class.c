@@ -104,15 +104,11 @@ static int merge_bases(struct plan *p, const struct module *m, PyObject *old, Py
 }
 
 /* What a part donor has for being a class. */
-static int forget_donors_own(PyObject *dict)
+static void forget_donors_own(PyObject *dict)
 {
-	static const char *const names[] = {"__slots__", "__abstractmethods__"};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-		if (PyDict_GetItemString(dict, names[i]) &&
-		    PyDict_DelItemString(dict, names[i]))
-			return -1;
-	return 0;
+	PyDict_DelItemString(dict, "__slots__");
+	PyDict_DelItemString(dict, "__abstractmethods__");
+	PyErr_Clear();
 }
 
 static int is_part_of_type(const struct world *w, PyObject *key, PyObject *value)
@@ -244,9 +240,10 @@ PyObject *merge_classes(struct plan *p, const struct module *m, PyObject *old, P
 		home = m = maker_of(p, m, new);
 	_cleanup_py_ PyObject *old_dict = world_type_dict(w, old);
 	_cleanup_py_ PyObject *new_dict = world_type_dict(w, new);
-	if (!old_dict || !new_dict || (!part && merge_bases(p, m, old, new)) ||
-	    (part && forget_donors_own(new_dict)))
+	if (!old_dict || !new_dict || (!part && merge_bases(p, m, old, new)))
 		return NULL;
+	if (part)
+		forget_donors_own(new_dict);
 	struct class_pair *pair = merge_add_pair(p, home, old, new);
 	if (!pair || (home != m && PyDict_SetItemString(pair->binds, "__module__", m->name)))
 		return NULL;
