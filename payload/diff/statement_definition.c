@@ -10,6 +10,7 @@
 #include "payload/base/freestanding.h"
 #include "payload/base/pointer_map.h"
 #include "payload/diff/selection.h"
+#include "payload/heap/referrers.h"
 #include "payload/job/walk.h"
 #include "payload/python/code.h"
 #include "payload/python/node.h"
@@ -185,6 +186,26 @@ static int find_old_code(struct selection *s, PyObject **code_out,
 	return 1;
 }
 
+/* --- what the program put in the place of a function ------------------------------------- */
+
+/* What replaced it need not lead to it (unittest.mock.patch holds it elsewhere): among all that
+ * refers to the module's namespace. */
+static PyObject *find_aside(const struct selection *s, PyObject *code)
+{
+	const struct world *w = s->tokens.world;
+	_cleanup_py_ PyObject *keys = Py_BuildValue("[O]", s->module->live);
+	_cleanup_py_ PyObject *found = keys ? referrers_find(w, keys) : NULL;
+	PyObject *aside = NULL;
+
+	for (Py_ssize_t i = 0; found && !aside && i < PyList_Size(found); i++)
+		if (py_is(PyList_GetItem(found, i), w->function))
+			aside = selection_inner(s, PyList_GetItem(found, i), code, NULL);
+	return aside;
+}
+
+/* Where a function is as plain in its old source as in the new one, nothing else of the source
+ * binds its name, and something else is there, the program put that there: it stays, and the
+ * function takes its new definition where it is. */
 int selection_function(struct selection *s, const struct function_place *at, PyObject *node)
 {
 	const struct body *b = at->body;
@@ -192,13 +213,22 @@ int selection_function(struct selection *s, const struct function_place *at, PyO
 	PyObject *live = PyDict_GetItem(at->names, at->name), *old_code;
 	struct definition new;
 	int count = decorators ? (int)PyList_Size(decorators) : 0;
+	int is_plain = !count && !at->is_made;
 
-	if (!(count || at->is_made) || !live || is_plain_wrapper(s->tokens.world, live, node) ||
+	if (!live || is_plain_wrapper(s->tokens.world, live, node) ||
 	    body_count_stores(b, &b->new, at->name) != 1 ||
 	    !body_find_new(&new, b, at->group, at->name) ||
-	    !find_old_code(s, &old_code, at, node, &new, count))
+	    !find_old_code(s, &old_code, at, node, &new, count) ||
+	    (is_plain && (!old_code || body_count_stores(b, &b->old, at->name) != 1)))
 		return 0;
 	_cleanup_py_ PyObject *inner = selection_inner(s, live, old_code, at->name);
+	if (is_plain && !inner && py_is(live, s->tokens.world->function) &&
+	    PyFunction_GetGlobals(live) == s->module->live)
+		return 0; /* it may have been given another code */
+	if (is_plain && !inner)
+		inner = find_aside(s, old_code);
+	if (is_plain && !inner)
+		return PyErr_Occurred() ? -1 : 1; /* it is gone */
 	_cleanup_py_ PyObject *entry = inner ? PyTuple_Pack(3, inner, new.body, live) : NULL;
 	return inner && (count || inner != live) ? strip(s, node, at->qualname, entry) : 0;
 }
