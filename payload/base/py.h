@@ -15,7 +15,7 @@ typedef struct _object PyObject;
 typedef struct _ts PyThreadState;
 typedef struct _is PyInterpreterState;
 typedef ptrdiff_t Py_ssize_t;
-#define PY_WEAK __attribute__((weak))
+#define PY_WEAK __attribute__((weak, noplt))
 /* Called in less than 14 places: each call is a byte longer, but the table through which calls
  * go has no entry for it, which would be 16 bytes. */
 #define PY_RARE __attribute__((noplt))
@@ -183,8 +183,7 @@ PY_RARE PyObject *PyCapsule_New(void *pointer, const char *name,
 				void (*destructor)(PyObject *));
 PY_RARE void *PyCapsule_GetPointer(PyObject *capsule, const char *name);
 /* A static PyMethodDef; 3.9 */
-PY_WEAK PY_RARE PyObject *PyCMethod_New(void *method, PyObject *self, PyObject *module,
-					PyObject *type);
+PY_WEAK PyObject *PyCMethod_New(void *method, PyObject *self, PyObject *module, PyObject *type);
 PY_RARE PyObject *PyWeakref_NewRef(PyObject *o, PyObject *callback);
 #define PY_FILE_INPUT 257
 

@@ -9,7 +9,8 @@
 
 /* clang-format off */
 static const struct rule {
-	unsigned char op, kind, same_as, first, last; /* minor versions; same_as 0: itself */
+	unsigned char op, kind, same_as; /* 0: itself */
+	unsigned char first : 4, last : 4; /* minor versions */
 } rules[] = {
 	/* 3.6 to 3.12 grew on one numbering */
 	{  0, OPCODE_DROP,          0, 11, 12}, /* CACHE */
@@ -249,7 +250,7 @@ static const struct fixed {
 		 {114, 67, 83, 32, 31, 92, 109},
 		 {116, 65, 82, 31, 30, 93, 111},
 		 {115, 63, 81, 29, 28, 92, 110}};
-#define OPCODES_LAST 15
+#define OPCODES_LAST 15 /* four bits of struct rule */
 _Static_assert(sizeof(numbering) / sizeof(*numbering) == OPCODES_LAST - 11, "3.12 to the last");
 
 int opcodes_init(struct opcodes *out, int minor)
