@@ -10,6 +10,7 @@
 #include "payload/job/walk.h"
 #include "payload/plan/plan.h"
 #include "payload/python/node.h"
+#include "payload/python/tree.h"
 #include "payload/source/origin.h"
 #include "payload/source/source.h"
 
@@ -51,34 +52,29 @@ static int binds_name(PyObject *aliases, PyObject *name, PyObject *bound)
 static int is_import_of(PyObject *node, const struct module *importer,
 			const struct replaced_name *r, PyObject *bound)
 {
-	_cleanup_py_ PyObject *kind = PyObject_GetAttrString(py_type(node), "__name__");
-
-	if (!kind || PyUnicode_CompareWithASCIIString(kind, "ImportFrom"))
-		return 0;
 	_cleanup_py_ PyObject *module = node_imported_module(node, importer->live);
 	_cleanup_py_ PyObject *aliases = PyObject_GetAttrString(node, "names");
+
 	PyErr_Clear();
 	return module && aliases && py_type(module) == py_type(r->name) &&
 	       !PyUnicode_Compare(module, r->module->name) &&
 	       binds_name(aliases, r->name, bound);
 }
 
-/* Does the importer's source say `from m import n` at its top, or in an if or try there? */
-static int has_import(PyObject *body, const struct module *importer,
-		      const struct replaced_name *r, PyObject *bound)
+/* `from m import n` at the top of a source, or in an if or try there. */
+static int add_imports(PyObject *imports, PyObject *body)
 {
 	static const char *const inner[] = {"body", "orelse", "finalbody", "handlers"};
 
 	for (Py_ssize_t i = 0; i < PyList_Size(body); i++) {
 		PyObject *node = PyList_GetItem(body, i);
-		if (is_import_of(node, importer, r, bound))
-			return 1;
+		if (tree_is(node, "ImportFrom") && PyList_Append(imports, node))
+			return -1;
 		for (size_t j = 0; j < sizeof(inner) / sizeof(*inner); j++) {
-			_cleanup_py_ PyObject *list = PyObject_GetAttrString(node, inner[j]);
-			PyErr_Clear();
+			_cleanup_py_ PyObject *list = node_field(node, inner[j]);
 			if (list && py_type(list) == py_type(body) &&
-			    has_import(list, importer, r, bound))
-				return 1;
+			    add_imports(imports, list))
+				return -1;
 		}
 	}
 	return 0;
@@ -121,19 +117,45 @@ static int may_import_from(const struct world *w, PyObject *source, PyObject *mo
 	return 0;
 }
 
+/* A new list; NULL with an exception when it has no source that can be read. */
+static PyObject *parse_imports(struct plan *p, const struct module *importer)
+{
+	_cleanup_py_ PyObject *tree = source_tree(p->job, importer);
+	_cleanup_py_ PyObject *body = tree ? PyObject_GetAttrString(tree, "body") : NULL;
+	_cleanup_py_ PyObject *out = PyList_New(0);
+
+	return body && out && !add_imports(out, body) ? py_take(&out) : NULL;
+}
+
+/* Its from-imports if there may be one of that module; borrowed, or NULL. Each source is read
+ * and parsed once, however many names are new. */
+static PyObject *imports_of(struct plan *p, struct module *importer, PyObject *module_name)
+{
+	_cleanup_py_ PyObject *key = PyLong_FromLong((long)importer->live);
+	PyObject *known = key ? PyDict_GetItem(p->imports, key) : NULL;
+
+	if (!key || (known && py_is(known, p->job->world.list)))
+		return known;
+	if (known)
+		importer->source = py_ref(known);
+	else if (source_read(p->job, importer) ||
+		 PyDict_SetItem(p->imports, key, importer->source))
+		return NULL;
+	if (!may_import_from(&p->job->world, importer->source, module_name))
+		return NULL;
+	_cleanup_py_ PyObject *list = parse_imports(p, importer);
+	return list && !PyDict_SetItem(p->imports, key, list) ? list : NULL;
+}
+
 static int source_imports(struct plan *p, struct module *importer,
 			  const struct replaced_name *r, PyObject *bound)
 {
 	PyObject *quiet = source_quiet(p->job);
+	PyObject *imports = imports_of(p, importer, r->module->name);
 	int found = 0;
 
-	if (!source_read(p->job, importer) &&
-	    may_import_from(&p->job->world, importer->source, r->module->name)) {
-		_cleanup_py_ PyObject *tree = source_tree(p->job, importer);
-		_cleanup_py_ PyObject *body =
-			tree ? PyObject_GetAttrString(tree, "body") : NULL;
-		found = body && has_import(body, importer, r, bound);
-	}
+	for (Py_ssize_t i = 0; imports && !found && i < PyList_Size(imports); i++)
+		found = is_import_of(PyList_GetItem(imports, i), importer, r, bound);
 	PyErr_Clear();
 	source_loud(p->job, quiet);
 	Py_DecRef(py_take(&importer->source));

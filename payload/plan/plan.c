@@ -203,8 +203,9 @@ int plan_make(struct plan *out, struct job *job, const struct shadow *shadow,
 	out->codes = PyDict_New();
 	out->caches = PyList_New(0);
 	out->replaced = PyList_New(0);
-	if (!out->codes || !out->caches || !out->replaced || frames_note(out) ||
-	    add_shadows(out) || add_clones(out))
+	out->imports = PyDict_New();
+	if (!out->codes || !out->caches || !out->replaced || !out->imports ||
+	    frames_note(out) || add_shadows(out) || add_clones(out))
 		return -1;
 	if (merge_moved(out))
 		return -1;
@@ -244,6 +245,7 @@ void plan_fini(struct plan *plan)
 	Py_DecRef(plan->codes);
 	Py_DecRef(plan->caches);
 	Py_DecRef(plan->replaced);
+	Py_DecRef(plan->imports);
 	writes_fini(&plan->writes);
 	*plan = (struct plan){0};
 }

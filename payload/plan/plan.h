@@ -40,6 +40,8 @@ struct plan {
 	PyObject *codes;             /* dict: old code -> new code */
 	PyObject *caches;            /* list: lru_cache wrappers and ABCs to clear afterwards */
 	PyObject *replaced;          /* list of (old, new): members of enums */
+	PyObject *imports;           /* dict: address of a module's namespace -> its source,
+					or the list of its from-imports once they were asked for */
 	struct class_pair *classes;
 	size_t class_count, class_capacity;
 	uint64_t told_from, told_to; /* where the records of its changes are in the reply */
