@@ -356,7 +356,11 @@ int shadow_run(struct shadow *out, struct job *job)
 		if (statements_settle(job, &job->modules.items[i]))
 			return -1;
 	report_refused(out, job);
-	return reload_hooks_call(job);
+	if (reload_hooks_call(job))
+		return -1;
+	PyObject *leave = hook_item(out, "leave_bases");
+	_cleanup_py_ PyObject *left = leave ? py_call(leave) : py_ref(job->world.none);
+	return left ? 0 : -1;
 }
 
 /* Whoever kept a function of the hook shall find it working. */

@@ -125,6 +125,13 @@ def implicit(name, function):
     return function
 
 
+# what is behind the donors would be in the way of the program's classes that get other bases
+def leave_bases():
+    for donor, live in made:
+        if len(donor.__bases__) > 1:
+            put_bases(donor, (live,))
+
+
 def end_classes(is_failure):
     builtins['__build_class__'] = build
     for donor, live in () if is_failure else made:
