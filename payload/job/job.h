@@ -14,21 +14,21 @@ struct job {
 	struct wire_channel *channel; /* borrowed */
 	struct reply reply;
 	enum wire_status status; /* NONE until decided */
-	struct world world;
+	int is_dry_run;          /* nothing runs and nothing is remembered */
+	int is_rerun;            /* whole bodies run, not what changed alone */
+	int is_selecting;        /* the program may run in between */
 	struct modules modules;
+	struct world world;
+	PyObject *home; /* the dict of the module that stays in the target; NULL until needed */
 	int64_t interpreter;      /* 0: the main one */
-	int is_dry_run;           /* nothing runs and nothing is remembered */
 	int64_t start_ns;         /* when the program began, CLOCK_REALTIME */
 	Py_ssize_t attach_number; /* through all interpreters; once it is about to commit */
-	int is_selecting;         /* the program may run in between */
 	PyObject *quiet; /* owned, while selecting: what source_loud() needs, or NULL */
-	int is_rerun;    /* whole bodies run, not what changed alone */
 	int is_revoking; /* what this very command did is taken back */
 	/* Called after the commit, to do it in the other interpreters; when that fails, ours is
 	 * taken back. */
 	int (*commit_others)(void *context);
 	void *commit_context;
-	PyObject *home; /* the dict of the module that stays in the target; NULL until needed */
 };
 
 /* What is asked for; borrowed. */

@@ -29,7 +29,7 @@ void module_forget_choice(struct module *m)
 
 void module_fini(struct module *m)
 {
-	let_go(m, 0);
+	let_go(m, offsetof(struct module, name));
 	*m = (struct module){0};
 }
 

@@ -21,22 +21,30 @@ enum module_kind {
 	MODULE_OTHER,      /* what its loader says */
 };
 
-/* A module whose source changed, or may have. All references are owned, and come first; those
- * that a step has not made yet are NULL. */
+/* A module whose source changed, or may have. All references are owned, and lie side by
+ * side; those that a step has not made yet are NULL. */
 struct module {
-	PyObject *name;   /* str: its key in sys.modules, or what it calls itself */
-	PyObject *key;    /* str: no other module's; the name if sys.modules leads to it */
-	PyObject *object; /* the module; NULL when it is gone and its functions are not */
-	PyObject *anchor; /* lives as long as the namespace: the module, or a function of it */
-	PyObject *live;   /* its namespace */
-	PyObject *file;   /* str: as the program calls it */
-	PyObject *path;   /* bytes: what is looked at on disk, the file or its archive */
-	PyObject *loader; /* NULL: none, ordinary files are read */
-	PyObject *place;  /* dict: what the import system puts into a module of that name now
-			     that its file is gone, None for what goes (elsewhere.py); NULL: the
-			     file is there */
-	PyObject *source; /* bytes */
-	PyObject *code;   /* the new source, compiled */
+	enum module_kind kind;
+	/* moved: nothing but lines and bodies changed; code objects are replaced, nothing runs
+	 */
+	unsigned is_main : 1, is_changed : 1, is_moved : 1;
+	unsigned is_partial : 1;    /* less than the whole body runs, in a copy of `live` */
+	unsigned was_importing : 1; /* by another thread, when it was found */
+	unsigned is_running : 1;    /* a thread is in its body, as in a script's */
+	unsigned may_call : 1;      /* the statements that run may */
+	unsigned is_translated : 1; /* its loader makes other code of the source than Python */
+	PyObject *name;             /* str: its key in sys.modules, or what it calls itself */
+	PyObject *key;      /* str: no other module's; the name if sys.modules leads to it */
+	PyObject *object;   /* the module; NULL when it is gone and its functions are not */
+	PyObject *live;     /* its namespace */
+	PyObject *file;     /* str: as the program calls it */
+	PyObject *path;     /* bytes: what is looked at on disk, the file or its archive */
+	PyObject *loader;   /* NULL: none, ordinary files are read */
+	PyObject *place;    /* dict: what the import system puts into a module of that name now
+			       that its file is gone, None for what goes (elsewhere.py); NULL: the
+			       file is there */
+	PyObject *source;   /* bytes */
+	PyObject *code;     /* the new source, compiled */
 	PyObject *run_code; /* what the shadow run executes of it: less than all in __main__ */
 	PyObject *old_file; /* str: what the code that runs calls its file; from when the new
 			       source is compiled, or the file moved */
@@ -44,6 +52,7 @@ struct module {
 	PyObject *shadow;   /* a module object that nobody else knows, and its namespace */
 	PyObject *fresh;
 	PyObject *before; /* is_partial: a copy of `live` from before the run */
+	PyObject *anchor; /* lives as long as the namespace: the module, or a function of it */
 	/* When not the whole body runs: */
 	PyObject *inner;  /* dict: name -> (live function, its new code), run undecorated; in a
 			     class: qualified name -> (..., what the decorators made) */
@@ -70,15 +79,6 @@ struct module {
 	PyObject *binds;  /* name -> value for the live namespace, donors not yet swapped */
 	struct file_stamp stamp;
 	long run_references; /* how many there were to run_code before it ran */
-	enum module_kind kind;
-	/* moved: nothing but lines and bodies changed; code objects are replaced, nothing runs
-	 */
-	unsigned is_main : 1, is_changed : 1, is_moved : 1;
-	unsigned is_partial : 1;    /* less than the whole body runs, in a copy of `live` */
-	unsigned was_importing : 1; /* by another thread, when it was found */
-	unsigned is_running : 1;    /* a thread is in its body, as in a script's */
-	unsigned may_call : 1;      /* the statements that run may */
-	unsigned is_translated : 1; /* its loader makes other code of the source than Python */
 };
 
 /* Of a statement that runs. */

@@ -34,20 +34,20 @@ struct plan {
 	const struct shadow *shadow;
 	struct migration *migration;
 	const struct module *moved_from; /* while a definition is paired that left it */
-	struct writes writes;
-	struct pointer_map stand_in; /* donor -> kept; also shadow modules and namespaces */
-	struct pointer_map adopted;  /* kept function -> donor */
-	PyObject *codes;             /* dict: old code -> new code */
-	PyObject *caches;            /* list: lru_cache wrappers and ABCs to clear afterwards */
-	PyObject *replaced;          /* list of (old, new): members of enums */
-	PyObject *imports;           /* dict: address of a module's namespace -> its source,
-					or the list of its from-imports once they were asked for */
 	struct class_pair *classes;
 	size_t class_count, class_capacity;
-	uint64_t told_from, told_to; /* where the records of its changes are in the reply */
+	PyObject *codes;    /* dict: old code -> new code */
+	PyObject *caches;   /* list: lru_cache wrappers and ABCs to clear afterwards */
+	PyObject *replaced; /* list of (old, new): members of enums */
+	PyObject *imports;  /* dict: address of a module's namespace -> its source, or the list
+			       of  its from-imports once they were asked for */
 	int depth;
 	int may_have_frames;    /* new code may have begun some that live on */
 	int touches_class_dict; /* a class's namespace is written past type.__setattr__ */
+	struct writes writes;
+	struct pointer_map stand_in; /* donor -> kept; also shadow modules and namespaces */
+	struct pointer_map adopted;  /* kept function -> donor */
+	uint64_t told_from, told_to; /* where the records of its changes are in the reply */
 };
 
 /* What outlives one attempt to plan. */

@@ -34,11 +34,11 @@ enum opcode_kind {
 
 struct opcodes {
 	int minor; /* of 3.minor */
-	unsigned char kind[256];
-	unsigned char same_as[256]; /* what stands for the instruction in comparisons */
 	unsigned char store_name, delete_name, load_const, pop_top, pop_except;
 	unsigned char load_name, store_deref;
 	unsigned char pop_block; /* up to 3.10; from then on a table tells what is guarded */
+	unsigned char kind[256];
+	unsigned char same_as[256]; /* what stands for the instruction in comparisons */
 };
 
 /* -1 when the version is not known. */

@@ -10,21 +10,21 @@
 #include "payload/base/py.h"
 #include "payload/python/opcodes.h"
 
+/* What is used most comes first: an access to the first 128 bytes is three bytes shorter. */
 struct world {
-	struct opcodes opcodes;
-	PyObject *common;   /* list: the constants that LOAD_COMMON_CONSTANT loads; 3.14 */
-	PyObject *builtins; /* the module's dict */
-	PyObject *modules;  /* sys.modules */
 	PyObject *none;
-	PyObject *error;     /* builtins.Exception */
-	PyObject *in_module; /* "__module__": many classes are asked for theirs */
+	PyObject *modules; /* sys.modules */
 	/* types; those of functools and collections are NULL when not loaded */
-	PyObject *object, *type, *function, *code, *module, *dict, *list, *tuple, *set,
-		*frozenset;
-	PyObject *cell, *method, *property, *staticmethod, *classmethod, *str, *bytes, *integer;
-	PyObject *real, *boolean, *complex, *member_descriptor, *getset_descriptor;
+	PyObject *object, *type, *function, *module, *dict, *list, *tuple, *set, *frozenset;
+	PyObject *str, *integer, *boolean, *property;
+	PyObject *in_module; /* "__module__": many classes are asked for theirs */
+	PyObject *code, *cell, *method, *staticmethod, *classmethod, *bytes, *real, *complex;
+	PyObject *member_descriptor, *getset_descriptor;
 	PyObject *partial, *lru_cache, *cached_property, *enum_type, *ordered_dict, *abc_meta,
 		*module_spec;
+	PyObject *builtins; /* the module's dict */
+	PyObject *error;    /* builtins.Exception */
+	PyObject *common;   /* list: the constants that LOAD_COMMON_CONSTANT loads; 3.14 */
 	/* functions */
 	PyObject *get_objects, *get_referrers, *get_referents; /* gc */
 	PyObject *gc_enable, *gc_disable, *gc_is_enabled;
@@ -39,6 +39,7 @@ struct world {
 	unsigned has_node_types : 1; /* a source was parsed */
 	unsigned hides_frames : 1;   /* a thread that does not wait for our GIL may run */
 	unsigned has_audit_hook : 1; /* sys.addaudithook or its like in C was called */
+	struct opcodes opcodes;
 };
 
 /* -1 with an exception set. world_leave is due in either case. */
