@@ -18,9 +18,6 @@ int filters_check(struct tracee *tracee, struct seccomp_libc *libc, struct hp_er
 		return -1;
 	if (!filters.count)
 		return 0;
-	/* First of all: what was interrupted must not end the program when it goes on. */
-	if (!seccomp_lets_restart(&filters) && tracee_reissue_wait(tracee, err) < 0)
-		return -1;
 	if (!libc->known)
 		seccomp_learn_libc(libc, tracee->target);
 	return seccomp_judge(tracee->target, &filters, libc, err);

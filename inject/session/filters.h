@@ -9,8 +9,7 @@
 #include "inject/trace/tracee.h"
 
 /* Whether every call of an attach passes the filters of this stopped thread, which the worker
- * inherits. Whatever the answer, the thread can be let go afterwards. *libc is learnt when it
- * is not known yet; better before the stop. */
+ * inherits. *libc is learnt when it is not known yet; better before the stop. */
 HP_MUST_CHECK int filters_check(struct tracee *tracee, struct seccomp_libc *libc,
 				struct hp_err *err);
 

@@ -170,11 +170,6 @@ int tracee_stop(struct tracee *out, const struct target *target, pid_t tid,
 	return TRACEE_OK;
 }
 
-int tracee_reissue_wait(struct tracee *tracee, struct hp_err *err)
-{
-	return arch_reissue_wait(&tracee->regs) ? regs_set(tracee, &tracee->regs, err) : 0;
-}
-
 /* ---- hijack ---- */
 
 static int xstate_get(struct tracee *tracee, struct hp_err *err)

@@ -4,8 +4,9 @@
  * ptrace. The caller says which state it wants the thread in, not which requests to send.
  *
  * The invariant: at every instant the thread can be abandoned (our death detaches it) and goes
- * on correctly. Until tracee_hijack() nothing of it was changed; from then on its stack holds a
- * signal frame into which everything that it executes returns.
+ * on correctly. Until tracee_hijack() nothing of it was changed but how a wait that the stop
+ * interrupted goes on (restart.h); from then on its stack holds a signal frame into which
+ * everything that it executes returns.
  */
 #ifndef INJECT_TRACE_TRACEE_H
 #define INJECT_TRACE_TRACEE_H
@@ -69,10 +70,6 @@ HP_MUST_CHECK int tracee_stop(struct tracee *out, const struct target *target, p
  * there are some that the kernel does not show us. */
 HP_MUST_CHECK int tracee_filters(struct seccomp_filters *out, struct tracee *tracee,
 				 struct hp_err *err);
-
-/* Make a stopped thread that is not hijacked issue its interrupted wait anew, with its whole
- * time, rather than through restart_syscall. */
-HP_MUST_CHECK int tracee_reissue_wait(struct tracee *tracee, struct hp_err *err);
 
 /* Put the signal frame on the stack of the stopped thread, so that calls can be made on it that
  * need up to `room` bytes below. Fails when there is no such room (HP_NO_SAFE_POINT). */

@@ -18,6 +18,8 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "inject/trace/restart.h"
+
 #define SPIN_NS      25000
 #define SLEEP_MAX_NS 5000000 /* should a signal be swallowed by somebody else */
 
@@ -51,15 +53,24 @@ static void sleep_for_a_stop(const sigset_t *sigchld, struct deadline deadline)
 
 #define STILL_RUNNING 2
 
+/* At once, so that whoever lets the thread go, and even our death, leads back into its wait. */
+static int note_stop(struct tracee *tracee, int status)
+{
+	tracee_state_of_status(tracee, status);
+	if (tracee->state == TRACEE_GONE)
+		return TRACEE_VANISHED;
+	if (tracee->state == TRACEE_EVENT_STOP || tracee->state == TRACEE_SIGNAL_STOP)
+		restart_avoid(tracee);
+	return TRACEE_OK;
+}
+
 static int ask(struct tracee *tracee, struct deadline deadline, struct hp_err *err)
 {
 	int status;
 	pid_t got = waitpid(tracee->tid, &status, __WALL | WNOHANG);
 
-	if (got == tracee->tid) {
-		tracee_state_of_status(tracee, status);
-		return tracee->state == TRACEE_GONE ? TRACEE_VANISHED : TRACEE_OK;
-	}
+	if (got == tracee->tid)
+		return note_stop(tracee, status);
 	if (got < 0 && errno == ECHILD) {
 		tracee->state = TRACEE_GONE;
 		return TRACEE_VANISHED;

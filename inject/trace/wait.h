@@ -8,7 +8,8 @@
 #include "inject/trace/tracee.h"
 
 /* Wait and set tracee->state (and signal). Returns TRACEE_OK, TRACEE_VANISHED when the thread
- * has ended (state TRACEE_GONE), or -1 with HP_TIMEOUT or HP_SYSTEM. */
+ * has ended (state TRACEE_GONE), or -1 with HP_TIMEOUT or HP_SYSTEM. A wait that the stop
+ * interrupted goes on by a call that the thread's seccomp filters allow. */
 HP_MUST_CHECK int tracee_wait(struct tracee *tracee, struct deadline deadline,
 			      struct hp_err *err);
 

@@ -170,3 +170,18 @@ Test(seccomp, a_wait_that_must_not_be_restarted_is_issued_anew, .fini = stop, .t
 		expect_version_as_found(&target, &before, target.version);
 	}
 }
+
+/* New code that takes its time makes us look for who keeps the GIL: among those that wait
+ * outside of Python, of whom none may be killed for it, nor is a thread of ours. */
+Test(seccomp, a_thread_that_is_looked_at_is_not_killed, .fini = stop, .timeout = 60)
+{
+	const struct interpreter *python = interpreters_newest();
+
+	if (geteuid() != 0 || !python)
+		cr_skip_test("needs root and a CPython 3.7 to 3.13");
+	start(python, "kill:restart_syscall");
+	pytarget_append(&target, "import time\ntime.sleep(1)\n");
+	run_attach(&run, target.pid);
+	expect_status(&target, &run, 0);
+	expect_version_as_found(&target, &before, target.version);
+}
