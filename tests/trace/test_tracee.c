@@ -266,6 +266,20 @@ Test(tracee, a_signal_that_came_meanwhile_is_delivered_and_interrupts_the_call)
 	cr_assert(eq(u64, shared->rounds, 1));
 }
 
+/* On a loaded machine the signal may take longer than one thinks. */
+static void await_stopped(const struct target *target)
+{
+	struct proc_status status = {0};
+	struct hp_err err;
+
+	for (int i = 0; i < 5000 && status.state != 'T'; i++) {
+		usleep(1000);
+		cr_assert(eq(int, proc_status_read(&status, target->procfd, "status", &err), 0),
+			  "%s", err.text);
+	}
+	cr_assert(eq(chr, status.state, 'T'));
+}
+
 Test(tracee, a_stopped_process_is_refused_and_stays_stopped)
 {
 	cr_assert(eq(int, pipe(pipe_fds), 0));
@@ -276,7 +290,7 @@ Test(tracee, a_stopped_process_is_refused_and_stays_stopped)
 	struct hp_err err;
 
 	kill(pid, SIGSTOP);
-	usleep(20000);
+	await_stopped(&target);
 	cr_assert(eq(int,
 		     tracee_stop(&tracee, &target, pid, deadline_after_ns(1000000000), &err),
 		     -1));
