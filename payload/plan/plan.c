@@ -180,12 +180,25 @@ PyObject *plan_metaclass(const struct plan *p, PyObject *class)
 	return metaclass;
 }
 
-/* A part of a class is nothing by itself. */
+static int is_bound(const struct plan *p, PyObject *value)
+{
+	for (size_t i = 0; i < p->job->modules.count; i++) {
+		PyObject *fresh = p->job->modules.items[i].fresh, *name, *found;
+		Py_ssize_t at = 0;
+		while (fresh && PyDict_Next(fresh, &at, &name, &found))
+			if (found == value)
+				return 1;
+	}
+	return 0;
+}
+
+/* A part of a class is nothing by itself, and must not take the place of one. */
 static int check_parts(const struct plan *p)
 {
 	for (Py_ssize_t i = 0; p->shadow->made && i < PyList_Size(p->shadow->made); i++) {
 		PyObject *pair = PyList_GetItem(p->shadow->made, i);
-		if (!pointer_map_get(&p->stand_in, PyTuple_GetItem(pair, 0))) {
+		PyObject *donor = PyTuple_GetItem(pair, 0);
+		if (!pointer_map_get(&p->stand_in, donor) && is_bound(p, donor)) {
 			PyErr_Format(p->job->world.error,
 				     "new code has put something else in the place of %R",
 				     PyTuple_GetItem(pair, 1));

@@ -106,16 +106,18 @@ static int set_as_if_from(const struct world *w, PyObject *class, PyObject *base
 	return -1;
 }
 
-/* Which of them decides how instances are laid out, the setter knows. */
+/* Which of them decides how instances are laid out, the setter knows. Without an exception when
+ * it was not asked. */
 static int set_as_if_there(const struct world *w, PyObject *class, PyObject *bases)
 {
 	int status = -1;
 
 	for (Py_ssize_t i = 0; status && i < PyTuple_Size(bases); i++) {
 		PyObject *base = PyTuple_GetItem(bases, i);
-		if (takes_base(w, class, base))
-			status = set_as_if_from(w, class, base, bases);
+		int takes = takes_base(w, class, base);
 		PyErr_Clear();
+		if (takes)
+			status = set_as_if_from(w, class, base, bases);
 	}
 	return status;
 }
@@ -129,14 +131,15 @@ int class_set_bases(const struct world *w, PyObject *class, PyObject *bases)
 	if (!py_base_offset || !world_is_type_error(w))
 		return -1;
 	PyErr_Fetch(&kind, &value, &traceback);
-	if (set_as_if_there(w, class, bases)) {
+	int status = set_as_if_there(w, class, bases);
+	if (status && !PyErr_Occurred()) {
 		PyErr_Restore(kind, value, traceback);
 		return -1;
 	}
 	Py_DecRef(kind);
 	Py_DecRef(value);
 	Py_DecRef(traceback);
-	return 0;
+	return status;
 }
 
 PyObject *class_make_empty(const struct world *w, PyObject *base, PyObject *slots)

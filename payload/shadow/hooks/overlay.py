@@ -14,6 +14,8 @@ changing = {id(part[0]) for namespace, parts, kept, donors in classes for part i
 
 
 class Over(type):
+    __dict__ = property(lambda cls: names_of(live_of(cls)))  # who asks, and adds what is missing
+
     def __hash__(cls):
         return hash(live_of(cls))
 
