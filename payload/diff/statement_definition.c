@@ -150,9 +150,9 @@ static PyObject *our_decorator(const struct selection *s)
 {
 	_cleanup_py_ PyObject *tree =
 		source_parse(s->job, "@__pyhotpatch_keep__\ndef f(): pass");
-	_cleanup_py_ PyObject *body = tree ? PyObject_GetAttrString(tree, "body") : NULL;
+	_cleanup_py_ PyObject *body = node_field(tree, "body");
 
-	return body ? PyObject_GetAttrString(PyList_GetItem(body, 0), "decorator_list") : NULL;
+	return body ? node_field(PyList_GetItem(body, 0), "decorator_list") : NULL;
 }
 
 static int strip(struct selection *s, PyObject *node, PyObject *qualname, PyObject *entry)

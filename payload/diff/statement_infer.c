@@ -144,7 +144,7 @@ static int is_value_other(struct selection *s, const struct body *b, const struc
 			? node_field(node, "targets")
 			: NULL;
 	_cleanup_py_ PyObject *expression = targets ? node_field(node, "value") : NULL;
-	_cleanup_py_ PyObject *called = expression ? node_field(expression, "func") : NULL;
+	_cleanup_py_ PyObject *called = node_field(expression, "func");
 	PyObject *maker = called ? selection_resolve(s, called) : NULL;
 	int is_pattern = maker && maker == world_loaded(b->tokens->world, "re", "compile");
 	_cleanup_py_ PyObject *args = is_pattern ? node_field(expression, "args") : NULL;
@@ -303,9 +303,9 @@ static int is_default_other(struct selection *s, PyObject *node, PyObject *held)
 static int are_defaults_other(struct selection *s, PyObject *node, PyObject *function)
 {
 	_cleanup_py_ PyObject *args = node_field(node, "args");
-	_cleanup_py_ PyObject *nodes = args ? node_field(args, "defaults") : NULL;
-	_cleanup_py_ PyObject *names = args ? node_field(args, "kwonlyargs") : NULL;
-	_cleanup_py_ PyObject *keyword_nodes = args ? node_field(args, "kw_defaults") : NULL;
+	_cleanup_py_ PyObject *nodes = node_field(args, "defaults");
+	_cleanup_py_ PyObject *names = node_field(args, "kwonlyargs");
+	_cleanup_py_ PyObject *keyword_nodes = node_field(args, "kw_defaults");
 	PyObject *held = PyFunction_GetDefaults(function);
 	PyObject *keywords = PyFunction_GetKwDefaults(function);
 	int other = 0;
@@ -426,7 +426,7 @@ int infer_change(struct job *job, struct module *module, int functions_agree)
 {
 	struct selection s = {.job = job, .module = module, .is_deciding = 1};
 	_cleanup_py_ PyObject *tree = functions_agree ? source_tree(job, module) : NULL;
-	_cleanup_py_ PyObject *nodes = tree ? node_field(tree, "body") : NULL;
+	_cleanup_py_ PyObject *nodes = node_field(tree, "body");
 
 	module->is_changed = !functions_agree;
 	if (nodes && !tokens_init(&s.tokens, &job->world) &&

@@ -65,7 +65,7 @@ static int note_binding(PyObject *node, void *context)
 		tree_is(node, "Attribute") ? node_field(node, "attr") : NULL;
 	_cleanup_py_ PyObject *use = attribute ? node_field(node, "ctx") : NULL;
 	_cleanup_py_ PyObject *owner = use ? node_field(node, "value") : NULL;
-	_cleanup_py_ PyObject *id = owner ? node_field(owner, "id") : NULL;
+	_cleanup_py_ PyObject *id = node_field(owner, "id");
 
 	for (Py_ssize_t i = 0; names && i < PyList_Size(names); i++)
 		if (PySet_Add(s->rebound[0], PyList_GetItem(names, i)))

@@ -29,9 +29,7 @@ static int is_header(PyObject *none, PyObject *node, int at)
 		return module && module != none &&
 		       !PyUnicode_CompareWithASCIIString(module, "__future__");
 	}
-	_cleanup_py_ PyObject *value =
-		at == 0 && tree_is(node, "Expr") ? node_field(node, "value") : NULL;
-	return value && tree_is(value, "Str Constant");
+	return at == 0 && node_is_docstring(node);
 }
 
 /* --- imports of modules that changed too ------------------------------------------------- */
@@ -205,7 +203,7 @@ static int add_dead(const struct selection *s, PyObject *out, PyObject **dead)
 	if (!PyList_Size(*dead))
 		return 0;
 	_cleanup_py_ PyObject *tree = source_parse(s->job, "if 0: pass");
-	_cleanup_py_ PyObject *body = tree ? PyObject_GetAttrString(tree, "body") : NULL;
+	_cleanup_py_ PyObject *body = node_field(tree, "body");
 	PyObject *node = body ? PyList_GetItem(body, 0) : NULL;
 
 	if (!node || PyObject_SetAttrString(node, "body", *dead) || PyList_Append(out, node))
@@ -342,7 +340,7 @@ static int select_statements(struct selection *s)
 {
 	struct module *m = s->module;
 	_cleanup_py_ PyObject *tree = source_tree(s->job, m);
-	_cleanup_py_ PyObject *nodes = tree ? PyObject_GetAttrString(tree, "body") : NULL;
+	_cleanup_py_ PyObject *nodes = node_field(tree, "body");
 
 	source_let_run(s->job);
 	m->inner = PyDict_New();

@@ -23,7 +23,7 @@ static int is_own_definition(const struct world *w, const struct replaced_name *
 
 static int text_is(PyObject *node, const char *field, PyObject *wanted)
 {
-	_cleanup_py_ PyObject *value = PyObject_GetAttrString(node, field);
+	_cleanup_py_ PyObject *value = node_field(node, field);
 	_cleanup_py_ PyObject *text = value ? PyObject_Str(value) : NULL;
 
 	PyErr_Clear();
@@ -53,9 +53,8 @@ static int is_import_of(PyObject *node, const struct module *importer,
 			const struct replaced_name *r, PyObject *bound)
 {
 	_cleanup_py_ PyObject *module = node_imported_module(node, importer->live);
-	_cleanup_py_ PyObject *aliases = PyObject_GetAttrString(node, "names");
+	_cleanup_py_ PyObject *aliases = node_field(node, "names");
 
-	PyErr_Clear();
 	return module && aliases && py_type(module) == py_type(r->name) &&
 	       !PyUnicode_Compare(module, r->module->name) &&
 	       binds_name(aliases, r->name, bound);
@@ -121,7 +120,7 @@ static int may_import_from(const struct world *w, PyObject *source, PyObject *mo
 static PyObject *parse_imports(struct plan *p, const struct module *importer)
 {
 	_cleanup_py_ PyObject *tree = source_tree(p->job, importer);
-	_cleanup_py_ PyObject *body = tree ? PyObject_GetAttrString(tree, "body") : NULL;
+	_cleanup_py_ PyObject *body = node_field(tree, "body");
 	_cleanup_py_ PyObject *out = PyList_New(0);
 
 	return body && out && !add_imports(out, body) ? py_take(&out) : NULL;

@@ -12,6 +12,8 @@
 
 PyObject *node_field(PyObject *node, const char *name)
 {
+	if (!node)
+		return NULL;
 	PyObject *value = PyObject_GetAttrString(node, name);
 
 	PyErr_Clear();
@@ -95,6 +97,13 @@ int node_is_plain(PyObject *node)
 	return node_is_constant(node) ||
 	       tree_is(node,
 		       "Bytes Load Tuple UnaryOp USub Not BinOp Add Sub Mult Div FloorDiv Mod BitOr JoinedStr FormattedValue Attribute");
+}
+
+int node_is_docstring(PyObject *node)
+{
+	_cleanup_py_ PyObject *value = tree_is(node, "Expr") ? node_field(node, "value") : NULL;
+
+	return value && tree_is(value, "Str Constant");
 }
 
 int node_is_definition(PyObject *node)

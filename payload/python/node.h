@@ -7,7 +7,8 @@
 
 #include "payload/base/py.h"
 
-/* A field, or NULL without exception. New reference. */
+/* A field, or NULL without exception. New reference. No node has none, and what is pending then
+ * stays so. */
 PyObject *node_field(PyObject *node, const char *name);
 
 /* An integer field; `otherwise` when there is none. */
@@ -30,6 +31,9 @@ int node_is_constant(PyObject *node);
 /* A part of an expression that makes no object anew which may have state: a constant, operator,
  * tuple, attribute. */
 int node_is_plain(PyObject *node);
+
+/* A text, or another literal, that stands alone. */
+int node_is_docstring(PyObject *node);
 
 int node_is_definition(PyObject *node);
 int node_is_function(PyObject *node);

@@ -16,6 +16,7 @@
  * there.
  */
 #include "payload/base/freestanding.h"
+#include "payload/python/node.h"
 #include "payload/python/tree.h"
 #include "payload/source/source.h"
 
@@ -36,7 +37,7 @@ static int is_dunder_name(PyObject *node, void *unused)
 	(void)unused;
 	if (!tree_is(node, "Name"))
 		return 0;
-	_cleanup_py_ PyObject *id = PyObject_GetAttrString(node, "id");
+	_cleanup_py_ PyObject *id = node_field(node, "id");
 	return id && !PyUnicode_CompareWithASCIIString(id, "__name__");
 }
 
@@ -44,17 +45,15 @@ static int is_missing(const struct judge *judge, PyObject *target)
 {
 	if (!tree_is(target, "Name"))
 		return 0;
-	_cleanup_py_ PyObject *id = PyObject_GetAttrString(target, "id");
+	_cleanup_py_ PyObject *id = node_field(target, "id");
 	return id && !PyDict_GetItem(judge->live, id);
 }
 
 static int may_assign(const struct judge *judge, PyObject *node)
 {
-	_cleanup_py_ PyObject *value = PyObject_GetAttrString(node, "value");
-	_cleanup_py_ PyObject *target = PyObject_GetAttrString(node, "target");
-	PyErr_Clear();
-	_cleanup_py_ PyObject *targets =
-		target ? NULL : PyObject_GetAttrString(node, "targets");
+	_cleanup_py_ PyObject *value = node_field(node, "value");
+	_cleanup_py_ PyObject *target = node_field(node, "target");
+	_cleanup_py_ PyObject *targets = node_field(node, "targets");
 
 	if (judge->is_changed || !value || value == judge->world->none ||
 	    !tree_any(judge->world, value, is_call, NULL))
@@ -64,7 +63,6 @@ static int may_assign(const struct judge *judge, PyObject *node)
 	for (Py_ssize_t i = 0; targets && i < PyList_Size(targets); i++)
 		if (is_missing(judge, PyList_GetItem(targets, i)))
 			return 1;
-	PyErr_Clear();
 	return 0;
 }
 
@@ -72,9 +70,8 @@ static int may_run(const struct judge *judge, PyObject *node);
 
 static int may_all_run(const struct judge *judge, PyObject *node, const char *field)
 {
-	_cleanup_py_ PyObject *list = PyObject_GetAttrString(node, field);
+	_cleanup_py_ PyObject *list = node_field(node, field);
 
-	PyErr_Clear();
 	for (Py_ssize_t i = 0; list && i < PyList_Size(list); i++)
 		if (!may_run(judge, PyList_GetItem(list, i)))
 			return 0;
@@ -83,9 +80,8 @@ static int may_all_run(const struct judge *judge, PyObject *node, const char *fi
 
 static int may_compound_run(const struct judge *judge, PyObject *node)
 {
-	_cleanup_py_ PyObject *test = PyObject_GetAttrString(node, "test");
+	_cleanup_py_ PyObject *test = node_field(node, "test");
 
-	PyErr_Clear();
 	if (test && tree_any(judge->world, test, is_dunder_name, NULL))
 		return 0;
 	return may_all_run(judge, node, "body") && may_all_run(judge, node, "orelse") &&
@@ -104,15 +100,6 @@ static int may_run(const struct judge *judge, PyObject *node)
 	return 0;
 }
 
-static int is_docstring(PyObject *node)
-{
-	_cleanup_py_ PyObject *value =
-		tree_is(node, "Expr") ? PyObject_GetAttrString(node, "value") : NULL;
-
-	PyErr_Clear();
-	return value && tree_is(value, "Str Constant");
-}
-
 int source_choose_statements(struct job *job, struct module *module)
 {
 	struct judge judge = {&job->world, module->live, 0};
@@ -122,12 +109,12 @@ int source_choose_statements(struct job *job, struct module *module)
 		return 0;
 	}
 	_cleanup_py_ PyObject *tree = source_tree(job, module);
-	_cleanup_py_ PyObject *body = tree ? PyObject_GetAttrString(tree, "body") : NULL;
+	_cleanup_py_ PyObject *body = node_field(tree, "body");
 	if (!body)
 		return -1;
 	for (Py_ssize_t i = PyList_Size(body); i-- > 0;) {
 		PyObject *node = PyList_GetItem(body, i);
-		if (!may_run(&judge, node) && !(i == 0 && is_docstring(node)) &&
+		if (!may_run(&judge, node) && !(i == 0 && node_is_docstring(node)) &&
 		    PyList_SetSlice(body, i, i + 1, NULL))
 			return -1;
 	}
