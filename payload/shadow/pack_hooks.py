@@ -4,7 +4,7 @@
 
     pack_hooks.py OUT.c HOOK.py...
 
-Comments and empty lines go, an indentation is one blank, names are a letter or two. Then pairs of
+Comments, empty lines, and blanks go but for one an indentation, names are a letter or two. Then pairs of
 bytes that are frequent become one byte, again and again (byte pair encoding): a byte is the number of
 a character, or from there on that of a pair; hook_text.c takes them apart.
 """
@@ -24,7 +24,7 @@ CODES = 256
 
 def minify(text):
     """The same program, in fewer bytes."""
-    out, line, indentation, at = [], "", 0, (1, 0)
+    out, line, indentation = [], "", 0
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type == tokenize.INDENT:
             indentation += 1
@@ -36,10 +36,9 @@ def minify(text):
         elif token.type not in (tokenize.COMMENT, tokenize.NL, tokenize.ENDMARKER):
             if not line:
                 line = " " * indentation
-            elif token.start != at:  # there was something between them
-                line += " " if token.start[0] == at[0] or line[-1] not in "([{" else ""
+            elif re.match(r"\w\w", line[-1] + token.string[0]):  # two words
+                line += " "
             line += token.string
-            at = token.end
     return "".join(out)
 
 
@@ -152,10 +151,11 @@ def main():
         with open(path) as f:
             sources.append(f.read())
     shared = shared_names(sources, paths)
-    plain = [minify(shorten(source, shared)) for source in sources]
+    short = [shorten(source, shared) for source in sources]
+    plain = [minify(text) for text in short]
     texts, characters, pairs = pack(plain)
-    for path, text, wanted in zip(paths, texts, plain):
-        compile(wanted, path, "exec")
+    for source, text, wanted in zip(short, texts, plain):
+        assert ast.dump(ast.parse(wanted)) == ast.dump(ast.parse(source))
         assert unpack(text, characters, pairs) == wanted
     with open(out, "w") as f:
         f.write("/* Made by pack_hooks.py. */\n#include \"payload/python/hook_text.h\"\n\n")
