@@ -45,6 +45,10 @@ def clone_all(found):
             made = clone(live.get(name))
             if made is not live.get(name):
                 fresh[name] = made
+    for namespace, parts, kept, donors in classes:
+        for qualname in parts:
+            if qualname.rpartition('.')[2] in graph:  # for cover(), in overlay.py
+                list(map(clone, list(names_of(parts[qualname][0]).values())))
     return pairs
 
 

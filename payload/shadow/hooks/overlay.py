@@ -72,8 +72,8 @@ def put_over(overlay):
 # a class of which a part changed: the functions that did not
 def cover(donor, live):
     for k, v in names_of(live).items():
-        if k not in names_of(donor) and clone(v) is not v:
-            put(donor, k, clone(v))
+        if k not in names_of(donor) and known.get(id(v), v) is not v:
+            put(donor, k, known[id(v)])
     known[id(live)] = donor
     for overlay in overlays:
         put_over(overlay)
