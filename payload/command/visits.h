@@ -12,9 +12,10 @@
 struct visit {
 	struct visits *all;       /* borrowed: those that it is one of */
 	struct interpreter where; /* no state: the interpreter that we came from */
-	struct job *job, own;     /* `own` but for that one */
-	struct attempt attempt;
+	struct job *job;          /* `own` but for that one */
 	unsigned is_begun : 1, has_work : 1, has_own_gil : 1, hides_frames : 1;
+	struct attempt attempt;
+	struct job own;
 };
 
 struct visits {
