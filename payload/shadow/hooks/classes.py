@@ -105,9 +105,13 @@ def build_part(function, name, part):
     for k in changed:
         if type(changed[k]) is type(make):
             changed[k] = implicit(k, changed[k])
-    donor = make_donor(live, name, qualname_of(function), cell, type(live))
+    # what a descriptor of the metaclass would take is there from the start
+    given = {k: v for k, v in changed.items() if k == '__class__' or
+             any(k in names_of(each) for each in type(live).__mro__[:-2])}
+    donor = make_donor(live, name, qualname_of(function), cell, type(live), given)
     for k, v in list(changed.items()) + list(constants.items()):
-        put(donor, k, v)
+        if k not in given:
+            put(donor, k, v)
     for k, v in changed.items():
         if hasattr(type(v), '__set_name__'):
             type(v).__set_name__(v, donor, k)

@@ -32,9 +32,10 @@ class Super(super):
 builtins['super'] = Super
 
 
-def make_donor(live, name, qualname, cell, kind):
+def make_donor(live, name, qualname, cell, kind, given):
     names = {'__slots__': (), '__module__': names_of(live).get('__module__'),
              '__doc__': names_of(live).get('__doc__')}
+    names.update(given)
     if cell is not None:
         names['__classcell__'] = cell
     if is_quiet(live):

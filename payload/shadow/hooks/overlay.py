@@ -51,7 +51,7 @@ def make_overlay(live):
     above = [base for base in live.__bases__ if clone(base) is not base or id(base) in changing]
     if id(live) in changing or issubclass(live, BaseException) or not new and not above:
         return live
-    overlay = make_donor(live, live.__name__, live.__qualname__, None, Over)
+    overlay = make_donor(live, live.__name__, live.__qualname__, None, Over, ())
     for k in '__annotations__', '__annotate_func__':
         if k in old:
             new.setdefault(k, old[k])
