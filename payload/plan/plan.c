@@ -48,10 +48,10 @@ int plan_write(struct plan *plan, enum write_kind kind, PyObject *object, PyObje
 
 /* The setters of these tell audit hooks, and do no more than write into the namespace
  * (Objects/typeobject.c, type_set_doc, type_set_type_params of 3.12); but type_set_module
- * of 3.13 takes __firstlineno__ away. */
-static int has_audited_setter(PyObject *name)
+ * of 3.13 takes __firstlineno__ away. And that of __class__ would set the metaclass. */
+static int has_own_setter(PyObject *name)
 {
-	return compare_is_name(name, "__doc__ __type_params__ __module__");
+	return compare_is_name(name, "__doc__ __type_params__ __module__ __class__");
 }
 
 /* Would setting `name` call a descriptor of the metaclass (a property, for one)? */
@@ -91,7 +91,7 @@ int plan_write_attribute(struct plan *plan, PyObject *class, PyObject *name, PyO
 {
 	const struct world *w = &plan->job->world;
 	/* A name like __call__ has a slot in the type, which type.__setattr__ fills. */
-	int is_plain = has_audited_setter(name) ||
+	int is_plain = has_own_setter(name) ||
 		       (!is_dunder(name) && has_meta_descriptor(w, py_type(class), name));
 
 	return plan_write(plan, is_plain ? WRITE_NAMESPACE : WRITE_TYPE, class, name, value);
