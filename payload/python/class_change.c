@@ -113,6 +113,7 @@ static int set_as_if_there(const struct world *w, PyObject *class, PyObject *bas
 	int status = -1;
 
 	for (Py_ssize_t i = 0; status && i < PyTuple_Size(bases); i++) {
+		PyErr_Clear(); /* what the last one says is kept */
 		PyObject *base = PyTuple_GetItem(bases, i);
 		int takes = takes_base(w, class, base);
 		PyErr_Clear();
