@@ -95,10 +95,13 @@ def run_program(pyhotpatch, request):
 
 def serve(pyhotpatch, asked, answers):
     """Until the case ends."""
-    with open(asked) as requests, open(answers, 'w') as out:
-        for line in requests:
-            out.write(run_program(pyhotpatch, json.loads(line)) + '\n')
-            out.flush()
+    try:
+        with open(asked) as requests, open(answers, 'w') as out:
+            for line in requests:
+                out.write(run_program(pyhotpatch, json.loads(line)) + '\n')
+                out.flush()
+    except BrokenPipeError:
+        pass  # it died, as its status will say
 
 
 def run(pyhotpatch, command, case):
