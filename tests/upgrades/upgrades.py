@@ -109,7 +109,8 @@ class Upgrade:
             for file in files:
                 if file.endswith('.py'):
                     os.unlink(os.path.join(folder, file))
-        shutil.copytree(self.new, self.live, dirs_exist_ok=True, copy_function=shutil.copy)
+        shutil.copytree(self.new, self.live, dirs_exist_ok=True, ignore_dangling_symlinks=True,
+                        copy_function=shutil.copy)
 
     def attach(self, pid):
         done = subprocess.run([self.options.program, 'attach', '--json', '--timeout=%d' % ATTACH_S, str(pid)],
@@ -123,7 +124,7 @@ class Upgrade:
 
     def patched(self):
         """(what was imported, how the attach ended, the description)"""
-        shutil.copytree(self.old, self.live)
+        shutil.copytree(self.old, self.live, ignore_dangling_symlinks=True)
         process = self.start('-', 'patched')
         try:
             imported = self.wait_for(process, 'patched/imported')
