@@ -84,6 +84,9 @@ static int is_value_same(const struct body *b, const struct group *group, PyObje
 			break;
 	if (value.end++ == group->end || value.end - value.first < 2)
 		return 0;
+	for (int i = value.end; i < group->end; i++) /* x = y = value */
+		if (stream_is_store(b->tokens, &b->new.steps[i]))
+			return 0;
 	for (int at = 0; at + value.end - value.first <= b->old.count; at++)
 		if (b->old.is_cut[at] && is_same_part(b, &value, at))
 			return 1;

@@ -40,7 +40,7 @@ struct plan {
 	PyObject *caches;   /* list: lru_cache wrappers and ABCs to clear afterwards */
 	PyObject *replaced; /* list of (old, new): members of enums */
 	PyObject *imports;  /* dict: address of a module's namespace -> its source, or the list
-			       of  its from-imports once they were asked for */
+			       of its from-imports once they were asked for */
 	int depth;
 	int may_have_frames;    /* new code may have begun some that live on */
 	int touches_class_dict; /* a class's namespace is written past type.__setattr__ */
