@@ -380,7 +380,8 @@ static void end_churning(pid_t pid)
 {
 	uint64_t rounds = shared->rounds;
 
-	usleep(50000);
+	for (int i = 0; i < 100 && shared->rounds == rounds; i++)
+		usleep(50000);
 	cr_assert(lt(u64, rounds, shared->rounds), "the victim does not go on");
 	shared->stop = 1;
 	cr_assert(eq(int, wait_victim(pid), 0));
