@@ -149,6 +149,7 @@ long PyLong_AsLong(PyObject *o);
 
 /* functions, cells, modules, code */
 PY_RARE PyObject *PyFunction_New(PyObject *code, PyObject *globals);
+PY_RARE PyObject *PyCode_NewEmpty(const char *file, const char *name, int line);
 PyObject *PyFunction_GetCode(PyObject *function); /* this and the next four: borrowed */
 PyObject *PyFunction_GetGlobals(PyObject *function);
 PY_RARE PyObject *PyFunction_GetDefaults(PyObject *function);
