@@ -15,8 +15,17 @@
 
 /* --- laying beside each other ------------------------------------------------------------ */
 
-/* The steps of one statement, but for what ends the guarded part, a handler or `finally`, on
- * the line of their last. */
+/* Does a step from `from` on lead to the one at `at`, behind it? */
+static int is_led_to(const struct step *steps, int from, int at)
+{
+	for (int i = at - 1; i >= from; i--)
+		if (steps[i].next == at || steps[i].target == at || steps[i].handler == at)
+			return 1;
+	return 0;
+}
+
+/* The steps of one statement, or of one copy of it (`finally`), but for what ends the guarded
+ * part, a handler or `finally`, on the line of their last. */
 static int unit_end(const struct block *b, int from)
 {
 	const struct opcodes *opcodes = &b->s->tokens.world->opcodes;
@@ -25,7 +34,7 @@ static int unit_end(const struct block *b, int from)
 
 	for (; at < b->new.end && b->owner[at] == b->owner[from]; at++)
 		if (steps[at].next == FLOW_NONE || steps[at].op == opcodes->pop_except ||
-		    steps[at].op == opcodes->pop_block)
+		    steps[at].op == opcodes->pop_block || !is_led_to(steps, from, at))
 			break;
 	return at;
 }

@@ -193,21 +193,31 @@ static int number_step(struct build *b, int at)
 	return 0;
 }
 
-/* A class body ends with steps of the class's own. They have its first line, but those of
- * `__static_attributes__ = (...)` that of the last statement (3.13; Python/compile.c,
- * compiler_class_body). */
+/* How many steps a class body ends with here that the compiler added. Since 3.12 they have the
+ * line of the last statement (Python/compile.c, compiler_class_body; Python/codegen.c). */
+static int count_added(const struct build *b, const struct step *last)
+{
+	static const char *const names[] = {"__static_attributes__", "__classdictcell__",
+					    "__classcell__"};
+
+	for (int i = 0; stream_is_store(b->tokens, last) && i < 3; i++)
+		if (!PyUnicode_CompareWithASCIIString(last->value, names[i]))
+			return i < 2 ? 2 : 3; /* one copies the value, to return it */
+	return 0;
+}
+
+/* A class body ends with steps of the class's own. Else they have its first line. */
 static void find_own(const struct build *b, int end)
 {
 	struct step *steps = b->stream->steps;
-	int at = end, is_own = at > 1;
+	int at = end;
 
-	while (is_own) {
-		const struct step *step = &steps[at - 1];
-		int is_static =
-			stream_is_store(b->tokens, step) &&
-			!PyUnicode_CompareWithASCIIString(step->value, "__static_attributes__");
-		is_own = at > 1 + is_static && (is_static || step->line <= steps[0].line);
-		at -= is_own + (is_own && is_static);
+	while (at > 1) {
+		int count = count_added(b, &steps[at - 1]);
+		count += !count && steps[at - 1].line <= steps[0].line;
+		if (!count || count >= at)
+			break;
+		at -= count;
 	}
 	for (int i = at > 1 ? at : end; i < end; i++) {
 		steps[i].line = steps[0].line;
