@@ -214,6 +214,13 @@ static void add_import(struct parse *parse, const Elf64_Rela *rela)
 	};
 }
 
+static bool has_malloc(const struct elf_image *image, size_t from)
+{
+	const struct elf_import *last = from ? &image->imports[from - 1] : NULL;
+
+	return elf_image_import(image, "malloc", last) != NULL;
+}
+
 /* Adds the imports of `count` relocations at `vaddr`; *found: malloc was among them. */
 static int take_slots(bool *found, struct parse *parse, uint64_t vaddr, uint64_t count,
 		      struct hp_err *err)
@@ -221,21 +228,20 @@ static int take_slots(bool *found, struct parse *parse, uint64_t vaddr, uint64_t
 	struct elf_image *image = parse->image;
 	const Elf64_Rela *relas = NULL;
 	struct elf_import *grown;
-	size_t slots = 0, known = image->import_count;
+	const size_t known = image->import_count;
 
 	if (count && count <= RELA_MAX / sizeof(*relas))
 		relas = chunk_at(parse, vaddr, count * sizeof(*relas), ELF_CHUNK_RELA);
-	for (uint64_t i = 0; relas && i < count; i++)
-		slots += fills_slot(image, ELF64_R_TYPE(relas[i].r_info));
-	grown = reallocarray(image->imports, known + slots + 1, sizeof(*grown));
+	if (!relas)
+		count = 0;
+	grown = reallocarray(image->imports, known + count + 1, sizeof(*grown));
 	if (!grown)
 		return hp_err_set(err, HP_SYSTEM, 0,
 				  "no memory for the symbols of an ELF file");
 	image->imports = grown;
-	for (uint64_t i = 0; relas && i < count; i++)
+	for (uint64_t i = 0; i < count; i++)
 		add_import(parse, &relas[i]);
-	for (*found = false; known < image->import_count && !*found; known++)
-		*found = !strcmp(image->imports[known].name, "malloc");
+	*found = has_malloc(image, known);
 	return 0;
 }
 
