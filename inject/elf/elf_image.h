@@ -95,6 +95,9 @@ uint64_t elf_image_bias(const struct elf_image *image, uint64_t base);
 
 /* The symbol of that number; false when it is not defined, or no function, data or place. */
 bool elf_image_symbol(struct elf_symbol *out, const struct elf_image *image, size_t number);
+/* The name of the function of that number, of symbols.count, and its name_hash(); NULL when it
+ * is none that is defined and has a size. Cheap: for a look at all of them. */
+const char *elf_image_function(uint32_t *hash, const struct elf_image *image, size_t number);
 /* The defined symbol of that name (its default version), if there is one. */
 bool elf_image_find(struct elf_symbol *out, const struct elf_image *image, const char *name);
 /* The import of that name, starting the search behind `after` (NULL: at the first), or NULL. */

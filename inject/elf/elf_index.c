@@ -18,7 +18,7 @@
 
 /* ---- by number ---- */
 
-static bool is_usable(const struct elf_symbols *symbols, const Elf64_Sym *sym)
+static inline bool is_usable(const struct elf_symbols *symbols, const Elf64_Sym *sym)
 {
 	/* A thread-local one's value is no address. */
 	const unsigned types =
@@ -47,6 +47,20 @@ static uint32_t hash_of(const struct elf_symbols *symbols, size_t number, const 
 	if (symbols->bucket_count && number >= symbols->first_hashed)
 		return symbols->hashes[number - symbols->first_hashed] | 1;
 	return name_hash(name);
+}
+
+const char *elf_image_function(uint32_t *hash, const struct elf_image *image, size_t number)
+{
+	const struct elf_symbols *symbols = &image->symbols;
+	const Elf64_Sym *sym = &symbols->items[number];
+	const char *name;
+
+	if (number == STN_UNDEF || !is_function(sym) || !sym->st_size ||
+	    !is_usable(symbols, sym))
+		return NULL;
+	name = symbols->strings + sym->st_name;
+	*hash = hash_of(symbols, number, name);
+	return name;
 }
 
 bool elf_image_symbol(struct elf_symbol *out, const struct elf_image *image, size_t number)
@@ -240,7 +254,7 @@ bool elf_image_at(struct elf_symbol *out, const struct elf_image *image, uint64_
 
 /* ---- in order ---- */
 
-enum { DIGIT_BITS = 11, DIGITS = 1 << DIGIT_BITS };
+enum { DIGIT_BITS = 8, DIGITS = 1 << DIGIT_BITS };
 
 /* One pass of a radix sort, stable: from by to, by the digit of (value - lowest) at shift. */
 static void sort_by_digit(uint32_t *to, const uint32_t *from, size_t count,
@@ -256,7 +270,7 @@ static void sort_by_digit(uint32_t *to, const uint32_t *from, size_t count,
 		to[begin[((items[from[i]].st_value - lowest) >> shift) % DIGITS]++] = from[i];
 }
 
-/* The addresses of a library have some 21 bits: two passes, a tenth of what qsort() takes. */
+/* The addresses of a library have some 21 bits: three passes, a tenth of what qsort() takes. */
 int elf_image_sort(uint32_t *numbers, size_t count, const struct elf_image *image,
 		   struct hp_err *err)
 {

@@ -93,6 +93,12 @@ struct maker {
 	size_t threads_gap_count;
 };
 
+static void maker_fini(struct maker *maker)
+{
+	free(maker->forbidden.items);
+	free(maker->allowed.items);
+}
+
 /* All functions at one address are one function; the gravest of its names counts. */
 struct place {
 	uint64_t start, end;
@@ -124,21 +130,23 @@ static void functions_fini(struct functions *functions)
 
 static void class_take(struct functions *functions, const struct maker *maker, size_t number)
 {
-	struct elf_symbol symbol;
+	const struct elf_image *image = &functions->module->image;
+	const Elf64_Sym *sym = &image->symbols.items[number];
 	enum name_class class;
+	uint32_t hash;
+	const char *name = elf_image_function(&hash, image, number);
 
 	functions->classes[number] = NO_FUNCTION;
-	if (!elf_image_symbol(&symbol, &functions->module->image, number) ||
-	    !symbol.is_function || !symbol.size)
+	if (!name)
 		return;
-	class = safepoint_name_class(maker->names, symbol.name, symbol.hash);
+	class = safepoint_name_class(maker->names, name, hash);
 	functions->classes[number] = (uint8_t) class;
 	if (!is_of_malloc_o(class) && class != NAME_THREADS)
 		return;
-	if (symbol.value < functions->near_start)
-		functions->near_start = symbol.value;
-	if (symbol.value + symbol.size > functions->near_end)
-		functions->near_end = symbol.value + symbol.size;
+	if (sym->st_value < functions->near_start)
+		functions->near_start = sym->st_value;
+	if (sym->st_value + sym->st_size > functions->near_end)
+		functions->near_end = sym->st_value + sym->st_size;
 }
 
 /* By its name, or as a neighbour. */
@@ -426,12 +434,9 @@ static void map_take(struct safepoint_map *out, struct maker *maker)
 	const struct libc_info *libc = &maker->target->libc;
 
 	ranges_settle(&maker->forbidden);
-	ranges_settle(&maker->allowed);
 	*out = (struct safepoint_map){
-		.forbidden = maker->forbidden.items,
+		.forbidden = take_ptr(&maker->forbidden.items),
 		.forbidden_count = maker->forbidden.count,
-		.allowed = maker->allowed.items,
-		.allowed_count = maker->allowed.count,
 		.libc_start = libc->module->start,
 		.libc_end = libc->module->end,
 		.restore_rt = libc->restore_rt,
@@ -447,15 +452,30 @@ int safepoint_map_init(struct safepoint_map *out, const struct target *target,
 		       struct hp_err *err)
 {
 	struct safepoint_names names;
-	struct maker maker = {.target = target, .names = &names};
+	_cleanup_(maker_fini) struct maker maker = {.target = target, .names = &names};
 
 	safepoint_names_init(&names);
-	if (maker_run(&maker, err) < 0) {
-		free(maker.forbidden.items);
-		free(maker.allowed.items);
+	if (maker_run(&maker, err) < 0)
 		return -1;
-	}
 	map_take(out, &maker);
+	return 0;
+}
+
+int safepoint_map_learn_allowed(struct safepoint_map *map, const struct target *target,
+				struct hp_err *err)
+{
+	struct safepoint_names names;
+	_cleanup_(maker_fini) struct maker maker = {.target = target, .names = &names};
+
+	if (map->allowed)
+		return 0;
+	safepoint_names_init(&names);
+	safepoint_names_add_allowed(&names);
+	if (maker_run(&maker, err) < 0)
+		return -1;
+	ranges_settle(&maker.allowed);
+	map->allowed = take_ptr(&maker.allowed.items);
+	map->allowed_count = maker.allowed.count;
 	return 0;
 }
 

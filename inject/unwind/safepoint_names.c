@@ -157,18 +157,19 @@ struct prefix {
 	const char *text;
 	enum name_class class;
 };
-/* prefix_class() knows what they begin with. */
-static const struct prefix prefixes[] = {
-	{"_dl_", NAME_FORBIDDEN},
-	{"__libc_dl", NAME_FORBIDDEN},
-	{"__cxa_", NAME_FORBIDDEN},
-	{"__nptl_", NAME_FORBIDDEN},
-	{"__malloc_", NAME_ALLOCATOR},
+/* Each at its first letter, of which no two have the same. */
+#define AT(letter) [(letter) - 'a']
+static const struct prefix prefixes[26] = {
+	AT('d') = {"_dl_", NAME_FORBIDDEN},
+	AT('l') = {"__libc_dl", NAME_FORBIDDEN},
+	AT('c') = {"__cxa_", NAME_FORBIDDEN},
+	AT('n') = {"__nptl_", NAME_FORBIDDEN},
+	AT('m') = {"__malloc_", NAME_ALLOCATOR},
 	/* static ones, for a libc that was not stripped; gcc appends .part.0 and the like */
-	{"_int_", NAME_ALLOCATOR},
-	{"sysmalloc", NAME_ALLOCATOR},
-	{"tcache_", NAME_ALLOCATOR},
-	{"ptmalloc_", NAME_ALLOCATOR},
+	AT('i') = {"_int_", NAME_ALLOCATOR},
+	AT('s') = {"sysmalloc", NAME_ALLOCATOR},
+	AT('t') = {"tcache_", NAME_ALLOCATOR},
+	AT('p') = {"ptmalloc_", NAME_ALLOCATOR},
 };
 
 _Static_assert(2 * (COUNT(names_allowed) + COUNT(names_forbidden) + COUNT(names_allocator) +
@@ -203,12 +204,16 @@ static void names_take(struct safepoint_names *names, const char *const *items, 
 void safepoint_names_init(struct safepoint_names *out)
 {
 	memset(out->hashes, 0, sizeof(out->hashes));
-	names_take(out, names_allowed, COUNT(names_allowed), NAME_ALLOWED);
 	names_take(out, names_forbidden, COUNT(names_forbidden), NAME_FORBIDDEN);
 	names_take(out, names_allocator, COUNT(names_allocator), NAME_ALLOCATOR);
 	names_take(out, names_allocator_tells, COUNT(names_allocator_tells),
 		   NAME_ALLOCATOR_TELLS);
 	names_take(out, names_threads, COUNT(names_threads), NAME_THREADS);
+}
+
+void safepoint_names_add_allowed(struct safepoint_names *names)
+{
+	names_take(names, names_allowed, COUNT(names_allowed), NAME_ALLOWED);
 }
 
 static enum name_class whole_name_class(const struct safepoint_names *names, const char *name,
@@ -221,16 +226,33 @@ static enum name_class whole_name_class(const struct safepoint_names *names, con
 
 static enum name_class prefix_class(const char *name)
 {
-	if (name[0] != '_' && name[0] != 's' && name[0] != 't' && name[0] != 'p')
-		return NAME_OTHER;
-	for (size_t i = 0; i < COUNT(prefixes); i++) {
-		const char *text = prefixes[i].text;
+	const struct prefix *prefix;
+	const char *letter = name;
 
-		if (name[0] == text[0] && name[1] == text[1] &&
-		    strncmp(name, text, strlen(text)) == 0)
-			return prefixes[i].class;
-	}
-	return NAME_OTHER;
+	while (*letter == '_')
+		letter++;
+	if (*letter < 'a' || *letter > 'z')
+		return NAME_OTHER;
+	prefix = &prefixes[*letter - 'a'];
+	if (!prefix->text || name[0] != prefix->text[0] || name[1] != prefix->text[1] ||
+	    strncmp(name, prefix->text, strlen(prefix->text)) != 0)
+		return NAME_OTHER;
+	return prefix->class;
+}
+
+/* Of a part that gcc split off a function, whose name has `len` bytes. */
+static enum name_class part_class(const struct safepoint_names *names, const char *name,
+				  size_t len)
+{
+	enum name_class class;
+	char stem[64];
+
+	if (len >= sizeof(stem))
+		return NAME_OTHER;
+	memcpy(stem, name, len);
+	stem[len] = 0;
+	class = whole_name_class(names, stem, name_hash(stem));
+	return class == NAME_ALLOWED ? NAME_OTHER : class;
 }
 
 enum name_class safepoint_name_class(const struct safepoint_names *names, const char *name,
@@ -238,19 +260,13 @@ enum name_class safepoint_name_class(const struct safepoint_names *names, const 
 {
 	enum name_class class = whole_name_class(names, name, hash);
 	const char *dot;
-	char stem[64];
 
 	if (class == NAME_OTHER)
 		class = prefix_class(name);
 	if (class != NAME_OTHER)
 		return class;
 	dot = strchr(name, '.');
-	if (!dot || (size_t)(dot - name) >= sizeof(stem))
-		return NAME_OTHER;
-	memcpy(stem, name, (size_t)(dot - name));
-	stem[dot - name] = 0;
-	class = whole_name_class(names, stem, name_hash(stem));
-	return class == NAME_ALLOWED ? NAME_OTHER : class;
+	return dot ? part_class(names, name, (size_t)(dot - name)) : NAME_OTHER;
 }
 
 /* ---- system calls ---- */
