@@ -61,7 +61,7 @@ static int add_way_back(struct plan *p, PyObject *now, PyObject *old)
 /* A class that was parked goes back below its bases before anything becomes its instance. */
 static int add_bases(struct plan *p, PyObject *old, PyObject *bases)
 {
-	_cleanup_py_ PyObject *now = world_type_attribute(old, "__bases__");
+	_cleanup_py_ PyObject *now = world_bases(old);
 
 	if (!now || now == bases)
 		return now ? 0 : -1;
@@ -278,7 +278,7 @@ static PyObject *subject_of(const struct world *w, const struct write *write)
 		return PyUnicode_FromString("an object of the program");
 	_cleanup_py_ PyObject *name = py_is(o, w->function)
 					      ? PyObject_GetAttrString(o, "__qualname__")
-					      : world_type_attribute(o, "__qualname__");
+					      : world_qualname(o);
 	if (name && (write->kind == WRITE_TYPE || write->kind == WRITE_NAMESPACE) &&
 	    py_is(write->key, w->str))
 		return PyUnicode_FromFormat("%U.%U", name, write->key);

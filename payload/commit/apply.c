@@ -57,7 +57,7 @@ static int is_class_set(const struct write *write)
 
 static int refuse_bases(struct job *job, PyObject *class, PyObject *reason)
 {
-	_cleanup_py_ PyObject *name = world_type_attribute(class, "__qualname__");
+	_cleanup_py_ PyObject *name = world_qualname(class);
 	_cleanup_py_ PyObject *text =
 		name ? PyUnicode_FromFormat("class %U cannot have its new bases: %U", name,
 					    reason)
@@ -86,7 +86,7 @@ static int judge_failure(struct plan *p, struct migration *migration)
 		return refuse_bases(p->job, failed->object, reason);
 	if (!pair || !is_class_set(failed))
 		return job_refuse(p->job, WIRE_STATUS_REFUSED, NULL, reason);
-	_cleanup_py_ PyObject *name = world_type_attribute(pair->old, "__qualname__");
+	_cleanup_py_ PyObject *name = world_qualname(pair->old);
 	_cleanup_py_ PyObject *text = PyUnicode_FromFormat(
 		"%u live instances of class %U cannot take its new definition: %U",
 		(unsigned)pair->instances, name, reason);

@@ -49,7 +49,7 @@ static int count_own(struct holders *h)
 {
 	const struct world *w = h->world;
 	_cleanup_py_ PyObject *names = world_type_dict(w, h->class);
-	_cleanup_py_ PyObject *mro = world_type_attribute(h->class, "__mro__");
+	_cleanup_py_ PyObject *mro = world_mro(h->class);
 	PyObject *name, *value;
 	Py_ssize_t at = 0;
 
@@ -129,7 +129,7 @@ static void park_those_of(struct job *job, PyObject *migrated)
 		PyObject *class = PyTuple_GetItem(entry, 0);
 		if (!world_is_class(w, class))
 			continue;
-		_cleanup_py_ PyObject *bases = world_type_attribute(class, "__bases__");
+		_cleanup_py_ PyObject *bases = world_bases(class);
 		if (bases == PyTuple_GetItem(entry, 2) && is_held_by_record_alone(job, class))
 			parking_hide(w, class);
 		PyErr_Clear();

@@ -461,7 +461,7 @@ static int select_in(struct class_change *c, const struct definition *old,
 /* A decorator may have put a class of its own there. */
 static int is_called(PyObject *class, PyObject *qualname)
 {
-	_cleanup_py_ PyObject *own = world_type_attribute(class, "__qualname__");
+	_cleanup_py_ PyObject *own = world_qualname(class);
 
 	PyErr_Clear();
 	return own && !PyUnicode_Compare(own, qualname);

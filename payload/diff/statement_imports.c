@@ -44,9 +44,8 @@ static PyObject *origin(const struct world *w, PyObject *o)
 static int is_at_home(const struct world *w, PyObject *o, PyObject *origin)
 {
 	PyObject *module = PyDict_GetItem(w->modules, origin);
-	_cleanup_py_ PyObject *name = world_is_class(w, o)
-					      ? world_type_attribute(o, "__name__")
-					      : PyObject_GetAttrString(o, "__name__");
+	_cleanup_py_ PyObject *name =
+		world_is_class(w, o) ? world_name(o) : PyObject_GetAttrString(o, "__name__");
 
 	PyErr_Clear();
 	return module && name && world_is_module(w, module) &&

@@ -29,7 +29,7 @@ static int has_store(const struct body *b, const char *name)
 static int has_plain_values(const struct selection *s, const struct body *b, PyObject *class)
 {
 	const struct world *w = s->tokens.world;
-	_cleanup_py_ PyObject *bases = world_type_attribute(class, "__bases__");
+	_cleanup_py_ PyObject *bases = world_bases(class);
 
 	for (Py_ssize_t i = 0; bases && i < PyTuple_Size(bases); i++) {
 		PyObject *base = PyTuple_GetItem(bases, i);
@@ -194,7 +194,7 @@ int selection_is_class_other(struct selection *s, const struct body *outer,
 		return 1;
 	if (!world_is_class(w, live) || !walk_is_class_of(w, live, s->module->name))
 		return 0;
-	_cleanup_py_ PyObject *own = world_type_attribute(live, "__name__");
+	_cleanup_py_ PyObject *own = world_name(live);
 	if (!own || PyUnicode_Compare(own, name)) /* a decorator's */
 		return 0;
 	_cleanup_py_ PyObject *inside = world_type_dict(w, live);

@@ -234,8 +234,7 @@ static int has_fields(const struct world *w, PyObject *class)
 /* The dataclasses above one, nearest first, or NULL. */
 static PyObject *fields_from(const struct world *w, PyObject *class)
 {
-	_cleanup_py_ PyObject *mro =
-		class && has_fields(w, class) ? world_type_attribute(class, "__mro__") : NULL;
+	_cleanup_py_ PyObject *mro = class && has_fields(w, class) ? world_mro(class) : NULL;
 	_cleanup_py_ PyObject *out = PyList_New(0);
 
 	for (Py_ssize_t i = 1; mro && out && i < PyTuple_Size(mro); i++)
@@ -251,7 +250,7 @@ int selection_is_below_redefined(const struct world *w, const struct module *m, 
 
 	for (Py_ssize_t i = 0; above && i < PyList_Size(above); i++) {
 		PyObject *base = PyList_GetItem(above, i);
-		_cleanup_py_ PyObject *own = world_type_attribute(base, "__qualname__");
+		_cleanup_py_ PyObject *own = world_qualname(base);
 		if (own && walk_is_class_of(w, base, m->name) &&
 		    PySet_Contains(m->redefined, own) == 1)
 			return 1;
@@ -266,8 +265,7 @@ static void need_below(struct body *b, struct group *group, PyObject *names)
 		id ? fields_from(b->tokens->world, PyDict_GetItem(names, id)) : NULL;
 
 	for (Py_ssize_t i = 0; above && i < PyList_Size(above); i++) {
-		_cleanup_py_ PyObject *own =
-			world_type_attribute(PyList_GetItem(above, i), "__name__");
+		_cleanup_py_ PyObject *own = world_name(PyList_GetItem(above, i));
 		for (int k = 0; own && k < b->group_count; k++)
 			if (b->groups[k].is_changed && body_binds(b, &b->groups[k], own))
 				body_let_go(b, group);

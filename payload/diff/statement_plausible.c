@@ -78,11 +78,10 @@ static int is_base_other(struct selection *s, const struct body *outer, PyObject
 	    is_of_typing(py_type(value)) || stores > 1 ||
 	    (id && selection_is_rebound(s, id, 0)))
 		return -1;
-	_cleanup_py_ PyObject *name = world_type_attribute(value, "__name__");
+	_cleanup_py_ PyObject *name = world_name(value);
 	int other = name != NULL;
 	for (Py_ssize_t i = 0; other && i < PyTuple_Size(bases); i++) {
-		_cleanup_py_ PyObject *old =
-			world_type_attribute(PyTuple_GetItem(bases, i), "__name__");
+		_cleanup_py_ PyObject *old = world_name(PyTuple_GetItem(bases, i));
 		other = old && PyUnicode_Compare(old, name);
 	}
 	return other;
@@ -106,7 +105,7 @@ static int are_bases_plausible(struct selection *s, const struct body *outer, Py
 			       PyObject *live)
 {
 	_cleanup_py_ PyObject *bases = node_field(node, "bases");
-	_cleanup_py_ PyObject *now = world_type_attribute(live, "__bases__");
+	_cleanup_py_ PyObject *now = world_bases(live);
 	Py_ssize_t count = bases ? PyList_Size(bases) : 0;
 	_cleanup_py_ PyObject *parameters = node_field(node, "type_params");
 	int known = !parameters || !PyList_Size(parameters);
@@ -148,7 +147,7 @@ static int is_metaclass_plausible(const struct selection *s, PyObject *node, PyO
 	const struct world *w = s->tokens.world;
 	_cleanup_py_ PyObject *said = keyword(w, node, "metaclass");
 	_cleanup_py_ PyObject *nodes = node_field(node, "bases");
-	_cleanup_py_ PyObject *bases = world_type_attribute(live, "__bases__");
+	_cleanup_py_ PyObject *bases = world_bases(live);
 	PyObject *meta = said ? selection_resolve(s, said) : NULL;
 
 	if (said || py_is(live, w->type) || !bases)

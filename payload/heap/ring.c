@@ -61,8 +61,7 @@ static void untrack_from(struct link *at, const struct ring_mark *mark, const st
 
 void ring_untrack_since(struct ring_mark *mark, const struct world *w, PyObject *tree)
 {
-	_cleanup_py_ PyObject *above =
-		mark->first && tree ? world_type_attribute(py_type(tree), "__mro__") : NULL;
+	_cleanup_py_ PyObject *above = mark->first && tree ? world_mro(py_type(tree)) : NULL;
 	struct link *last = above ? link_before(&mark->young->head) : NULL;
 
 	if (last)

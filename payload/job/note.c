@@ -34,8 +34,7 @@ void note_name(struct job *job, const struct module *m, PyObject *name, PyObject
 	       const struct reply_item *item)
 {
 	struct reply_item complete = *item;
-	_cleanup_py_ PyObject *type =
-		value ? world_type_attribute(py_type(value), "__name__") : NULL;
+	_cleanup_py_ PyObject *type = value ? world_name(py_type(value)) : NULL;
 
 	complete.name = PyUnicode_AsUTF8(name);
 	complete.text = type ? PyUnicode_AsUTF8(type) : NULL;

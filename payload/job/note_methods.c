@@ -63,7 +63,7 @@ static void note_removed(const struct class_body *b, PyObject *inside, PyObject 
 int note_methods(struct job *job, const struct module *m, PyObject *class)
 {
 	const struct world *w = &job->world;
-	_cleanup_py_ PyObject *qualname = world_type_attribute(class, "__qualname__");
+	_cleanup_py_ PyObject *qualname = world_qualname(class);
 	_cleanup_py_ PyObject *inside = world_type_dict(w, class);
 	_cleanup_py_ PyObject *code = qualname ? code_find(w, m->code, qualname) : NULL;
 	_cleanup_py_ PyObject *names = code ? PySet_New(NULL) : NULL;

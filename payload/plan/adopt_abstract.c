@@ -58,7 +58,7 @@ static int is_abstract(const struct plan *p, PyObject *value, int depth)
 /* The namespaces of the ancestry, nearest first, as they will be. */
 static PyObject *ancestry(const struct plan *p, PyObject *class)
 {
-	_cleanup_py_ PyObject *mro = world_type_attribute(class, "__mro__");
+	_cleanup_py_ PyObject *mro = world_mro(class);
 	_cleanup_py_ PyObject *out = PyList_New(0);
 
 	for (Py_ssize_t i = 0; mro && out && i < PyTuple_Size(mro); i++) {

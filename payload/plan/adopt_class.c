@@ -54,7 +54,7 @@ static PyObject *names_of_body(struct plan *p, const struct class_pair *pair,
 
 	if (!module_code)
 		return NULL;
-	_cleanup_py_ PyObject *qualname = world_type_attribute(pair->old, "__qualname__");
+	_cleanup_py_ PyObject *qualname = world_qualname(pair->old);
 	_cleanup_py_ PyObject *code = qualname ? code_find(w, module_code, qualname) : NULL;
 	_cleanup_py_ PyObject *names = code ? PySet_New(NULL) : NULL;
 	if (!names || code_stored_names(w, code, names)) {
@@ -108,8 +108,8 @@ static int remove_attributes(struct plan *p, const struct class_pair *pair, PyOb
 
 static int write_bases(struct plan *p, const struct class_pair *pair, PyObject *kept)
 {
-	_cleanup_py_ PyObject *wanted = world_type_attribute(pair->donor, "__bases__");
-	_cleanup_py_ PyObject *current = world_type_attribute(kept, "__bases__");
+	_cleanup_py_ PyObject *wanted = world_bases(pair->donor);
+	_cleanup_py_ PyObject *current = world_bases(kept);
 	_cleanup_py_ PyObject *list = wanted ? PyList_New(0) : NULL;
 	int differs;
 
@@ -141,7 +141,7 @@ static int is_redefined(const struct class_pair *pair, PyObject *name, int is_wr
 
 static int report(struct plan *p, const struct class_pair *pair, size_t writes_before)
 {
-	_cleanup_py_ PyObject *name = world_type_attribute(pair->old, "__qualname__");
+	_cleanup_py_ PyObject *name = world_qualname(pair->old);
 
 	if (!pair->is_migrating &&
 	    (!name || !is_redefined(pair, name, p->writes.count != writes_before)))

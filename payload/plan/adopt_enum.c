@@ -28,7 +28,7 @@ static int maps_of(struct enum_maps *out, const struct world *w, PyObject *dict)
  * exception: what they have from it (their number, their text) was set when they were made. */
 static PyObject *data_type(const struct world *w, PyObject *member)
 {
-	_cleanup_py_ PyObject *mro = world_type_attribute(py_type(member), "__mro__");
+	_cleanup_py_ PyObject *mro = world_mro(py_type(member));
 
 	for (Py_ssize_t i = 0; mro && i < PyTuple_Size(mro); i++) {
 		PyObject *base = PyTuple_GetItem(mro, i);

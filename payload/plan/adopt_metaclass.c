@@ -25,7 +25,7 @@ static int write_own_memory(struct plan *p, PyObject *class)
 /* That of its bases, the one that is below all others; NULL when none is. Borrowed. */
 static PyObject *inherited_metaclass(const struct plan *p, PyObject *class)
 {
-	_cleanup_py_ PyObject *bases = world_type_attribute(class, "__bases__");
+	_cleanup_py_ PyObject *bases = world_bases(class);
 	PyObject *winner = p->job->world.type;
 
 	for (Py_ssize_t i = 0; bases && i < PyTuple_Size(bases); i++) {

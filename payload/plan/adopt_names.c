@@ -109,7 +109,7 @@ static int is_definition(const struct world *w, const struct module *m, PyObject
 	if (py_is(value, w->function) && PyFunction_GetGlobals(value) == m->live)
 		own = code_attribute(PyFunction_GetCode(value), "co_name");
 	else if (walk_is_class_of(w, value, m->name))
-		own = world_type_attribute(value, "__name__");
+		own = world_name(value);
 	PyErr_Clear();
 	return own && !PyUnicode_Compare(own, name);
 }

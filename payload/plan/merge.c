@@ -182,7 +182,7 @@ static PyObject *own_name(const struct world *w, PyObject *value)
 	if (py_is(value, w->function))
 		own = PyObject_GetAttrString(value, "__name__");
 	else if (world_is_class(w, value))
-		own = world_type_attribute(value, "__name__");
+		own = world_name(value);
 	PyErr_Clear();
 	return own && py_is(own, w->str) ? py_take(&own) : NULL;
 }

@@ -92,8 +92,8 @@ static int merge_relative(struct plan *p, const struct module *m, PyObject *old,
 /* The metaclass; a namedtuple() or a mixin that is a base. */
 static int merge_bases(struct plan *p, const struct module *m, PyObject *old, PyObject *new)
 {
-	_cleanup_py_ PyObject *olds = world_type_attribute(old, "__bases__");
-	_cleanup_py_ PyObject *news = world_type_attribute(new, "__bases__");
+	_cleanup_py_ PyObject *olds = world_bases(old);
+	_cleanup_py_ PyObject *news = world_bases(new);
 
 	if (!olds || !news)
 		return -1;
@@ -123,7 +123,7 @@ static int is_part_of_type(const struct world *w, PyObject *key, PyObject *value
 /* The attributes whose statements did not change; NULL when all may have. Borrowed. */
 static PyObject *kept_attributes(const struct world *w, const struct module *m, PyObject *class)
 {
-	_cleanup_py_ PyObject *qualname = world_type_attribute(class, "__qualname__");
+	_cleanup_py_ PyObject *qualname = world_qualname(class);
 	PyObject *names = qualname && m->kept ? PyDict_GetItem(m->kept, qualname) : NULL;
 
 	PyErr_Clear();
@@ -214,7 +214,7 @@ static const struct module *maker_of(const struct plan *p, const struct module *
 				     PyObject *class)
 {
 	const struct modules *all = &p->job->modules;
-	_cleanup_py_ PyObject *qualname = world_type_attribute(class, "__qualname__");
+	_cleanup_py_ PyObject *qualname = world_qualname(class);
 	const struct world *w = &p->job->world;
 
 	PyErr_Clear();

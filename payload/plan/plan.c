@@ -57,8 +57,7 @@ static int has_own_setter(PyObject *name)
 /* Would setting `name` call a descriptor of the metaclass (a property, for one)? */
 static int has_meta_descriptor(const struct world *w, PyObject *meta, PyObject *name)
 {
-	_cleanup_py_ PyObject *mro =
-		meta == w->type ? NULL : world_type_attribute(meta, "__mro__");
+	_cleanup_py_ PyObject *mro = meta == w->type ? NULL : world_mro(meta);
 
 	for (Py_ssize_t i = 0; mro && i < PyTuple_Size(mro); i++) {
 		PyObject *base = PyTuple_GetItem(mro, i);
@@ -159,7 +158,7 @@ static void report_instances(struct plan *p)
 		const struct class_pair *pair = &p->classes[i];
 		if (!pair->is_migrating)
 			continue;
-		_cleanup_py_ PyObject *name = world_type_attribute(pair->old, "__qualname__");
+		_cleanup_py_ PyObject *name = world_qualname(pair->old);
 		job_note(p->job,
 			 &(struct reply_item){.kind = WIRE_RECORD_INSTANCES,
 					      .action = WIRE_ACTION_MIGRATED,

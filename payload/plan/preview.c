@@ -204,7 +204,7 @@ static void preview_class(struct job *job, const struct module *m, PyObject *cla
 			  int is_outer_unknown)
 {
 	const struct world *w = &job->world;
-	_cleanup_py_ PyObject *qualname = world_type_attribute(class, "__qualname__");
+	_cleanup_py_ PyObject *qualname = world_qualname(class);
 	_cleanup_py_ PyObject *inside = world_type_dict(w, class);
 	int is_unknown =
 		is_outer_unknown && qualname && !(m->kept && PyDict_GetItem(m->kept, qualname));

@@ -158,7 +158,7 @@ PyObject *class_make_empty(const struct world *w, PyObject *base, PyObject *slot
 
 int class_has_own_mro(const struct world *w, PyObject *metaclass)
 {
-	_cleanup_py_ PyObject *metas = world_type_attribute(metaclass, "__mro__");
+	_cleanup_py_ PyObject *metas = world_mro(metaclass);
 
 	for (Py_ssize_t i = 0; metas && PyTuple_GetItem(metas, i) != w->type; i++) {
 		_cleanup_py_ PyObject *names = world_type_dict(w, PyTuple_GetItem(metas, i));

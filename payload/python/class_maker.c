@@ -153,7 +153,7 @@ int class_maker_is_of_program(const struct world *w, PyObject *type)
 
 	if (meta != w->type && meta != w->abc_meta)
 		return 1;
-	_cleanup_py_ PyObject *mro = world_type_attribute(type, "__mro__");
+	_cleanup_py_ PyObject *mro = world_mro(type);
 	for (Py_ssize_t i = 1; mro && i + 1 < PyTuple_Size(mro); i++) {
 		_cleanup_py_ PyObject *names = world_type_dict(w, PyTuple_GetItem(mro, i));
 		if (names && PyDict_GetItemString(names, "__init_subclass__") &&

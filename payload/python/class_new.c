@@ -41,7 +41,7 @@ static size_t find_offset(const struct world *w)
  * type's own. Borrowed. */
 static PyObject *maker_of(const struct world *w, PyObject *class)
 {
-	_cleanup_py_ PyObject *mro = world_type_attribute(class, "__mro__");
+	_cleanup_py_ PyObject *mro = world_mro(class);
 
 	for (Py_ssize_t i = 0; mro && i < PyTuple_Size(mro); i++) {
 		PyObject *base = PyTuple_GetItem(mro, i);

@@ -61,8 +61,7 @@ static void find_types(struct world *w)
 
 static int find_made_types(struct world *w)
 {
-	/* Compiling would be the first event that an audit hook hears, before our own. */
-	_cleanup_py_ PyObject *code = PyCode_NewEmpty("<pyhotpatch>", "", 1);
+	_cleanup_py_ PyObject *code = Py_CompileString("", "<pyhotpatch>", PY_FILE_INPUT);
 	_cleanup_py_ PyObject *globals = PyDict_New();
 	_cleanup_py_ PyObject *function =
 		code && globals ? PyFunction_New(code, globals) : NULL;
@@ -328,6 +327,27 @@ PyObject *world_type_attribute(PyObject *type, const char *name)
 	_cleanup_py_ PyObject *key = PyUnicode_FromString(name);
 
 	return key ? PyObject_GenericGetAttr(type, key) : NULL;
+}
+
+/* Each call is shorter by the name. */
+__attribute__((noinline)) PyObject *world_bases(PyObject *type)
+{
+	return world_type_attribute(type, "__bases__");
+}
+
+__attribute__((noinline)) PyObject *world_mro(PyObject *type)
+{
+	return world_type_attribute(type, "__mro__");
+}
+
+__attribute__((noinline)) PyObject *world_name(PyObject *type)
+{
+	return world_type_attribute(type, "__name__");
+}
+
+__attribute__((noinline)) PyObject *world_qualname(PyObject *type)
+{
+	return world_type_attribute(type, "__qualname__");
 }
 
 /* PyType_Modified goes down by itself, but must not be called on a static type (a debug build

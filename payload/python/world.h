@@ -69,6 +69,12 @@ void world_forget_lookups(const struct world *world, PyObject *type, int depth);
  * reference; NULL with an exception. */
 PyObject *world_type_attribute(PyObject *type, const char *name);
 
+/* The same for what is asked for in many places. */
+PyObject *world_bases(PyObject *type);
+PyObject *world_mro(PyObject *type);
+PyObject *world_name(PyObject *type);
+PyObject *world_qualname(PyObject *type);
+
 /* sys._current_frames(): new reference; NULL with an exception, or without where it is not
  * safe to ask. */
 PyObject *world_current_frames(const struct world *world);

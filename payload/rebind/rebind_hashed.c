@@ -84,7 +84,7 @@ static int is_plain_key(const struct world *w, PyObject *key)
  * and computed again (Modules/_functoolsmodule.c, bounded_lru_cache_wrapper). */
 static int is_of_lru_cache(PyObject *value)
 {
-	_cleanup_py_ PyObject *name = world_type_attribute(py_type(value), "__name__");
+	_cleanup_py_ PyObject *name = world_name(py_type(value));
 
 	PyErr_Clear();
 	return name && !PyUnicode_CompareWithASCIIString(name, "_lru_list_elem");

@@ -151,7 +151,7 @@ static int rebind_cell(struct rebind *r, PyObject *cell)
 /* Subclasses elsewhere of a class that was replaced, and new classes below a donor. */
 static int rebind_class(struct rebind *r, PyObject *class)
 {
-	_cleanup_py_ PyObject *bases = world_type_attribute(class, "__bases__");
+	_cleanup_py_ PyObject *bases = world_bases(class);
 	_cleanup_py_ PyObject *list = bases ? PyList_New(0) : NULL;
 	int differs = 0;
 

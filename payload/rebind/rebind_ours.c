@@ -40,8 +40,8 @@ static int ignore_undecorated(struct rebind *r, const struct module *m)
 /* What a class is made of besides its namespace changes with __bases__, not by us. */
 int rebind_ignore_ancestry(struct rebind *r, PyObject *class)
 {
-	_cleanup_py_ PyObject *mro = world_type_attribute(class, "__mro__");
-	_cleanup_py_ PyObject *bases = world_type_attribute(class, "__bases__");
+	_cleanup_py_ PyObject *mro = world_mro(class);
+	_cleanup_py_ PyObject *bases = world_bases(class);
 
 	return mro && bases && !rebind_ignore(r, mro) && !rebind_ignore(r, bases) ? 0 : -1;
 }

@@ -46,9 +46,8 @@ int rebind_is_weakly_held(const struct world *w, PyObject *o)
 static int is_of_bases_alone(const struct world *w, PyObject *ref, PyObject *class)
 {
 	_cleanup_py_ PyObject *callback = PyObject_GetAttrString(ref, "__callback__");
-	_cleanup_py_ PyObject *bases = callback == w->none && world_is_class(w, class)
-					       ? world_type_attribute(class, "__bases__")
-					       : NULL;
+	_cleanup_py_ PyObject *bases =
+		callback == w->none && world_is_class(w, class) ? world_bases(class) : NULL;
 	_cleanup_py_ PyObject *listed = PyList_New(0); /* once, as `ref` by getweakrefs() */
 	_cleanup_py_ PyObject *count = py_call(w->getrefcount, ref);
 	_cleanup_py_ PyObject *least = listed ? py_call(w->getrefcount, listed) : NULL;

@@ -105,9 +105,8 @@ static int add_migrated(const struct plan *p, PyObject *list, PyObject *old, PyO
 {
 	const struct world *w = &p->job->world;
 	_cleanup_py_ PyObject *holder = record_hold(new);
-	_cleanup_py_ PyObject *bases = world_is_class(w, old)
-					       ? world_type_attribute(old, "__bases__")
-					       : py_ref(w->none);
+	_cleanup_py_ PyObject *bases =
+		world_is_class(w, old) ? world_bases(old) : py_ref(w->none);
 	_cleanup_py_ PyObject *entry =
 		holder && bases ? PyTuple_Pack(3, old, holder, bases) : NULL;
 
