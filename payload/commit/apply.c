@@ -42,14 +42,6 @@ void migration_fini(struct migration *migration)
 	pointer_map_fini(&migration->must_move);
 }
 
-static const struct class_pair *pair_of(const struct plan *p, PyObject *class)
-{
-	for (size_t i = 0; i < p->class_count; i++)
-		if (p->classes[i].old == class || p->classes[i].donor == class)
-			return &p->classes[i];
-	return NULL;
-}
-
 static int is_class_set(const struct write *write)
 {
 	return write->kind == WRITE_CLASS || write->kind == WRITE_INSTANCES;
@@ -66,20 +58,34 @@ static int refuse_bases(struct job *job, PyObject *class, PyObject *reason)
 	return job_refuse(job, WIRE_STATUS_REFUSED, NULL, text ? text : reason);
 }
 
-/* Bases that the setter refused, or an object of the donor that cannot become one of the class
- * (a member of an enum of tuples, up to 3.11): 1, the class is to migrate and the plan to be
- * made anew. */
+/* Did the write fail for what a class that is not yet to migrate is? Bases that the setter
+ * refused, maybe those of a class that did not change, or an object of the donor that cannot
+ * become one of the class (a member of an enum of tuples, up to 3.11). */
+static int is_for_class(const struct write *failed, const struct class_pair *pair)
+{
+	if (pair && pair->is_migrating)
+		return 0;
+	return failed->kind == WRITE_BASES || (is_class_set(failed) && pair && !pair->is_part);
+}
+
+/* 1: the class is to migrate, with those below it, and the plan to be made anew. */
 static int judge_failure(struct plan *p, struct migration *migration)
 {
 	const struct write *failed = p->writes.failed;
-	const struct class_pair *pair = failed ? pair_of(p, failed->object) : NULL;
+	const struct class_pair *pair =
+		failed ? plan_pair_of(p, is_class_set(failed) ? failed->value : failed->object)
+		       : NULL;
+	PyObject *class = pair ? pair->old : failed ? failed->object : NULL;
 
-	if (failed && is_class_set(failed))
-		pair = pair_of(p, failed->value);
-	if (failed && (failed->kind == WRITE_BASES || is_class_set(failed)) && pair &&
-	    !pair->is_migrating && !pair->is_part && world_is_type_error(&p->job->world)) {
+	if (failed && is_for_class(failed, pair) &&
+	    !pointer_map_get(&migration->must_move, class) &&
+	    world_is_type_error(&p->job->world)) {
 		PyErr_Clear();
-		return pointer_map_set(&migration->must_move, pair->old, pair->old) ? -1 : 1;
+		return pointer_map_set(&migration->must_move, class, class) ||
+				       note_subclasses(&migration->must_move, &p->job->world,
+						       class, 0)
+			       ? -1
+			       : 1;
 	}
 	_cleanup_py_ PyObject *reason = failure_text(&p->job->world);
 	if (failed && failed->kind == WRITE_BASES)

@@ -104,10 +104,9 @@ static PyObject *abstract_names(const struct plan *p, PyObject *ancestry)
 /* The donor of a class made as a whole has the ancestry that the kept class will have. */
 static PyObject *ancestry_source(const struct plan *p, PyObject *class)
 {
-	for (size_t i = 0; i < p->class_count; i++)
-		if (p->classes[i].old == class && !p->classes[i].is_part)
-			return p->classes[i].donor;
-	return class;
+	const struct class_pair *pair = plan_pair_of(p, class);
+
+	return pair && !pair->is_part ? pair->donor : class;
 }
 
 static PyObject *wanted_names(const struct plan *p, PyObject *class)

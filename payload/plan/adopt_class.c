@@ -76,7 +76,8 @@ static int is_from_source(struct plan *p, const struct class_pair *pair, PyObjec
 	return walk_is_definition(w, pair->module, name, value) == 1;
 }
 
-static int remove_attributes(struct plan *p, const struct class_pair *pair, PyObject *current)
+static int remove_attributes(struct plan *p, const struct class_pair *pair, PyObject *kept,
+			     PyObject *current)
 {
 	const struct world *w = &p->job->world;
 	_cleanup_py_ PyObject *old_names =
@@ -100,32 +101,23 @@ static int remove_attributes(struct plan *p, const struct class_pair *pair, PyOb
 		    is_part_of_every_type(key) ||
 		    !is_from_source(p, pair, old_names, key, value))
 			continue;
-		if (plan_write_attribute(p, pair->old, key, NULL))
+		if (plan_write_attribute(p, kept, key, NULL))
 			return -1;
 	}
 	return 0;
 }
 
-static int write_bases(struct plan *p, const struct class_pair *pair, PyObject *kept)
+int adopt_bases(struct plan *p, PyObject *class, PyObject *like)
 {
-	_cleanup_py_ PyObject *wanted = world_bases(pair->donor);
-	_cleanup_py_ PyObject *current = world_bases(kept);
-	_cleanup_py_ PyObject *list = wanted ? PyList_New(0) : NULL;
-	int differs;
+	_cleanup_py_ PyObject *bases = plan_bases(p, like);
+	_cleanup_py_ PyObject *current = world_bases(class);
 
-	if (!list || !current)
+	if (!bases || !current)
 		return -1;
-	differs = PyTuple_Size(wanted) != PyTuple_Size(current);
-	for (Py_ssize_t i = 0; i < PyTuple_Size(wanted); i++) {
-		PyObject *base = plan_stand_in(p, PyTuple_GetItem(wanted, i));
-		differs |= i >= PyTuple_Size(current) || base != PyTuple_GetItem(current, i);
-		if (PyList_Append(list, base))
-			return -1;
-	}
-	if (!differs)
-		return 0;
-	_cleanup_py_ PyObject *bases = PyList_AsTuple(list);
-	return bases ? plan_write(p, WRITE_BASES, kept, NULL, bases) : -1;
+	int differs = PyTuple_Size(bases) != PyTuple_Size(current);
+	for (Py_ssize_t i = 0; !differs && i < PyTuple_Size(bases); i++)
+		differs = PyTuple_GetItem(bases, i) != PyTuple_GetItem(current, i);
+	return differs ? plan_write(p, WRITE_BASES, class, NULL, bases) : 0;
 }
 
 /* As the source has it, where its body was compared: 3.13 writes line numbers and the like into
@@ -143,6 +135,8 @@ static int report(struct plan *p, const struct class_pair *pair, size_t writes_b
 {
 	_cleanup_py_ PyObject *name = world_qualname(pair->old);
 
+	if (!pair->module)
+		return 0; /* of its instances is told */
 	if (!pair->is_migrating &&
 	    (!name || !is_redefined(pair, name, p->writes.count != writes_before)))
 		return 0;
@@ -152,7 +146,7 @@ static int report(struct plan *p, const struct class_pair *pair, size_t writes_b
 								   : WIRE_ACTION_CHANGED,
 				      .name = name ? PyUnicode_AsUTF8(name) : NULL},
 		 pair->module);
-	return pair->module ? note_methods(p->job, pair->module, pair->old) : 0;
+	return note_methods(p->job, pair->module, pair->old);
 }
 
 static int adopt_class(struct plan *p, struct class_pair *pair)
@@ -168,8 +162,9 @@ static int adopt_class(struct plan *p, struct class_pair *pair)
 	    (pair->is_migrating ? adopt_enum_moved(p, pair) : adopt_enum(p, pair)))
 		return -1;
 	if (write_attributes(p, pair, kept, current) ||
-	    (!pair->is_part && write_bases(p, pair, kept)) ||
-	    (!pair->is_migrating && remove_attributes(p, pair, current)) ||
+	    (!pair->is_part && adopt_bases(p, kept, pair->donor)) ||
+	    ((pair->is_part || !pair->is_migrating) &&
+	     remove_attributes(p, pair, kept, current)) ||
 	    (!pair->is_migrating && !pair->is_part &&
 	     annotations_drop_of_class(p, kept, current, pair->binds)))
 		return -1;

@@ -41,10 +41,9 @@ static PyObject *inherited_metaclass(const struct plan *p, PyObject *class)
 /* Is it made anew, and so has the metaclass that the source says? */
 static int is_made_anew(const struct plan *p, PyObject *class)
 {
-	for (size_t i = 0; i < p->class_count; i++)
-		if (p->classes[i].old == class && !p->classes[i].is_part)
-			return 1;
-	return plan_stand_in(p, class) != class;
+	const struct class_pair *pair = plan_pair_of(p, class);
+
+	return (pair && !pair->is_part) || plan_stand_in(p, class) != class;
 }
 
 /* Has it a metaclass that goes with `wanted`, or another than that of its base, `old`? One that

@@ -226,6 +226,58 @@ static const struct module *maker_of(const struct plan *p, const struct module *
 	return m;
 }
 
+/* Which of them stays is known from now on. */
+static int settle_pair(struct plan *p, const struct class_pair *pair)
+{
+	PyObject *gone = pair->is_migrating ? pair->old : pair->donor;
+	PyObject *kept = pair->is_migrating ? pair->donor : pair->old;
+
+	return pointer_map_set(&p->adopted, pair->old, pair->donor) ||
+	       pointer_map_set(&p->stand_in, gone, kept) ||
+	       (p->job->world.opcodes.minor >= 12 && merge_namespaces(p, gone, kept));
+}
+
+/* Those that it is below come first. Where there can be no copy the class stays, and the commit
+ * says why. */
+static int merge_copy(struct plan *p, PyObject *class)
+{
+	_cleanup_py_ PyObject *bases = world_bases(class);
+
+	if (!bases || !pointer_map_get(&p->migration->must_move, class) ||
+	    pointer_map_get(&p->stand_in, class))
+		return bases ? 0 : -1;
+	for (Py_ssize_t i = 0; i < PyTuple_Size(bases); i++)
+		if (merge_copy(p, PyTuple_GetItem(bases, i)))
+			return -1;
+	_cleanup_py_ PyObject *wanted = plan_bases(p, class);
+	_cleanup_py_ PyObject *copy = wanted ? class_copy(&p->job->world, class, wanted) : NULL;
+	if (!copy) {
+		PyErr_Clear();
+		return 0;
+	}
+	struct class_pair *pair = plan_pair_of(p, class);
+	_cleanup_py_ PyObject *part = pair ? pair->donor : NULL;
+	if (pair)
+		pair->donor = py_ref(copy);
+	else
+		pair = merge_add_pair(p, NULL, class, copy);
+	if (!pair || (part && pointer_map_set(&p->stand_in, part, copy)))
+		return -1;
+	pair->is_migrating = 1;
+	return settle_pair(p, pair);
+}
+
+int merge_copies(struct plan *p)
+{
+	const struct pointer_entry *entry;
+	size_t at = 0;
+
+	while ((entry = pointer_map_next(&p->migration->must_move, &at)))
+		if (merge_copy(p, entry->key))
+			return -1;
+	return 0;
+}
+
 PyObject *merge_classes(struct plan *p, const struct module *m, PyObject *old, PyObject *new)
 {
 	const struct world *w = &p->job->world;
@@ -253,10 +305,7 @@ PyObject *merge_classes(struct plan *p, const struct module *m, PyObject *old, P
 			      !takes_metaclass(p, old, plan_stand_in(p, py_type(new))));
 	pair->is_migrating = moves != 0;
 	pair->is_part = part != 0;
-	if (pointer_map_set(&p->adopted, old, new) ||
-	    pointer_map_set(&p->stand_in, moves ? old : new, moves ? new : old) ||
-	    (w->opcodes.minor >= 12 &&
-	     merge_namespaces(p, moves ? old : new, moves ? new : old)) ||
+	if (settle_pair(p, pair) ||
 	    merge_attributes(p, m, kept_attributes(w, m, old), binds,
 			     (PyObject *const[]){old_dict, new_dict}, part))
 		return NULL;

@@ -8,6 +8,7 @@
 #include "payload/base/freestanding.h"
 #include "payload/job/note.h"
 #include "payload/job/walk.h"
+#include "payload/python/class_change.h"
 #include "payload/python/code.h"
 #include "payload/python/compare.h"
 
@@ -16,6 +17,25 @@ PyObject *plan_stand_in(const struct plan *plan, PyObject *o)
 	PyObject *kept = pointer_map_get(&plan->stand_in, o);
 
 	return kept ? kept : o;
+}
+
+PyObject *plan_bases(const struct plan *plan, PyObject *class)
+{
+	_cleanup_py_ PyObject *bases = world_bases(class);
+	Py_ssize_t size = bases ? PyTuple_Size(bases) : -1;
+	PyObject *out = PyTuple_New(size);
+
+	for (Py_ssize_t i = 0; i < size; i++)
+		PyTuple_SetItem(out, i, py_ref(plan_stand_in(plan, PyTuple_GetItem(bases, i))));
+	return out;
+}
+
+struct class_pair *plan_pair_of(const struct plan *plan, PyObject *class)
+{
+	for (size_t i = 0; i < plan->class_count; i++)
+		if (plan->classes[i].old == class || plan->classes[i].donor == class)
+			return &plan->classes[i];
+	return NULL;
 }
 
 const struct module *plan_module_of(const struct plan *plan, PyObject *dict)
@@ -54,22 +74,6 @@ static int has_own_setter(PyObject *name)
 	return compare_is_name(name, "__doc__ __type_params__ __module__ __class__");
 }
 
-/* Would setting `name` call a descriptor of the metaclass (a property, for one)? */
-static int has_meta_descriptor(const struct world *w, PyObject *meta, PyObject *name)
-{
-	_cleanup_py_ PyObject *mro = meta == w->type ? NULL : world_mro(meta);
-
-	for (Py_ssize_t i = 0; mro && i < PyTuple_Size(mro); i++) {
-		PyObject *base = PyTuple_GetItem(mro, i);
-		_cleanup_py_ PyObject *dict =
-			base == w->type || base == w->object ? NULL : world_type_dict(w, base);
-		if (dict && PyDict_GetItem(dict, name))
-			return 1;
-	}
-	PyErr_Clear();
-	return 0;
-}
-
 int plan_has_write(const struct plan *p, PyObject *object, PyObject *key)
 {
 	for (size_t i = 0; i < p->writes.count; i++)
@@ -89,9 +93,10 @@ static int is_dunder(PyObject *name)
 int plan_write_attribute(struct plan *plan, PyObject *class, PyObject *name, PyObject *value)
 {
 	const struct world *w = &plan->job->world;
-	/* A name like __call__ has a slot in the type, which type.__setattr__ fills. */
-	int is_plain = has_own_setter(name) ||
-		       (!is_dunder(name) && has_meta_descriptor(w, py_type(class), name));
+	/* A name like __call__ has a slot in the type, which type.__setattr__ fills. Else it
+	 * may call a descriptor of the metaclass (a property, for one). */
+	PyObject *by = is_dunder(name) ? NULL : class_that_has(w, py_type(class), name);
+	int is_plain = has_own_setter(name) || (by && by != w->type);
 
 	return plan_write(plan, is_plain ? WRITE_NAMESPACE : WRITE_TYPE, class, name, value);
 }
@@ -224,7 +229,7 @@ int plan_make(struct plan *out, struct job *job, const struct shadow *shadow,
 	for (size_t i = 0; i < job->modules.count; i++)
 		if (plan_module(out, &job->modules.items[i]))
 			return -1;
-	if (check_parts(out))
+	if (check_parts(out) || merge_copies(out))
 		return -1;
 	/* Classes before functions: enums add to what stands for what. */
 	if (adopt_metaclasses(out) || adopt_classes(out) || adopt_abstract(out) ||

@@ -15,7 +15,7 @@
 /* A class of the program and its donor. With `is_migrating` it is the other way round: the
  * donor becomes the class and instances move. */
 struct class_pair {
-	const struct module *module; /* borrowed */
+	const struct module *module; /* borrowed; NULL: the donor is a copy of the class */
 	PyObject *old, *donor;       /* owned */
 	PyObject *binds;             /* dict, owned: attribute -> value for the kept class */
 	uint32_t instances;          /* how many change their class */
@@ -53,7 +53,7 @@ struct plan {
 /* What outlives one attempt to plan. */
 struct migration {
 	struct pointer_map old_classes; /* all that there were before the run */
-	struct pointer_map must_move; /* old classes that cannot take the definition in place */
+	struct pointer_map must_move; /* those that cannot take definition or bases in place */
 };
 
 /* Lists all writes. -1: refused (job->status) or an exception. plan_fini is due either way. */
@@ -63,6 +63,12 @@ void plan_fini(struct plan *plan);
 
 /* What stands for `o`: itself unless it is a donor. Borrowed. */
 PyObject *plan_stand_in(const struct plan *plan, PyObject *o);
+
+/* The __bases__ of the class with what stands for them. New reference. */
+PyObject *plan_bases(const struct plan *plan, PyObject *class);
+
+/* That has the class, as either of its two; NULL when there is none. */
+struct class_pair *plan_pair_of(const struct plan *plan, PyObject *class);
 
 /* --- merge.c: which old object takes the place of a new one --- */
 
@@ -86,6 +92,8 @@ PyObject *merge_functions(struct plan *plan, const struct module *module, PyObje
 int merge_is_new_class(const struct plan *plan, const struct module *module, PyObject *o);
 PyObject *merge_classes(struct plan *plan, const struct module *module, PyObject *old,
 			PyObject *new);
+/* After all else is merged: copies for the classes that must move and are not made anew. */
+int merge_copies(struct plan *plan);
 /* NULL with an exception; the next call may move it. */
 struct class_pair *merge_add_pair(struct plan *plan, const struct module *module, PyObject *old,
 				  PyObject *new);
@@ -100,6 +108,7 @@ int adopt_code_alone(struct plan *plan, PyObject *function);
 PyObject *adopt_cells(const struct world *world, PyObject *function, PyObject *code);
 int adopt_metaclasses(struct plan *plan); /* before all else of classes */
 int adopt_classes(struct plan *plan);
+int adopt_bases(struct plan *plan, PyObject *class, PyObject *like); /* those of `like` */
 int adopt_abstract(struct plan *plan);
 int adopt_enum(struct plan *plan, struct class_pair *pair);
 int adopt_enum_moved(struct plan *plan, const struct class_pair *pair);

@@ -156,16 +156,25 @@ PyObject *class_make_empty(const struct world *w, PyObject *base, PyObject *slot
 	return py_call(w->type, name, bases, names);
 }
 
+PyObject *class_that_has(const struct world *w, PyObject *class, PyObject *name)
+{
+	_cleanup_py_ PyObject *mro = world_mro(class);
+
+	for (Py_ssize_t i = 0; mro && name && i < PyTuple_Size(mro); i++) {
+		PyObject *base = PyTuple_GetItem(mro, i);
+		_cleanup_py_ PyObject *names = world_type_dict(w, base);
+		if (names && PyDict_GetItem(names, name))
+			return base;
+	}
+	PyErr_Clear();
+	return NULL;
+}
+
 int class_has_own_mro(const struct world *w, PyObject *metaclass)
 {
-	_cleanup_py_ PyObject *metas = world_mro(metaclass);
+	_cleanup_py_ PyObject *name = PyUnicode_FromString("mro");
 
-	for (Py_ssize_t i = 0; metas && PyTuple_GetItem(metas, i) != w->type; i++) {
-		_cleanup_py_ PyObject *names = world_type_dict(w, PyTuple_GetItem(metas, i));
-		if (PyErr_Occurred() || !names || PyDict_GetItemString(names, "mro"))
-			return 1;
-	}
-	return !metas;
+	return class_that_has(w, metaclass, name) != w->type;
 }
 
 int class_is_laid_out_like(PyObject *a, PyObject *b)

@@ -24,6 +24,9 @@ int class_takes_metaclass(const struct world *world, PyObject *class, PyObject *
 /* Makes it one, where it may. Runs no code. */
 void class_set_metaclass(PyObject *class, PyObject *metaclass);
 
+/* The first of the class's ancestry that has the name itself; NULL when none has. Borrowed. */
+PyObject *class_that_has(const struct world *world, PyObject *class, PyObject *name);
+
 /* Has the metaclass an mro() of its own? */
 int class_has_own_mro(const struct world *world, PyObject *metaclass);
 
@@ -33,6 +36,10 @@ int class_is_laid_out_like(PyObject *a, PyObject *b);
 /* A class of ours that adds nothing to `base`, or these slots alone (NULL: none). New
  * reference; NULL with an exception. */
 PyObject *class_make_empty(const struct world *world, PyObject *base, PyObject *slots);
+
+/* A class with what `class` has, below these bases. New reference; NULL, maybe without an
+ * exception, where code of the program would hear of it, or the bases do not fit. */
+PyObject *class_copy(const struct world *world, PyObject *class, PyObject *bases);
 
 /* The class whose slots or whose C structure the instances of `class` have at their end, but
  * for a dict and weak references: a type written in C, or a class with slots. New reference;

@@ -41,21 +41,15 @@ static size_t find_offset(const struct world *w)
  * type's own. Borrowed. */
 static PyObject *maker_of(const struct world *w, PyObject *class)
 {
-	_cleanup_py_ PyObject *mro = world_mro(class);
+	_cleanup_py_ PyObject *name = PyUnicode_FromString("__new__");
+	PyObject *base = class_that_has(w, class, name);
+	_cleanup_py_ PyObject *names = base ? world_type_dict(w, base) : NULL;
+	PyObject *made_by = names ? PyDict_GetItem(names, name) : NULL;
+	_cleanup_py_ PyObject *self = made_by && py_is(made_by, py_type(w->getrefcount))
+					      ? PyObject_GetAttrString(made_by, "__self__")
+					      : NULL;
 
-	for (Py_ssize_t i = 0; mro && i < PyTuple_Size(mro); i++) {
-		PyObject *base = PyTuple_GetItem(mro, i);
-		_cleanup_py_ PyObject *names = world_type_dict(w, base);
-		PyObject *made_by = names ? PyDict_GetItemString(names, "__new__") : NULL;
-		if (!made_by)
-			continue;
-		_cleanup_py_ PyObject *self =
-			py_is(made_by, py_type(w->getrefcount))
-				? PyObject_GetAttrString(made_by, "__self__")
-				: NULL;
-		return self == base ? base : NULL;
-	}
-	return NULL;
+	return self && self == base ? base : NULL;
 }
 
 static void settle(const struct world *w, PyObject *class, size_t offset, int depth)

@@ -103,8 +103,9 @@ static int move_instance(struct rebind *r, PyObject *o)
 
 	if (plan_stand_in(p, class) == class)
 		return 0;
-	for (size_t i = 0; i < p->class_count; i++)
-		p->classes[i].instances += p->classes[i].old == class;
+	struct class_pair *pair = plan_pair_of(p, class);
+	if (pair)
+		pair->instances++;
 	/* A class has another metaclass. */
 	if (world_is_class(r->world, o))
 		return writes_add(&p->writes, WRITE_CLASS, o, NULL, plan_stand_in(p, class))

@@ -148,27 +148,6 @@ static int rebind_cell(struct rebind *r, PyObject *cell)
 	return writes_add(&r->plan->writes, WRITE_CELL, cell, NULL, kept) ? 0 : -1;
 }
 
-/* Subclasses elsewhere of a class that was replaced, and new classes below a donor. */
-static int rebind_class(struct rebind *r, PyObject *class)
-{
-	_cleanup_py_ PyObject *bases = world_bases(class);
-	_cleanup_py_ PyObject *list = bases ? PyList_New(0) : NULL;
-	int differs = 0;
-
-	if (!list)
-		return -1;
-	for (Py_ssize_t i = 0; i < PyTuple_Size(bases); i++) {
-		PyObject *base = PyTuple_GetItem(bases, i);
-		differs |= plan_stand_in(r->plan, base) != base;
-		if (PyList_Append(list, plan_stand_in(r->plan, base)))
-			return -1;
-	}
-	_cleanup_py_ PyObject *kept = differs ? PyList_AsTuple(list) : NULL;
-	if (!differs)
-		return 0;
-	return kept ? plan_write(r->plan, WRITE_BASES, class, NULL, kept) : -1;
-}
-
 /* --- instances --------------------------------------------------------------------------- */
 
 /* An object with attributes: 3.11 keeps them in the object, not in a dict of their own. */
@@ -245,8 +224,9 @@ int rebind_object(struct rebind *r, PyObject *o)
 		return rebind_function(r, o) || rebind_attributes(r, o) ? -1 : 0;
 	if (py_is(o, w->cell))
 		return rebind_cell(r, o);
+	/* Subclasses elsewhere of a class that was replaced, and new classes below a donor. */
 	if (world_is_class(w, o))
-		return rebind_class(r, o);
+		return adopt_bases(r->plan, o, o);
 	if (world_is_module(w, o) || py_is(o, w->getset_descriptor) ||
 	    py_is(o, w->member_descriptor))
 		return 0;
