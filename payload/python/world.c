@@ -61,7 +61,8 @@ static void find_types(struct world *w)
 
 static int find_made_types(struct world *w)
 {
-	_cleanup_py_ PyObject *code = Py_CompileString("", "<pyhotpatch>", PY_FILE_INPUT);
+	/* Compiling would be the first event that an audit hook hears, before our own. */
+	_cleanup_py_ PyObject *code = PyCode_NewEmpty("<pyhotpatch>", "", 1);
 	_cleanup_py_ PyObject *globals = PyDict_New();
 	_cleanup_py_ PyObject *function =
 		code && globals ? PyFunction_New(code, globals) : NULL;
