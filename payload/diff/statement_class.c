@@ -254,7 +254,7 @@ static int has_decorators(const struct class_change *c)
  * function. */
 static int is_special(const struct class_change *c)
 {
-	static const char *const names[] = {"__slots__", "__eq__", "__hash__", "__classcell__"};
+	static const char *const names[] = {"__slots__", "__eq__", "__hash__"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
 		_cleanup_py_ PyObject *kept =

@@ -38,12 +38,17 @@ def live_of(cls):  # overlay.py has another
     return cls
 
 
-# makers and __init_subclass__ hear of the program's classes alone
+# makers and __init_subclass__ hear of the program's classes alone; a metaclass that bases have
+# is the new one
 def build_on(function, name, bases, keywords):
-    made = build(function, name, *map(live_of, bases), **keywords)
+    kinds = [type(live_of(base)) for base in bases]
+    for donor, live in made:
+        if live in kinds and all(issubclass(live, kind) for kind in kinds):
+            keywords.setdefault('metaclass', donor)
+    cls = build(function, name, *map(live_of, bases), **keywords)
     if any(live_of(base) is not base for base in bases):
-        put_bases(made, bases)
-    return made
+        put_bases(cls, bases)
+    return cls
 
 
 def put_bases(cls, bases):
