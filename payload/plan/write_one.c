@@ -194,11 +194,9 @@ static int set_bases(const struct world *w, PyObject *class, PyObject *bases)
 
 static int set_or_delete_type(const struct world *w, const struct write *write, PyObject *value)
 {
-	if (value)
-		return done(py_call(w->type_setattr, write->object, write->key, value));
-	if (done(py_call(w->type_delattr, write->object, write->key)))
+	if (class_put(w, write->object, write->key, value))
 		return -1;
-	if (!PyUnicode_CompareWithASCIIString(write->key, "__new__"))
+	if (!value && !PyUnicode_CompareWithASCIIString(write->key, "__new__"))
 		class_settle_new(w, write->object);
 	return 0;
 }

@@ -77,13 +77,32 @@ static int takes_base(const struct world *w, PyObject *class, PyObject *base)
 	       number(base, "__itemsize__") == number(class, "__itemsize__");
 }
 
+int class_put(const struct world *w, PyObject *class, PyObject *name, PyObject *value)
+{
+	PyObject *setter = value ? w->type_setattr : w->type_delattr, *meta;
+	_cleanup_py_ PyObject *mro = world_mro(py_type(class));
+
+	for (int i = 0; mro && (meta = PyTuple_GetItem(mro, i)) != w->type; i++) {
+		_cleanup_py_ PyObject *names = world_type_dict(w, meta);
+		PyObject *found = names ? PyDict_GetItemString(names, value ? "__setattr__"
+									    : "__delattr__")
+					: NULL;
+		if (found && py_is(found, py_type(setter))) {
+			setter = found;
+			break;
+		}
+	}
+	_cleanup_py_ PyObject *done = py_call(setter, class, name, value);
+	/* That of unions does not say it (Modules/_ctypes/_ctypes.c, UnionType_setattro). */
+	PyType_Modified(class);
+	return done ? 0 : -1;
+}
+
 static int ask_setter(const struct world *w, PyObject *class, PyObject *bases)
 {
 	_cleanup_py_ PyObject *name = PyUnicode_FromString("__bases__");
-	_cleanup_py_ PyObject *done =
-		name ? py_call(w->type_setattr, class, name, bases) : NULL;
 
-	return done ? 0 : -1;
+	return name ? class_put(w, class, name, bases) : -1;
 }
 
 /* The setter lets go of the base that it finds, which is not the one that the class owned. */

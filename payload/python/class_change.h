@@ -37,6 +37,10 @@ int class_is_laid_out_like(PyObject *a, PyObject *b);
  * reference; NULL with an exception. */
 PyObject *class_make_empty(const struct world *world, PyObject *base, PyObject *slots);
 
+/* Sets an attribute, or deletes it, past all that metaclasses written in Python do: type does
+ * it, or a metaclass written in C, for whose classes type refuses. -1 with an exception. */
+int class_put(const struct world *world, PyObject *class, PyObject *name, PyObject *value);
+
 /* A class with what `class` has, below these bases. New reference; NULL, maybe without an
  * exception, where code of the program would hear of it, or the bases do not fit. */
 PyObject *class_copy(const struct world *world, PyObject *class, PyObject *bases);

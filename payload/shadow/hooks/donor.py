@@ -4,8 +4,8 @@
 # so that new module code which uses the class meets the new definition. Python like
 # classes.py, in the same globals; abc_meta and abc_init are None where abc is not loaded.
 #
-# The invariant: it is made by type's own functions, and no metaclass, __init_subclass__ or
-# decorator of the program's hears of it. Where the live class has an __init_subclass__, the
+# The invariant: it is made by type's own functions, or those of a metaclass in C, and no
+# metaclass, __init_subclass__ or decorator of the program's hears of it. Where the live class has an __init_subclass__, the
 # donor is made below a twin, a class laid out like the live one, and then put below the live
 # one: type.__new__ calls __init_subclass__, setting __bases__ does not (Objects/typeobject.c,
 # type_new_init_subclass and type_set_bases, 3.7 to 3.15). typing's, which keeps no registry,
@@ -15,7 +15,11 @@
 #
 # Behind the live class come the donors of its bases, so that super() leads to what changed there.
 
-new, read = type.__new__, type.__getattribute__
+read = type.__getattribute__
+
+
+def new(kind, *arguments):
+    return own_of(kind, '__new__')(kind, *arguments)
 
 
 # What new code calls super: super(C, self), where C is a donor, leads past the live class, whose
