@@ -5,8 +5,9 @@
     pack_hooks.py OUT.c HOOK.py...
 
 Comments, empty lines, and blanks go but for one an indentation, names are a letter or two. Then pairs of
-bytes that are frequent become one byte, again and again (byte pair encoding): a byte is the number of
-a character, or from there on that of a pair; hook_text.c takes them apart.
+bytes that are frequent become one byte, again and again (byte pair encoding), and the least useful of these
+give way to others: a byte is the number of a character, or from there on that of a pair; hook_text.c takes
+them apart.
 """
 import ast
 import collections
@@ -123,14 +124,66 @@ def replace(text, pair, code):
     return out
 
 
+def frequent_words(texts):
+    """The characters, and the words that frequent pairs of them, and of what they make, come to."""
+    words = ["\0"] + sorted(set("".join(texts)))
+    texts = [[words.index(character) for character in text] for text in texts]
+    while len(words) < CODES:
+        pair = frequent_pair(texts)
+        words.append(words[pair[0]] + words[pair[1]])
+        texts = [replace(text, pair, len(words) - 1) for text in texts]
+    return set(words[1:])
+
+
+def shortest(text, words):
+    """The text as the fewest words."""
+    longest = max(map(len, words))
+    counts, first = [0] * (len(text) + 1), list(text)
+    for at in reversed(range(len(text))):
+        first[at] = min((text[at:end] for end in range(at + 1, min(at + longest, len(text)) + 1)
+                         if text[at:end] in words), key=lambda word: counts[at + len(word)])
+        counts[at] = 1 + counts[at + len(first[at])]
+    out, at = [], 0
+    while at < len(text):
+        out.append(first[at])
+        at += len(first[at])
+    return out
+
+
+def halves(word, words):
+    """The pairs of words that it is made of."""
+    return [(word[:at], word[at:]) for at in range(1, len(word)) if word[:at] in words and word[at:] in words]
+
+
+def exchange(words, texts):
+    """The least used words, which no other is made of alone, give way to frequent pairs."""
+    used = collections.Counter(word for text in texts for word in text)
+    made = [halves(word, words) for word in words]
+    needed = {half for pairs in made if len(pairs) == 1 for half in pairs[0]}
+    least = sorted(words - needed, key=lambda word: (len(word) == 1, used[word], word))[:8]
+    kept = set()
+    for word in sorted(words, key=len):
+        if word not in least and (len(word) == 1 or halves(word, kept)):
+            kept.add(word)
+    pairs = collections.Counter(pair for text in texts for pair in zip(text, text[1:]))
+    for (one, other), _ in sorted(pairs.items(), key=lambda pair: (-pair[1], pair[0])):
+        if len(kept) < CODES - 1 and one in kept and other in kept:
+            kept.add(one + other)
+    return kept
+
+
 def pack(texts):
     """The texts as lists of bytes, the characters, and the pairs that the others stand for."""
-    characters, pairs = ["\0"] + sorted(set("".join(texts))), []
-    texts = [[characters.index(character) for character in text] for text in texts]
-    while len(characters) + len(pairs) < CODES:
-        pairs.append(frequent_pair(texts))
-        texts = [replace(text, pairs[-1], len(characters) + len(pairs) - 1) for text in texts]
-    return texts, characters, pairs
+    words, tried = frequent_words(texts), []
+    for _ in range(40):
+        parsed = [shortest(text, words) for text in texts]
+        tried.append((sum(map(len, parsed)), sorted(words, key=lambda word: (len(word), word))))
+        words = exchange(words, parsed)
+    words = [""] + min(tried)[1]
+    numbers = {word: number for number, word in enumerate(words)}
+    pairs = [tuple(numbers[half] for half in halves(word, numbers)[0]) for word in words if len(word) > 1]
+    return ([[numbers[word] for word in shortest(text, numbers)] for text in texts],
+            ["\0"] + [word for word in words if len(word) == 1], pairs)
 
 
 def unpack(text, characters, pairs):
