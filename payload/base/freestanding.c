@@ -79,7 +79,7 @@ int text_is_word(const char *text, const char *words)
 	size_t length = strlen(text), part = 0;
 
 	for (;; words += part + 1) {
-		for (part = 0; words[part] && words[part] != ' ';)
+		for (part = 0; words[part] && words[part] != ' ' && words[part] != '.';)
 			part++;
 		if (part == length && !memcmp(words, text, length))
 			return 1;

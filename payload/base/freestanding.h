@@ -23,7 +23,7 @@ static inline int text_equal(const char *a, const char *b)
 	return length == strlen(b) && memcmp(a, b, length) == 0;
 }
 
-/* Is the text one of the words, which a space stands between? */
+/* Is the text one of the words, which a space or a dot stands between? */
 int text_is_word(const char *text, const char *words);
 
 #endif

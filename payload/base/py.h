@@ -113,7 +113,7 @@ PY_RARE PyObject *PyTuple_New(Py_ssize_t size);
 PyObject *PyTuple_Pack(Py_ssize_t size, ...);
 Py_ssize_t PyTuple_Size(PyObject *tuple);
 PyObject *PyTuple_GetItem(PyObject *tuple, Py_ssize_t at); /* borrowed */
-int PyTuple_SetItem(PyObject *tuple, Py_ssize_t at, PyObject *stolen);
+PY_RARE int PyTuple_SetItem(PyObject *tuple, Py_ssize_t at, PyObject *stolen);
 PyObject *PySet_New(PyObject *items);
 int PySet_Add(PyObject *set, PyObject *item);
 PY_RARE Py_ssize_t PySet_Size(PyObject *set);

@@ -8,6 +8,7 @@
 #include "payload/base/freestanding.h"
 #include "payload/diff/bodies.h"
 #include "payload/diff/running.h"
+#include "payload/diff/star_imports.h"
 #include "payload/diff/statements.h"
 #include "payload/job/failure.h"
 #include "payload/source/candidates.h"
@@ -97,7 +98,7 @@ static int choose_statements(struct job *job, struct module *module)
 
 	if (module->is_moved)
 		return 0;
-	if (!job->is_rerun)
+	if (!job->is_rerun || !module->is_changed)
 		status = statements_select(job, module);
 	if (status < 0 && module->is_translated)
 		status = give_up_statements(job, module);
@@ -121,6 +122,8 @@ int select_changed(struct job *job)
 		status = -1;
 	if (!status)
 		status = keep_changed(job) || spare_runs(job) ? -1 : 0;
+	if (!status)
+		status = star_importers_add(job);
 	for (size_t i = 0; !status && i < job->modules.count; i++) {
 		status = choose_statements(job, &job->modules.items[i]);
 		source_let_run(job);

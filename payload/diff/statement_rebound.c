@@ -5,6 +5,7 @@
  */
 #include "payload/base/freestanding.h"
 #include "payload/diff/selection.h"
+#include "payload/diff/star_imports.h"
 #include "payload/python/node.h"
 #include "payload/python/tree.h"
 #include "payload/source/source.h"
@@ -30,18 +31,11 @@ int selection_is_dropped(const struct body *b, PyObject *name)
 static int note_star(struct selection *s, PyObject *node)
 {
 	const struct world *w = s->tokens.world;
-	_cleanup_py_ PyObject *names = node_field(node, "names");
-	_cleanup_py_ PyObject *star = names && PyList_Size(names)
-					      ? node_field(PyList_GetItem(names, 0), "name")
-					      : NULL;
 	_cleanup_py_ PyObject *from = node_imported_module(node, s->module->live);
-	PyObject *module = from && star && !PyUnicode_CompareWithASCIIString(star, "*")
-				   ? PyDict_GetItem(w->modules, from)
-				   : NULL;
+	PyObject *module = from ? PyDict_GetItem(w->modules, from) : NULL;
 	PyObject *name, *value;
 	Py_ssize_t at = 0;
 
-	PyErr_Clear();
 	if (!module || !world_is_module(w, module))
 		return 0;
 	while (PyDict_Next(PyModule_GetDict(module), &at, &name, &value))
@@ -57,7 +51,7 @@ static int note_binding(PyObject *node, void *context)
 {
 	struct selection *s = context;
 
-	if (tree_is(node, "ImportFrom"))
+	if (star_imports_is(node))
 		return note_star(s, node);
 	_cleanup_py_ PyObject *names =
 		tree_is(node, "Global") ? node_field(node, "names") : NULL;
@@ -65,13 +59,11 @@ static int note_binding(PyObject *node, void *context)
 		tree_is(node, "Attribute") ? node_field(node, "attr") : NULL;
 	_cleanup_py_ PyObject *use = attribute ? node_field(node, "ctx") : NULL;
 	_cleanup_py_ PyObject *owner = use ? node_field(node, "value") : NULL;
-	_cleanup_py_ PyObject *id = node_field(owner, "id");
 
 	for (Py_ssize_t i = 0; names && i < PyList_Size(names); i++)
 		if (PySet_Add(s->rebound[0], PyList_GetItem(names, i)))
 			return 1;
-	if (!use || !tree_is(use, "Store Del") ||
-	    (id && !PyUnicode_CompareWithASCIIString(id, "self")))
+	if (!use || !tree_is(use, "Store Del") || node_field_is(owner, "id", "self"))
 		return 0;
 	return PySet_Add(s->rebound[1], attribute) ||
 	       (tree_is(use, "Del") && PySet_Add(s->rebound[REBOUND_DELETED], attribute));

@@ -15,6 +15,7 @@
 #include "payload/diff/block.h"
 #include "payload/diff/executed_annotations.h"
 #include "payload/diff/selection.h"
+#include "payload/diff/star_imports.h"
 #include "payload/python/code.h"
 #include "payload/python/compare.h"
 #include "payload/python/node.h"
@@ -22,42 +23,13 @@
 #include "payload/source/source.h"
 
 /* The docstring and `from __future__` must be first, and do no harm. */
-static int is_header(PyObject *none, PyObject *node, int at)
+static int is_header(PyObject *node, int at)
 {
-	if (tree_is(node, "ImportFrom")) {
-		_cleanup_py_ PyObject *module = node_field(node, "module");
-		return module && module != none &&
-		       !PyUnicode_CompareWithASCIIString(module, "__future__");
-	}
-	return at == 0 && node_is_docstring(node);
+	return node_field_is(node, "module", "__future__") ||
+	       (at == 0 && node_is_docstring(node));
 }
 
 /* --- imports of modules that changed too ------------------------------------------------- */
-
-static int has_component(const char *dotted, const char *leaf)
-{
-	size_t length = strlen(leaf);
-
-	for (const char *at = dotted; *at;) {
-		size_t part = 0;
-		while (at[part] && at[part] != '.')
-			part++;
-		if (part == length && !memcmp(at, leaf, length))
-			return 1;
-		at += at[part] ? part + 1 : part;
-	}
-	return 0;
-}
-
-static const char *last_component(const char *dotted)
-{
-	const char *leaf = dotted;
-
-	for (; *dotted; dotted++)
-		if (*dotted == '.')
-			leaf = dotted + 1;
-	return leaf;
-}
 
 static int names_component(PyObject *node, const char *leaf)
 {
@@ -66,26 +38,16 @@ static int names_component(PyObject *node, const char *leaf)
 	const char *text = module ? PyUnicode_AsUTF8(module) : NULL;
 
 	PyErr_Clear();
-	if (text && has_component(text, leaf))
+	if (text && text_is_word(leaf, text))
 		return 1;
 	for (Py_ssize_t i = 0; names && i < PyList_Size(names); i++) {
 		_cleanup_py_ PyObject *name = node_field(PyList_GetItem(names, i), "name");
 		text = name ? PyUnicode_AsUTF8(name) : NULL;
-		if (text && has_component(text, leaf))
+		if (text && text_is_word(leaf, text))
 			return 1;
 	}
 	PyErr_Clear();
 	return 0;
-}
-
-static int is_star(PyObject *node)
-{
-	_cleanup_py_ PyObject *names = node_field(node, "names");
-	_cleanup_py_ PyObject *name = names && PyList_Size(names) == 1
-					      ? node_field(PyList_GetItem(names, 0), "name")
-					      : NULL;
-
-	return name && !PyUnicode_CompareWithASCIIString(name, "*");
 }
 
 /* May it import from another module of this reload? Rather once too often. In a module that
@@ -94,14 +56,14 @@ static int imports_changed(const struct selection *s, PyObject *node)
 {
 	const struct modules *all = &s->job->modules;
 
-	if (!tree_is(node, "Import ImportFrom") || is_star(node))
+	if (!tree_is(node, "Import ImportFrom"))
 		return 0;
 	for (size_t i = 0; i < all->count; i++) {
 		const char *name = PyUnicode_AsUTF8(all->items[i].name);
 		if ((&all->items[i] == s->module && !s->module->place) ||
 		    !all->items[i].object || !name)
 			continue;
-		if (names_component(node, last_component(name)) ||
+		if (names_component(node, module_leaf(name)) ||
 		    node_number(node, "level", 0) > 0)
 			return 1;
 	}
@@ -118,8 +80,7 @@ static int note_refreshed(struct selection *s, PyObject *node)
 	for (Py_ssize_t i = 0; names && i < PyList_Size(names); i++) {
 		PyObject *alias = PyList_GetItem(names, i);
 		_cleanup_py_ PyObject *name = node_field(alias, "name");
-		_cleanup_py_ PyObject *as = node_field(alias, "asname");
-		PyObject *bound = as && as != s->job->world.none ? as : name;
+		_cleanup_py_ PyObject *bound = node_bound_name(alias);
 		if (name && (PyDict_SetItem(s->module->refreshed, bound, name) ||
 			     PySet_Discard(s->module->superseded, bound) < 0))
 			return -1;
@@ -254,7 +215,8 @@ static int note_choice(const struct selection *s, const struct group *group, PyO
 	if (!runs)
 		return add_names(&s->body, group, m->stays);
 	/* Of an import that runs for the sake of what it imports, that is told. */
-	int line = group->is_changed ? node_number(node, "lineno", 0) : 0;
+	int is_told = group->is_changed || star_imports_is(node);
+	int line = is_told ? node_number(node, "lineno", 0) : 0;
 	_cleanup_py_ PyObject *names = PyList_New(0);
 	_cleanup_py_ PyObject *entry =
 		names && !add_names(&s->body, group, names)
@@ -301,11 +263,12 @@ static int sort_group(const struct sorter *sorter, const struct group *group, Py
 
 	for (int i = group->first_node; i < group->first_node + group->node_count; i++) {
 		PyObject *node = PyList_GetItem(sorter->body->nodes, i);
-		int is_first = is_header(s->job->world.none, node, i);
+		int is_first = is_header(node, i);
 		int runs = is_first ? 1 : sorter->choose(sorter, group, node);
 		if (runs < 0 || (runs && add_dead(s, out, dead)) ||
 		    PyList_Append(runs ? out : *dead, node) ||
-		    (runs && sorter->is_of_module && note_uses(s, group, node)))
+		    (runs && sorter->is_of_module && note_uses(s, group, node)) ||
+		    (!runs && block_is(node) && star_imports_lift(s, node, out)))
 			return -1;
 		if (sorter->is_of_module && runs != SELECTION_IN_PART &&
 		    (!is_first || group->is_changed) && note_choice(s, group, node, runs))
@@ -354,13 +317,10 @@ static int select_statements(struct selection *s)
 	m->headed = PySet_New(NULL);
 	m->superseded = PySet_New(NULL);
 	m->uses = PySet_New(NULL);
-	if (!m->uses || !m->chosen || !m->stays || !m->redefined || !m->headed ||
-	    !m->superseded)
-		return -1;
-	if (!nodes || !m->inner || !m->kept || !m->refreshed || !m->donors || !m->parts ||
+	if (!nodes || PyErr_Occurred() ||
 	    body_init(&s->body, &s->tokens, m->old_code, m->code, nodes) ||
 	    (!m->old_code && selection_infer(s)) ||
-	    executed_annotations_note(s->job, m, &s->body))
+	    executed_annotations_note(s->job, m, &s->body) || star_imports_note(s))
 		return -1;
 	source_let_run(s->job);
 	find_moved(s);
@@ -419,13 +379,16 @@ static int settle_inner(struct module *m)
 	return 0;
 }
 
-/* Is the value what a changed module had under that name before, too? */
-static int is_old_value(const struct job *job, PyObject *name, PyObject *value)
+/* Does the value come from a changed module that had another one under that name before than
+ * the importer? It was imported once, or the program has put something else in its place. */
+static int is_no_change(const struct job *job, PyObject *origin, PyObject *value,
+			PyObject *before)
 {
 	for (size_t i = 0; i < job->modules.count; i++) {
 		const struct module *m = &job->modules.items[i];
-		if (m->before && PyDict_GetItem(m->before, name) == value &&
-		    PyDict_GetItem(m->fresh, name) == value)
+		PyObject *was = PyDict_GetItem(m->live, origin);
+		if (m->fresh && was && was != before &&
+		    PyDict_GetItem(m->fresh, origin) == value)
 			return 1;
 	}
 	return 0;
@@ -440,7 +403,8 @@ static int settle_refreshed(const struct job *job, struct module *m)
 	while (PyDict_Next(m->refreshed, &at, &name, &origin)) {
 		PyObject *value = PyDict_GetItem(m->fresh, name);
 		PyObject *before = PyDict_GetItem(m->before, name);
-		if (value && before && value != before && is_old_value(job, origin, value) &&
+		if (value && before && value != before &&
+		    is_no_change(job, origin, value, before) &&
 		    PyDict_SetItem(m->fresh, name, before))
 			return -1;
 	}

@@ -15,6 +15,16 @@ int module_is_import_name(PyObject *name)
 				     "__package__ __path__ __cached__");
 }
 
+const char *module_leaf(const char *dotted)
+{
+	const char *leaf = dotted;
+
+	for (; *dotted; dotted++)
+		if (*dotted == '.')
+			leaf = dotted + 1;
+	return leaf;
+}
+
 /* From the one at `offset` on. */
 static void let_go(struct module *m, size_t offset)
 {
@@ -39,6 +49,14 @@ void modules_fini(struct modules *modules)
 		module_fini(&modules->items[i]);
 	PyMem_Free(modules->items);
 	*modules = (struct modules){0};
+}
+
+struct module *modules_find(const struct modules *modules, PyObject *live)
+{
+	for (size_t i = 0; i < modules->count; i++)
+		if (modules->items[i].live == live)
+			return &modules->items[i];
+	return NULL;
 }
 
 struct module *modules_add(struct modules *modules)

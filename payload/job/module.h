@@ -25,7 +25,8 @@ enum module_kind {
  * side; those that a step has not made yet are NULL. */
 struct module {
 	enum module_kind kind;
-	/* moved: nothing but lines and bodies changed; code objects are replaced, nothing runs
+	/* changed: if not, it is there for its star imports alone (star_importers.c)
+	 * moved: nothing but lines and bodies changed; code objects are replaced, nothing runs
 	 */
 	unsigned is_main : 1, is_changed : 1, is_moved : 1;
 	unsigned is_partial : 1;    /* less than the whole body runs, in a copy of `live` */
@@ -73,6 +74,9 @@ struct module {
 			     what it was */
 	PyObject *told;   /* set: qualified names of functions that a record tells of */
 	PyObject *refreshed; /* dict: name that an unchanged import binds -> name imported */
+	PyObject *stars; /* (list, from the end on: (level, name) of each `from name import *`,
+			    and each name that a statement binds; that of the old code or
+			    None); NULL: there are none */
 	PyObject *kept_annotations; /* set: numbers of annotated statements that need not run */
 	PyObject *bodies; /* list of (qualified name, new code): all that changed, when is_moved
 			     and not NULL */
@@ -100,10 +104,16 @@ int module_is_superseded(const struct module *module, PyObject *name);
 /* A name that the import system puts into modules. */
 int module_is_import_name(PyObject *name);
 
+/* What is behind the last dot of a name. */
+const char *module_leaf(const char *dotted);
+
 /* Lets go of what is there when not the whole body runs. */
 void module_forget_choice(struct module *module);
 
 void module_fini(struct module *module);
+
+/* The module with the namespace; NULL when there is none. */
+struct module *modules_find(const struct modules *modules, PyObject *live);
 
 /* A new module at the end, all zero; NULL with an exception. */
 struct module *modules_add(struct modules *modules);

@@ -3,12 +3,10 @@
  * The names of changed modules: bound anew, added, removed.
  */
 #include "payload/base/freestanding.h"
+#include "payload/diff/names_gone.h"
 #include "payload/job/note.h"
-#include "payload/job/walk.h"
 #include "payload/plan/annotations.h"
 #include "payload/plan/plan.h"
-#include "payload/python/code.h"
-#include "payload/python/compare.h"
 
 /* `value` is what it is bound to afterwards, or was; of what is lost, what it was. */
 static void report(struct plan *p, const struct module *m, PyObject *name, PyObject *value,
@@ -33,56 +31,13 @@ static void report_binding(struct plan *p, const struct module *m, PyObject *nam
 		report(p, m, name, wanted, WIRE_ACTION_CHANGED);
 }
 
-/* What the name is bound to after the commit; borrowed. */
-static PyObject *value_after(const struct plan *p, const struct module *m, PyObject *name)
-{
-	PyObject *value = PyDict_GetItem(m->binds, name);
-
-	return value ? plan_stand_in(p, value) : PyDict_GetItem(m->live, name);
-}
-
-/* Does a star import bring it? Where there is an __all__ that is its change to tell. */
-static int is_exported(const struct plan *p, const struct module *m, PyObject *name)
-{
-	_cleanup_py_ PyObject *all = PyUnicode_FromString("__all__");
-	const char *text = PyUnicode_AsUTF8(name);
-
-	PyErr_Clear();
-	return all && !value_after(p, m, all) && text && text[0] != '_';
-}
-
-/* __all__ changed: all that it lists is there for those that import with a star. */
-static int export(struct plan *p, const struct module *m, PyObject *all)
-{
-	const struct world *w = &p->job->world;
-	_cleanup_py_ PyObject *names =
-		py_is(all, w->list) || py_is(all, w->tuple) ? PySequence_List(all) : NULL;
-
-	for (Py_ssize_t i = 0; names && i < PyList_Size(names); i++) {
-		PyObject *name = PyList_GetItem(names, i);
-		PyObject *value = py_is(name, w->str) ? value_after(p, m, name) : NULL;
-		struct replaced_name replaced = {.module = m, .name = name, .value = value};
-		if (value && adopt_importers(p, &replaced))
-			return -1;
-	}
-	return 0;
-}
-
-/* A submodule that was imported meanwhile and did not change: settle_loaded() puts it there. */
-static int is_submodule(const struct plan *p, const struct module *m, PyObject *name,
-			PyObject *value)
-{
-	_cleanup_py_ PyObject *whole = PyUnicode_FromFormat("%U.%U", m->name, name);
-
-	return whole && PyDict_GetItem(p->job->world.modules, whole) == value;
-}
-
 static int bind(struct plan *p, const struct module *m, PyObject *name, PyObject *value)
 {
 	PyObject *wanted = plan_stand_in(p, value);
 	PyObject *now = PyDict_GetItem(m->live, name);
 
-	if (now == wanted || (!now && is_submodule(p, m, name, value)))
+	/* A submodule that was imported meanwhile: settle_loaded() puts it there. */
+	if (now == wanted || (!now && names_is_submodule(&p->job->world, m, name, value)))
 		return 0;
 	/* A script runs in a copy: what it did not bind anew is the program's to change. */
 	if (m->before && PyDict_GetItem(m->before, name) == PyDict_GetItem(m->fresh, name))
@@ -95,71 +50,17 @@ static int bind(struct plan *p, const struct module *m, PyObject *name, PyObject
 		return -1;
 	struct replaced_name replaced = {
 		.module = m, .name = name, .old = now, .value = wanted};
-	if (!PyUnicode_CompareWithASCIIString(name, "__all__"))
-		return export(p, m, wanted);
-	return now || is_exported(p, m, name) ? adopt_importers(p, &replaced) : 0;
-}
-
-/* Without the old source: a function or class that was defined in this file under this name. */
-static int is_definition(const struct world *w, const struct module *m, PyObject *name,
-			 PyObject *value)
-{
-	_cleanup_py_ PyObject *own = NULL;
-
-	if (py_is(value, w->function) && PyFunction_GetGlobals(value) == m->live)
-		own = code_attribute(PyFunction_GetCode(value), "co_name");
-	else if (walk_is_class_of(w, value, m->name))
-		own = world_name(value);
-	PyErr_Clear();
-	return own && !PyUnicode_Compare(own, name);
-}
-
-/* The names that the old body bound, or NULL without exception. */
-static PyObject *old_names(const struct world *w, const struct module *m)
-{
-	_cleanup_py_ PyObject *names = m->old_code ? PySet_New(NULL) : NULL;
-
-	if (!names || code_stored_names(w, m->old_code, names)) {
-		PyErr_Clear();
-		return NULL;
-	}
-	return py_take(&names);
-}
-
-PyObject *adopt_names_gone(struct job *job, const struct module *m)
-{
-	const struct world *w = &job->world;
-	_cleanup_py_ PyObject *bound_before = old_names(w, m), *bound_now = PySet_New(NULL);
-	_cleanup_py_ PyObject *gone = PyList_New(0);
-	PyObject *name, *value;
-	Py_ssize_t at = 0;
-
-	if (!bound_now || !gone || code_stored_names(w, m->code, bound_now))
-		return NULL;
-	while (PyDict_Next(m->live, &at, &name, &value)) {
-		if (!py_is(name, w->str) || module_is_import_name(name) ||
-		    (!m->before && m->fresh && PyDict_GetItem(m->fresh, name)) ||
-		    PySet_Contains(bound_now, name) == 1)
-			continue;
-		if (bound_before ? PySet_Contains(bound_before, name) == 1
-				 : is_definition(w, m, name, value))
-			if (PyList_Append(gone, name))
-				return NULL;
-	}
-	return py_take(&gone);
+	return now ? adopt_importers(p, &replaced) : 0;
 }
 
 static int remove_names(struct plan *p, const struct module *m)
 {
-	_cleanup_py_ PyObject *gone = adopt_names_gone(p->job, m);
+	_cleanup_py_ PyObject *gone = names_gone(&p->job->world, m);
 
 	for (Py_ssize_t i = 0; gone && i < PyList_Size(gone); i++) {
 		PyObject *name = PyList_GetItem(gone, i);
 		report(p, m, name, PyDict_GetItem(m->live, name), WIRE_ACTION_REMOVED);
-		/* A module without docstring has None for it. */
-		int is_doc = !PyUnicode_CompareWithASCIIString(name, "__doc__");
-		if (plan_write(p, WRITE_ITEM, m->live, name,
-			       is_doc ? p->job->world.none : NULL))
+		if (plan_write(p, WRITE_ITEM, m->live, name, NULL))
 			return -1;
 	}
 	return gone ? 0 : -1;

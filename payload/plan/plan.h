@@ -39,8 +39,7 @@ struct plan {
 	PyObject *codes;    /* dict: old code -> new code */
 	PyObject *caches;   /* list: lru_cache wrappers and ABCs to clear afterwards */
 	PyObject *replaced; /* list of (old, new): members of enums */
-	PyObject *imports;  /* dict: address of a module's namespace -> its source, or the list
-			       of its from-imports once they were asked for */
+	PyObject *imports;  /* for import_is_in_source() */
 	int depth;
 	int may_have_frames;    /* new code may have begun some that live on */
 	int touches_class_dict; /* a class's namespace is written past type.__setattr__ */
@@ -115,8 +114,6 @@ int adopt_enum_moved(struct plan *plan, const struct class_pair *pair);
 /* A write of a rollback: combinations of flags that the program made since are no conflict. */
 int adopt_enum_back(struct plan *plan, size_t at);
 int adopt_names(struct plan *plan);
-/* The names of the module whose statements are gone, as a list. New reference. */
-PyObject *adopt_names_gone(struct job *job, const struct module *module);
 int adopt_importers(struct plan *plan, const struct replaced_name *replaced);
 int rebind_references(struct plan *plan);
 

@@ -7,6 +7,7 @@
 #include "payload/plan/preview.h"
 
 #include "payload/base/freestanding.h"
+#include "payload/diff/names_gone.h"
 #include "payload/job/note.h"
 #include "payload/job/walk.h"
 #include "payload/plan/annotations.h"
@@ -144,7 +145,7 @@ static int preview_bindings(struct job *job, const struct module *m, PyObject *c
 
 static int preview_removals(struct job *job, const struct module *m)
 {
-	_cleanup_py_ PyObject *gone = adopt_names_gone(job, m);
+	_cleanup_py_ PyObject *gone = names_gone(&job->world, m);
 
 	for (Py_ssize_t i = 0; gone && i < PyList_Size(gone); i++) {
 		PyObject *name = PyList_GetItem(gone, i);

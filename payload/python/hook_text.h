@@ -13,7 +13,7 @@
 extern const unsigned hook_character_count;
 extern const unsigned char hook_characters[], hook_pairs[][2];
 extern const unsigned char hook_start[], hook_imports[], hook_classes[], hook_donor[],
-	hook_keep[], hook_clones[], hook_overlay[], hook_elsewhere[];
+	hook_keep[], hook_clones[], hook_overlay[], hook_elsewhere[], hook_stars[];
 
 /* The text: a new str; NULL with an exception. */
 PyObject *hook_text(const unsigned char *packed);

@@ -20,6 +20,24 @@ PyObject *node_field(PyObject *node, const char *name)
 	return value;
 }
 
+PyObject *node_bound_name(PyObject *alias)
+{
+	_cleanup_py_ PyObject *name = node_field(alias, "name");
+	PyObject *as = node_field(alias, "asname");
+
+	if (!as || py_type(as) == py_type(name))
+		return as;
+	Py_DecRef(as);
+	return py_take(&name);
+}
+
+int node_field_is(PyObject *node, const char *field, const char *names)
+{
+	_cleanup_py_ PyObject *text = node_field(node, field);
+
+	return text && compare_is_name(text, names);
+}
+
 int node_number(PyObject *node, const char *name, int otherwise)
 {
 	_cleanup_py_ PyObject *value = node_field(node, name);
@@ -111,13 +129,6 @@ int node_is_definition(PyObject *node)
 	return tree_is(node, "FunctionDef AsyncFunctionDef ClassDef");
 }
 
-static int is_one_of(PyObject *node, const char *field, const char *names)
-{
-	_cleanup_py_ PyObject *text = node_field(node, field);
-
-	return text && compare_is_name(text, names);
-}
-
 int node_is_plainly_decorated(PyObject *node)
 {
 	_cleanup_py_ PyObject *decorators = node_field(node, "decorator_list");
@@ -126,19 +137,16 @@ int node_is_plainly_decorated(PyObject *node)
 
 	if (!first)
 		return !count;
-	return (tree_is(first, "Name") &&
-		is_one_of(first, "id", "property staticmethod classmethod")) ||
-	       (tree_is(first, "Attribute") &&
-		is_one_of(first, "attr", "setter getter deleter"));
+	return node_field_is(first, "id", "property staticmethod classmethod") ||
+	       node_field_is(first, "attr", "setter getter deleter");
 }
 
 PyObject *node_imported_module(PyObject *node, PyObject *live)
 {
-	_cleanup_py_ PyObject *level_object = PyObject_GetAttrString(node, "level");
-	_cleanup_py_ PyObject *module = PyObject_GetAttrString(node, "module");
+	_cleanup_py_ PyObject *module = node_field(node, "module");
 	PyObject *package = PyDict_GetItemString(live, "__package__");
+	int level = node_number(node, "level", 0);
 	const char *text = package ? PyUnicode_AsUTF8(package) : NULL;
-	long level = level_object ? PyLong_AsLong(level_object) : 0;
 
 	PyErr_Clear();
 	if (level <= 0)

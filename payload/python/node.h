@@ -25,6 +25,12 @@ int node_header_line(PyObject *node, int minor);
  * New reference; None or NULL without exception when it names none. */
 PyObject *node_imported_module(PyObject *node, PyObject *live);
 
+/* Is a field one of the names, which a space stands between? */
+int node_field_is(PyObject *node, const char *field, const char *names);
+
+/* The name that an alias of an import binds; of one with dots all of it. New reference. */
+PyObject *node_bound_name(PyObject *alias);
+
 /* A literal that is one node; up to 3.7 of several kinds. */
 int node_is_constant(PyObject *node);
 

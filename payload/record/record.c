@@ -117,12 +117,9 @@ static PyObject *make_entry(const struct plan *p, const struct write *write, PyO
 static int find_module(PyObject **out, const struct plan *p, struct pointer_map *namespaces,
 		       PyObject *o)
 {
-	const struct modules *changed = &p->job->modules;
+	const struct module *changed = modules_find(&p->job->modules, o);
 
-	*out = NULL;
-	for (size_t i = 0; i < changed->count && !*out; i++)
-		if (changed->items[i].live == o)
-			*out = changed->items[i].object;
+	*out = changed ? changed->object : NULL;
 	if (*out || !py_is_a(o, p->job->world.dict))
 		return 0;
 	if (!namespaces->count && note_namespaces(namespaces, &p->job->world))

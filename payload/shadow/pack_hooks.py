@@ -160,7 +160,7 @@ def exchange(words, texts):
     used = collections.Counter(word for text in texts for word in text)
     made = [halves(word, words) for word in words]
     needed = {half for pairs in made if len(pairs) == 1 for half in pairs[0]}
-    least = sorted(words - needed, key=lambda word: (len(word) == 1, used[word], word))[:8]
+    least = sorted(words - needed, key=lambda word: (len(word) == 1, used[word], word))[:2]
     kept = set()
     for word in sorted(words, key=len):
         if word not in least and (len(word) == 1 or halves(word, kept)):
@@ -175,7 +175,7 @@ def exchange(words, texts):
 def pack(texts):
     """The texts as lists of bytes, the characters, and the pairs that the others stand for."""
     words, tried = frequent_words(texts), []
-    for _ in range(40):
+    for _ in range(30):
         parsed = [shortest(text, words) for text in texts]
         tried.append((sum(map(len, parsed)), sorted(words, key=lambda word: (len(word), word))))
         words = exchange(words, parsed)

@@ -6,6 +6,7 @@
 #include "payload/shadow/shadow.h"
 
 #include "payload/base/freestanding.h"
+#include "payload/diff/names_gone.h"
 #include "payload/diff/statements.h"
 #include "payload/python/hook_text.h"
 #include "payload/shadow/reload_hook.h"
@@ -32,16 +33,18 @@ static int add_class_texts(PyObject *hook, int has_parts)
 /* Those texts that something will be asked of, whatever new code does. */
 static int execute_texts(const struct job *job, PyObject *hook, int has_clones)
 {
-	int has_parts = 0, has_inner = has_clones;
+	int has_parts = 0, has_inner = has_clones, has_stars = 0;
 
 	for (size_t i = 0; i < job->modules.count; i++) {
 		has_parts |= has_items(job->modules.items[i].parts);
 		has_inner |= has_items(job->modules.items[i].inner);
+		has_stars |= job->modules.items[i].stars != NULL;
 	}
 	return hook_execute(hook_start, hook) ||
 	       (has_parts &&
 		(hook_execute(hook_classes, hook) || hook_execute(hook_donor, hook))) ||
 	       (has_inner && hook_execute(hook_keep, hook)) ||
+	       (has_stars && hook_execute(hook_stars, hook)) ||
 	       (has_clones &&
 		(add_class_texts(hook, has_parts) || hook_execute(hook_clones, hook)));
 }
@@ -176,10 +179,11 @@ static int add_classes(struct shadow *s, const struct module *m)
 
 static int prepare_module(struct shadow *s, const struct world *w, struct module *m)
 {
-	if (!m->run_code)
+	if (!m->run_code || m->shadow)
 		return 0;
+	_cleanup_py_ PyObject *gone = names_gone(w, m);
 	m->shadow = new_shadow(s, m->live, m->is_partial);
-	if (!m->shadow)
+	if (!m->shadow || !gone)
 		return -1;
 	m->fresh = py_ref(PyModule_GetDict(m->shadow));
 	put_place(w, m);
@@ -188,7 +192,8 @@ static int prepare_module(struct shadow *s, const struct world *w, struct module
 		return -1;
 	if (m->is_partial && add_classes(s, m))
 		return -1;
-	_cleanup_py_ PyObject *entry = PyTuple_Pack(3, m->run_code, m->fresh, m->live);
+	_cleanup_py_ PyObject *entry = PyTuple_Pack(5, m->run_code, m->fresh, m->live, gone,
+						    m->stars ? m->stars : w->none);
 	if (!entry || PyDict_SetItem(hook_item(s, "pending"), m->key, entry))
 		return -1;
 	_cleanup_py_ PyObject *count = py_call(w->getrefcount, m->run_code);
@@ -201,14 +206,9 @@ static int prepare_module(struct shadow *s, const struct world *w, struct module
 static PyObject *parent_name(PyObject *name, const char **leaf)
 {
 	const char *text = PyUnicode_AsUTF8(name);
-	size_t length = text ? strlen(text) : 0;
 
-	while (length && text[length - 1] != '.')
-		length--;
-	if (!length)
-		return NULL;
-	*leaf = text + length;
-	return PyUnicode_FromStringAndSize(text, (Py_ssize_t)length - 1);
+	*leaf = text ? module_leaf(text) : NULL;
+	return *leaf == text ? NULL : PyUnicode_FromStringAndSize(text, *leaf - text - 1);
 }
 
 /* Packages above a changed module get a shadow too, a copy: `import a.b` must lead to the new b
@@ -260,6 +260,16 @@ static int link_children(struct shadow *s, const struct world *w)
 	return all ? 0 : -1;
 }
 
+static int prepare_rest(struct shadow *s, const struct job *job, unsigned is_main_alone)
+{
+	for (size_t i = 0; i < job->modules.count; i++) {
+		struct module *m = &job->modules.items[i];
+		if (m->is_main >= is_main_alone && prepare_module(s, &job->world, m))
+			return -1;
+	}
+	return 0;
+}
+
 /* Whoever began to be imported first, and imports the others, runs first. A script began before
  * all. The others sys.modules has in the order in which their imports ended, since 3.8
  * (importlib._bootstrap._load_unlocked moves a module to the end); before, in that of their
@@ -267,19 +277,22 @@ static int link_children(struct shadow *s, const struct world *w)
 static int prepare_modules(struct shadow *s, struct job *job)
 {
 	const struct world *w = &job->world;
-	size_t count = job->modules.count;
+	_cleanup_py_ PyObject *all = PyDict_Values(w->modules);
+	Py_ssize_t count = all ? PyList_Size(all) : 0;
 	int is_reversed = job->reply.header->python_version >= 0x03080000;
 
-	for (size_t i = 0; i < count; i++)
-		if (job->modules.items[i].is_main &&
-		    prepare_module(s, w, &job->modules.items[i]))
-			return -1;
-	for (size_t i = 0; i < count; i++) {
-		struct module *m = &job->modules.items[is_reversed ? count - 1 - i : i];
-		if (!m->is_main && prepare_module(s, w, m))
+	if (prepare_rest(s, job, 1))
+		return -1;
+	for (Py_ssize_t i = 0; i < count; i++) {
+		PyObject *object = PyList_GetItem(all, is_reversed ? count - 1 - i : i);
+		struct module *m =
+			world_is_module(w, object)
+				? modules_find(&job->modules, PyModule_GetDict(object))
+				: NULL;
+		if (m && prepare_module(s, w, m))
 			return -1;
 	}
-	return 0;
+	return all ? prepare_rest(s, job, 0) : -1;
 }
 
 static int prepare_texts(struct shadow *s, const struct job *job)
@@ -307,8 +320,7 @@ static int prepare(struct shadow *s, struct job *job)
 	s->refused = PyList_New(0);
 	s->made = PyList_New(0);
 	s->clones = PyList_New(0);
-	if (!s->builtins || !s->shadows || !s->loaded || !s->linked || !s->classes ||
-	    !s->refused || !s->made || !s->clones)
+	if (PyErr_Occurred())
 		return -1;
 	s->hook = make_hook(s, w);
 	if (!s->hook || prepare_modules(s, job) || prepare_texts(s, job))
@@ -340,6 +352,15 @@ static void report_refused(const struct shadow *s, struct job *job)
 	}
 }
 
+/* When there is such a function: not all of the hook is there always. */
+static int take_step(const struct shadow *s, const char *name)
+{
+	PyObject *step = hook_item(s, name), *result = step ? py_call(step) : NULL;
+
+	Py_DecRef(result);
+	return step && !result ? -1 : 0;
+}
+
 /* Here a deadline that passes while new code runs will stop it: the program outside cancels the
  * channel, and an asynchronous exception ends the code. Until then job_begin_commit finds out
  * when the code comes back. */
@@ -348,19 +369,14 @@ int shadow_run(struct shadow *out, struct job *job)
 	*out = (struct shadow){0};
 	if (prepare(out, job))
 		return -1;
-	PyObject *start = hook_item(out, "start");
-	_cleanup_py_ PyObject *result = start ? py_call(start) : NULL;
-	if (!result || shadow_clones_drop(out))
+	if (take_step(out, "start") || take_step(out, "drop_all") ||
+	    take_step(out, "settle_stars"))
 		return -1;
 	for (size_t i = 0; i < job->modules.count; i++)
 		if (statements_settle(job, &job->modules.items[i]))
 			return -1;
 	report_refused(out, job);
-	if (reload_hooks_call(job))
-		return -1;
-	PyObject *leave = hook_item(out, "leave_bases");
-	_cleanup_py_ PyObject *left = leave ? py_call(leave) : py_ref(job->world.none);
-	return left ? 0 : -1;
+	return reload_hooks_call(job) || take_step(out, "leave_bases") ? -1 : 0;
 }
 
 /* Whoever kept a function of the hook shall find it working. */

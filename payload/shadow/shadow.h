@@ -32,9 +32,8 @@ void shadow_fini(struct shadow *shadow, const struct world *world, int is_failur
 /* What the next needs, as a list; empty when new code calls nothing. New reference. */
 PyObject *shadow_clones_find(const struct job *job);
 
-/* Before the statements run, and after. */
+/* Before the statements run. */
 int shadow_clones_make(const struct shadow *shadow, const struct job *job, PyObject *found);
-int shadow_clones_drop(const struct shadow *shadow);
 
 /* The live namespace of an item of shadow->shadows. Borrowed. */
 PyObject *shadow_live_dict(const struct world *world, PyObject *pair);

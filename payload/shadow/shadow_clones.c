@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Clones of what new code calls and that did not change: hooks/clones.py makes them. Here is
- * whether there may be any, and their end.
+ * whether there may be any.
  */
 #include "payload/base/freestanding.h"
 #include "payload/shadow/shadow.h"
@@ -48,12 +48,4 @@ int shadow_clones_make(const struct shadow *s, const struct job *job, PyObject *
 		if (add_clone(s, &job->world, PyList_GetItem(pairs, i)))
 			return -1;
 	return pairs ? 0 : -1;
-}
-
-int shadow_clones_drop(const struct shadow *s)
-{
-	PyObject *drop_all = PyDict_GetItemString(s->hook, "drop_all");
-	_cleanup_py_ PyObject *done = drop_all ? py_call(drop_all) : NULL;
-
-	return drop_all && !done ? -1 : 0;
 }

@@ -35,10 +35,7 @@ static int is_call(PyObject *node, void *unused)
 static int is_dunder_name(PyObject *node, void *unused)
 {
 	(void)unused;
-	if (!tree_is(node, "Name"))
-		return 0;
-	_cleanup_py_ PyObject *id = node_field(node, "id");
-	return id && !PyUnicode_CompareWithASCIIString(id, "__name__");
+	return node_field_is(node, "id", "__name__");
 }
 
 static int is_missing(const struct judge *judge, PyObject *target)

@@ -16,9 +16,10 @@ def changes(report):
 
 def maybe(report, is_rerun):
     """A statement that runs may bind a name to the same value, or not come to it; a class whose whole
-    body runs may come out the same."""
+    body runs may come out the same; a star import may bring what no statement binds any more."""
+    brings = any('import *' in text for _, _, text in statements(report))
     return {(r.module, r.name, CHANGES[r.action]) for r in report
-            if r.action == 'added' or (r.kind == 'name' and r.action in ('changed', 'lost'))
+            if r.action == 'added' or (brings and r.action == 'removed') or (r.kind == 'name' and r.action in ('changed', 'lost'))
             or (is_rerun and r.kind == 'class' and r.action == 'changed')}
 
 

@@ -111,6 +111,8 @@ def __import__(name, globals=None, locals=None, fromlist=(), level=0):
     if fromlist:
         if hasattr(module, '__path__'):
             ensure_submodules(module, full, fromlist)
+        if stars and '*' in fromlist:
+            return star(module, (level, name), globals)
         return module
     if level:
         return find(full[:len(full) - len(name) + len(name.partition('.')[0])])

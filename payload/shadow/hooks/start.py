@@ -6,10 +6,14 @@
 # may never ask for is compiled when it does (imports.py).
 #
 # Its globals: shadows (name -> shadow module), pending (name -> code, namespace, live
-# namespace), modules (sys.modules), loaded and linked (what a failure takes back), builtins
+# namespace, names that the new source has no more, its star imports or None (module.h)),
+# modules (sys.modules), loaded and linked (what a failure takes back), builtins
 # (of the shadows), real (the program's __import__), bootstrap (importlib._bootstrap), loader
-# (the type of the loader of ordinary files), import_text (imports.py). classes.py
+# (the type of the loader of ordinary files), import_text (imports.py), stars (stars.py). classes.py
 # adds to them. pack_hooks.py brings all of them into the payload.
+
+
+stars = []
 
 
 def first_import(*arguments, **keywords):
@@ -26,7 +30,13 @@ def compile_import():
 
 
 def run(name):
-    code, namespace, live = pending.pop(name)
+    code, namespace, live, gone, imports = pending.pop(name)
+    for missing in gone:
+        namespace.pop(missing, None)
+    if '__doc__' in gone:
+        namespace['__doc__'] = None
+    if imports:
+        stars.append((namespace, live, *imports))
     def __getattr__(attribute):
         if attribute in live:
             return live[attribute]
@@ -54,6 +64,7 @@ def stop(is_failure):
     shadows.clear()
     pending.clear()
     classes.clear()
+    stars.clear()
     if is_failure:
         for name, module in loaded:
             if modules.get(name) is module:

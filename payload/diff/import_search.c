@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * See import_search.h.
+ */
+#include "payload/diff/import_search.h"
+
+#include "payload/base/freestanding.h"
+#include "payload/python/node.h"
+#include "payload/python/tree.h"
+#include "payload/source/source.h"
+
+/* import n as `bound`, or *, among the names of a from-import */
+static int binds_name(PyObject *aliases, const struct import *wanted)
+{
+	int is_same = !PyUnicode_Compare(wanted->name, wanted->bound);
+
+	for (Py_ssize_t i = 0; i < PyList_Size(aliases); i++) {
+		_cleanup_py_ PyObject *name = node_field(PyList_GetItem(aliases, i), "name");
+		_cleanup_py_ PyObject *bound = node_bound_name(PyList_GetItem(aliases, i));
+		if (is_same && !PyUnicode_CompareWithASCIIString(name, "*"))
+			return !wanted->is_no_star;
+		if (!PyUnicode_Compare(name, wanted->name) &&
+		    !PyUnicode_Compare(bound, wanted->bound))
+			return 1;
+	}
+	return 0;
+}
+
+static int is_import_of(PyObject *node, const struct module *importer,
+			const struct import *wanted)
+{
+	_cleanup_py_ PyObject *module = node_imported_module(node, importer->live);
+	_cleanup_py_ PyObject *aliases = node_field(node, "names");
+
+	return module && aliases && py_type(module) == py_type(wanted->name) &&
+	       !PyUnicode_Compare(module, wanted->module) && binds_name(aliases, wanted);
+}
+
+int import_nodes(PyObject *node, PyObject *out)
+{
+	static const char *const inner[] = {"body", "orelse", "finalbody", "handlers"};
+
+	if (tree_is(node, "ImportFrom"))
+		return PyList_Append(out, node);
+	for (size_t i = 0; i < sizeof(inner) / sizeof(*inner); i++) {
+		_cleanup_py_ PyObject *list = node_field(node, inner[i]);
+		for (Py_ssize_t j = 0; list && j < PyList_Size(list); j++)
+			if (import_nodes(PyList_GetItem(list, j), out))
+				return -1;
+	}
+	return 0;
+}
+
+/* Behind `from leaf`: blanks or a continued line, then `import`. */
+static int is_import_behind(const char *at, const char *end)
+{
+	while (at < end && (*at == ' ' || *at == '\t' || *at == '\f'))
+		at++;
+	return at < end && (*at == '\\' || (end - at > 6 && !memcmp(at, "import", 6)));
+}
+
+/* Most sources say nowhere `leaf import`: those need not be parsed, which takes long. */
+static int may_import_from(const struct world *w, PyObject *source, PyObject *module_name)
+{
+	const char *name = PyUnicode_AsUTF8(module_name);
+	const char *leaf = name ? module_leaf(name) : "";
+	Py_ssize_t size;
+	char *text;
+
+	if (!py_is(source, w->bytes)) /* a loader that has text */
+		return 1;
+	if (!*leaf || PyBytes_AsStringAndSize(source, &text, &size))
+		return 0;
+	size_t length = strlen(leaf);
+	const char *end = text + size;
+	for (const char *at = text; at + length < end; at++)
+		if (*at == *leaf && !memcmp(at, leaf, length) &&
+		    is_import_behind(at + length, end))
+			return 1;
+	return 0;
+}
+
+/* A new list; NULL with an exception when it has no source that can be read. */
+static PyObject *parse_imports(struct job *job, const struct module *importer)
+{
+	_cleanup_py_ PyObject *tree = source_tree(job, importer);
+	_cleanup_py_ PyObject *out = tree ? PyList_New(0) : NULL;
+
+	return out && !import_nodes(tree, out) ? py_take(&out) : NULL;
+}
+
+/* Its from-imports if there may be one of that module; borrowed, or NULL. Each source is read
+ * and parsed once, however many names are new. */
+static PyObject *imports_of(struct job *job, PyObject *imports, struct module *importer,
+			    PyObject *module_name)
+{
+	_cleanup_py_ PyObject *key = PyLong_FromLong((long)importer->live);
+	PyObject *known = key ? PyDict_GetItem(imports, key) : NULL;
+
+	if (!key || (known && py_is(known, job->world.list)))
+		return known;
+	if (known)
+		importer->source = py_ref(known);
+	else if (source_read(job, importer) || PyDict_SetItem(imports, key, importer->source))
+		return NULL;
+	if (!may_import_from(&job->world, importer->source, module_name))
+		return NULL;
+	_cleanup_py_ PyObject *list = parse_imports(job, importer);
+	return list && !PyDict_SetItem(imports, key, list) ? list : NULL;
+}
+
+int import_is_in_source(struct job *job, PyObject *imports, struct module *importer,
+			const struct import *wanted)
+{
+	PyObject *quiet = source_quiet(job);
+	PyObject *list = imports_of(job, imports, importer, wanted->module);
+	int found = 0;
+
+	for (Py_ssize_t i = 0; list && !found && i < PyList_Size(list); i++)
+		found = is_import_of(PyList_GetItem(list, i), importer, wanted);
+	PyErr_Clear();
+	source_loud(job, quiet);
+	Py_DecRef(py_take(&importer->source));
+	return found;
+}
