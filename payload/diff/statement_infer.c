@@ -10,6 +10,7 @@
  *   - a name that is bound once, to what constants make, changed when its value differs and no
  *     function rebinds it; so it did when it holds a lambda that the new source has not;
  *   - a statement that binds or reads a name which is missing is new;
+ *   - what an @overload leaves is not there any more, and says nothing;
  *   - everything else is taken as unchanged.
  *
  * The same judgement tells whether a module changed at all. There only counts what is certain:
@@ -383,12 +384,15 @@ int selection_judge(struct selection *s, const struct body *b, const struct grou
 	for (int i = 0; !changed && i < group->node_count; i++) {
 		PyObject *node = PyList_GetItem(b->nodes, group->first_node + i);
 		int is_definition = node_is_definition(node);
+		int is_overload = node_is_overload(node);
 		if (is_definition || !s->is_deciding ||
 		    tree_is(node, "Assign AnnAssign Import ImportFrom"))
 			changed = selection_is_missing(s, b, group, names) ||
-				  reads_missing(s, b, group, names);
+				  (!is_overload && reads_missing(s, b, group, names));
 		if (changed)
 			break;
+		if (is_overload)
+			continue;
 		if (!is_definition)
 			changed = is_other(s, b, group, node, names);
 		else if (node_is_function(node))

@@ -286,13 +286,14 @@ int code_collect(const struct world *w, PyObject *code, PyObject *out)
 	return 0;
 }
 
-/* The inner code called `name`; 3.12 puts the body of a generic one inside another. */
+/* The inner code called `name`, the last of several, which is what is left of them under that
+ * name; 3.12 puts the body of a generic one inside another. */
 static PyObject *find_inner(const struct world *w, PyObject *code, const char *name,
 			    size_t length)
 {
 	_cleanup_py_ PyObject *inner = inner_codes(w, code);
 
-	for (Py_ssize_t i = 0; inner && i < PyList_Size(inner); i++) {
+	for (Py_ssize_t i = inner ? PyList_Size(inner) : 0; i-- > 0;) {
 		PyObject *candidate = PyList_GetItem(inner, i);
 		_cleanup_py_ PyObject *own = code_attribute(candidate, "co_name");
 		const char *text = own ? PyUnicode_AsUTF8(own) : NULL;

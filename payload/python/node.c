@@ -141,6 +141,16 @@ int node_is_plainly_decorated(PyObject *node)
 	       node_field_is(first, "attr", "setter getter deleter");
 }
 
+int node_is_overload(PyObject *node)
+{
+	_cleanup_py_ PyObject *decorators = node_field(node, "decorator_list");
+	PyObject *first =
+		decorators && PyList_Size(decorators) ? PyList_GetItem(decorators, 0) : NULL;
+
+	return node_field_is(first, "id", "overload") ||
+	       node_field_is(first, "attr", "overload");
+}
+
 PyObject *node_imported_module(PyObject *node, PyObject *live)
 {
 	_cleanup_py_ PyObject *module = node_field(node, "module");

@@ -48,4 +48,7 @@ int node_is_function(PyObject *node);
  * names. */
 int node_is_plainly_decorated(PyObject *node);
 
+/* Made by @overload, for type checkers: the definition behind it is what runs. */
+int node_is_overload(PyObject *node);
+
 #endif
