@@ -40,6 +40,25 @@ def ensure_submodules(package, full, names):
                 link(package, name, find(full + '.' + name))
 
 
+# A module that did not change, for one `from` statement: what it has of one that did, is new.
+def relay(module, names):
+    made = module
+    for name in names:
+        value = getattr(module, name, None)
+        if type(value) is type(relay) or isinstance(value, type):
+            if value.__module__ in pending:
+                run(value.__module__)
+            for full, shadow in shadows.items():
+                for key in name, value.__name__:
+                    new = shadow.__dict__.get(key, value)
+                    if new is not value and modules[full].__dict__.get(key) is value:
+                        if made is module:
+                            made = type(bootstrap)(full)
+                            made.__dict__.update(module.__dict__)
+                        made.__dict__[name] = new
+    return made
+
+
 def link(package, name, module):
     if package not in shadows.values():
         linked.append((package, name))
@@ -113,7 +132,7 @@ def __import__(name, globals=None, locals=None, fromlist=(), level=0):
             ensure_submodules(module, full, fromlist)
         if stars and '*' in fromlist:
             return star(module, (level, name), globals)
-        return module
+        return module if full in shadows else relay(module, fromlist)
     if level:
         return find(full[:len(full) - len(name) + len(name.partition('.')[0])])
     return find(parts[0])
