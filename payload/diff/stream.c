@@ -17,6 +17,7 @@
 #include "payload/diff/stream_build.h"
 #include "payload/python/bytecode.h"
 #include "payload/python/code.h"
+#include "payload/python/compare.h"
 
 #define LINE_LIMIT (1 << 20) /* what a damaged .pyc says costs no more memory than that */
 #define COPY_MAX   4 /* Python/compile.c, 3.10: MAX_COPY_SIZE; Python/flowgraph.c, 3.13 */
@@ -197,13 +198,11 @@ static int number_step(struct build *b, int at)
  * line of the last statement (Python/compile.c, compiler_class_body; Python/codegen.c). */
 static int count_added(const struct build *b, const struct step *last)
 {
-	static const char *const names[] = {"__static_attributes__", "__classdictcell__",
-					    "__classcell__"};
-
-	for (int i = 0; stream_is_store(b->tokens, last) && i < 3; i++)
-		if (!PyUnicode_CompareWithASCIIString(last->value, names[i]))
-			return i < 2 ? 2 : 3; /* one copies the value, to return it */
-	return 0;
+	if (!stream_is_store(b->tokens, last) ||
+	    !compare_is_name(last->value,
+			     "__static_attributes__ __classdictcell__ __classcell__"))
+		return 0;
+	return 2 + compare_is_name(last->value, "__classcell__"); /* copied, to return it */
 }
 
 /* A class body ends with steps of the class's own. Else they have its first line. */

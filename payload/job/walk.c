@@ -78,16 +78,23 @@ PyObject *walk_inside(const struct world *w, PyObject *o)
 	return py_take(&list);
 }
 
-PyObject *walk_free_value(PyObject *function, PyObject *name)
+PyObject *walk_free_cell(PyObject *function, PyObject *name)
 {
-	PyObject *closure = PyFunction_GetClosure(function);
+	PyObject *closure = PyFunction_GetClosure(function), *cell = NULL;
 	_cleanup_py_ PyObject *names =
 		code_attribute(PyFunction_GetCode(function), "co_freevars");
-	PyObject *value = NULL;
 
 	for (Py_ssize_t i = 0; names && closure && i < PyTuple_Size(names); i++)
 		if (!PyUnicode_Compare(PyTuple_GetItem(names, i), name))
-			value = PyCell_Get(PyTuple_GetItem(closure, i));
+			cell = PyTuple_GetItem(closure, i);
+	return cell;
+}
+
+PyObject *walk_free_value(PyObject *function, PyObject *name)
+{
+	PyObject *cell = walk_free_cell(function, name);
+	PyObject *value = cell ? PyCell_Get(cell) : NULL;
+
 	PyErr_Clear();
 	return value;
 }

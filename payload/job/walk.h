@@ -22,8 +22,9 @@ int walk_is_definition(const struct world *world, const struct module *module, P
  * function, as a new list in an order that depends on the kind alone; empty for the rest. */
 PyObject *walk_inside(const struct world *world, PyObject *o);
 
-/* The value of a function's free variable; NULL without exception when there is none. New
- * reference. */
+/* The cell of a function's free variable, borrowed, and its value, a new reference; NULL, the
+ * latter without exception, when there is none. */
+PyObject *walk_free_cell(PyObject *function, PyObject *name);
 PyObject *walk_free_value(PyObject *function, PyObject *name);
 
 /* The maxsize of an lru_cache; NULL without exception when it does not tell. New reference. */

@@ -5,51 +5,44 @@
 #include "payload/base/freestanding.h"
 #include "payload/heap/word.h"
 #include "payload/job/note.h"
+#include "payload/job/walk.h"
 #include "payload/plan/annotations.h"
 #include "payload/plan/plan.h"
 #include "payload/python/code.h"
 #include "payload/python/compare.h"
 
-/* The cell of `function` that leads to its class, or to the class's namespace; borrowed, or
- * NULL. */
-static PyObject *class_cell(PyObject *function, PyObject *name)
+/* The cells of `function`, in the order in which the code wants them, but for those that lead
+ * to the class, or its namespace: that is the kept one, of `old`. New reference, None for none;
+ * NULL without exception when one is missing. */
+static PyObject *cells_for(const struct world *w, PyObject *old, PyObject *function,
+			   PyObject *code)
 {
-	PyObject *closure = PyFunction_GetClosure(function);
-	_cleanup_py_ PyObject *names =
-		code_attribute(PyFunction_GetCode(function), "co_freevars");
-
-	if (!compare_is_name(name, "__class__ __classdict__"))
-		return NULL;
-	for (Py_ssize_t i = 0; closure && names && i < PyTuple_Size(names); i++)
-		if (!PyUnicode_Compare(PyTuple_GetItem(names, i), name))
-			return PyTuple_GetItem(closure, i);
-	return NULL;
-}
-
-/* The donor's cells, but for those that lead to the class, which is the kept one. New
- * reference; None for no closure. */
-static PyObject *closure_for(const struct world *w, PyObject *old, PyObject *donor)
-{
-	PyObject *closure = PyFunction_GetClosure(donor);
-	_cleanup_py_ PyObject *names = code_attribute(PyFunction_GetCode(donor), "co_freevars");
+	_cleanup_py_ PyObject *names = code_attribute(code, "co_freevars");
 	_cleanup_py_ PyObject *cells = PyList_New(0);
 
-	if (!closure)
-		return py_ref(w->none);
-	if (!names || !cells)
-		return NULL;
-	for (Py_ssize_t i = 0; i < PyTuple_Size(closure); i++) {
-		PyObject *own = class_cell(old, PyTuple_GetItem(names, i));
-		if (PyList_Append(cells, own ? own : PyTuple_GetItem(closure, i)))
+	for (Py_ssize_t i = 0; names && cells && i < PyTuple_Size(names); i++) {
+		PyObject *name = PyTuple_GetItem(names, i);
+		PyObject *cell = compare_is_name(name, "__class__ __classdict__")
+					 ? walk_free_cell(old, name)
+					 : NULL;
+		cell = cell ? cell : walk_free_cell(function, name);
+		if (!cell || PyList_Append(cells, cell))
 			return NULL;
 	}
-	return PyList_AsTuple(cells);
+	if (!names || !cells)
+		return NULL;
+	return PyTuple_Size(names) ? PyList_AsTuple(cells) : py_ref(w->none);
 }
 
-static int write_code(struct plan *p, PyObject *old, PyObject *donor)
+PyObject *adopt_cells(const struct world *w, PyObject *function, PyObject *code)
+{
+	return cells_for(w, function, function, code);
+}
+
+static int write_code(struct plan *p, PyObject *old, PyObject *donor, PyObject *code)
 {
 	const struct world *w = &p->job->world;
-	PyObject *code = PyFunction_GetCode(donor), *closure = PyFunction_GetClosure(donor);
+	PyObject *closure = PyFunction_GetClosure(donor);
 	PyObject *old_code = PyFunction_GetCode(old), *old_closure = PyFunction_GetClosure(old);
 
 	PyObject *globals = plan_stand_in(p, PyFunction_GetGlobals(donor));
@@ -57,7 +50,7 @@ static int write_code(struct plan *p, PyObject *old, PyObject *donor)
 	if (!closure && !old_closure && globals == PyFunction_GetGlobals(old) &&
 	    code_is_same(w, old_code, code) == 1 && code_is_unmoved(w, old_code, code) == 1)
 		return 0;
-	_cleanup_py_ PyObject *cells = closure_for(w, old, donor);
+	_cleanup_py_ PyObject *cells = cells_for(w, old, donor, code);
 	_cleanup_py_ PyObject *value = cells ? PyTuple_Pack(2, code, cells) : NULL;
 	return value ? plan_write(p, WRITE_CODE, old, NULL, value) : -1;
 }
@@ -213,6 +206,13 @@ static int report(struct plan *p, PyObject *old, PyObject *donor)
 	return note_function(p->job, m, old, code);
 }
 
+static int adopt(struct plan *p, PyObject *old, PyObject *donor, PyObject *code)
+{
+	return report(p, old, donor) || write_globals(p, old, donor) ||
+	       write_code(p, old, donor, code) || write_defaults(p, old, donor) ||
+	       write_attributes(p, old, donor);
+}
+
 int adopt_functions(struct plan *p)
 {
 	const struct pointer_entry *entry;
@@ -222,45 +222,63 @@ int adopt_functions(struct plan *p)
 		PyObject *old = entry->key, *donor = entry->value;
 		if (!py_is(old, p->job->world.function))
 			continue;
-		if (report(p, old, donor) || write_globals(p, old, donor) ||
-		    write_code(p, old, donor) || write_defaults(p, old, donor) ||
-		    write_attributes(p, old, donor) || write_own_dict(p, old, donor))
+		if (adopt(p, old, donor, PyFunction_GetCode(donor)) ||
+		    write_own_dict(p, old, donor))
 			return -1;
 	}
 	PyErr_Clear();
 	return 0;
 }
 
-PyObject *adopt_cells(const struct world *w, PyObject *function, PyObject *code)
+/* The function that has the name now of one that importlib.reload() has left behind, and is the
+ * only one called so. Borrowed; NULL, maybe with an exception. Methods stay as they are: so
+ * does all else of their class. What has the module's code and other defaults is a copy. */
+static PyObject *successor(const struct plan *p, const struct module *m, PyObject *function)
 {
-	PyObject *closure = PyFunction_GetClosure(function);
-	_cleanup_py_ PyObject *have =
-		code_attribute(PyFunction_GetCode(function), "co_freevars");
-	_cleanup_py_ PyObject *want = code_attribute(code, "co_freevars");
-	_cleanup_py_ PyObject *cells = PyList_New(0);
+	const struct world *w = &p->job->world;
+	_cleanup_py_ PyObject *name = PyObject_GetAttrString(function, "__qualname__");
+	PyObject *now = name ? PyDict_GetItem(m->live, name) : NULL;
 
-	if (!have || !want || !cells)
+	if (!now || now == function || !py_is(now, w->function) ||
+	    PyFunction_GetGlobals(now) != m->live || !m->old_code ||
+	    (PyDict_GetItem(p->codes, PyFunction_GetCode(function)) &&
+	     !is_same_or_none(w, PyFunction_GetDefaults(function),
+			      PyFunction_GetDefaults(now))))
 		return NULL;
-	for (Py_ssize_t i = 0; i < PyTuple_Size(want); i++) {
-		Py_ssize_t at = 0;
-		while (at < PyTuple_Size(have) &&
-		       PyUnicode_Compare(PyTuple_GetItem(have, at), PyTuple_GetItem(want, i)))
-			at++;
-		if (!closure || at == PyTuple_Size(have) ||
-		    PyList_Append(cells, PyTuple_GetItem(closure, at)))
-			return NULL;
-	}
-	return PyTuple_Size(want) ? PyList_AsTuple(cells) : py_ref(w->none);
+	return code_is_only(w, m->old_code, PyFunction_GetCode(now)) ? now : NULL;
+}
+
+/* The definition that the one will have that has its name. */
+static int adopt_left_behind(struct plan *p, PyObject *function, PyObject *now)
+{
+	PyObject *donor = pointer_map_get(&p->adopted, now);
+	PyObject *code = donor && donor != now
+				 ? PyFunction_GetCode(donor)
+				 : PyDict_GetItem(p->codes, PyFunction_GetCode(now));
+
+	donor = donor ? donor : now;
+	return code && (pointer_map_set(&p->adopted, function, donor) ||
+			adopt(p, function, donor, code))
+		       ? -1
+		       : 0;
 }
 
 int adopt_code_alone(struct plan *p, PyObject *function)
 {
 	const struct world *w = &p->job->world;
-	PyObject *old = PyFunction_GetCode(function);
+	PyObject *old = PyFunction_GetCode(function), *now = NULL;
 	PyObject *code = PyDict_GetItem(p->codes, old);
 
-	if (!code || code == old || pointer_map_get(&p->adopted, function) ||
+	if (code == old || pointer_map_get(&p->adopted, function) ||
 	    pointer_map_get(&p->stand_in, function))
+		return 0;
+	for (size_t i = 0; !now && i < p->job->modules.count; i++)
+		if (p->job->modules.items[i].live == PyFunction_GetGlobals(function))
+			now = successor(p, &p->job->modules.items[i], function);
+	PyErr_Clear();
+	if (now)
+		return adopt_left_behind(p, function, now);
+	if (!code)
 		return 0;
 	_cleanup_py_ PyObject *closure = adopt_cells(w, function, code);
 	if (!closure && PyErr_Occurred())

@@ -399,6 +399,15 @@ static int pair_the_same(const struct world *w, PyObject *const lists[2], PyObje
 	return 0;
 }
 
+int code_is_only(const struct world *w, PyObject *outer, PyObject *code)
+{
+	_cleanup_py_ PyObject *inner = inner_codes(w, outer);
+	PyObject *first;
+
+	return inner && count_named(inner, code, &first) == 1 &&
+	       PyObject_RichCompareBool(first, code, PY_EQ) == 1;
+}
+
 /* The same first; then those of one name in order, if names like <lambda> are equally many on
  * both sides: a lambda more or less leaves open which is which, and none is touched. */
 static int pair_by_name(const struct world *w, PyObject *olds, PyObject *news, PyObject *out)

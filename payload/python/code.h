@@ -42,6 +42,10 @@ PyObject *code_find(const struct world *world, PyObject *module_code, PyObject *
 /* Maps `old` and the functions inside to `new` and the functions inside, in the dict `out`. */
 int code_pair(const struct world *world, PyObject *old, PyObject *new, PyObject *out);
 
+/* 1 when it is directly inside `outer`, and no other one that is called like it; else 0, maybe
+ * with an exception. */
+int code_is_only(const struct world *world, PyObject *outer, PyObject *code);
+
 /* 1 when both are directly inside one and the same body within `code`, under one name. */
 int code_are_siblings(const struct world *world, PyObject *code, PyObject *a, PyObject *b);
 

@@ -82,16 +82,43 @@ def thaw(picture, fresh=None):
     return made
 
 
+FOLLOWS = (ast.Expression, ast.Name, ast.Load, ast.Constant, ast.BinOp, ast.UnaryOp, ast.operator, ast.unaryop)
+
+
 class Kept:
     """What one version's statements take over from the world before."""
 
     def __init__(self, before, places, values):
         self.unchanged = {}
+        self.before, self.values = before, values
         for uid, (module, name, item) in places.items():
             old = before.get(uid)
             if old and old[:2] == (module, name) and old[2].head() == item.head() and \
                     uid in values:
                 self.unchanged[uid] = values[uid]
+        self.names = {place[:2]: uid for uid, place in before.items()}
+        self.renewed = {uid for uid, place in before.items() if uid in places and uid not in self.unchanged
+                        and getattr(place[2], 'value', None) != getattr(places[uid][2], 'value', None)}
+        for uid in sorted(self.unchanged, key=list(places).index):
+            if places[uid][2].kind == 'derived' and self.follows(*places[uid]):
+                self.renewed.add(uid)
+                del self.unchanged[uid]
+
+    def follows(self, module, name, item):
+        """Is it made of names by operators alone, one of which changed, and has the value of the old ones?"""
+        tree = ast.parse(item.value, mode='eval')
+        if not all(isinstance(node, FOLLOWS) for node in ast.walk(tree)):
+            return False
+        uids = {}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Name):
+                uids[node.id] = self.names.get((module, '.'.join(name.split('.')[:-1] + [node.id])),
+                                               self.names.get((module, node.id)))
+        if not self.renewed.intersection(uids.values()) or None in uids.values():
+            return False
+        old = {x: thaw(self.values[uid]) if uid in self.values else eval(self.before[uid][2].value)
+               for x, uid in uids.items()}
+        return eval(item.value, old) == thaw(self.values[self.names[module, name]])
 
     def has(self, item):
         return item.uid in self.unchanged
