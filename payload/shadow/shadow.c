@@ -181,7 +181,7 @@ static int prepare_module(struct shadow *s, const struct world *w, struct module
 {
 	if (!m->run_code || m->shadow)
 		return 0;
-	_cleanup_py_ PyObject *gone = names_gone(w, m);
+	_cleanup_py_ PyObject *gone = m->is_partial ? names_gone(w, m) : py_ref(w->none);
 	m->shadow = new_shadow(s, m->live, m->is_partial);
 	if (!m->shadow || !gone)
 		return -1;

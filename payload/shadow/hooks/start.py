@@ -6,11 +6,11 @@
 # may never ask for is compiled when it does (imports.py).
 #
 # Its globals: shadows (name -> shadow module), pending (name -> code, namespace, live
-# namespace, names that the new source has no more, its star imports or None (module.h)),
-# modules (sys.modules), loaded and linked (what a failure takes back), builtins
-# (of the shadows), real (the program's __import__), bootstrap (importlib._bootstrap), loader
-# (the type of the loader of ordinary files), import_text (imports.py), stars (stars.py). classes.py
-# adds to them. pack_hooks.py brings all of them into the payload.
+# namespace, names that the new source has no more or None when all of it runs, its star imports
+# or None (module.h)), modules (sys.modules), loaded and linked (what a failure takes back),
+# builtins (of the shadows), real (the program's __import__), bootstrap (importlib._bootstrap),
+# loader (the type of the loader of ordinary files), import_text (imports.py), stars (stars.py).
+# classes.py adds to them. pack_hooks.py brings all of them into the payload.
 
 
 stars = []
@@ -31,17 +31,19 @@ def compile_import():
 
 def run(name):
     code, namespace, live, gone, imports = pending.pop(name)
-    for missing in gone:
-        namespace.pop(missing, None)
-    if '__doc__' in gone:
-        namespace['__doc__'] = None
     if imports:
         stars.append((namespace, live, *imports))
     def __getattr__(attribute):
         if attribute in live:
             return live[attribute]
         raise AttributeError('module %r has no attribute %r' % (name, attribute))
-    namespace.setdefault('__getattr__', __getattr__)
+    if gone is None:  # in a circle what is not bound yet is the live one, as in a copy of it
+        namespace.setdefault('__getattr__', __getattr__)
+    else:
+        for missing in gone:
+            namespace.pop(missing, None)
+        if '__doc__' in gone:
+            namespace['__doc__'] = None
     try:
         exec(code, namespace)
     finally:
