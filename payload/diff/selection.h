@@ -123,7 +123,7 @@ int selection_infer(struct selection *s);
 /* A statement of the module, or of a class that its maker has taken nothing from: 1 when it
  * changed, 0, -1. */
 int selection_judge(struct selection *s, const struct body *body, const struct group *group,
-		    PyObject *names);
+		    PyObject *names, int is_made);
 
 /* Does it bind a name that is not there? */
 int selection_is_missing(struct selection *s, const struct body *body,

@@ -215,7 +215,8 @@ int selection_function(struct selection *s, const struct function_place *at, PyO
 	int count = decorators ? (int)PyList_Size(decorators) : 0;
 	int is_plain = !count && !at->is_made;
 
-	if (!live || is_plain_wrapper(s->tokens.world, live, node) ||
+	if (!live ||
+	    ((count || !at->is_made) && is_plain_wrapper(s->tokens.world, live, node)) ||
 	    body_count_stores(b, &b->new, at->name) != 1 ||
 	    !body_find_new(&new, b, at->group, at->name) ||
 	    !find_old_code(s, &old_code, at, node, &new, count) ||

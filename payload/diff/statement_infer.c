@@ -377,7 +377,7 @@ int selection_is_function_other(struct selection *s, const struct body *b,
 
 /* A statement of the module, or of a class that its maker has taken nothing from. */
 int selection_judge(struct selection *s, const struct body *b, const struct group *group,
-		    PyObject *names)
+		    PyObject *names, int is_made)
 {
 	int changed = 0;
 
@@ -396,7 +396,8 @@ int selection_judge(struct selection *s, const struct body *b, const struct grou
 		if (!is_definition)
 			changed = is_other(s, b, group, node, names);
 		else if (node_is_function(node))
-			changed = selection_is_function_other(s, b, group, node, names, 0);
+			changed =
+				selection_is_function_other(s, b, group, node, names, is_made);
 		else
 			changed = selection_is_class_other(s, b, group, node, names);
 	}
@@ -411,7 +412,7 @@ int selection_infer(struct selection *s)
 
 	for (int i = 0; !status && i < s->body.group_count; i++) {
 		struct group *group = &s->body.groups[i];
-		int changed = selection_judge(s, &s->body, group, s->module->live);
+		int changed = selection_judge(s, &s->body, group, s->module->live, 0);
 		group->is_changed = changed > 0;
 		status = changed < 0 ? -1 : 0;
 	}

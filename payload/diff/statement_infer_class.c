@@ -151,7 +151,7 @@ int selection_infer_class(struct selection *s, struct body *b, PyObject *names, 
 		PyObject *inner = PyList_GetItem(b->nodes, group->first_node);
 		int missing = selection_is_missing(s, b, group, bound), other;
 		if (is_plain || (!s->is_deciding && !missing))
-			other = selection_judge(s, b, group, bound);
+			other = selection_judge(s, b, group, bound, !is_plain);
 		else
 			other = node_is_function(inner) &&
 				(missing ||
