@@ -273,7 +273,7 @@ static PyObject *subject_of(const struct world *w, const struct write *write)
 	PyObject *module = py_is(o, w->dict) ? PyDict_GetItemString(o, "__name__") : NULL;
 
 	if (module && py_is(module, w->str) && write->key && py_is(write->key, w->str))
-		return PyUnicode_FromFormat("%U.%U", module, write->key);
+		return world_dotted(module, write->key);
 	if (!py_is(o, w->function) && !world_is_class(w, o))
 		return PyUnicode_FromString("an object of the program");
 	_cleanup_py_ PyObject *name = py_is(o, w->function)
@@ -281,7 +281,7 @@ static PyObject *subject_of(const struct world *w, const struct write *write)
 					      : world_qualname(o);
 	if (name && (write->kind == WRITE_TYPE || write->kind == WRITE_NAMESPACE) &&
 	    py_is(write->key, w->str))
-		return PyUnicode_FromFormat("%U.%U", name, write->key);
+		return world_dotted(name, write->key);
 	return py_take(&name);
 }
 

@@ -87,7 +87,7 @@ static int is_held_by_record_alone(struct job *job, PyObject *class)
  * C, or one class with slots upon it. New reference, or NULL, maybe without exception. */
 static PyObject *find_ground(const struct world *w, PyObject *class)
 {
-	_cleanup_py_ PyObject *base = world_type_attribute(class, "__base__");
+	_cleanup_py_ PyObject *base = world_base(class);
 	_cleanup_py_ PyObject *ground = base ? class_solid(w, base) : NULL;
 
 	/* The setter of __bases__ asks a metaclass that has an mro() of its own. */
@@ -99,7 +99,7 @@ static PyObject *make_place(const struct world *w, PyObject *ground)
 {
 	if (!(PyType_GetFlags(ground) & PY_TYPE_IS_HEAP))
 		return class_make_empty(w, ground, NULL);
-	_cleanup_py_ PyObject *base = world_type_attribute(ground, "__base__");
+	_cleanup_py_ PyObject *base = world_base(ground);
 	_cleanup_py_ PyObject *below = base ? class_solid(w, base) : NULL;
 	_cleanup_py_ PyObject *names = world_type_dict(w, ground);
 	PyObject *slots = names ? PyDict_GetItemString(names, "__slots__") : NULL;

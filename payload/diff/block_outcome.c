@@ -109,8 +109,7 @@ static int is_known_to_have_run(const struct block *b, PyObject *node)
 /* What is known of a statement with others inside, is that it was begun. */
 static int has_statements(PyObject *node)
 {
-	_cleanup_py_ PyObject *inside =
-		node_is_definition(node) ? NULL : node_field(node, "body");
+	_cleanup_py_ PyObject *inside = node_is_definition(node) ? NULL : node_body(node);
 
 	return inside != NULL;
 }

@@ -45,8 +45,8 @@ static int is_same_text(PyObject *a, PyObject *b)
 /* The docstring, or whatever is in its place. */
 static int is_doc_same(const struct world *w, PyObject *old, PyObject *new)
 {
-	_cleanup_py_ PyObject *x = code_attribute(old, "co_consts");
-	_cleanup_py_ PyObject *y = code_attribute(new, "co_consts");
+	_cleanup_py_ PyObject *x = code_constants(old);
+	_cleanup_py_ PyObject *y = code_constants(new);
 	PyObject *a = x && PyTuple_Size(x) ? PyTuple_GetItem(x, 0) : w->none;
 	PyObject *b = y && PyTuple_Size(y) ? PyTuple_GetItem(y, 0) : w->none;
 
@@ -70,8 +70,8 @@ static int are_parameters_same(PyObject *old, PyObject *new)
 	for (Py_ssize_t i = 0; x && y && i < count; i++)
 		if (!is_same_text(PyTuple_GetItem(x, i), PyTuple_GetItem(y, i)))
 			return 0;
-	_cleanup_py_ PyObject *a = code_attribute(old, "co_freevars");
-	_cleanup_py_ PyObject *b = code_attribute(new, "co_freevars");
+	_cleanup_py_ PyObject *a = code_free_names(old);
+	_cleanup_py_ PyObject *b = code_free_names(new);
 	/* 3.8 */
 	_cleanup_py_ PyObject *c = PyObject_GetAttrString(old, "co_posonlyargcount");
 	_cleanup_py_ PyObject *d = PyObject_GetAttrString(new, "co_posonlyargcount");
@@ -104,7 +104,7 @@ static int put_old(const struct bodies *b, PyObject **out, const struct pair *at
 static int put_old_class(const struct bodies *b, PyObject **out, const struct pair *at)
 {
 	const struct world *w = b->world;
-	_cleanup_py_ PyObject *name = code_attribute(at->new, "co_name");
+	_cleanup_py_ PyObject *name = code_name(at->new);
 	PyObject *class = name ? PyDict_GetItem(at->names, name) : NULL;
 
 	if (!class || at->depth > DEPTH_MAX || !walk_is_class_of(w, class, b->module->name))
@@ -121,7 +121,7 @@ static int put_old_class(const struct bodies *b, PyObject **out, const struct pa
 static int put_old_function(const struct bodies *b, PyObject **out, const struct pair *at)
 {
 	const struct world *w = b->world;
-	_cleanup_py_ PyObject *name = code_attribute(at->new, "co_name");
+	_cleanup_py_ PyObject *name = code_name(at->new);
 	PyObject *value = name ? PyDict_GetItem(at->names, name) : NULL;
 
 	if (!value || !PyUnicode_CompareWithASCIIString(name, "__annotate__") ||
@@ -136,14 +136,13 @@ static int put_old_function(const struct bodies *b, PyObject **out, const struct
 static int put_old_code(const struct bodies *b, PyObject **out, const struct pair *at,
 			PyObject *outer)
 {
-	_cleanup_py_ PyObject *old_name = code_attribute(at->old, "co_name");
-	_cleanup_py_ PyObject *name = code_attribute(at->new, "co_name");
+	_cleanup_py_ PyObject *old_name = code_name(at->old);
+	_cleanup_py_ PyObject *name = code_name(at->new);
 	int same = code_is_same(b->world, at->old, at->new);
 
 	if (same || !is_same_text(old_name, name))
 		return same;
-	_cleanup_py_ PyObject *qualname =
-		outer ? PyUnicode_FromFormat("%U.%U", outer, name) : py_ref(name);
+	_cleanup_py_ PyObject *qualname = outer ? world_dotted(outer, name) : py_ref(name);
 	struct pair named = *at;
 	named.qualname = qualname;
 	if (!qualname)
@@ -175,8 +174,8 @@ static int next_code(const struct world *w, PyObject *constants, Py_ssize_t *at)
 
 static int put_old(const struct bodies *b, PyObject **out, const struct pair *at)
 {
-	_cleanup_py_ PyObject *olds = code_attribute(at->old, "co_consts");
-	_cleanup_py_ PyObject *news = code_attribute(at->new, "co_consts");
+	_cleanup_py_ PyObject *olds = code_constants(at->old);
+	_cleanup_py_ PyObject *news = code_constants(at->new);
 	_cleanup_py_ PyObject *list = news ? PySequence_List(news) : NULL;
 	int status = olds && list ? 1 : -1, is_put = 0;
 

@@ -204,7 +204,7 @@ static PyObject *loaded_code(const struct body *b, const struct step *step, PyOb
 
 	if (!step->value || !py_is(step->value, w->code))
 		return NULL;
-	_cleanup_py_ PyObject *own = code_attribute(step->value, "co_name");
+	_cleanup_py_ PyObject *own = code_name(step->value);
 	if (!own || !PyUnicode_Compare(own, name))
 		return own ? step->value : NULL;
 	_cleanup_py_ PyObject *generic =

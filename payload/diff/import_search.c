@@ -15,7 +15,7 @@ static int binds_name(PyObject *aliases, const struct import *wanted)
 	int is_same = !PyUnicode_Compare(wanted->name, wanted->bound);
 
 	for (Py_ssize_t i = 0; i < PyList_Size(aliases); i++) {
-		_cleanup_py_ PyObject *name = node_field(PyList_GetItem(aliases, i), "name");
+		_cleanup_py_ PyObject *name = node_name(PyList_GetItem(aliases, i));
 		_cleanup_py_ PyObject *bound = node_bound_name(PyList_GetItem(aliases, i));
 		if (is_same && !PyUnicode_CompareWithASCIIString(name, "*"))
 			return !wanted->is_no_star;

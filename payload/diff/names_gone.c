@@ -14,7 +14,7 @@ int names_is_definition(const struct world *w, const struct module *m, PyObject 
 	_cleanup_py_ PyObject *own = NULL;
 
 	if (py_is(value, w->function) && PyFunction_GetGlobals(value) == m->live)
-		own = code_attribute(PyFunction_GetCode(value), "co_name");
+		own = code_name(PyFunction_GetCode(value));
 	else if (walk_is_class_of(w, value, m->name))
 		own = world_name(value);
 	PyErr_Clear();
@@ -24,7 +24,7 @@ int names_is_definition(const struct world *w, const struct module *m, PyObject 
 int names_is_submodule(const struct world *w, const struct module *m, PyObject *name,
 		       PyObject *value)
 {
-	_cleanup_py_ PyObject *whole = PyUnicode_FromFormat("%U.%U", m->name, name);
+	_cleanup_py_ PyObject *whole = world_dotted(m->name, name);
 
 	return whole && PyDict_GetItem(w->modules, whole) == value;
 }

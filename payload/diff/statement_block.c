@@ -67,7 +67,7 @@ static int may_raise(PyObject *node)
 	if (node_is_function(node))
 		return !is_empty(node, "decorator_list");
 	_cleanup_py_ PyObject *value =
-		tree_is(node, "Assign AnnAssign") ? node_field(node, "value") : NULL;
+		tree_is(node, "Assign AnnAssign") ? node_value(node) : NULL;
 	return !value ||
 	       !(node_is_constant(value) || is_empty(value, "elts") || is_empty(value, "keys"));
 }
@@ -97,7 +97,7 @@ static int has_name(PyObject *with)
 static int may_run_in_part(const struct list *body)
 {
 	const struct block *b = body->b;
-	_cleanup_py_ PyObject *nodes = node_field(body->parent, "body");
+	_cleanup_py_ PyObject *nodes = node_body(body->parent);
 	int is_bare = !has_name(body->parent), is_evaluated = 0;
 
 	for (int i = 0; nodes && i < (int)PyList_Size(nodes); i++) {

@@ -129,7 +129,7 @@ int selection_has_annotation_gone(const struct world *w, PyObject *names, PyObje
 				tree_is(node, "AnnAssign") ? node_field(node, "target") : NULL;
 			_cleanup_py_ PyObject *id = target ? node_field(target, "id") : NULL;
 			_cleanup_py_ PyObject *block =
-				node_is_definition(node) ? NULL : node_field(node, "body");
+				node_is_definition(node) ? NULL : node_body(node);
 			found = block || (id && !PyUnicode_Compare(id, key));
 		}
 		if (!found)
@@ -228,7 +228,7 @@ static enum change_extent extent_of(const struct class_change *c)
 			continue;
 		if (group->node_count > 1 || !node_is_definition(node))
 			return CHANGE_ATTRIBUTES;
-		_cleanup_py_ PyObject *name = node_field(node, "name");
+		_cleanup_py_ PyObject *name = node_name(node);
 		if (stays(c, node, name))
 			continue;
 		if (!node_is_function(node))
@@ -245,7 +245,7 @@ static enum change_extent extent_of(const struct class_change *c)
 
 static int has_decorators(const struct class_change *c)
 {
-	_cleanup_py_ PyObject *decorators = node_field(c->node, "decorator_list");
+	_cleanup_py_ PyObject *decorators = node_decorators(c->node);
 
 	return decorators && PyList_Size(decorators) > 0;
 }
@@ -276,7 +276,7 @@ static int makes_members_anew(const struct class_change *c)
 		PyObject *node = PyList_GetItem(c->nodes, group->first_node);
 		_cleanup_py_ PyObject *name = NULL;
 		if (group->is_changed && node_is_definition(node))
-			name = node_field(node, "name");
+			name = node_name(node);
 		if (name && compare_is_name(name, "__new__ __init__ _generate_next_value_"))
 			return 1;
 	}
@@ -306,7 +306,7 @@ static int must_be_made(const struct class_change *c)
 
 static PyObject *qualname_in(const struct class_change *c, PyObject *name)
 {
-	return name ? PyUnicode_FromFormat("%U.%U", c->place->qualname, name) : NULL;
+	return name ? world_dotted(c->place->qualname, name) : NULL;
 }
 
 /* A statement of the class. 1 when it is a class that turns out to be the same. */
@@ -319,7 +319,7 @@ static int refine(const struct class_change *c, const struct group *group, PyObj
 						 .group = group,
 						 .qualname = c->place->qualname},
 			node);
-	_cleanup_py_ PyObject *name = node_field(node, "name");
+	_cleanup_py_ PyObject *name = node_name(node);
 	_cleanup_py_ PyObject *qualname = qualname_in(c, name);
 	const struct function_place place = {
 		.body = &c->body,

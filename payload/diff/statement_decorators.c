@@ -31,7 +31,7 @@ struct look {
 /* The only code inside of that of `code`, borrowed; NULL when there are none or several. */
 static PyObject *only_code(const struct world *w, PyObject *code)
 {
-	_cleanup_py_ PyObject *constants = code_attribute(code, "co_consts");
+	_cleanup_py_ PyObject *constants = code_constants(code);
 	PyObject *found = NULL;
 
 	for (Py_ssize_t i = 0; constants && i < PyTuple_Size(constants); i++) {
@@ -47,7 +47,7 @@ static PyObject *only_code(const struct world *w, PyObject *code)
 
 static int is_code_inside(const struct world *w, PyObject *outer, PyObject *code, int depth)
 {
-	_cleanup_py_ PyObject *constants = code_attribute(outer, "co_consts");
+	_cleanup_py_ PyObject *constants = code_constants(outer);
 
 	for (Py_ssize_t i = 0; constants && i < PyTuple_Size(constants); i++) {
 		PyObject *item = PyTuple_GetItem(constants, i);
@@ -139,7 +139,7 @@ static int are_arguments_other(const struct look *l, PyObject *maker, PyObject *
 	for (Py_ssize_t i = 0; !is_set && keywords && i < PyList_Size(keywords); i++) {
 		PyObject *keyword = PyList_GetItem(keywords, i);
 		_cleanup_py_ PyObject *name = node_field(keyword, "arg");
-		_cleanup_py_ PyObject *value = node_field(keyword, "value");
+		_cleanup_py_ PyObject *value = node_value(keyword);
 		other |= name && value && py_is(name, w->str) &&
 			 is_held_other(l, wrapper, name, value);
 	}
@@ -235,10 +235,9 @@ static int look_at_cache(const struct look *l, PyObject **value)
 	_cleanup_py_ PyObject *args = l->call ? node_field(l->call, "args") : NULL;
 	_cleanup_py_ PyObject *keywords = l->call ? node_field(l->call, "keywords") : NULL;
 	_cleanup_py_ PyObject *given =
-		args && PyList_Size(args) ? py_ref(PyList_GetItem(args, 0))
-		: keywords && PyList_Size(keywords)
-			? node_field(PyList_GetItem(keywords, 0), "value")
-			: NULL;
+		args && PyList_Size(args)           ? py_ref(PyList_GetItem(args, 0))
+		: keywords && PyList_Size(keywords) ? node_value(PyList_GetItem(keywords, 0))
+						    : NULL;
 	_cleanup_py_ PyObject *said = given ? selection_value(l->s, NULL, given) : NULL;
 	_cleanup_py_ PyObject *now = walk_cache_size(*value);
 	if (said && now && !py_is(said, w->boolean) && !compare_constants(w, said, now))
@@ -313,7 +312,7 @@ int selection_is_decorated_otherwise(struct selection *s, const struct function_
 				     PyObject *node)
 {
 	struct look l = {.s = s, .at = at};
-	_cleanup_py_ PyObject *decorators = node_field(node, "decorator_list");
+	_cleanup_py_ PyObject *decorators = node_decorators(node);
 	_cleanup_py_ PyObject *value = py_ref(PyDict_GetItem(at->names, at->name));
 	int is_only = body_count_stores(at->body, &at->body->new, at->name) == 1, other = 0;
 	Py_ssize_t count = decorators ? PyList_Size(decorators) : 0;

@@ -40,7 +40,7 @@ static int is_wanted(const struct search *search, PyObject *o)
 	code = PyFunction_GetCode(o);
 	if (search->code)
 		return PyObject_RichCompareBool(code, search->code, PY_EQ) == 1;
-	_cleanup_py_ PyObject *name = code_attribute(code, "co_name");
+	_cleanup_py_ PyObject *name = code_name(code);
 	return name && code_is_from(code, m->old_file) &&
 	       !PyUnicode_Compare(name, search->name);
 }
@@ -150,9 +150,9 @@ static PyObject *our_decorator(const struct selection *s)
 {
 	_cleanup_py_ PyObject *tree =
 		source_parse(s->job, "@__pyhotpatch_keep__\ndef f(): pass");
-	_cleanup_py_ PyObject *body = node_field(tree, "body");
+	_cleanup_py_ PyObject *body = node_body(tree);
 
-	return body ? node_field(PyList_GetItem(body, 0), "decorator_list") : NULL;
+	return body ? node_decorators(PyList_GetItem(body, 0)) : NULL;
 }
 
 static int strip(struct selection *s, PyObject *node, PyObject *qualname, PyObject *entry)
@@ -209,7 +209,7 @@ static PyObject *find_aside(const struct selection *s, PyObject *code)
 int selection_function(struct selection *s, const struct function_place *at, PyObject *node)
 {
 	const struct body *b = at->body;
-	_cleanup_py_ PyObject *decorators = node_field(node, "decorator_list");
+	_cleanup_py_ PyObject *decorators = node_decorators(node);
 	PyObject *live = PyDict_GetItem(at->names, at->name), *old_code;
 	struct definition new;
 	int count = decorators ? (int)PyList_Size(decorators) : 0;
@@ -236,8 +236,8 @@ int selection_function(struct selection *s, const struct function_place *at, PyO
 
 static int is_decorated_anew(const struct body *b, const struct group *group, PyObject *node)
 {
-	_cleanup_py_ PyObject *name = node_field(node, "name");
-	_cleanup_py_ PyObject *decorators = node_field(node, "decorator_list");
+	_cleanup_py_ PyObject *name = node_name(node);
+	_cleanup_py_ PyObject *decorators = node_decorators(node);
 	struct definition new, old;
 	int count = decorators ? (int)PyList_Size(decorators) : 0;
 

@@ -86,9 +86,8 @@ struct in_block {
 static int note_in_block(PyObject *node, void *context)
 {
 	const struct in_block *in = context;
-	_cleanup_py_ PyObject *name = node_is_function(node) ? node_field(node, "name") : NULL;
-	_cleanup_py_ PyObject *qualname =
-		name ? PyUnicode_FromFormat("%U.%U", in->place.qualname, name) : NULL;
+	_cleanup_py_ PyObject *name = node_is_function(node) ? node_name(node) : NULL;
+	_cleanup_py_ PyObject *qualname = name ? world_dotted(in->place.qualname, name) : NULL;
 	struct function_place place = in->place;
 
 	place.name = name;

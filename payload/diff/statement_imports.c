@@ -57,7 +57,7 @@ static int is_from_other(const struct selection *s, PyObject *module_name, PyObj
 {
 	const struct world *w = s->tokens.world;
 	PyObject *module = PyDict_GetItem(w->modules, module_name);
-	_cleanup_py_ PyObject *dotted = PyUnicode_FromFormat("%U.%U", module_name, name);
+	_cleanup_py_ PyObject *dotted = world_dotted(module_name, name);
 	_cleanup_py_ PyObject *from = origin(w, live);
 	int is_certain = from && !is_text_same(from, module_name) && is_at_home(w, live, from);
 
@@ -90,7 +90,7 @@ static int is_alias_other(struct selection *s, PyObject *module, PyObject *alias
 			  PyObject *names)
 {
 	const struct world *w = s->tokens.world;
-	_cleanup_py_ PyObject *name = node_field(alias, "name");
+	_cleanup_py_ PyObject *name = node_name(alias);
 	_cleanup_py_ PyObject *as = node_field(alias, "asname");
 	_cleanup_py_ PyObject *first = name && !module ? without_tail(name) : NULL;
 	PyObject *bound = as && py_is(as, w->str) ? as : module ? name : first;

@@ -144,7 +144,7 @@ static int is_value_other(struct selection *s, const struct body *b, const struc
 		group->end - group->first > 2 && tree_is(node, "Assign")
 			? node_field(node, "targets")
 			: NULL;
-	_cleanup_py_ PyObject *expression = targets ? node_field(node, "value") : NULL;
+	_cleanup_py_ PyObject *expression = targets ? node_value(node) : NULL;
 	_cleanup_py_ PyObject *called = node_field(expression, "func");
 	PyObject *maker = called ? selection_resolve(s, called) : NULL;
 	int is_pattern = maker && maker == world_loaded(b->tokens->world, "re", "compile");
@@ -208,7 +208,7 @@ static int is_code_other(const struct selection *s, const struct body *b,
 	if (!py_is(live, w->function) || PyFunction_GetGlobals(live) != s->module->live)
 		return 0;
 	PyObject *old = PyFunction_GetCode(live);
-	_cleanup_py_ PyObject *name = code_attribute(old, "co_name");
+	_cleanup_py_ PyObject *name = code_name(old);
 	for (int i = 0; name && i < b->new.count; i++) {
 		const struct step *step = &b->new.steps[i];
 		if (step->line < group->line || step->line >= group->line_end || !step->value ||
@@ -328,7 +328,7 @@ static int are_defaults_other(struct selection *s, PyObject *node, PyObject *fun
 /* Without decorators: is a class there that was one of the module's? */
 static int was_class(const struct selection *s, PyObject *node, PyObject *live)
 {
-	_cleanup_py_ PyObject *decorators = node_field(node, "decorator_list");
+	_cleanup_py_ PyObject *decorators = node_decorators(node);
 
 	return decorators && !PyList_Size(decorators) &&
 	       walk_is_class_of(s->tokens.world, live, s->module->name);
@@ -339,8 +339,8 @@ int selection_is_function_other(struct selection *s, const struct body *b,
 				int is_made)
 {
 	const struct world *w = s->tokens.world;
-	_cleanup_py_ PyObject *name = node_field(node, "name");
-	_cleanup_py_ PyObject *decorators = node_field(node, "decorator_list");
+	_cleanup_py_ PyObject *name = node_name(node);
+	_cleanup_py_ PyObject *decorators = node_decorators(node);
 	PyObject *live = name ? PyDict_GetItem(names, name) : NULL;
 	const struct function_place at = {
 		.body = b, .group = group, .names = names, .name = name, .qualname = name};
@@ -431,7 +431,7 @@ int infer_change(struct job *job, struct module *module, int functions_agree)
 {
 	struct selection s = {.job = job, .module = module, .is_deciding = 1};
 	_cleanup_py_ PyObject *tree = functions_agree ? source_tree(job, module) : NULL;
-	_cleanup_py_ PyObject *nodes = node_field(tree, "body");
+	_cleanup_py_ PyObject *nodes = node_body(tree);
 
 	module->is_changed = !functions_agree;
 	if (nodes && !tokens_init(&s.tokens, &job->world) &&

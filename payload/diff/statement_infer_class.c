@@ -167,7 +167,7 @@ int selection_infer_class(struct selection *s, struct body *b, PyObject *names, 
 static int was_function(const struct selection *s, PyObject *node, PyObject *name,
 			PyObject *live)
 {
-	_cleanup_py_ PyObject *decorators = node_field(node, "decorator_list");
+	_cleanup_py_ PyObject *decorators = node_decorators(node);
 	_cleanup_py_ PyObject *inner = py_is(live, s->tokens.world->function)
 					       ? selection_inner(s, live, NULL, name)
 					       : NULL;
@@ -179,8 +179,8 @@ int selection_is_class_other(struct selection *s, const struct body *outer,
 			     const struct group *group, PyObject *node, PyObject *names)
 {
 	const struct world *w = s->tokens.world;
-	_cleanup_py_ PyObject *name = node_field(node, "name");
-	_cleanup_py_ PyObject *nodes = node_field(node, "body");
+	_cleanup_py_ PyObject *name = node_name(node);
+	_cleanup_py_ PyObject *nodes = node_body(node);
 	PyObject *live = name ? PyDict_GetItem(names, name) : NULL;
 	struct definition new;
 	struct body b = {0};

@@ -32,7 +32,7 @@ static PyObject *node_of(const struct body *b, const struct group *group)
 static int is_plain(PyObject *node)
 {
 	_cleanup_py_ PyObject *value =
-		tree_is(node, "Assign AugAssign AnnAssign") ? node_field(node, "value") : NULL;
+		tree_is(node, "Assign AugAssign AnnAssign") ? node_value(node) : NULL;
 	_cleanup_py_ PyObject *items = value ? node_field(value, "elts") : NULL;
 
 	return value && (items ? tree_is(value, "List Tuple") && PyList_Size(items) > 0
@@ -96,7 +96,7 @@ static int is_renewed(const struct body *b, PyObject *name)
 	for (int i = 0; i < b->group_count; i++) {
 		if (!body_binds(b, &b->groups[i], name))
 			continue;
-		_cleanup_py_ PyObject *value = node_field(node_of(b, &b->groups[i]), "value");
+		_cleanup_py_ PyObject *value = node_value(node_of(b, &b->groups[i]));
 		if (renewed || !b->groups[i].is_changed || !value ||
 		    (!b->groups[i].is_anew && tree_any(b->tokens->world, value, is_odd, NULL)))
 			return 0;
@@ -166,7 +166,7 @@ static PyObject *derived_name(const struct body *b, PyObject *renewed, PyObject 
 		targets && PyList_Size(targets) == 1 ? PyList_GetItem(targets, 0) : target;
 	struct defaults d = {.body = b, .outer = renewed};
 
-	*value = one ? node_field(node, "value") : NULL;
+	*value = one ? node_value(node) : NULL;
 	if (!*value || tree_any(b->tokens->world, *value, is_call, &d) || !d.renewed)
 		return NULL;
 	return node_field(one, "id");
@@ -174,7 +174,7 @@ static PyObject *derived_name(const struct body *b, PyObject *renewed, PyObject 
 
 static int has_part_to_renew(const struct body *b, PyObject *renewed, PyObject *class)
 {
-	_cleanup_py_ PyObject *nodes = node_field(class, "body");
+	_cleanup_py_ PyObject *nodes = node_body(class);
 
 	for (Py_ssize_t i = 0; nodes && i < PyList_Size(nodes); i++) {
 		PyObject *node = PyList_GetItem(nodes, i);
@@ -260,7 +260,7 @@ int selection_is_below_redefined(const struct world *w, const struct module *m, 
 
 static void need_below(struct body *b, struct group *group, PyObject *names)
 {
-	_cleanup_py_ PyObject *id = node_field(node_of(b, group), "name");
+	_cleanup_py_ PyObject *id = node_name(node_of(b, group));
 	_cleanup_py_ PyObject *above =
 		id ? fields_from(b->tokens->world, PyDict_GetItem(names, id)) : NULL;
 

@@ -29,7 +29,7 @@ static int takes_away(const struct world *w, PyObject *class)
 static int count_dataclass(const struct selection *s, PyObject *node)
 {
 	PyObject *maker = world_loaded(s->tokens.world, "dataclasses", "dataclass");
-	_cleanup_py_ PyObject *decorators = node_field(node, "decorator_list");
+	_cleanup_py_ PyObject *decorators = node_decorators(node);
 	Py_ssize_t count = decorators ? PyList_Size(decorators) : -1;
 
 	if (count < 1)
@@ -50,7 +50,7 @@ int selection_is_plain_class(const struct selection *s, PyObject *node, PyObject
 static int lacks_attribute(const struct selection *s, PyObject *node)
 {
 	_cleanup_py_ PyObject *name = node_field(node, "attr");
-	_cleanup_py_ PyObject *owner = name ? node_field(node, "value") : NULL;
+	_cleanup_py_ PyObject *owner = name ? node_value(node) : NULL;
 	PyObject *module = owner ? selection_resolve(s, owner) : NULL;
 
 	return module && py_is(module, s->tokens.world->module) &&
@@ -136,7 +136,7 @@ static PyObject *keyword(const struct world *w, PyObject *node, const char *name
 		PyObject *item = PyList_GetItem(keywords, i);
 		_cleanup_py_ PyObject *own = node_field(item, "arg");
 		if (own && py_is(own, w->str) && !PyUnicode_CompareWithASCIIString(own, name))
-			return node_field(item, "value");
+			return node_value(item);
 	}
 	return NULL;
 }
@@ -170,7 +170,7 @@ static int are_parameters_plausible(struct selection *s, PyObject *node, PyObjec
 					    "frozen",     "kw_only", "slots"};
 	const struct world *w = s->tokens.world;
 	PyObject *there = PyDict_GetItemString(names, "__dataclass_params__");
-	_cleanup_py_ PyObject *decorators = node_field(node, "decorator_list");
+	_cleanup_py_ PyObject *decorators = node_decorators(node);
 	PyObject *call = PyList_GetItem(decorators, 0);
 
 	for (int i = 0; there && i < 9; i++) {

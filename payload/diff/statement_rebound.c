@@ -58,7 +58,7 @@ static int note_binding(PyObject *node, void *context)
 	_cleanup_py_ PyObject *attribute =
 		tree_is(node, "Attribute") ? node_field(node, "attr") : NULL;
 	_cleanup_py_ PyObject *use = attribute ? node_field(node, "ctx") : NULL;
-	_cleanup_py_ PyObject *owner = use ? node_field(node, "value") : NULL;
+	_cleanup_py_ PyObject *owner = use ? node_value(node) : NULL;
 
 	for (Py_ssize_t i = 0; names && i < PyList_Size(names); i++)
 		if (PySet_Add(s->rebound[0], PyList_GetItem(names, i)))

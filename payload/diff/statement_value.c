@@ -15,7 +15,7 @@ PyObject *selection_resolve(const struct selection *s, PyObject *node)
 {
 	const struct world *w = s->tokens.world;
 	_cleanup_py_ PyObject *attribute = node_field(node, "attr");
-	_cleanup_py_ PyObject *owner = attribute ? node_field(node, "value") : NULL;
+	_cleanup_py_ PyObject *owner = attribute ? node_value(node) : NULL;
 	_cleanup_py_ PyObject *id = node_field(owner ? owner : node, "id");
 	PyObject *value = id ? PyDict_GetItem(s->module->live, id) : NULL;
 

@@ -41,7 +41,7 @@ static int names_component(PyObject *node, const char *leaf)
 	if (text && text_is_word(leaf, text))
 		return 1;
 	for (Py_ssize_t i = 0; names && i < PyList_Size(names); i++) {
-		_cleanup_py_ PyObject *name = node_field(PyList_GetItem(names, i), "name");
+		_cleanup_py_ PyObject *name = node_name(PyList_GetItem(names, i));
 		text = name ? PyUnicode_AsUTF8(name) : NULL;
 		if (text && text_is_word(leaf, text))
 			return 1;
@@ -79,7 +79,7 @@ static int note_refreshed(struct selection *s, PyObject *node)
 
 	for (Py_ssize_t i = 0; names && i < PyList_Size(names); i++) {
 		PyObject *alias = PyList_GetItem(names, i);
-		_cleanup_py_ PyObject *name = node_field(alias, "name");
+		_cleanup_py_ PyObject *name = node_name(alias);
 		_cleanup_py_ PyObject *bound = node_bound_name(alias);
 		if (name && (PyDict_SetItem(s->module->refreshed, bound, name) ||
 			     PySet_Discard(s->module->superseded, bound) < 0))
@@ -108,7 +108,7 @@ static void warn_not_run(const struct selection *s, PyObject *node)
 /* A definition that changed: what of it need not run. 1 when it turns out to be the same. */
 static int refine(struct selection *s, const struct group *group, PyObject *node)
 {
-	_cleanup_py_ PyObject *name = node_field(node, "name");
+	_cleanup_py_ PyObject *name = node_name(node);
 	const struct function_place place = {.body = &s->body,
 					     .group = group,
 					     .names = s->module->live,
@@ -164,7 +164,7 @@ static int add_dead(const struct selection *s, PyObject *out, PyObject **dead)
 	if (!PyList_Size(*dead))
 		return 0;
 	_cleanup_py_ PyObject *tree = source_parse(s->job, "if 0: pass");
-	_cleanup_py_ PyObject *body = node_field(tree, "body");
+	_cleanup_py_ PyObject *body = node_body(tree);
 	PyObject *node = body ? PyList_GetItem(body, 0) : NULL;
 
 	if (!node || PyObject_SetAttrString(node, "body", *dead) || PyList_Append(out, node))
@@ -198,7 +198,7 @@ static int add_names(const struct body *b, const struct group *group, PyObject *
 
 static int note_redefined(const struct selection *s, const struct group *group, PyObject *node)
 {
-	_cleanup_py_ PyObject *name = node_is_function(node) ? node_field(node, "name") : NULL;
+	_cleanup_py_ PyObject *name = node_is_function(node) ? node_name(node) : NULL;
 
 	const struct function_place place = {
 		.body = &s->body, .group = group, .name = name, .qualname = name};
@@ -303,7 +303,7 @@ static int select_statements(struct selection *s)
 {
 	struct module *m = s->module;
 	_cleanup_py_ PyObject *tree = source_tree(s->job, m);
-	_cleanup_py_ PyObject *nodes = node_field(tree, "body");
+	_cleanup_py_ PyObject *nodes = node_body(tree);
 
 	source_let_run(s->job);
 	m->inner = PyDict_New();

@@ -227,7 +227,7 @@ static void find_own(const struct build *b, int end)
 static int number_steps(struct build *b)
 {
 	struct stream *s = b->stream;
-	_cleanup_py_ PyObject *name = code_attribute(s->code, "co_name");
+	_cleanup_py_ PyObject *name = code_name(s->code);
 	int hot = 0;
 
 	s->steps = PyMem_Malloc((size_t)(b->code.count + 1) * sizeof(*s->steps));

@@ -26,7 +26,7 @@ void tokens_fini(struct tokens *tokens)
 /* The first code object that does the same as `code`; borrowed. */
 static PyObject *representative(struct tokens *t, PyObject *code)
 {
-	_cleanup_py_ PyObject *name = code_attribute(code, "co_name");
+	_cleanup_py_ PyObject *name = code_name(code);
 	_cleanup_py_ PyObject *added = NULL;
 	PyObject *list = name ? PyDict_GetItem(t->codes, name) : NULL;
 

@@ -102,7 +102,7 @@ static PyObject *name_of(PyObject *code)
 	if (name)
 		return name;
 	PyErr_Clear();
-	return code_attribute(code, "co_name");
+	return code_name(code);
 }
 
 static int add(struct search *s, PyObject *frame, PyObject *code, long thread, int waits)

@@ -20,7 +20,7 @@ struct class_body {
 static void note(const struct class_body *b, PyObject *name, enum wire_record_kind kind,
 		 enum wire_action action)
 {
-	_cleanup_py_ PyObject *whole = PyUnicode_FromFormat("%U.%U", b->qualname, name);
+	_cleanup_py_ PyObject *whole = world_dotted(b->qualname, name);
 
 	if (whole)
 		note_name(b->job, b->module, whole, NULL,
@@ -30,7 +30,7 @@ static void note(const struct class_body *b, PyObject *name, enum wire_record_ki
 static void note_if_added(const struct class_body *b, PyObject *name)
 {
 	const struct world *w = &b->job->world;
-	_cleanup_py_ PyObject *whole = PyUnicode_FromFormat("%U.%U", b->qualname, name);
+	_cleanup_py_ PyObject *whole = world_dotted(b->qualname, name);
 	_cleanup_py_ PyObject *code = whole ? code_find(w, b->module->code, whole) : NULL;
 	_cleanup_py_ PyObject *flags = code ? code_attribute(code, "co_flags") : NULL;
 

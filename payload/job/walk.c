@@ -81,8 +81,7 @@ PyObject *walk_inside(const struct world *w, PyObject *o)
 PyObject *walk_free_cell(PyObject *function, PyObject *name)
 {
 	PyObject *closure = PyFunction_GetClosure(function), *cell = NULL;
-	_cleanup_py_ PyObject *names =
-		code_attribute(PyFunction_GetCode(function), "co_freevars");
+	_cleanup_py_ PyObject *names = code_free_names(PyFunction_GetCode(function));
 
 	for (Py_ssize_t i = 0; names && closure && i < PyTuple_Size(names); i++)
 		if (!PyUnicode_Compare(PyTuple_GetItem(names, i), name))
@@ -229,7 +228,7 @@ int walk_is_definition(const struct world *w, const struct module *m, PyObject *
 		return -1;
 	for (Py_ssize_t i = 0; i < PyList_Size(found); i++) {
 		PyObject *code = PyFunction_GetCode(PyList_GetItem(found, i));
-		_cleanup_py_ PyObject *own = code_attribute(code, "co_name");
+		_cleanup_py_ PyObject *own = code_name(code);
 		if (own && code_is_from(code, m->old_file) && !PyUnicode_Compare(own, name))
 			return 1;
 	}

@@ -17,7 +17,7 @@
 static PyObject *cells_for(const struct world *w, PyObject *old, PyObject *function,
 			   PyObject *code)
 {
-	_cleanup_py_ PyObject *names = code_attribute(code, "co_freevars");
+	_cleanup_py_ PyObject *names = code_free_names(code);
 	_cleanup_py_ PyObject *cells = PyList_New(0);
 
 	for (Py_ssize_t i = 0; names && cells && i < PyTuple_Size(names); i++) {

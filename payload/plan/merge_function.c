@@ -38,7 +38,7 @@ static int is_new_function(const struct plan *p, const struct module *m, PyObjec
  */
 static int merge_closures(struct plan *p, const struct module *m, PyObject *old, PyObject *new)
 {
-	_cleanup_py_ PyObject *names = code_attribute(PyFunction_GetCode(new), "co_freevars");
+	_cleanup_py_ PyObject *names = code_free_names(PyFunction_GetCode(new));
 
 	for (Py_ssize_t i = 0; names && i < PyTuple_Size(names); i++) {
 		PyObject *name = PyTuple_GetItem(names, i);

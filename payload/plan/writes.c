@@ -116,7 +116,7 @@ static int is_to_undo(const struct writes *writes, const struct write *write)
  * nothing is in the way there, and from there below their bases. */
 static void loosen(struct write *write, const struct world *w)
 {
-	_cleanup_py_ PyObject *base = world_type_attribute(write->object, "__base__");
+	_cleanup_py_ PyObject *base = world_base(write->object);
 	_cleanup_py_ PyObject *ground = base ? class_solid(w, base) : NULL;
 	_cleanup_py_ PyObject *bases = ground ? PyTuple_Pack(1, ground) : NULL;
 

@@ -32,7 +32,7 @@ PyObject *class_solid(const struct world *w, PyObject *class)
 	_cleanup_py_ PyObject *solid = py_ref(class);
 
 	while (PyType_GetFlags(solid) & PY_TYPE_IS_HEAP && !has_slots(w, solid)) {
-		PyObject *base = world_type_attribute(solid, "__base__");
+		PyObject *base = world_base(solid);
 		if (!base)
 			return NULL;
 		Py_DecRef(solid);
@@ -67,7 +67,7 @@ static int is_place_shared(PyObject *class, PyObject *base, const char *name)
 /* What the bases below the solid one add is a dict and a list of weak references alone. */
 static int takes_base(const struct world *w, PyObject *class, PyObject *base)
 {
-	_cleanup_py_ PyObject *now = world_type_attribute(class, "__base__");
+	_cleanup_py_ PyObject *now = world_base(class);
 	const unsigned long gained = PyType_GetFlags(base) & ~PyType_GetFlags(class);
 
 	return now && !(gained & PY_TYPE_HAS_GC) && is_solid_same(w, now, base) &&
@@ -109,7 +109,7 @@ static int ask_setter(const struct world *w, PyObject *class, PyObject *bases)
 static int set_as_if_from(const struct world *w, PyObject *class, PyObject *base,
 			  PyObject *bases)
 {
-	_cleanup_py_ PyObject *owned = world_type_attribute(class, "__base__");
+	_cleanup_py_ PyObject *owned = world_base(class);
 	char *at = (char *)class + py_base_offset;
 
 	if (!owned || memcmp(at, &owned, sizeof(owned)))

@@ -16,6 +16,22 @@ PyObject *code_attribute(PyObject *code, const char *name)
 	return PyObject_GetAttrString(code, name);
 }
 
+/* Each call is shorter by the name. */
+__attribute__((noinline)) PyObject *code_constants(PyObject *code)
+{
+	return code_attribute(code, "co_consts");
+}
+
+__attribute__((noinline)) PyObject *code_free_names(PyObject *code)
+{
+	return code_attribute(code, "co_freevars");
+}
+
+__attribute__((noinline)) PyObject *code_name(PyObject *code)
+{
+	return code_attribute(code, "co_name");
+}
+
 long code_kind(PyObject *code)
 {
 	_cleanup_py_ PyObject *flags = code_attribute(code, "co_flags");
@@ -25,7 +41,7 @@ long code_kind(PyObject *code)
 
 int code_name_is(PyObject *code, const char *name)
 {
-	_cleanup_py_ PyObject *own = code_attribute(code, "co_name");
+	_cleanup_py_ PyObject *own = code_name(code);
 
 	return own && PyUnicode_CompareWithASCIIString(own, name) == 0;
 }
@@ -103,8 +119,8 @@ static int is_constant_same(const struct world *w, PyObject *a, PyObject *b)
 
 static int are_constants_same(const struct world *w, PyObject *a, PyObject *b)
 {
-	_cleanup_py_ PyObject *x = code_attribute(a, "co_consts");
-	_cleanup_py_ PyObject *y = code_attribute(b, "co_consts");
+	_cleanup_py_ PyObject *x = code_constants(a);
+	_cleanup_py_ PyObject *y = code_constants(b);
 
 	return x && y ? is_tuple_same(w, x, y) : -1;
 }
@@ -145,7 +161,7 @@ struct class_body {
 static int class_body_init(struct class_body *out, const struct world *w, PyObject *code)
 {
 	*out = (struct class_body){
-		.constants = code_attribute(code, "co_consts"),
+		.constants = code_constants(code),
 		.line = code_attribute(code, "co_firstlineno"),
 	};
 	return out->constants && out->line ? bytecode_init(&out->code, w, code) : -1;
@@ -237,7 +253,7 @@ int code_is_same(const struct world *w, PyObject *a, PyObject *b)
 /* The code objects among the constants of `code`, as a new list. */
 static PyObject *inner_codes(const struct world *w, PyObject *code)
 {
-	_cleanup_py_ PyObject *constants = code_attribute(code, "co_consts");
+	_cleanup_py_ PyObject *constants = code_constants(code);
 	_cleanup_py_ PyObject *out = constants ? PyList_New(0) : NULL;
 
 	for (Py_ssize_t i = 0; out && i < PyTuple_Size(constants); i++) {
@@ -295,7 +311,7 @@ static PyObject *find_inner(const struct world *w, PyObject *code, const char *n
 
 	for (Py_ssize_t i = inner ? PyList_Size(inner) : 0; i-- > 0;) {
 		PyObject *candidate = PyList_GetItem(inner, i);
-		_cleanup_py_ PyObject *own = code_attribute(candidate, "co_name");
+		_cleanup_py_ PyObject *own = code_name(candidate);
 		const char *text = own ? PyUnicode_AsUTF8(own) : NULL;
 		if (!text)
 			break;
@@ -346,13 +362,12 @@ int code_pair(const struct world *w, PyObject *old, PyObject *new, PyObject *out
 /* How many of `codes` from `start` on are called like `code`; *first is the first of them. */
 static Py_ssize_t count_named(PyObject *codes, PyObject *code, PyObject **first)
 {
-	_cleanup_py_ PyObject *name = code_attribute(code, "co_name");
+	_cleanup_py_ PyObject *name = code_name(code);
 	Py_ssize_t count = 0;
 
 	*first = NULL;
 	for (Py_ssize_t i = 0; name && i < PyList_Size(codes); i++) {
-		_cleanup_py_ PyObject *other =
-			code_attribute(PyList_GetItem(codes, i), "co_name");
+		_cleanup_py_ PyObject *other = code_name(PyList_GetItem(codes, i));
 		if (!other || PyUnicode_Compare(name, other))
 			continue;
 		if (!count++)
@@ -420,7 +435,7 @@ static int pair_by_name(const struct world *w, PyObject *olds, PyObject *news, P
 		PyObject *old = PyList_GetItem(olds, 0), *first, *unused;
 		Py_ssize_t count_new = count_named(news, old, &first);
 		Py_ssize_t count_old = count_named(olds, old, &unused);
-		_cleanup_py_ PyObject *name = code_attribute(old, "co_name");
+		_cleanup_py_ PyObject *name = code_name(old);
 		const char *text = name ? PyUnicode_AsUTF8(name) : NULL;
 		if (!text)
 			return -1;
@@ -447,8 +462,7 @@ int code_stored_names(const struct world *w, PyObject *code, PyObject *out)
 int code_are_siblings(const struct world *w, PyObject *code, PyObject *a, PyObject *b)
 {
 	_cleanup_py_ PyObject *inner = inner_codes(w, code);
-	_cleanup_py_ PyObject *x = code_attribute(a, "co_name"),
-			      *y = code_attribute(b, "co_name");
+	_cleanup_py_ PyObject *x = code_name(a), *y = code_name(b);
 	int found = 0;
 
 	if (!inner || !x || !y)

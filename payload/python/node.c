@@ -20,9 +20,30 @@ PyObject *node_field(PyObject *node, const char *name)
 	return value;
 }
 
+/* Each call is shorter by the name. */
+__attribute__((noinline)) PyObject *node_body(PyObject *node)
+{
+	return node_field(node, "body");
+}
+
+__attribute__((noinline)) PyObject *node_decorators(PyObject *node)
+{
+	return node_field(node, "decorator_list");
+}
+
+__attribute__((noinline)) PyObject *node_name(PyObject *node)
+{
+	return node_field(node, "name");
+}
+
+__attribute__((noinline)) PyObject *node_value(PyObject *node)
+{
+	return node_field(node, "value");
+}
+
 PyObject *node_bound_name(PyObject *alias)
 {
-	_cleanup_py_ PyObject *name = node_field(alias, "name");
+	_cleanup_py_ PyObject *name = node_name(alias);
 	PyObject *as = node_field(alias, "asname");
 
 	if (!as || py_type(as) == py_type(name))
@@ -52,7 +73,7 @@ int node_number(PyObject *node, const char *name, int otherwise)
 
 int node_first_line(PyObject *node)
 {
-	_cleanup_py_ PyObject *decorators = node_field(node, "decorator_list");
+	_cleanup_py_ PyObject *decorators = node_decorators(node);
 	int line = node_number(node, "lineno", 0);
 
 	if (decorators && PyList_Size(decorators) > 0) {
@@ -119,7 +140,7 @@ int node_is_plain(PyObject *node)
 
 int node_is_docstring(PyObject *node)
 {
-	_cleanup_py_ PyObject *value = tree_is(node, "Expr") ? node_field(node, "value") : NULL;
+	_cleanup_py_ PyObject *value = tree_is(node, "Expr") ? node_value(node) : NULL;
 
 	return value && tree_is(value, "Str Constant");
 }
@@ -131,7 +152,7 @@ int node_is_definition(PyObject *node)
 
 int node_is_plainly_decorated(PyObject *node)
 {
-	_cleanup_py_ PyObject *decorators = node_field(node, "decorator_list");
+	_cleanup_py_ PyObject *decorators = node_decorators(node);
 	Py_ssize_t count = decorators ? PyList_Size(decorators) : 0;
 	PyObject *first = count == 1 ? PyList_GetItem(decorators, 0) : NULL;
 
@@ -143,7 +164,7 @@ int node_is_plainly_decorated(PyObject *node)
 
 int node_is_overload(PyObject *node)
 {
-	_cleanup_py_ PyObject *decorators = node_field(node, "decorator_list");
+	_cleanup_py_ PyObject *decorators = node_decorators(node);
 	PyObject *first =
 		decorators && PyList_Size(decorators) ? PyList_GetItem(decorators, 0) : NULL;
 

@@ -11,6 +11,12 @@
  * stays so. */
 PyObject *node_field(PyObject *node, const char *name);
 
+/* Those that are asked for in many places. */
+PyObject *node_body(PyObject *node);
+PyObject *node_decorators(PyObject *node);
+PyObject *node_name(PyObject *node);
+PyObject *node_value(PyObject *node);
+
 /* An integer field; `otherwise` when there is none. */
 int node_number(PyObject *node, const char *name, int otherwise);
 

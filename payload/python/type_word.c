@@ -23,7 +23,7 @@ PyObject *py_type_asked(PyObject *o)
 
 static PyObject *base_of(PyObject *type)
 {
-	PyObject *base = world_type_attribute(type, "__base__");
+	PyObject *base = world_base(type);
 
 	Py_DecRef(base);
 	return base;

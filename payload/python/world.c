@@ -332,6 +332,16 @@ PyObject *world_type_attribute(PyObject *type, const char *name)
 }
 
 /* Each call is shorter by the name. */
+__attribute__((noinline)) PyObject *world_base(PyObject *type)
+{
+	return world_type_attribute(type, "__base__");
+}
+
+__attribute__((noinline)) PyObject *world_dotted(PyObject *outer, PyObject *name)
+{
+	return PyUnicode_FromFormat("%U.%U", outer, name);
+}
+
 __attribute__((noinline)) PyObject *world_bases(PyObject *type)
 {
 	return world_type_attribute(type, "__bases__");

@@ -70,10 +70,14 @@ void world_forget_lookups(const struct world *world, PyObject *type, int depth);
 PyObject *world_type_attribute(PyObject *type, const char *name);
 
 /* The same for what is asked for in many places. */
+PyObject *world_base(PyObject *type);
 PyObject *world_bases(PyObject *type);
 PyObject *world_mro(PyObject *type);
 PyObject *world_name(PyObject *type);
 PyObject *world_qualname(PyObject *type);
+
+/* "outer.name" */
+PyObject *world_dotted(PyObject *outer, PyObject *name);
 
 /* sys._current_frames(): new reference; NULL with an exception, or without where it is not
  * safe to ask. */

@@ -48,7 +48,7 @@ static int is_missing(const struct judge *judge, PyObject *target)
 
 static int may_assign(const struct judge *judge, PyObject *node)
 {
-	_cleanup_py_ PyObject *value = node_field(node, "value");
+	_cleanup_py_ PyObject *value = node_value(node);
 	_cleanup_py_ PyObject *target = node_field(node, "target");
 	_cleanup_py_ PyObject *targets = node_field(node, "targets");
 
@@ -106,7 +106,7 @@ int source_choose_statements(struct job *job, struct module *module)
 		return 0;
 	}
 	_cleanup_py_ PyObject *tree = source_tree(job, module);
-	_cleanup_py_ PyObject *body = node_field(tree, "body");
+	_cleanup_py_ PyObject *body = node_body(tree);
 	if (!body)
 		return -1;
 	for (Py_ssize_t i = PyList_Size(body); i-- > 0;) {
