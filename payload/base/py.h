@@ -226,6 +226,12 @@ static inline PyObject *py_ref(PyObject *o)
 	return o;
 }
 
+/* What many ask: calls are shorter with one argument less. Borrowed. */
+PyObject *py_first(PyObject *tuple);
+PyObject *py_second(PyObject *tuple);
+PyObject *py_head(PyObject *list);
+int py_equal(PyObject *a, PyObject *b); /* 0 with an exception, too */
+
 /* Where objects keep their type, as type_word.c proved it; 0: not known. */
 extern size_t py_type_offset;
 

@@ -37,7 +37,7 @@ static int pass_on(struct plan *p, PyObject *now, PyObject *old)
 			return -1;
 	}
 	for (Py_ssize_t i = 0; i < PyList_Size(p->replaced); i++) {
-		PyObject *later = PyTuple_GetItem(PyList_GetItem(p->replaced, i), 0);
+		PyObject *later = py_first(PyList_GetItem(p->replaced, i));
 		if (plan_stand_in(p, later) == now && pointer_map_set(&p->stand_in, later, old))
 			return -1;
 	}
@@ -74,7 +74,7 @@ static int add_migrated(struct plan *p, PyObject *migrated)
 
 	for (Py_ssize_t i = 0; i < PyList_Size(migrated); i++) {
 		PyObject *pair = PyList_GetItem(migrated, i);
-		PyObject *old = PyTuple_GetItem(pair, 0), *holder = PyTuple_GetItem(pair, 1);
+		PyObject *old = py_first(pair), *holder = py_second(pair);
 		_cleanup_py_ PyObject *now = old && holder ? record_held(w, holder) : NULL;
 		if (PyErr_Occurred() || (now && add_way_back(p, now, old)) ||
 		    (now && world_is_class(w, old) &&
@@ -137,7 +137,7 @@ static struct module *module_of(struct job *job, PyObject *key)
 static struct module *add_module(struct job *job, PyObject *key, PyObject *entry)
 {
 	const struct world *w = &job->world;
-	PyObject *holder = PyTuple_GetItem(entry, 2), *code = PyTuple_GetItem(entry, 1);
+	PyObject *holder = PyTuple_GetItem(entry, 2), *code = py_second(entry);
 	_cleanup_py_ PyObject *anchor = holder ? record_held(w, holder) : NULL;
 	struct module *module = code && anchor ? modules_add(&job->modules) : NULL;
 
@@ -163,7 +163,7 @@ static int add_modules(struct job *job, PyObject *baselines)
 
 	while (PyDict_Next(baselines, &at, &key, &entry)) {
 		struct module *module = module_of(job, key);
-		PyObject *before = PyTuple_GetItem(entry, 0);
+		PyObject *before = py_first(entry);
 		if (!module)
 			module = add_module(job, key, entry);
 		if (PyErr_Occurred())
@@ -223,7 +223,7 @@ static int finish_functions(struct plan *p)
 	for (size_t i = p->writes.count; i-- > 0;) {
 		const struct write *write = &p->writes.items[i];
 		if (write->kind == WRITE_CODE &&
-		    finish_function(p, write->object, PyTuple_GetItem(write->value, 0)))
+		    finish_function(p, write->object, py_first(write->value)))
 			return -1;
 	}
 	return 0;

@@ -126,7 +126,7 @@ static void park_those_of(struct job *job, PyObject *migrated)
 
 	for (Py_ssize_t i = 0; i < PyList_Size(migrated); i++) {
 		PyObject *entry = PyList_GetItem(migrated, i);
-		PyObject *class = PyTuple_GetItem(entry, 0);
+		PyObject *class = py_first(entry);
 		if (!world_is_class(w, class))
 			continue;
 		_cleanup_py_ PyObject *bases = world_bases(class);

@@ -47,8 +47,8 @@ static int is_doc_same(const struct world *w, PyObject *old, PyObject *new)
 {
 	_cleanup_py_ PyObject *x = code_constants(old);
 	_cleanup_py_ PyObject *y = code_constants(new);
-	PyObject *a = x && PyTuple_Size(x) ? PyTuple_GetItem(x, 0) : w->none;
-	PyObject *b = y && PyTuple_Size(y) ? PyTuple_GetItem(y, 0) : w->none;
+	PyObject *a = x && PyTuple_Size(x) ? py_first(x) : w->none;
+	PyObject *b = y && PyTuple_Size(y) ? py_first(y) : w->none;
 
 	if (py_is(a, w->str) != py_is(b, w->str))
 		return 0;
@@ -75,8 +75,7 @@ static int are_parameters_same(PyObject *old, PyObject *new)
 	/* 3.8 */
 	_cleanup_py_ PyObject *c = PyObject_GetAttrString(old, "co_posonlyargcount");
 	_cleanup_py_ PyObject *d = PyObject_GetAttrString(new, "co_posonlyargcount");
-	return a && b && PyObject_RichCompareBool(a, b, PY_EQ) == 1 && c && d &&
-	       PyObject_RichCompareBool(c, d, PY_EQ) == 1;
+	return a && b && py_equal(a, b) && c && d && py_equal(c, d);
 }
 
 /* Is the object, or what is right inside a property or a method of the class, the function? */
@@ -86,7 +85,7 @@ static int is_made_of(const struct bodies *b, PyObject *value, PyObject *code)
 
 	if (py_is(value, w->function))
 		return PyFunction_GetGlobals(value) == b->module->live &&
-		       PyObject_RichCompareBool(PyFunction_GetCode(value), code, PY_EQ) == 1;
+		       py_equal(PyFunction_GetCode(value), code);
 	if (!py_is(value, w->property) && !py_is(value, w->staticmethod) &&
 	    !py_is(value, w->classmethod))
 		return 0;

@@ -50,8 +50,7 @@ int executed_annotations_settle(const struct world *w, struct module *m)
 	for (Py_ssize_t i = 0; kept && i < PyList_Size(kept); i++)
 		if (PySet_Add(executed, PyList_GetItem(kept, i)))
 			return -1;
-	if (before && py_is(before, w->set) &&
-	    PyObject_RichCompareBool(before, executed, PY_EQ) == 1)
+	if (before && py_is(before, w->set) && py_equal(before, executed))
 		return PyDict_SetItemString(m->fresh, EXECUTED_ANNOTATIONS, before);
 	return kept ? 0 : -1;
 }

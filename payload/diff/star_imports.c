@@ -12,7 +12,7 @@ int star_imports_is(PyObject *node)
 {
 	_cleanup_py_ PyObject *names = node_field(node, "names");
 
-	return names && node_field_is(PyList_GetItem(names, 0), "name", "*");
+	return names && node_field_is(py_head(names), "name", "*");
 }
 
 /* The level is loaded, then ('*',) by a step with the token, then it is imported. What else

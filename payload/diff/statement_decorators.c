@@ -187,8 +187,7 @@ static int peel_wrapper(const struct look *l, PyObject **value)
 {
 	_cleanup_py_ PyObject *inside = walk_inside(l->s->tokens.world, *value);
 
-	return peel(value,
-		    inside && PyList_Size(inside) ? py_ref(PyList_GetItem(inside, 0)) : NULL);
+	return peel(value, inside && PyList_Size(inside) ? py_ref(py_head(inside)) : NULL);
 }
 
 static int makes_its_own(const struct world *w, PyObject *class)
@@ -234,10 +233,10 @@ static int look_at_cache(const struct look *l, PyObject **value)
 		return is_known(l, *value) ? OTHER : UNKNOWN;
 	_cleanup_py_ PyObject *args = l->call ? node_field(l->call, "args") : NULL;
 	_cleanup_py_ PyObject *keywords = l->call ? node_field(l->call, "keywords") : NULL;
-	_cleanup_py_ PyObject *given =
-		args && PyList_Size(args)           ? py_ref(PyList_GetItem(args, 0))
-		: keywords && PyList_Size(keywords) ? node_value(PyList_GetItem(keywords, 0))
-						    : NULL;
+	_cleanup_py_ PyObject *given = args && PyList_Size(args) ? py_ref(py_head(args))
+				       : keywords && PyList_Size(keywords)
+					       ? node_value(py_head(keywords))
+					       : NULL;
 	_cleanup_py_ PyObject *said = given ? selection_value(l->s, NULL, given) : NULL;
 	_cleanup_py_ PyObject *now = walk_cache_size(*value);
 	if (said && now && !py_is(said, w->boolean) && !compare_constants(w, said, now))
@@ -261,7 +260,7 @@ static int look_at_function(const struct look *l, PyObject *maker, PyObject **va
 		return OTHER;
 	_cleanup_py_ PyObject *names = code_attribute(code, "co_varnames");
 	return peel(value, names && PyTuple_Size(names)
-				   ? walk_free_value(*value, PyTuple_GetItem(names, 0))
+				   ? walk_free_value(*value, py_first(names))
 				   : NULL);
 }
 
@@ -321,7 +320,7 @@ int selection_is_decorated_otherwise(struct selection *s, const struct function_
 	    selection_is_rebound(s, at->name, at->body != &s->body))
 		return 0;
 	if (is_only && count == 1 && node_is_plainly_decorated(node) &&
-	    had_steps(&l, PyList_GetItem(decorators, 0), value))
+	    had_steps(&l, py_head(decorators), value))
 		return 1;
 	for (Py_ssize_t i = 0; !other && i < count; i++) {
 		PyObject *decorator = PyList_GetItem(decorators, i);

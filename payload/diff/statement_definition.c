@@ -39,7 +39,7 @@ static int is_wanted(const struct search *search, PyObject *o)
 		return 0;
 	code = PyFunction_GetCode(o);
 	if (search->code)
-		return PyObject_RichCompareBool(code, search->code, PY_EQ) == 1;
+		return py_equal(code, search->code);
 	_cleanup_py_ PyObject *name = code_name(code);
 	return name && code_is_from(code, m->old_file) &&
 	       !PyUnicode_Compare(name, search->name);
@@ -152,7 +152,7 @@ static PyObject *our_decorator(const struct selection *s)
 		source_parse(s->job, "@__pyhotpatch_keep__\ndef f(): pass");
 	_cleanup_py_ PyObject *body = node_body(tree);
 
-	return body ? node_decorators(PyList_GetItem(body, 0)) : NULL;
+	return body ? node_decorators(py_head(body)) : NULL;
 }
 
 static int strip(struct selection *s, PyObject *node, PyObject *qualname, PyObject *entry)

@@ -162,8 +162,7 @@ static PyObject *derived_name(const struct body *b, PyObject *renewed, PyObject 
 		tree_is(node, "Assign") ? node_field(node, "targets") : NULL;
 	_cleanup_py_ PyObject *target =
 		tree_is(node, "AnnAssign") ? node_field(node, "target") : NULL;
-	PyObject *one =
-		targets && PyList_Size(targets) == 1 ? PyList_GetItem(targets, 0) : target;
+	PyObject *one = targets && PyList_Size(targets) == 1 ? py_head(targets) : target;
 	struct defaults d = {.body = b, .outer = renewed};
 
 	*value = one ? node_value(node) : NULL;

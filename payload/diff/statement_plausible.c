@@ -34,7 +34,7 @@ static int count_dataclass(const struct selection *s, PyObject *node)
 
 	if (count < 1)
 		return (int)count;
-	PyObject *first = PyList_GetItem(decorators, 0);
+	PyObject *first = py_head(decorators);
 	_cleanup_py_ PyObject *called = node_field(first, "func");
 	return count == 1 && maker && selection_resolve(s, called ? called : first) == maker
 		       ? 1
@@ -123,8 +123,7 @@ static int are_bases_plausible(struct selection *s, const struct body *outer, Py
 	if (PyTuple_Size(now) == count && count > 1)
 		return is_order_same(s, bases, now);
 	return PyTuple_Size(now) == count ||
-	       (!count && PyTuple_Size(now) == 1 &&
-		PyTuple_GetItem(now, 0) == s->tokens.world->object);
+	       (!count && PyTuple_Size(now) == 1 && py_first(now) == s->tokens.world->object);
 }
 
 /* The value of `name=` in a call or class statement. New reference, or NULL. */
@@ -171,7 +170,7 @@ static int are_parameters_plausible(struct selection *s, PyObject *node, PyObjec
 	const struct world *w = s->tokens.world;
 	PyObject *there = PyDict_GetItemString(names, "__dataclass_params__");
 	_cleanup_py_ PyObject *decorators = node_decorators(node);
-	PyObject *call = PyList_GetItem(decorators, 0);
+	PyObject *call = py_head(decorators);
 
 	for (int i = 0; there && i < 9; i++) {
 		_cleanup_py_ PyObject *now = PyObject_GetAttrString(there, known[i]);

@@ -105,7 +105,7 @@ PyObject *selection_value(struct selection *s, PyObject *names, PyObject *node)
 	_cleanup_py_ PyObject *tree = source_parse(s->job, "x = 0");
 	_cleanup_py_ PyObject *body = tree ? PyObject_GetAttrString(tree, "body") : NULL;
 	_cleanup_py_ PyObject *code =
-		body && !PyObject_SetAttrString(PyList_GetItem(body, 0), "value", node) &&
+		body && !PyObject_SetAttrString(py_head(body), "value", node) &&
 				!PyDict_SetItemString(used, "__builtins__", used)
 			? source_compile_tree(s->job, s->module, tree)
 			: NULL;

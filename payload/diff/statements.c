@@ -165,7 +165,7 @@ static int add_dead(const struct selection *s, PyObject *out, PyObject **dead)
 		return 0;
 	_cleanup_py_ PyObject *tree = source_parse(s->job, "if 0: pass");
 	_cleanup_py_ PyObject *body = node_body(tree);
-	PyObject *node = body ? PyList_GetItem(body, 0) : NULL;
+	PyObject *node = body ? py_head(body) : NULL;
 
 	if (!node || PyObject_SetAttrString(node, "body", *dead) || PyList_Append(out, node))
 		return -1;
@@ -371,8 +371,8 @@ static int settle_inner(struct module *m)
 
 	while (PyDict_Next(m->donors, &at, &qualname, &pair)) {
 		PyObject *entry = PyDict_GetItem(m->inner, qualname);
-		if (entry && PyObject_SetAttrString(PyTuple_GetItem(pair, 0), "__code__",
-						    PyTuple_GetItem(entry, 1)))
+		if (entry &&
+		    PyObject_SetAttrString(py_first(pair), "__code__", py_second(entry)))
 			return -1;
 		PyErr_Clear();
 	}

@@ -16,7 +16,7 @@ void key_order_fini(struct key_order *order)
 static int is_noted(const struct key_order *order, PyObject *dict)
 {
 	for (Py_ssize_t i = 0; i < PyList_Size(order->noted); i++)
-		if (PyTuple_GetItem(PyList_GetItem(order->noted, i), 0) == dict)
+		if (py_first(PyList_GetItem(order->noted, i)) == dict)
 			return 1;
 	return 0;
 }
@@ -75,7 +75,7 @@ int key_order_restore(const struct key_order *order, const struct world *w)
 
 	for (Py_ssize_t i = 0; order->noted && i < PyList_Size(order->noted); i++) {
 		PyObject *entry = PyList_GetItem(order->noted, i);
-		PyObject *dict = PyTuple_GetItem(entry, 0), *copy = PyTuple_GetItem(entry, 1);
+		PyObject *dict = py_first(entry), *copy = py_second(entry);
 		PyObject *class = PyTuple_GetItem(entry, 2);
 		int differs = compare(dict, copy);
 		if (differs == 1) {

@@ -269,15 +269,14 @@ static void report(struct search *s)
 
 	while (PyDict_Next(s->places, &at, &place, &count))
 		job_note(s->job,
-			 &(struct reply_item){
-				 .kind = WIRE_RECORD_FRAME,
-				 .action = number(place, 4) ? WIRE_ACTION_WAITING
-							    : WIRE_ACTION_KEPT,
-				 .name = PyUnicode_AsUTF8(PyTuple_GetItem(place, 0)),
-				 .text = PyUnicode_AsUTF8(PyTuple_GetItem(place, 1)),
-				 .line = number(place, 2),
-				 .value = number(place, 3),
-				 .count = (uint32_t)PyLong_AsLong(count)},
+			 &(struct reply_item){.kind = WIRE_RECORD_FRAME,
+					      .action = number(place, 4) ? WIRE_ACTION_WAITING
+									 : WIRE_ACTION_KEPT,
+					      .name = PyUnicode_AsUTF8(py_first(place)),
+					      .text = PyUnicode_AsUTF8(py_second(place)),
+					      .line = number(place, 2),
+					      .value = number(place, 3),
+					      .count = (uint32_t)PyLong_AsLong(count)},
 			 NULL);
 }
 

@@ -215,7 +215,7 @@ static PyObject *functions_of(const struct world *w, const struct module *m)
 	if (!found || walk_functions(w, m->live, m->live, m->name, found))
 		return NULL;
 	while (m->inner && PyDict_Next(m->inner, &at, &qualname, &entry))
-		if (PyList_Append(found, PyTuple_GetItem(entry, 0)))
+		if (PyList_Append(found, py_first(entry)))
 			return NULL;
 	return py_take(&found);
 }
@@ -224,7 +224,7 @@ static int note_bodies(struct job *job, const struct module *m)
 {
 	for (Py_ssize_t i = 0; i < PyList_Size(m->bodies); i++) {
 		PyObject *entry = PyList_GetItem(m->bodies, i);
-		if (note_named(job, m, PyTuple_GetItem(entry, 0), PyTuple_GetItem(entry, 1)))
+		if (note_named(job, m, py_first(entry), py_second(entry)))
 			return -1;
 	}
 	return 0;

@@ -130,7 +130,7 @@ static int has_functions_of(const struct world *w, PyObject *type, PyObject *mod
 		if (!py_is(value, w->function))
 			continue;
 		_cleanup_py_ PyObject *module = PyObject_GetAttr(value, w->in_module);
-		if (module && PyObject_RichCompareBool(module, module_name, PY_EQ) == 1)
+		if (module && py_equal(module, module_name))
 			return 1;
 		others++;
 	}

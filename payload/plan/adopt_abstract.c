@@ -74,7 +74,7 @@ static PyObject *ancestry(const struct plan *p, PyObject *class)
 static PyObject *first_definition(PyObject *ancestry, PyObject *name)
 {
 	for (Py_ssize_t i = 0; i < PyList_Size(ancestry); i++) {
-		PyObject *names = PyTuple_GetItem(PyList_GetItem(ancestry, i), 1);
+		PyObject *names = py_second(PyList_GetItem(ancestry, i));
 		PyObject *value = PyDict_GetItem(names, name);
 		if (value)
 			return value;
@@ -90,9 +90,9 @@ static PyObject *abstract_names(const struct plan *p, PyObject *ancestry)
 	for (Py_ssize_t i = 0; out && i < PyList_Size(ancestry); i++) {
 		PyObject *pair = PyList_GetItem(ancestry, i), *name, *value;
 		Py_ssize_t at = 0;
-		if (!is_abc(p, PyTuple_GetItem(pair, 0)))
+		if (!is_abc(p, py_first(pair)))
 			continue;
-		while (PyDict_Next(PyTuple_GetItem(pair, 1), &at, &name, &value))
+		while (PyDict_Next(py_second(pair), &at, &name, &value))
 			if (py_is(name, w->str) && is_abstract(p, value, 0) &&
 			    is_abstract(p, first_definition(ancestry, name), 0) &&
 			    PySet_Add(out, name))
@@ -127,8 +127,7 @@ static int settle_class(struct plan *p, PyObject *class)
 
 	if (!names || !key || (is_one && !wanted))
 		return -1;
-	if (now == wanted ||
-	    (now && wanted && PyObject_RichCompareBool(now, wanted, PY_EQ) == 1))
+	if (now == wanted || (now && wanted && py_equal(now, wanted)))
 		return 0;
 	return plan_write(p, WRITE_TYPE, class, key, wanted);
 }

@@ -105,7 +105,7 @@ static int settle_loaded(struct plan *p)
 	_cleanup_py_ PyObject *builtins = PyUnicode_FromString("__builtins__");
 
 	for (Py_ssize_t i = 0; builtins && i < PyList_Size(p->shadow->loaded); i++) {
-		PyObject *module = PyTuple_GetItem(PyList_GetItem(p->shadow->loaded, i), 1);
+		PyObject *module = py_second(PyList_GetItem(p->shadow->loaded, i));
 		if (world_is_module(w, module) &&
 		    !writes_add(&p->writes, WRITE_ITEM, PyModule_GetDict(module), builtins,
 				w->builtins))
@@ -115,8 +115,7 @@ static int settle_loaded(struct plan *p)
 		PyObject *pair = PyList_GetItem(p->shadow->shadows, i);
 		PyObject *live = shadow_live_dict(w, pair), *name, *value;
 		Py_ssize_t at = 0;
-		while (PyDict_Next(PyModule_GetDict(PyTuple_GetItem(pair, 0)), &at, &name,
-				   &value))
+		while (PyDict_Next(PyModule_GetDict(py_first(pair)), &at, &name, &value))
 			if (world_is_module(w, value) && !PyDict_GetItem(live, name) &&
 			    plan_stand_in(p, value) == value &&
 			    !writes_add(&p->writes, WRITE_ITEM, live, name, value))

@@ -83,8 +83,8 @@ static int adopt_of_module(struct plan *p, const struct module *m)
 
 	while (m->donors && PyDict_Next(m->donors, &at, &qualname, &pair)) {
 		PyObject *entry = PyDict_GetItem(m->inner, qualname);
-		const struct wrapped f = {.old = entry ? PyTuple_GetItem(entry, 0) : NULL,
-					  .donor = PyTuple_GetItem(pair, 0)};
+		const struct wrapped f = {.old = entry ? py_first(entry) : NULL,
+					  .donor = py_first(pair)};
 		if (f.old && pointer_map_get(&p->adopted, f.old) == f.donor &&
 		    tell_way(p, PyTuple_GetItem(entry, 2), &f, 0) < 0)
 			return -1;

@@ -61,7 +61,7 @@ static int clones_may(const struct world *w, PyObject *clones)
 {
 	for (Py_ssize_t i = 0; clones && i < PyList_Size(clones); i++) {
 		PyObject *entry = PyList_GetItem(clones, i);
-		PyObject *f = PyTuple_GetItem(entry, 1);
+		PyObject *f = py_second(entry);
 		if (py_is(f, w->function) && reference_count(w, PyFunction_GetCode(f)) >
 						     PyLong_AsLong(PyTuple_GetItem(entry, 2)))
 			return 1;

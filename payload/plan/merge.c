@@ -229,11 +229,9 @@ static int merge_undecorated(struct plan *p, const struct module *m)
 	while (m->donors && PyDict_Next(m->donors, &at, &qualname, &pair)) {
 		PyObject *entry = PyDict_GetItem(m->inner, qualname);
 		PyObject *kept = entry ? PyTuple_GetItem(entry, 2) : NULL;
-		PyObject *meanwhile = PyTuple_GetItem(pair, 1);
+		PyObject *meanwhile = py_second(pair);
 		_cleanup_py_ PyObject *merged =
-			entry ? merge_value(p, m, PyTuple_GetItem(entry, 0),
-					    PyTuple_GetItem(pair, 0))
-			      : NULL;
+			entry ? merge_value(p, m, py_first(entry), py_first(pair)) : NULL;
 		if (!merged || clear_caches(p, kept, 0) ||
 		    (meanwhile != kept && pointer_map_set(&p->stand_in, meanwhile, kept)))
 			return -1;

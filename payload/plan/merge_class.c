@@ -22,7 +22,7 @@ static int is_attribute_same(PyObject *a, PyObject *b, const char *name)
 	_cleanup_py_ PyObject *y = world_type_attribute(b, name);
 
 	PyErr_Clear();
-	return x && y && PyObject_RichCompareBool(x, y, PY_EQ) == 1;
+	return x && y && py_equal(x, y);
 }
 
 /* The names of slots, as a new set. */
@@ -44,7 +44,7 @@ static int is_part(const struct plan *p, PyObject *old, PyObject *new)
 {
 	for (Py_ssize_t i = 0; p->shadow->made && i < PyList_Size(p->shadow->made); i++) {
 		PyObject *pair = PyList_GetItem(p->shadow->made, i);
-		if (PyTuple_GetItem(pair, 0) == new &&PyTuple_GetItem(pair, 1) == old)
+		if (py_first(pair) == new &&py_second(pair) == old)
 			return 1;
 	}
 	return 0;
@@ -56,8 +56,7 @@ static int is_layout_same(const struct world *w, PyObject *old, PyObject *new,
 {
 	_cleanup_py_ PyObject *x = slots_of(w, old_dict), *y = slots_of(w, new_dict);
 
-	return x && y && PyObject_RichCompareBool(x, y, PY_EQ) == 1 &&
-	       class_is_laid_out_like(old, new);
+	return x && y && py_equal(x, y) && class_is_laid_out_like(old, new);
 }
 
 struct class_pair *merge_add_pair(struct plan *p, const struct module *m, PyObject *old,

@@ -108,7 +108,7 @@ static int add_shadows(struct plan *p)
 
 	for (Py_ssize_t i = 0; shadows && i < PyList_Size(shadows); i++) {
 		PyObject *pair = PyList_GetItem(shadows, i);
-		PyObject *shadow = PyTuple_GetItem(pair, 0), *live = PyTuple_GetItem(pair, 1);
+		PyObject *shadow = py_first(pair), *live = py_second(pair);
 		PyObject *dict = shadow_live_dict(&p->job->world, pair);
 		if ((dict != live && pointer_map_set(&p->stand_in, shadow, live)) ||
 		    pointer_map_set(&p->stand_in, PyModule_GetDict(shadow), dict))
@@ -123,8 +123,7 @@ static int add_clones(struct plan *p)
 
 	for (Py_ssize_t i = 0; clones && i < PyList_Size(clones); i++) {
 		PyObject *entry = PyList_GetItem(clones, i);
-		if (pointer_map_set(&p->stand_in, PyTuple_GetItem(entry, 0),
-				    PyTuple_GetItem(entry, 1)))
+		if (pointer_map_set(&p->stand_in, py_first(entry), py_second(entry)))
 			return -1;
 	}
 	return 0;
@@ -201,11 +200,11 @@ static int check_parts(const struct plan *p)
 {
 	for (Py_ssize_t i = 0; p->shadow->made && i < PyList_Size(p->shadow->made); i++) {
 		PyObject *pair = PyList_GetItem(p->shadow->made, i);
-		PyObject *donor = PyTuple_GetItem(pair, 0);
+		PyObject *donor = py_first(pair);
 		if (!pointer_map_get(&p->stand_in, donor) && is_bound(p, donor)) {
 			PyErr_Format(p->job->world.error,
 				     "new code has put something else in the place of %R",
-				     PyTuple_GetItem(pair, 1));
+				     py_second(pair));
 			return -1;
 		}
 	}

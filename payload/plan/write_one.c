@@ -61,12 +61,12 @@ static int put_code(const struct world *w, PyObject *function, PyObject *code)
  * (PyFunction_SetClosure does not check). Objects/funcobject.c, func_set_code. */
 static int set_code(const struct world *w, PyObject *function, PyObject *code_and_closure)
 {
-	PyObject *closure = PyTuple_GetItem(code_and_closure, 1);
+	PyObject *closure = py_second(code_and_closure);
 	_cleanup_py_ PyObject *old = py_ref(PyFunction_GetClosure(function));
 
 	if (PyFunction_SetClosure(function, closure))
 		return -1;
-	if (!put_code(w, function, PyTuple_GetItem(code_and_closure, 0)))
+	if (!put_code(w, function, py_first(code_and_closure)))
 		return 0;
 	if (old) {
 		PyFunction_SetClosure(function, old);

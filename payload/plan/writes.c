@@ -79,8 +79,7 @@ static int is_same(const struct world *w, const struct write *write, PyObject *a
 	/* Nobody but us sets a closure (__closure__ is read-only): the tuple is of our making.
 	 * Of equal codes several may be about: each compilation makes its own. */
 	if (write->kind == WRITE_CODE)
-		return PyObject_RichCompareBool(PyTuple_GetItem(a, 0), PyTuple_GetItem(b, 0),
-						PY_EQ) == 1;
+		return py_equal(py_first(a), py_first(b));
 	if (write->kind != WRITE_BASES && write->kind != WRITE_LIST)
 		return 0;
 	_cleanup_py_ PyObject *x = PySequence_Tuple(a), *y = PySequence_Tuple(b);

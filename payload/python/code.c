@@ -177,8 +177,7 @@ static void class_body_fini(struct class_body *body)
 static int is_first_line(const struct world *w, const struct class_body *body,
 			 PyObject *constant)
 {
-	return py_is(constant, w->integer) &&
-	       PyObject_RichCompareBool(body->line, constant, PY_EQ) == 1;
+	return py_is(constant, w->integer) && py_equal(body->line, constant);
 }
 
 static int is_instruction_same(const struct world *w, const struct class_body *a,
@@ -419,8 +418,7 @@ int code_is_only(const struct world *w, PyObject *outer, PyObject *code)
 	_cleanup_py_ PyObject *inner = inner_codes(w, outer);
 	PyObject *first;
 
-	return inner && count_named(inner, code, &first) == 1 &&
-	       PyObject_RichCompareBool(first, code, PY_EQ) == 1;
+	return inner && count_named(inner, code, &first) == 1 && py_equal(first, code);
 }
 
 /* The same first; then those of one name in order, if names like <lambda> are equally many on
@@ -432,7 +430,7 @@ static int pair_by_name(const struct world *w, PyObject *olds, PyObject *news, P
 	if (pair_the_same(w, lists, out))
 		return -1;
 	while (PyList_Size(olds) > 0) {
-		PyObject *old = PyList_GetItem(olds, 0), *first, *unused;
+		PyObject *old = py_head(olds), *first, *unused;
 		Py_ssize_t count_new = count_named(news, old, &first);
 		Py_ssize_t count_old = count_named(olds, old, &unused);
 		_cleanup_py_ PyObject *name = code_name(old);
@@ -471,8 +469,8 @@ int code_are_siblings(const struct world *w, PyObject *code, PyObject *a, PyObje
 		return 0;
 	for (Py_ssize_t i = 0; i < PyList_Size(inner); i++) {
 		PyObject *item = PyList_GetItem(inner, i);
-		found |= PyObject_RichCompareBool(item, a, PY_EQ) == 1;
-		found |= 2 * (PyObject_RichCompareBool(item, b, PY_EQ) == 1);
+		found |= py_equal(item, a);
+		found |= 2 * (py_equal(item, b));
 	}
 	for (Py_ssize_t i = 0; found != 3 && i < PyList_Size(inner); i++)
 		if (code_are_siblings(w, PyList_GetItem(inner, i), a, b) == 1)

@@ -23,7 +23,7 @@ int compare_constants(const struct world *w, PyObject *a, PyObject *b)
 	}
 	if (!py_is(a, w->integer) && !py_is(a, w->str) && !py_is(a, w->bytes))
 		return 0;
-	return PyObject_RichCompareBool(a, b, PY_EQ) == 1;
+	return py_equal(a, b);
 }
 
 int compare_contents(PyObject *a, PyObject *b)

@@ -77,7 +77,7 @@ int node_first_line(PyObject *node)
 	int line = node_number(node, "lineno", 0);
 
 	if (decorators && PyList_Size(decorators) > 0) {
-		int first = node_number(PyList_GetItem(decorators, 0), "lineno", line);
+		int first = node_number(py_head(decorators), "lineno", line);
 		line = first < line ? first : line;
 	}
 	return line;
@@ -154,7 +154,7 @@ int node_is_plainly_decorated(PyObject *node)
 {
 	_cleanup_py_ PyObject *decorators = node_decorators(node);
 	Py_ssize_t count = decorators ? PyList_Size(decorators) : 0;
-	PyObject *first = count == 1 ? PyList_GetItem(decorators, 0) : NULL;
+	PyObject *first = count == 1 ? py_head(decorators) : NULL;
 
 	if (!first)
 		return !count;
@@ -165,8 +165,7 @@ int node_is_plainly_decorated(PyObject *node)
 int node_is_overload(PyObject *node)
 {
 	_cleanup_py_ PyObject *decorators = node_decorators(node);
-	PyObject *first =
-		decorators && PyList_Size(decorators) ? PyList_GetItem(decorators, 0) : NULL;
+	PyObject *first = decorators && PyList_Size(decorators) ? py_head(decorators) : NULL;
 
 	return node_field_is(first, "id", "overload") ||
 	       node_field_is(first, "attr", "overload");

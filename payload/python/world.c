@@ -287,8 +287,8 @@ PyObject *world_class_namespace(const struct world *w, PyObject *type)
 	_cleanup_py_ PyObject *inside = proxy ? py_call(w->get_referents, proxy) : NULL;
 
 	/* Of ctypes' classes it is a subclass of dict, up to 3.12. */
-	if (inside && PyList_Size(inside) == 1 && py_is_a(PyList_GetItem(inside, 0), w->dict))
-		return py_ref(PyList_GetItem(inside, 0));
+	if (inside && PyList_Size(inside) == 1 && py_is_a(py_head(inside), w->dict))
+		return py_ref(py_head(inside));
 	if (!PyErr_Occurred())
 		PyErr_SetString(w->error, "a class with an unknown kind of namespace");
 	return NULL;

@@ -128,8 +128,8 @@ static int fill(struct plan *p, PyObject *twin, PyObject *dict)
 	_cleanup_py_ PyObject *staying = NULL;
 
 	for (Py_ssize_t i = 0; items && i < PyList_Size(items); i++) {
-		PyObject *key = PyTuple_GetItem(PyList_GetItem(items, i), 0);
-		PyObject *value = PyTuple_GetItem(PyList_GetItem(items, i), 1);
+		PyObject *key = py_first(PyList_GetItem(items, i));
+		PyObject *value = py_second(PyList_GetItem(items, i));
 		_cleanup_py_ PyObject *kept = hashed_as(p, key);
 		if (!kept || (kept != key && !staying && !(staying = staying_keys(p, dict))))
 			return -1;

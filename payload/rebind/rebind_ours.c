@@ -185,7 +185,7 @@ int rebind_ignore_ours(struct rebind *r)
 		return -1;
 	for (Py_ssize_t i = 0; i < PyList_Size(s->shadows); i++) {
 		PyObject *pair = PyList_GetItem(s->shadows, i);
-		PyObject *shadow = PyTuple_GetItem(pair, 0);
+		PyObject *shadow = py_first(pair);
 		if (rebind_ignore(r, shadow) || rebind_ignore(r, PyModule_GetDict(shadow)))
 			return -1;
 	}

@@ -123,7 +123,7 @@ static PyObject *migrated_of(const struct plan *p)
 			return NULL;
 	for (Py_ssize_t i = 0; list && i < PyList_Size(p->replaced); i++) {
 		PyObject *pair = PyList_GetItem(p->replaced, i);
-		if (add_migrated(p, list, PyTuple_GetItem(pair, 0), PyTuple_GetItem(pair, 1)))
+		if (add_migrated(p, list, py_first(pair), py_second(pair)))
 			return NULL;
 	}
 	return py_take(&list);
@@ -202,7 +202,7 @@ static int put_back(struct job *job, PyObject *baselines)
 	Py_ssize_t at = 0;
 
 	while (PyDict_Next(baselines, &at, &name, &pair)) {
-		PyObject *before = PyTuple_GetItem(pair, 0);
+		PyObject *before = py_first(pair);
 		if (!before || home_put_back(job, name, before))
 			return -1;
 	}
@@ -228,8 +228,8 @@ static int visit_migrated(PyObject *list, int (*visit)(void *, PyObject *), void
 {
 	for (Py_ssize_t i = 0; i < PyList_Size(list); i++) {
 		PyObject *entry = PyList_GetItem(list, i);
-		if (visit(context, entry) || visit(context, PyTuple_GetItem(entry, 0)) ||
-		    visit(context, PyTuple_GetItem(entry, 1)) ||
+		if (visit(context, entry) || visit(context, py_first(entry)) ||
+		    visit(context, py_second(entry)) ||
 		    visit(context, PyTuple_GetItem(entry, 2)))
 			return -1;
 	}

@@ -33,7 +33,7 @@ static PyObject *pairs_of(const struct world *w, PyObject *entry)
 
 	while (pairs &&
 	       PyDict_Next(PyTuple_GetItem(entry, HISTORY_BASELINES), &at, &name, &pair)) {
-		PyObject *before = PyTuple_GetItem(pair, 0), *new = PyTuple_GetItem(pair, 1);
+		PyObject *before = py_first(pair), *new = py_second(pair);
 		PyObject *old = before && before != w->none ? PyTuple_GetItem(before, 2) : NULL;
 		_cleanup_py_ PyObject *bodies = old && new ? PyTuple_Pack(2, old, new) : NULL;
 		if (PyErr_Occurred() || (bodies && PyList_Append(pairs, bodies)))

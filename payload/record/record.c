@@ -32,7 +32,7 @@ PyObject *record_hold(PyObject *o)
 
 PyObject *record_held(const struct world *w, PyObject *holder)
 {
-	PyObject *how = PyTuple_GetItem(holder, 0), *thing = PyTuple_GetItem(holder, 1);
+	PyObject *how = py_first(holder), *thing = py_second(holder);
 
 	if (!how || !thing)
 		return NULL;
@@ -65,15 +65,14 @@ static int note_namespaces(struct pointer_map *out, const struct world *w)
  * cells are those that the function has. There may be one for each request in flight. */
 static int has_same_cells(const struct world *w, const struct write *write)
 {
-	PyObject *before = PyTuple_GetItem(write->old, 1);
-	PyObject *after = PyTuple_GetItem(write->value, 1);
+	PyObject *before = py_second(write->old);
+	PyObject *after = py_second(write->value);
 
 	if (before == after || before == w->none)
 		return 1;
 	if (after == w->none || PyTuple_Size(before) != PyTuple_Size(after))
 		return 0;
-	_cleanup_py_ PyObject *cells =
-		adopt_cells(w, write->object, PyTuple_GetItem(write->old, 0));
+	_cleanup_py_ PyObject *cells = adopt_cells(w, write->object, py_first(write->old));
 	for (Py_ssize_t i = 0; cells && i < PyTuple_Size(before); i++)
 		if (PyTuple_GetItem(cells, i) != PyTuple_GetItem(before, i))
 			return 0;
@@ -85,10 +84,9 @@ static int has_same_cells(const struct world *w, const struct write *write)
  * elsewhere, it does not lead back to this one's. */
 static int is_foreign(const struct plan *p, const struct write *write)
 {
-	PyObject *next = PyDict_GetItem(p->codes, PyTuple_GetItem(write->old, 0));
+	PyObject *next = PyDict_GetItem(p->codes, py_first(write->old));
 
-	return !next ||
-	       PyObject_RichCompareBool(next, PyTuple_GetItem(write->value, 0), PY_EQ) != 1;
+	return !next || PyObject_RichCompareBool(next, py_first(write->value), PY_EQ) != 1;
 }
 
 static PyObject *make_entry(const struct plan *p, const struct write *write, PyObject *module)
@@ -101,8 +99,8 @@ static PyObject *make_entry(const struct plan *p, const struct write *write, PyO
 		flags |= IS_FOREIGN;
 	if (write->kind == WRITE_CODE && has_same_cells(w, write)) {
 		flags |= HAS_CELLS;
-		old = PyTuple_GetItem(old, 0);
-		new = PyTuple_GetItem(new, 0);
+		old = py_first(old);
+		new = py_first(new);
 	}
 	_cleanup_py_ PyObject *object = hold(write->object, module);
 	_cleanup_py_ PyObject *came = hold(new ? new : w->none, NULL);
@@ -219,7 +217,7 @@ int record_invert(struct writes *out, const struct world *w, PyObject *record)
 static PyObject *code_of(const struct world *w, PyObject *value)
 {
 	if (value && py_is(value, w->tuple))
-		value = PyTuple_GetItem(value, 0);
+		value = py_first(value);
 	return value && py_is(value, w->code) ? value : NULL;
 }
 
@@ -247,7 +245,7 @@ static int visit_entry(PyObject *entry, int (*visit)(void *, PyObject *), void *
 {
 	PyObject *kind = PyTuple_GetItem(entry, KIND), *holder = PyTuple_GetItem(entry, NEW);
 	PyObject *old = PyTuple_GetItem(entry, OLD);
-	PyObject *new = holder ? PyTuple_GetItem(holder, 1) : NULL;
+	PyObject *new = holder ? py_second(holder) : NULL;
 	long number = kind ? PyLong_AsLong(kind) : -1;
 
 	if (!old || !new)

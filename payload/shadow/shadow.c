@@ -341,13 +341,12 @@ static void report_refused(const struct shadow *s, struct job *job)
 		PyObject *entry = PyList_GetItem(s->refused, i);
 		_cleanup_py_ PyObject *text = PyUnicode_FromFormat(
 			"not made again, its attributes were set one by one: %U",
-			PyTuple_GetItem(entry, 1));
+			py_second(entry));
 		job_note(job,
-			 &(struct reply_item){
-				 .kind = WIRE_RECORD_WARNING,
-				 .action = WIRE_ACTION_KEPT,
-				 .name = PyUnicode_AsUTF8(PyTuple_GetItem(entry, 0)),
-				 .text = text ? PyUnicode_AsUTF8(text) : NULL},
+			 &(struct reply_item){.kind = WIRE_RECORD_WARNING,
+					      .action = WIRE_ACTION_KEPT,
+					      .name = PyUnicode_AsUTF8(py_first(entry)),
+					      .text = text ? PyUnicode_AsUTF8(text) : NULL},
 			 NULL);
 	}
 }
@@ -419,7 +418,7 @@ void shadow_fini(struct shadow *s, const struct world *w, int is_failure)
 
 PyObject *shadow_live_dict(const struct world *w, PyObject *pair)
 {
-	PyObject *live = PyTuple_GetItem(pair, 1);
+	PyObject *live = py_second(pair);
 
 	return world_is_module(w, live) ? PyModule_GetDict(live) : live;
 }

@@ -27,12 +27,12 @@ PyObject *shadow_clones_find(const struct job *job)
 /* (clone, what it stands for) becomes an item of shadow->clones. */
 static int add_clone(const struct shadow *s, const struct world *w, PyObject *pair)
 {
-	PyObject *value = PyTuple_GetItem(pair, 1);
+	PyObject *value = py_second(pair);
 	_cleanup_py_ PyObject *count =
 		py_is(value, w->function) ? py_call(w->getrefcount, PyFunction_GetCode(value))
 					  : PyLong_FromLong(0);
 	_cleanup_py_ PyObject *clone =
-		count ? PyTuple_Pack(3, PyTuple_GetItem(pair, 0), value, count) : NULL;
+		count ? PyTuple_Pack(3, py_first(pair), value, count) : NULL;
 
 	return clone ? PyList_Append(s->clones, clone) : -1;
 }

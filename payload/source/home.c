@@ -84,9 +84,9 @@ PyObject *home_baseline(const struct job *job, PyObject *all, const struct modul
 
 	if (!entry)
 		return NULL;
-	_cleanup_py_ PyObject *target = py_call(PyTuple_GetItem(entry, 0));
+	_cleanup_py_ PyObject *target = py_call(py_first(entry));
 	if (!target || !is_of(job, module, target) ||
-	    PyBytes_AsStringAndSize(PyTuple_GetItem(entry, 1), &stamp, &size) ||
+	    PyBytes_AsStringAndSize(py_second(entry), &stamp, &size) ||
 	    size != sizeof(*stamp_out)) {
 		PyErr_Clear();
 		return NULL;

@@ -266,7 +266,7 @@ void source_loud(struct job *job, PyObject *quiet)
 	if (!quiet)
 		return;
 	PyErr_Fetch(&kind, &value, &traceback);
-	PyObject *filters = PyTuple_GetItem(quiet, 0), *added = PyTuple_GetItem(quiet, 1);
+	PyObject *filters = py_first(quiet), *added = py_second(quiet);
 	for (Py_ssize_t i = 0; i < PyList_Size(added); i++)
 		for (Py_ssize_t at = 0; at < PyList_Size(filters); at++)
 			if (PyList_GetItem(filters, at) == PyList_GetItem(added, i)) {

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Calls of the C API that are made in so many places that each argument less counts.
+ */
+#include "payload/base/py.h"
+
+#define SHORT __attribute__((noinline))
+
+SHORT PyObject *py_first(PyObject *tuple)
+{
+	return PyTuple_GetItem(tuple, 0);
+}
+
+SHORT PyObject *py_second(PyObject *tuple)
+{
+	return PyTuple_GetItem(tuple, 1);
+}
+
+SHORT PyObject *py_head(PyObject *list)
+{
+	return PyList_GetItem(list, 0);
+}
+
+SHORT int py_equal(PyObject *a, PyObject *b)
+{
+	return PyObject_RichCompareBool(a, b, PY_EQ) == 1;
+}
