@@ -165,8 +165,8 @@ static int adopt_class(struct plan *p, struct class_pair *pair)
 	    (!pair->is_part && adopt_bases(p, kept, pair->donor)) ||
 	    ((pair->is_part || !pair->is_migrating) &&
 	     remove_attributes(p, pair, kept, current)) ||
-	    (!pair->is_migrating && !pair->is_part &&
-	     annotations_drop_of_class(p, kept, current, pair->binds)))
+	    (!pair->is_migrating &&
+	     annotations_drop_of_class(p, kept, current, pair->is_part ? NULL : pair->binds)))
 		return -1;
 	return report(p, pair, before);
 }

@@ -128,12 +128,23 @@ static int drop_cache(struct plan *p, enum write_kind kind, PyObject *owner, con
 	return name ? plan_write(p, kind, owner, name, NULL) : -1;
 }
 
+static int is_computed_as_before(const struct plan *p, PyObject *function)
+{
+	const struct world *w = &p->job->world;
+	PyObject *code =
+		function && py_is(function, w->function) ? PyFunction_GetCode(function) : NULL;
+	PyObject *next = code ? PyDict_GetItem(p->codes, code) : NULL;
+
+	return next && code_is_same(w, code, next) == 1;
+}
+
 int annotations_drop_of_class(struct plan *p, PyObject *class, PyObject *current,
 			      PyObject *binds)
 {
 	static const char function[] = "__annotate_func__", cache[] = "__annotations_cache__";
 
-	if (!item(current, cache))
+	if (!item(current, cache) ||
+	    (!binds && is_computed_as_before(p, item(current, function))))
 		return 0;
 	return drop_cache(p, WRITE_TYPE, class, cache,
 			  (PyObject *const[]){item(current, function), item(binds, function)});

@@ -23,7 +23,8 @@ int annotations_adopt(struct plan *plan, PyObject *old, PyObject *donor);
 int annotations_adopt_copied(struct plan *plan, PyObject *wrapper, PyObject *old,
 			     PyObject *donor);
 
-/* What was computed once is dropped when it would come out differently. */
+/* What was computed once is dropped when it would come out differently. `binds` is NULL where a
+ * part of the class was made. */
 int annotations_drop_of_class(struct plan *plan, PyObject *class, PyObject *current,
 			      PyObject *binds);
 int annotations_drop_of_module(struct plan *plan, const struct module *module);

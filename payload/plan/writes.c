@@ -69,8 +69,13 @@ static int is_same(const struct world *w, const struct write *write, PyObject *a
 {
 	if (a == b)
 		return 1;
-	/* A dict of them is made for who looks at them; from 3.14 on they are computed then. */
-	if (write->kind == WRITE_ANNOTATIONS && (!b || b == w->none))
+	/* A dict of them is made for who looks at them; from 3.14 on they are computed then,
+	 * and a class without them gets None for what computes them. */
+	if ((!b || b == w->none) &&
+	    (write->kind == WRITE_ANNOTATIONS ||
+	     (write->key && py_is(write->key, w->str) &&
+	      compare_is_name(write->key,
+			      "__annotations__ __annotations_cache__ __annotate_func__"))))
 		return 1;
 	if (!a || !b || py_type(a) != py_type(b))
 		return 0;
