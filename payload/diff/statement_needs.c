@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Statements that did not change, and run all the same because others build on them:
+ * Statements of a module or class that did not change, and run all the same because others
+ * build on them:
  *
  *   - a changed one uses a name that a later `del` took away: who bound it runs, and the `del`;
  *   - a changed one builds on the value that it binds anew (`N += 1`): it would be built on
@@ -316,11 +317,11 @@ void selection_need(struct selection *s, struct body *b, PyObject *names, PyObje
 	for (int i = 0; i < b->old.count; i++)
 		if (!b->is_used[i] && stream_is_store(b->tokens, &b->old.steps[i]))
 			bind_again(b, b->old.steps[i].value);
-	while (names && before != count_changed(b)) {
+	while (before != count_changed(b)) {
 		before = count_changed(b);
 		for (int i = b->group_count; i-- > 0;)
 			if (b->groups[i].is_changed)
-				need_all(b, i, names);
+				need_all(b, i, names ? names : class_names);
 	}
 	if (names)
 		note_renewed(b, s->renewed);
