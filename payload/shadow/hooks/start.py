@@ -40,8 +40,12 @@ def run(name):
     if gone is None:  # in a circle what is not bound yet is the live one, as in a copy of it
         namespace.setdefault('__getattr__', __getattr__)
     else:
+        # computed by the other, from 3.14 on
+        annotations = '__annotate__' not in namespace and namespace.get('__annotations__')
         for missing in gone:
             namespace.pop(missing, None)
+            if type(annotations) is dict:  # a copy
+                annotations.pop(missing, None)
         if '__doc__' in gone:
             namespace['__doc__'] = None
     try:
