@@ -46,9 +46,7 @@ static enum wire_status judge(struct job *job)
 {
 	if (!is_understood(job))
 		return refuse_unread(job);
-	if (!Py_IsInitialized())
-		return WIRE_STATUS_UNSUPPORTED;
-	if (is_finalizing())
+	if (!Py_IsInitialized() || is_finalizing()) /* it was when we were called for */
 		return WIRE_STATUS_FINALIZING;
 	job->reply.header->python_version = version_hex();
 	if (job->reply.header->python_version < 0x03070000 &&
