@@ -32,6 +32,10 @@ struct arch_regs {
 remote_addr arch_pc(const struct arch_regs *regs);
 remote_addr arch_sp(const struct arch_regs *regs);
 
+/* What tells its thread-local storage from another thread's: what glibc and musl have as its
+ * pthread_t. */
+uint64_t arch_thread_pointer(const struct arch_regs *regs);
+
 /* The number of the system call that the thread was in when it stopped, or -1. args may be
  * NULL. */
 long arch_syscall(const struct arch_regs *regs, uint64_t args[6]);
@@ -73,6 +77,39 @@ remote_addr arch_frame_note(remote_addr frame);
 void arch_enter_call(struct arch_regs *regs, remote_addr fn, remote_addr frame, uint64_t arg);
 void arch_enter_syscall(struct arch_regs *regs, remote_addr syscall_ret, remote_addr frame,
 			long nr, const uint64_t args[6]);
+/* A chain: what a thread does one after the other on its way back into its frame, each step on
+ * a small frame of its own below. The stack of a step is where the frames of those before it
+ * were. A step calls a function, or makes a system call, its number in `nr`, at a "syscall;
+ * ret". */
+struct arch_step {
+	remote_addr pc;
+	long nr;
+	uint64_t args[6];
+};
+#define ARCH_STEPS_MAX    6
+#define ARCH_STEP_SIZE    320u
+#define ARCH_SCRATCH_SIZE 256u
+struct arch_chain {
+	remote_addr frame, restorer;        /* these four are the caller's to fill */
+	uint64_t sigmask;                   /* while it lasts */
+	uint8_t scratch[ARCH_SCRATCH_SIZE]; /* what the steps point to, at arch_chain_scratch()
+					     */
+	remote_addr at;
+	size_t len;
+	uint8_t bytes[(ARCH_STEPS_MAX - 1) * ARCH_STEP_SIZE + ARCH_SCRATCH_SIZE];
+};
+remote_addr arch_chain_scratch(remote_addr frame);
+/* regs, the thread's, become those that begin the first step. */
+void arch_chain_build(struct arch_chain *chain, struct arch_regs *regs,
+		      const struct arch_step *steps, size_t count);
+
+/* The bytes of __errno_location(), as glibc and musl have it: where the thread with that thread
+ * pointer has its errno. `slot` is null, or the address of a word to be added, which the
+ * function reads; code_at is where the bytes are. False when they are not understood. */
+#define ARCH_ERRNO_CODE 24u /* bytes */
+bool arch_errno_decode(int64_t *offset, remote_addr *slot, struct span code,
+		       remote_addr code_at);
+
 /* What a system call returned, at its exit stop. */
 int64_t arch_syscall_result(const struct arch_regs *regs);
 /* Whether the thread is on its last steps back into the frame: in the system call at

@@ -76,6 +76,10 @@ struct rt_sigframe {
 _Static_assert(sizeof(struct fpx_sw_bytes) == 48, "kernel layout");
 _Static_assert(sizeof(struct kernel_ucontext) == 304, "kernel layout");
 _Static_assert(sizeof(struct rt_sigframe) == 440, "kernel layout");
+#define STEP_FRAME offsetof(struct rt_sigframe, info) /* what rt_sigreturn reads of it */
+_Static_assert(ARCH_STEP_SIZE >= STEP_FRAME && ARCH_STEP_SIZE % 16 == 0 &&
+		       ARCH_SCRATCH_SIZE % 16 == 0,
+	       "stack alignment");
 
 remote_addr arch_pc(const struct arch_regs *regs)
 {
@@ -85,6 +89,11 @@ remote_addr arch_pc(const struct arch_regs *regs)
 remote_addr arch_sp(const struct arch_regs *regs)
 {
 	return addr_of(regs->gp.rsp);
+}
+
+uint64_t arch_thread_pointer(const struct arch_regs *regs)
+{
+	return regs->gp.fs_base;
 }
 
 long arch_syscall(const struct arch_regs *regs, uint64_t args[6])
@@ -291,6 +300,85 @@ void arch_enter_syscall(struct arch_regs *regs, remote_addr syscall_ret, remote_
 	regs->gp.r10 = args[3];
 	regs->gp.r8 = args[4];
 	regs->gp.r9 = args[5];
+}
+
+static void enter_step(struct arch_regs *regs, const struct arch_step *step, remote_addr back)
+{
+	enter(regs, step->pc, back);
+	regs->gp.rax = (uint64_t)step->nr;
+	regs->gp.rdi = step->args[0];
+	regs->gp.rsi = step->args[1];
+	regs->gp.rdx = step->args[2];
+	regs->gp.rcx = regs->gp.r10 = step->args[3]; /* a function's; a system call's */
+	regs->gp.r8 = step->args[4];
+	regs->gp.r9 = step->args[5];
+}
+
+remote_addr arch_chain_scratch(remote_addr frame)
+{
+	return addr_of(frame.v - ARCH_SCRATCH_SIZE);
+}
+
+/* The vector state of each step is the initial one (arch/x86/kernel/fpu/signal.c,
+ * fpu__restore_sig() without a pointer). */
+void arch_chain_build(struct arch_chain *chain, struct arch_regs *regs,
+		      const struct arch_step *steps, size_t count)
+{
+	const size_t frames = (count - 1) * ARCH_STEP_SIZE;
+
+	chain->len = frames + ARCH_SCRATCH_SIZE;
+	chain->at = addr_of(chain->frame.v - chain->len);
+	memset(chain->bytes, 0, frames);
+	memcpy(chain->bytes + frames, chain->scratch, ARCH_SCRATCH_SIZE);
+	for (size_t i = 1; i < count; i++) {
+		struct rt_sigframe step = {.pretcode = chain->restorer.v};
+		struct arch_regs begin = *regs;
+
+		enter_step(&begin, &steps[i],
+			   i + 1 < count ? addr_add(chain->at, i * ARCH_STEP_SIZE)
+					 : chain->frame);
+		context_fill(&step.uc, &begin.gp);
+		step.uc.uc_sigmask = chain->sigmask;
+		memcpy(chain->bytes + (i - 1) * ARCH_STEP_SIZE, &step, STEP_FRAME);
+	}
+	enter_step(regs, &steps[0], count > 1 ? chain->at : chain->frame);
+}
+
+/* mov disp32(%rip), %rax; add %fs:0, %rax; ret in a shared glibc, mov $imm32, %rax in place of
+ * the first where it is linked into the program; in musl mov %fs:0, %rax; add $imm8, %rax; ret.
+ */
+bool arch_errno_decode(int64_t *offset, remote_addr *slot, struct span code,
+		       remote_addr code_at)
+{
+	static const uint8_t endbr[] = {0xf3, 0x0f, 0x1e, 0xfa},
+			     relative[] = {0x48, 0x8b, 0x05}, immediate[] = {0x48, 0xc7, 0xc0},
+			     add_fs[] = {0x64, 0x48, 0x03, 0x04, 0x25, 0, 0, 0, 0, 0xc3},
+			     load_fs[] = {0x64, 0x48, 0x8b, 0x04, 0x25, 0,
+					  0,    0,    0,    0x48, 0x83, 0xc0};
+	const uint8_t *b = code.data;
+	int32_t word;
+
+	if (code.len < ARCH_ERRNO_CODE)
+		return false;
+	if (!memcmp(b, endbr, sizeof(endbr)))
+		b += sizeof(endbr);
+	*slot = addr_of(0);
+	*offset = 0;
+	if (!memcmp(b, load_fs, sizeof(load_fs))) {
+		*offset = (int8_t)b[sizeof(load_fs)];
+		return b[sizeof(load_fs) + 1] == 0xc3;
+	}
+	if (memcmp(b + 7, add_fs, sizeof(add_fs)) != 0)
+		return false;
+	memcpy(&word, b + 3, sizeof(word));
+	if (!memcmp(b, immediate, sizeof(immediate)))
+		*offset = word;
+	else if (!memcmp(b, relative, sizeof(relative)))
+		*slot = addr_add(code_at, (uint64_t)(b + 7 - (const uint8_t *)code.data) +
+						  (uint64_t)(int64_t)word);
+	else
+		return false;
+	return true;
 }
 
 int64_t arch_syscall_result(const struct arch_regs *regs)

@@ -265,6 +265,11 @@ static remote_addr symbol_in(const struct module *module, const char *name)
 	return addr_in(addr, module->start, module->end) ? addr : addr_of(0);
 }
 
+remote_addr target_libc_symbol(const struct target *target, const char *name)
+{
+	return symbol_in(target->libc.module, name);
+}
+
 remote_addr target_symbol(const struct target *target, const char *name)
 {
 	bool is_python = !strncmp(name, "Py", 2) || !strncmp(name, "_Py", 3);

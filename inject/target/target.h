@@ -130,6 +130,8 @@ const struct module *target_module_at(const struct target *target, remote_addr a
  * libpthread, the provider of malloc. 0 when none of these defines it. IFUNCs are not returned.
  * Files other than these are not loaded and not searched. */
 remote_addr target_symbol(const struct target *target, const char *name);
+/* The same in its C library alone, whatever others have that name; null when there is none. */
+remote_addr target_libc_symbol(const struct target *target, const char *name);
 
 /* Whether libc's text has the instructions that load the numbers of these system calls: when
  * not, libc never makes them. True when it cannot be told. Reads all of the text: about 1 ms.

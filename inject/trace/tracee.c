@@ -22,14 +22,9 @@
 #include <sys/uio.h>
 
 #include "inject/base/cleanup.h"
+#include "inject/trace/parts.h"
 #include "inject/trace/room.h"
 #include "inject/trace/wait.h"
-
-/* All but what a fault in our own code would raise: a blocked SIGSEGV kills at once, while an
- * unblocked one is shown to us first. Bit n-1 is signal n. */
-#define BIT(signal) (1ull << ((signal)-1))
-#define BLOCKED_MASK                                                                           \
-	(~(BIT(SIGSEGV) | BIT(SIGBUS) | BIT(SIGFPE) | BIT(SIGILL) | BIT(SIGTRAP) | BIT(SIGSYS)))
 
 #define PAGE 4096u
 
@@ -40,7 +35,7 @@ struct rseq_configuration {
 	uint32_t rseq_abi_size, signature, flags, pad;
 };
 
-static int ptrace_failed(struct tracee *tracee, struct hp_err *err, const char *what)
+int tracee_ptrace_failed(struct tracee *tracee, struct hp_err *err, const char *what)
 {
 	if (errno == ESRCH) {
 		tracee->state = TRACEE_GONE;
@@ -50,17 +45,17 @@ static int ptrace_failed(struct tracee *tracee, struct hp_err *err, const char *
 	return hp_err_set(err, HP_SYSTEM, errno, "%s of thread %d", what, tracee->tid);
 }
 
-static int regs_get(struct tracee *tracee, struct arch_regs *regs, struct hp_err *err)
+int tracee_regs_get(struct tracee *tracee, struct arch_regs *regs, struct hp_err *err)
 {
 	if (ptrace(PTRACE_GETREGS, tracee->tid, NULL, &regs->gp) < 0)
-		return ptrace_failed(tracee, err, "read the registers");
+		return tracee_ptrace_failed(tracee, err, "read the registers");
 	return 0;
 }
 
 static int regs_set(struct tracee *tracee, const struct arch_regs *regs, struct hp_err *err)
 {
 	if (ptrace(PTRACE_SETREGS, tracee->tid, NULL, &regs->gp) < 0)
-		return ptrace_failed(tracee, err, "write the registers");
+		return tracee_ptrace_failed(tracee, err, "write the registers");
 	return 0;
 }
 
@@ -68,7 +63,7 @@ static int resume(struct tracee *tracee, enum __ptrace_request request, int sign
 		  struct hp_err *err)
 {
 	if (ptrace(request, tracee->tid, NULL, (void *)(intptr_t)signal) < 0)
-		return ptrace_failed(tracee, err, "resume");
+		return tracee_ptrace_failed(tracee, err, "resume");
 	tracee->state = TRACEE_RUNNING;
 	return 0;
 }
@@ -119,7 +114,7 @@ static int stop_seized(struct tracee *tracee, struct deadline deadline, struct h
 
 	if (ptrace(PTRACE_INTERRUPT, tracee->tid, NULL, NULL) < 0)
 		return errno == ESRCH ? TRACEE_VANISHED
-				      : ptrace_failed(tracee, err, "interrupt");
+				      : tracee_ptrace_failed(tracee, err, "interrupt");
 	r = wait_event_stop(tracee, deadline, err);
 	if (r != TRACEE_OK)
 		return r;
@@ -127,7 +122,7 @@ static int stop_seized(struct tracee *tracee, struct deadline deadline, struct h
 		return hp_err_set(err, HP_STOPPED, 0,
 				  "the process is stopped by signal %d (%s)", tracee->signal,
 				  strsignal(tracee->signal));
-	if (regs_get(tracee, &tracee->regs, err) < 0)
+	if (tracee_regs_get(tracee, &tracee->regs, err) < 0)
 		return -1;
 	return arch_restart_endless_wait(&tracee->regs) ? regs_set(tracee, &tracee->regs, err)
 							: 0;
@@ -177,7 +172,7 @@ static int xstate_get(struct tracee *tracee, struct hp_err *err)
 	struct iovec iov = {tracee->room->xstate, sizeof(tracee->room->xstate)};
 
 	if (ptrace(PTRACE_GETREGSET, tracee->tid, NT_X86_XSTATE, &iov) < 0)
-		return ptrace_failed(tracee, err, "read the vector state");
+		return tracee_ptrace_failed(tracee, err, "read the vector state");
 	tracee->xstate_len = iov.iov_len;
 	return 0;
 }
@@ -225,7 +220,7 @@ int tracee_hijack(struct tracee *tracee, size_t room, struct hp_err *err)
 {
 	if (ptrace(PTRACE_GETSIGMASK, tracee->tid, sizeof(tracee->sigmask), &tracee->sigmask) <
 	    0)
-		return ptrace_failed(tracee, err, "read the signal mask");
+		return tracee_ptrace_failed(tracee, err, "read the signal mask");
 	if (xstate_get(tracee, err) < 0)
 		return -1;
 	arch_resume_context(&tracee->resume, &tracee->regs);
@@ -234,16 +229,16 @@ int tracee_hijack(struct tracee *tracee, size_t room, struct hp_err *err)
 
 /* Registers first, then the mask: killed in between, the thread runs the call with its own mask
  * and returns through the frame; the other way round it would keep a blocked mask for ever. */
-static int enter(struct tracee *tracee, const struct arch_regs *regs, struct hp_err *err)
+int tracee_enter(struct tracee *tracee, const struct arch_regs *regs, struct hp_err *err)
 {
-	const uint64_t blocked = BLOCKED_MASK;
+	const uint64_t blocked = TRACEE_BLOCKED_MASK;
 	bool first = !tracee->hijacked;
 
 	tracee->hijacked = true;
 	if (regs_set(tracee, regs, err) < 0)
 		return -1;
 	if (first && ptrace(PTRACE_SETSIGMASK, tracee->tid, sizeof(blocked), &blocked) < 0)
-		return ptrace_failed(tracee, err, "block the signals");
+		return tracee_ptrace_failed(tracee, err, "block the signals");
 	return 0;
 }
 
@@ -275,7 +270,7 @@ int tracee_syscall_begin(struct tracee *tracee, long nr, const uint64_t args[6],
 	struct arch_regs regs = tracee->regs;
 
 	arch_enter_syscall(&regs, tracee->target->libc.syscall_ret, tracee->frame, nr, args);
-	if (enter(tracee, &regs, err) < 0)
+	if (tracee_enter(tracee, &regs, err) < 0)
 		return -1;
 	return resume(tracee, PTRACE_SYSCALL, 0, err);
 }
@@ -295,7 +290,7 @@ int tracee_syscall_end(int64_t *result, struct tracee *tracee, struct deadline d
 
 	if (tracee->state == TRACEE_RUNNING && wait_syscall_stop(tracee, deadline, err) < 0)
 		return -1;
-	if (regs_get(tracee, &regs, err) < 0)
+	if (tracee_regs_get(tracee, &regs, err) < 0)
 		return -1;
 	*result = arch_syscall_result(&regs);
 	return 0;
@@ -315,9 +310,20 @@ int tracee_call(struct tracee *tracee, remote_addr fn, uint64_t arg, struct hp_e
 	struct arch_regs regs = tracee->regs;
 
 	arch_enter_call(&regs, fn, tracee->frame, arg);
-	if (enter(tracee, &regs, err) < 0)
+	if (tracee_enter(tracee, &regs, err) < 0)
 		return -1;
 	return resume(tracee, PTRACE_CONT, 0, err);
+}
+
+int tracee_leave(struct tracee *tracee, remote_addr fn, uint64_t arg, struct hp_err *err)
+{
+	struct arch_regs regs = tracee->regs;
+
+	arch_enter_call(&regs, fn, tracee->frame, arg);
+	if (tracee_enter(tracee, &regs, err) < 0)
+		return -1;
+	tracee_abandon(tracee);
+	return 0;
 }
 
 int tracee_check(struct tracee *tracee, struct hp_err *err)
@@ -345,7 +351,7 @@ int tracee_locate(enum tracee_place *out, struct tracee *tracee, remote_addr sta
 	const struct libc_info *libc = &tracee->target->libc;
 	struct arch_regs regs;
 
-	if (regs_get(tracee, &regs, err) < 0)
+	if (tracee_regs_get(tracee, &regs, err) < 0)
 		return -1;
 	if (addr_in(arch_pc(&regs), start, end)) {
 		*out = TRACEE_IN_CALL;
@@ -371,10 +377,10 @@ static int restore_by_frame_context(struct tracee *tracee, struct hp_err *err)
 	int r;
 
 	if (ptrace(PTRACE_SETREGSET, tracee->tid, NT_X86_XSTATE, &iov) < 0)
-		return ptrace_failed(tracee, err, "restore the vector state");
+		return tracee_ptrace_failed(tracee, err, "restore the vector state");
 	if (ptrace(PTRACE_SETSIGMASK, tracee->tid, sizeof(tracee->sigmask), &tracee->sigmask) <
 	    0)
-		return ptrace_failed(tracee, err, "restore the signal mask");
+		return tracee_ptrace_failed(tracee, err, "restore the signal mask");
 	if (tracee->state == TRACEE_EVENT_STOP)
 		return 0; /* where the exact ones are set at once */
 	if (regs_set(tracee, &tracee->resume, err) < 0)
@@ -382,7 +388,7 @@ static int restore_by_frame_context(struct tracee *tracee, struct hp_err *err)
 	/* At a system call's entry orig_rax is -1 now, so that it is skipped and rax stays
 	 * (arch/x86/entry/common.c, do_syscall_64). */
 	if (ptrace(PTRACE_INTERRUPT, tracee->tid, NULL, NULL) < 0)
-		return ptrace_failed(tracee, err, "interrupt");
+		return tracee_ptrace_failed(tracee, err, "interrupt");
 	do {
 		if (resume(tracee, PTRACE_CONT, 0, err) < 0)
 			return -1;
@@ -399,7 +405,7 @@ int tracee_take_back(struct tracee *tracee, struct hp_err *err)
 	if (tracee->state != TRACEE_RUNNING)
 		return 0;
 	if (ptrace(PTRACE_INTERRUPT, tracee->tid, NULL, NULL) < 0)
-		return ptrace_failed(tracee, err, "interrupt");
+		return tracee_ptrace_failed(tracee, err, "interrupt");
 	if (tracee_wait(tracee, deadline_after_ns(release_ns), err) < 0)
 		return -1;
 	return 0;

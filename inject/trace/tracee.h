@@ -97,6 +97,10 @@ HP_MUST_CHECK int tracee_syscall_end(int64_t *result, struct tracee *tracee,
 HP_MUST_CHECK int tracee_call(struct tracee *tracee, remote_addr fn, uint64_t arg,
 			      struct hp_err *err);
 
+/* Let the hijacked thread go into fn(arg) for good: it is nobody's tracee any more. */
+HP_MUST_CHECK int tracee_leave(struct tracee *tracee, remote_addr fn, uint64_t arg,
+			       struct hp_err *err);
+
 /* Whether a call that was begun still goes on: -1 when it faulted (HP_INTERNAL) or its thread
  * ended. Never waits. */
 HP_MUST_CHECK int tracee_check(struct tracee *tracee, struct hp_err *err);

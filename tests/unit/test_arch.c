@@ -135,3 +135,92 @@ Test(arch, calls_enter_with_a_clean_direction_flag_and_no_restart)
 	cr_assert(eq(u64, regs.gp.eflags & 0x500, 0));
 	cr_assert(eq(u64, regs.gp.orig_rax, (uint64_t)-1));
 }
+
+/* ---- chains ---- */
+
+/* Our own libc's, and what it says itself. */
+Test(arch, errno_of_this_thread_is_found)
+{
+	const uint8_t *code = (const uint8_t *)(uintptr_t)__errno_location;
+	int64_t offset = 0, more = 0;
+	uint64_t pointer;
+	remote_addr slot;
+
+	__asm__("mov %%fs:0, %0" : "=r"(pointer));
+	cr_assert(arch_errno_decode(&offset, &slot, (struct span){code, ARCH_ERRNO_CODE},
+				    addr_of((uintptr_t)code)));
+	if (!addr_is_null(slot))
+		memcpy(&more, (void *)(uintptr_t)slot.v, sizeof(more)); /* NOLINT */
+	cr_assert(eq(u64, pointer + (uint64_t)(offset + more), (uintptr_t)&errno));
+}
+
+static bool decodes(const char *code, size_t len, int64_t *offset, remote_addr *slot)
+{
+	uint8_t bytes[ARCH_ERRNO_CODE] = {0};
+
+	memcpy(bytes, code, len);
+	return arch_errno_decode(offset, slot, (struct span){bytes, sizeof(bytes)},
+				 addr_of(0x1000));
+}
+#define DECODES(code) decodes(code, sizeof(code) - 1, &offset, &slot)
+
+Test(arch, errno_of_other_libcs)
+{
+	int64_t offset;
+	remote_addr slot;
+
+	/* musl */
+	cr_assert(DECODES("\x64\x48\x8b\x04\x25\0\0\0\0\x48\x83\xc0\x34\xc3"));
+	cr_assert(eq(i64, offset, 0x34));
+	cr_assert(addr_is_null(slot));
+	/* glibc in a static program */
+	cr_assert(DECODES("\x48\xc7\xc0\xc0\xff\xff\xff\x64\x48\x03\x04\x25\0\0\0\0\xc3"));
+	cr_assert(eq(i64, offset, -0x40));
+	cr_assert(addr_is_null(slot));
+	/* glibc, for processors that know where a jump may lead */
+	cr_assert(DECODES(
+		"\xf3\x0f\x1e\xfa\x48\x8b\x05\x10\0\0\0\x64\x48\x03\x04\x25\0\0\0\0\xc3"));
+	cr_assert(eq(i64, offset, 0));
+	cr_assert(eq(u64, slot.v, 0x1000 + 4 + 7 + 0x10));
+}
+
+Test(arch, errno_of_unknown_code)
+{
+	int64_t offset;
+	remote_addr slot;
+
+	cr_assert(not(DECODES("")));
+	cr_assert(not(DECODES("\x64\x48\x8b\x04\x25\0\0\0\0\x48\x83\xc0\x34\x90")));
+	cr_assert(not(DECODES("\x48\x8d\x05\xc0\xff\xff\xff\x64\x48\x03\x04\x25\0\0\0\0\xc3")));
+	cr_assert(not(DECODES("\x48\xc7\xc0\xc0\xff\xff\xff\x64\x48\x03\x04\x25\1\0\0\0\xc3")));
+	cr_assert(not(arch_errno_decode(
+		&offset, &slot, (struct span){(const uint8_t *)"\x64\x48", 2}, addr_of(0))));
+}
+
+static const uint64_t *words_at(const struct arch_chain *chain, remote_addr at)
+{
+	return (const uint64_t *)(chain->bytes + (at.v - chain->at.v));
+}
+
+Test(arch, each_step_of_a_chain_returns_into_the_next)
+{
+	const struct arch_step steps[] = {{addr_of(0x1111), 0, {1}},
+					  {addr_of(0x2222), 0, {2}},
+					  {addr_of(0x3333), 39, {3}}};
+	const remote_addr frame = addr_of(0x7fff00001008), restorer = addr_of(0x4444);
+	static struct arch_chain chain;
+	struct arch_regs regs = stopped_in(SYS_read, -512);
+
+	chain = (struct arch_chain){.frame = frame, .restorer = restorer, .sigmask = 7};
+	memset(chain.scratch, 0xab, sizeof(chain.scratch));
+	arch_chain_build(&chain, &regs, steps, 3);
+	cr_assert(eq(u64, regs.gp.rip, 0x1111));
+	cr_assert(eq(u64, regs.gp.rdi, 1));
+	cr_assert(eq(u64, regs.gp.orig_rax, (uint64_t)-1), "no system call is restarted");
+	cr_assert(eq(u64, regs.gp.rsp, chain.at.v));
+	cr_assert(eq(u64, regs.gp.rsp % 16, 8), "as if called");
+	cr_assert(eq(u64, *words_at(&chain, chain.at), restorer.v));
+	cr_assert(eq(u64, *words_at(&chain, addr_add(chain.at, ARCH_STEP_SIZE)), restorer.v));
+	cr_assert(eq(u64, chain.at.v + chain.len, frame.v));
+	cr_assert(eq(u64, *words_at(&chain, arch_chain_scratch(frame)), 0xabababababababab));
+}
