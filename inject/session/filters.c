@@ -17,10 +17,10 @@ int filters_check(struct tracee *tracee, struct seccomp_libc *libc, struct hp_er
 	if (tracee_filters(&filters, tracee, err) < 0)
 		return -1;
 	if (!filters.count)
-		return 0;
+		return FILTERS_NONE;
 	if (!libc->known)
 		seccomp_learn_libc(libc, tracee->target);
-	return seccomp_judge(tracee->target, &filters, libc, err);
+	return seccomp_judge(tracee->target, &filters, libc, err) < 0 ? -1 : FILTERS_PASS;
 }
 
 /* The first thread that can be stopped stands for all: filters are mostly installed before the
@@ -46,7 +46,7 @@ int session_check_filters(const struct target *target, struct hp_err *err)
 			continue;
 		if (r < 0)
 			return -1;
-		r = filters_check(&tracee, &libc, err);
+		r = filters_check(&tracee, &libc, err) < 0 ? -1 : 0;
 		if (tracee_release(&tracee, &released) < 0) {
 			*err = released;
 			return -1;

@@ -182,6 +182,18 @@ static int launch(struct handover *h, const struct step *step, struct hp_err *er
 	return 0;
 }
 
+/* The thread is the worker itself, and no other is in the image. */
+static int send_in(struct handover *h, const struct step *step, struct hp_err *err)
+{
+	if (write_some(h, SIZE_MAX, err) < 0)
+		return -1;
+	handover_swap_state(h, WIRE_EMPTY, WIRE_PENDING);
+	__atomic_store_n(&h->channel->guest, WIRE_GUEST_LEFT, __ATOMIC_RELEASE);
+	h->launched = true;
+	return tracee_leave(step->tracee, addr_add(h->base, h->image->work),
+			    h->base.v + h->channel_offset, err);
+}
+
 /* The inverse of each step made, backwards. Not for a launched worker: the memory is its own
  * then, and what is left to do is to forbid it to begin. Nor on a thread that has gone back to
  * its own work: its saved registers are stale, and a call would put it back in time. */
@@ -210,6 +222,20 @@ int handover_run(struct handover *handover, struct tracee *tracee, const struct 
 	    memory_divide(handover, &step, err) == 0 &&
 	    fill(handover, target, request, deadline, err) == 0 &&
 	    launch(handover, &step, err) == 0)
+		return 0;
+	undo(handover, &step, err);
+	return -1;
+}
+
+int handover_run_apart(struct handover *handover, struct tracee *worker,
+		       const struct chains *chains, struct span request,
+		       struct deadline deadline, struct hp_err *err)
+{
+	const struct step step = {worker, worker->target, deadline};
+
+	if (memory_make_apart(handover, &step, chains, err) == 0 &&
+	    fill(handover, worker->target, request, deadline, err) == 0 &&
+	    send_in(handover, &step, err) == 0)
 		return 0;
 	undo(handover, &step, err);
 	return -1;

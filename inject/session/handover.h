@@ -21,13 +21,14 @@
 #include "inject/session/leftovers.h"
 #include "inject/session/owner.h"
 #include "inject/target/target.h"
+#include "inject/trace/chain.h"
 #include "inject/trace/tracee.h"
 #include "payload/wire.h"
 
 struct handover {
-	const struct image *image;         /* borrowed */
-	const struct leftovers *leftovers; /* likewise; what the worker closes, or NULL */
-	size_t channel_offset;             /* in the memfd; everything after it likewise */
+	const struct image *image;   /* borrowed */
+	struct leftovers *leftovers; /* likewise; what the worker closes, or NULL */
+	size_t channel_offset;       /* in the memfd; everything after it likewise */
 	size_t request_offset, reply_offset, total_size;
 
 	int local_fd;  /* our own open file of the memfd; carries the lock that says we live */
@@ -49,12 +50,18 @@ struct handover {
 
 void handover_init(struct handover *handover, const struct image *image, size_t request_size);
 
-/* On the hijacked thread: make, map, start. Returns -1 with everything undone as far as can be
- * known to be safe. HP_TIMEOUT: a step blocked; try another thread. The worker waits for
+/* On the hijacked thread: make, map, start; or, when the thread is ours, send it in, as
+ * nobody's tracee any more. Returns -1 with everything undone as far as can be known to be
+ * safe. HP_TIMEOUT: a step blocked; try another thread. The worker waits for
  * handover_complete() then, which nobody need be held for. */
 HP_MUST_CHECK int handover_run(struct handover *handover, struct tracee *tracee,
 			       const struct target *target, struct span request,
 			       struct deadline deadline, struct hp_err *err);
+
+/* The same on a hijacked thread of ours: make, map, send it in, as nobody's tracee any more. */
+HP_MUST_CHECK int handover_run_apart(struct handover *handover, struct tracee *worker,
+				     const struct chains *chains, struct span request,
+				     struct deadline deadline, struct hp_err *err);
 
 HP_MUST_CHECK int handover_complete(struct handover *handover, struct hp_err *err);
 

@@ -127,14 +127,15 @@ static int entry_take(uint64_t *out, const struct image *image, const Elf64_Sym 
 	return *out < image->text_size ? 0 : image_damaged(err, "entry");
 }
 
-#define ENTRIES 3
+#define ENTRIES 4
 
 static int find_entries(struct image *image, const struct dynamic *d, struct hp_err *err)
 {
 	const uint32_t *hash = table_at(image, d->hash, 2 * sizeof(*hash), _Alignof(uint32_t));
 	static const char *const names[ENTRIES] = {"payload_launch", "payload_enter",
-						   "payload_lend"};
-	uint64_t *const entries[ENTRIES] = {&image->launch, &image->enter, &image->lend};
+						   "payload_lend", "payload_work"};
+	uint64_t *const entries[ENTRIES] = {&image->launch, &image->enter, &image->lend,
+					    &image->work};
 	size_t found = 0;
 
 	if (!hash)

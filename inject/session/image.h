@@ -24,11 +24,11 @@ struct image_reloc {
 };
 
 struct image {
-	uint8_t *bytes;               /* owned, mapped; text and data, zeros included */
-	size_t size;                  /* of these, whole pages */
-	size_t loaded;                /* with the tables behind them, for linking alone */
-	size_t text_size;             /* [0, text_size) is R-X, the rest RW; whole pages */
-	uint64_t launch, enter, lend; /* offsets of payload_launch and so on */
+	uint8_t *bytes;   /* owned, mapped; text and data, zeros included */
+	size_t size;      /* of these, whole pages */
+	size_t loaded;    /* with the tables behind them, for linking alone */
+	size_t text_size; /* [0, text_size) is R-X, the rest RW; whole pages */
+	uint64_t launch, enter, lend, work; /* offsets of payload_launch and so on */
 	size_t early; /* [early, text_size): all text that a thread needs which is sent in */
 	struct image_reloc *relocs; /* owned */
 	size_t reloc_count;

@@ -24,31 +24,32 @@
 
 /* Whether the channel in the file says that somebody was sent: it begins a page, behind an
  * image whose size only its own program knew. One of another version says nothing to us. */
-static bool was_entered(int fd, off_t size)
+static bool was_entered(int fd, off_t size, struct wire_channel *channel)
 {
-	struct wire_channel channel;
-
 	for (off_t at = 0; at < size; at += PAGE) {
-		if (pread(fd, &channel, sizeof(channel), at) != sizeof(channel))
+		if (pread(fd, channel, sizeof(*channel), at) != sizeof(*channel))
 			return true;
-		if (channel.magic == WIRE_MAGIC)
-			return channel.version != WIRE_VERSION ||
-			       channel.guest != WIRE_GUEST_NONE;
+		if (channel->magic == WIRE_MAGIC)
+			return channel->version != WIRE_VERSION ||
+			       channel->guest != WIRE_GUEST_NONE;
 	}
+	*channel = (struct wire_channel){0};
 	return false;
 }
 
 /* Through a file description of our own, which sees all locks. */
-static bool is_abandoned(int fd, struct stat *st)
+static bool is_abandoned(int fd, struct stat *st, struct wire_channel *channel)
 {
 	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 
 	return fstat(fd, st) == 0 && fcntl(fd, F_OFD_GETLK, &lock) == 0 &&
-	       lock.l_type == F_UNLCK && !was_entered(fd, st->st_size);
+	       lock.l_type == F_UNLCK && !was_entered(fd, st->st_size, channel);
 }
 
-/* 0 when the target's descriptor is none of ours, or not abandoned. */
-static uint64_t abandoned_inode(const struct target *target, const char *name)
+/* 0 when the target's descriptor is none of ours, or not abandoned. *channel is what is in it.
+ */
+static uint64_t abandoned_inode(const struct target *target, const char *name,
+				struct wire_channel *channel)
 {
 	char path[64], link[64] = "";
 	struct stat st;
@@ -58,7 +59,7 @@ static uint64_t abandoned_inode(const struct target *target, const char *name)
 	    strcmp(link, NAME " (deleted)") != 0)
 		return 0;
 	_cleanup_fd_ int fd = openat(target->procfd, path, O_RDWR | O_CLOEXEC | O_NOCTTY);
-	return fd >= 0 && is_abandoned(fd, &st) ? st.st_ino : 0;
+	return fd >= 0 && is_abandoned(fd, &st, channel) ? st.st_ino : 0;
 }
 
 /* ---- where they are ---- */
@@ -79,6 +80,22 @@ static bool find_mapping(struct leftover *out, const struct target *target)
 	return true;
 }
 
+/* A place that was reserved for it, and nothing was put there: it is still what it was to the
+ * byte. */
+static void find_reserved(struct leftover *out, const struct target *target,
+			  const struct wire_channel *channel)
+{
+	const struct map *map = maps_find(&target->maps, addr_of(channel->image_base));
+
+	if (!addr_is_null(out->start) || !channel->image_size || !map ||
+	    map->start.v != channel->image_base ||
+	    map->end.v - map->start.v != channel->image_size || map->inode || map->path[0] ||
+	    (map->prot & (MAP_READ | MAP_WRITE | MAP_EXEC)))
+		return;
+	out->start = map->start;
+	out->end = map->end;
+}
+
 void leftovers_find(struct leftovers *out, const struct target *target)
 {
 	_cleanup_fd_ int folder =
@@ -94,10 +111,13 @@ void leftovers_find(struct leftovers *out, const struct target *target)
 	for (int n = 0; n < LOOKS_MAX && out->count < WIRE_LEFTOVERS && (entry = readdir(dir));
 	     n++) {
 		struct leftover found = {.fd = atoi(entry->d_name)};
+		struct wire_channel channel;
 
-		found.inode = abandoned_inode(target, entry->d_name);
-		if (found.inode && find_mapping(&found, target))
-			out->items[out->count++] = found;
+		found.inode = abandoned_inode(target, entry->d_name, &channel);
+		if (!found.inode || !find_mapping(&found, target))
+			continue;
+		find_reserved(&found, target, &channel);
+		out->items[out->count++] = found;
 	}
 	closedir(dir);
 }
@@ -129,10 +149,11 @@ static bool has_other_tracer(const struct step *step)
 /* Nobody else has closed it, and its number is not another file's by now. */
 static bool is_still_there(const struct leftover *leftover, const struct target *target)
 {
+	struct wire_channel channel;
 	char name[16];
 
 	snprintf(name, sizeof(name), "%d", leftover->fd);
-	return abandoned_inode(target, name) == leftover->inode;
+	return abandoned_inode(target, name, &channel) == leftover->inode;
 }
 
 static bool unmap(struct leftover *leftover, const struct step *step)

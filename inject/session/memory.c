@@ -339,6 +339,66 @@ int memory_divide(struct handover *h, const struct step *step, struct hp_err *er
 	return 0;
 }
 
+/* ---- on a thread of ours ---- */
+
+/* A place for it. It is noted at once: were we killed, the next attach finds it by that. */
+static int reserve(struct handover *h, const struct step *step, struct hp_err *err)
+{
+	const uint64_t args[6] = {0,
+				  h->total_size,
+				  PROT_NONE,
+				  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+				  (uint64_t)-1,
+				  0};
+	int64_t result;
+
+	if (step_syscall(step, &result, "mmap for the payload", SYS_mmap, args, err) < 0)
+		return -1;
+	h->base = addr_of((uint64_t)result);
+	*h->channel = (struct wire_channel){.magic = WIRE_MAGIC,
+					    .version = WIRE_VERSION,
+					    .guest = WIRE_GUEST_NONE,
+					    .image_base = h->base.v,
+					    .image_size = h->total_size};
+	return 0;
+}
+
+/* A child that is forked has no thread of ours and must not have our memory: there is a
+ * microsecond between the two calls. Nobody sees their results. */
+static int map_at_once(struct handover *h, const struct step *step, const struct chains *chains,
+		       struct hp_err *err)
+{
+	const remote_addr call = step->target->libc.syscall_ret;
+	const uint64_t base = h->base.v, fd = (uint64_t)h->remote_fd;
+	struct chain chain = {
+		.steps = {{call,
+			   SYS_mmap,
+			   {base, h->total_size, RX, MAP_SHARED | MAP_FIXED, fd, 0}},
+			  {call, SYS_madvise, {base, h->total_size, MADV_DONTFORK}}},
+		.count = 2,
+	};
+	const int r =
+		chain_run(step->tracee, chains, &chain, step_deadline(step->deadline), err);
+	struct hp_err unreadable;
+	uint8_t first;
+
+	if (r < 0)
+		return -1;
+	if (r == CHAIN_NOT || !step->tracee->hijacked ||
+	    target_read(step->target, h->base, &first, sizeof(first), &unreadable) < 0)
+		return hp_err_set(err, HP_SYSTEM, 0, "the payload cannot be mapped at once");
+	return 0;
+}
+
+int memory_make_apart(struct handover *h, const struct step *step, const struct chains *chains,
+		      struct hp_err *err)
+{
+	if (make_memfd(h, step, err) < 0 || memory_open(h, step->target, err) < 0 ||
+	    memory_view(h, err) < 0 || reserve(h, step, err) < 0)
+		return -1;
+	return map_at_once(h, step, chains, err) < 0 ? -1 : memory_divide(h, step, err);
+}
+
 void memory_give_back(const struct handover *h, const struct step *step, struct hp_err *err)
 {
 	struct hp_err failed;

@@ -16,6 +16,7 @@
 #include "inject/base/err.h"
 #include "inject/session/handover.h"
 #include "inject/session/step.h"
+#include "inject/trace/chain.h"
 
 /* Make it and map it, at handover->base in the target; handover->channel and what is behind it
  * are ours to write afterwards. */
@@ -35,6 +36,10 @@ HP_MUST_CHECK int memory_write_image(const struct handover *handover, size_t fro
 /* Text R-X, the rest RW; or the latter as what payload_launch() is to do. */
 HP_MUST_CHECK int memory_divide(struct handover *handover, const struct step *step,
 				struct hp_err *err);
+/* All of that on a thread of ours, while those of the program run, and may fork. Where a memfd
+ * or shared executable memory is denied it fails. */
+HP_MUST_CHECK int memory_make_apart(struct handover *handover, const struct step *step,
+				    const struct chains *chains, struct hp_err *err);
 /* What could not be taken away is noted in err->undo_text. */
 void memory_give_back(const struct handover *handover, const struct step *step,
 		      struct hp_err *err);

@@ -18,6 +18,7 @@
 #include "inject/session/image.h"
 #include "inject/session/judge.h"
 #include "inject/session/leftovers.h"
+#include "inject/session/own_thread.h"
 #include "inject/session/rival.h"
 #include "inject/session/script_entry.h"
 #include "inject/session/threads.h"
@@ -45,6 +46,7 @@ struct session {
 	struct image image;
 	struct seccomp_libc libc;
 	struct leftovers leftovers;
+	struct own_thread own;
 	struct handover handover;
 	struct await await;
 	struct holder *holder;     /* NULL: the worker does the work */
@@ -60,11 +62,37 @@ struct session {
 
 enum attempt { ATTEMPT_DONE, ATTEMPT_RETRY, ATTEMPT_FAILED };
 
+static void note_reason(struct session *session, pid_t tid, const struct hp_err *err)
+{
+	snprintf(session->last_reason, sizeof(session->last_reason), "thread %d: %.150s", tid,
+		 err->text);
+}
+
+/* On the hijacked thread: have it make one of ours, or else do all that is to be done. */
+static int use_hijacked(struct session *session, struct tracee *tracee, struct span request,
+			bool may_spawn, struct hp_err *err)
+{
+	const struct deadline deadline = session->options->deadline;
+	const struct step step = {tracee, session->target, deadline};
+	struct own_thread *own = &session->own;
+	int r = SPAWN_NOT;
+
+	if (may_spawn)
+		r = spawn_thread(&own->thread, tracee, &own->spawn, &own->chains,
+				 step_deadline(deadline), err);
+	own->spawn.is_possible = false; /* it is tried once */
+	if (r != SPAWN_NOT)
+		return r;
+	leftovers_unmap(&session->leftovers, &step);
+	return handover_run(&session->handover, tracee, session->target, request, deadline,
+			    err);
+}
+
 static enum attempt use_thread(struct session *session, struct tracee *tracee,
 			       struct span request, struct hp_err *err)
 {
-	const struct step step = {tracee, session->target, session->options->deadline};
 	struct safepoint safepoint;
+	int r;
 
 	if (judge_thread(&safepoint, &session->judge, tracee, err) < 0)
 		return ATTEMPT_FAILED;
@@ -74,21 +102,32 @@ static enum attempt use_thread(struct session *session, struct tracee *tracee,
 			 tracee->tid, safepoint.reason);
 		return ATTEMPT_RETRY;
 	}
-	if (filters_check(tracee, &session->libc, err) < 0)
+	r = filters_check(tracee, &session->libc, err);
+	if (r < 0)
 		return ATTEMPT_FAILED;
 	if (tracee_hijack(tracee, TRACEE_ROOM, err) == 0) {
-		leftovers_unmap(&session->leftovers, &step);
-		session->handover.leftovers = &session->leftovers;
-		if (handover_run(&session->handover, tracee, session->target, request,
-				 session->options->deadline, err) == 0)
+		r = use_hijacked(session, tracee, request, r == FILTERS_NONE, err);
+		if (r == 0)
 			return ATTEMPT_DONE;
 	}
-	snprintf(session->last_reason, sizeof(session->last_reason), "thread %d: %.150s",
-		 tracee->tid, err->text);
+	note_reason(session, tracee->tid, err);
 	if (err->kind == HP_NO_SAFE_POINT || err->kind == HP_TARGET_DIED ||
 	    (err->kind == HP_TIMEOUT && !session->handover.launched))
 		return ATTEMPT_RETRY; /* this thread cannot; another may */
 	return ATTEMPT_FAILED;
+}
+
+/* When that fails, a thread of the program's will tell why. */
+static enum attempt use_own_thread(struct session *session, struct span request,
+				   struct hp_err *err)
+{
+	if (own_thread_run(&session->handover, &session->own, request,
+			   session->options->deadline, err) == 0)
+		return ATTEMPT_DONE;
+	if (session->handover.launched)
+		return ATTEMPT_FAILED;
+	note_reason(session, session->target->pid, err);
+	return ATTEMPT_RETRY;
 }
 
 /* Between the refusal and its diagnosis the rival may have let go: then a permission seems to
@@ -99,6 +138,13 @@ static bool rival_may_have(struct session *session, pid_t tid, const struct hp_e
 		return false;
 	return (err->kind == HP_TRACED || err->kind == HP_PERMISSION) &&
 	       rival_has(session->target->pid, tid);
+}
+
+static void handover_begin(struct session *session, struct span request)
+{
+	handover_init(&session->handover, &session->image, request.len);
+	session->handover.leftovers = &session->leftovers;
+	session->own.thread = 0;
 }
 
 static enum attempt try_thread(struct session *session, pid_t tid, struct span request,
@@ -121,7 +167,7 @@ static enum attempt try_thread(struct session *session, pid_t tid, struct span r
 		return ATTEMPT_FAILED;
 	began = clock_now_ns();
 	session->result.stops++;
-	handover_init(&session->handover, &session->image, request.len);
+	handover_begin(session, request);
 	attempt = use_thread(session, &tracee, request, err);
 	/* The worker is told before the thread goes: were we killed in between the other way
 	 * round, it would wait for a minute. */
@@ -129,6 +175,8 @@ static enum attempt try_thread(struct session *session, pid_t tid, struct span r
 		handover_released(&session->handover);
 	r = tracee_release(&tracee, &release_err);
 	session->result.held_ns += clock_now_ns() - began;
+	if (attempt == ATTEMPT_DONE && r == 0 && session->own.thread)
+		attempt = use_own_thread(session, request, err);
 	if (attempt == ATTEMPT_DONE && r == 0 && handover_complete(&session->handover, err) < 0)
 		attempt = ATTEMPT_FAILED;
 	if (attempt != ATTEMPT_DONE || r < 0)
@@ -273,6 +321,7 @@ static int start(struct session *session, struct span request, struct hp_err *er
 		    0 ||
 	    judge_init(&session->judge, session->target, err) < 0)
 		return -1;
+	own_thread_prepare(&session->own, session->target);
 	leftovers_find(&session->leftovers, session->target);
 	if (enter(session, request, err) < 0)
 		return -1;

@@ -86,6 +86,27 @@ void thread_place_of(struct safepoint_stop *out, const char *line)
 		memcpy(out->syscall_args, fields + 1, sizeof(out->syscall_args));
 }
 
+/* Owned; NULL when the thread has ended. */
+static char *read_line(const struct target *target, pid_t tid)
+{
+	struct hp_err ignored;
+	char name[48], *line;
+	size_t len;
+
+	snprintf(name, sizeof(name), "task/%d/syscall", tid);
+	return procfs_read(&line, &len, target->procfd, name, &ignored) < 0 ? NULL : line;
+}
+
+bool thread_place_read(struct safepoint_stop *out, const struct target *target, pid_t tid)
+{
+	_cleanup_free_ char *line = read_line(target, tid);
+
+	*out = (struct safepoint_stop){.syscall_nr = -1};
+	if (line)
+		thread_place_of(out, line);
+	return !addr_is_null(out->sp);
+}
+
 static int by_rank(const void *a, const void *b)
 {
 	const struct thread *x = a, *y = b;
@@ -108,14 +129,10 @@ int threads_ranked(struct thread **out, size_t *count_out, const struct target *
 	if (!threads)
 		return hp_err_set(err, HP_SYSTEM, ENOMEM, "list the threads");
 	for (size_t i = 0; i < count; i++) {
-		_cleanup_free_ char *line = NULL;
-		struct hp_err ignored;
-		char name[48];
-		size_t len;
+		_cleanup_free_ char *line = read_line(target, tids[i]);
 
-		snprintf(name, sizeof(name), "task/%d/syscall", tids[i]);
 		threads[i] = (struct thread){.tid = tids[i], .rank = RANK_OTHER};
-		if (procfs_read(&line, &len, target->procfd, name, &ignored) < 0)
+		if (!line)
 			continue;
 		threads[i].rank = thread_rank_of(line);
 		thread_place_of(&threads[i].place, line);

@@ -5,6 +5,7 @@
 #ifndef INJECT_SESSION_THREADS_H
 #define INJECT_SESSION_THREADS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -29,6 +30,8 @@ struct thread {
 /* The threads of target, best first; owned, freed with free(). */
 HP_MUST_CHECK int threads_ranked(struct thread **out, size_t *count_out,
 				 const struct target *target, struct hp_err *err);
+/* Where thread `tid` is; false when nothing is known, as of one that runs. */
+bool thread_place_read(struct safepoint_stop *out, const struct target *target, pid_t tid);
 /* The rank that a line of /proc/PID/task/TID/syscall stands for; pure. */
 enum thread_rank thread_rank_of(const char *line);
 /* The place that such a line tells of; out is untouched when it tells of none. Pure. */

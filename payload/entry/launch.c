@@ -161,8 +161,9 @@ void payload_enter(struct wire_channel *channel)
  * done by the kernel, and the return address on the stack is somebody else's. Neither %rcx nor
  * %r11 holds the address of it: the syscall instruction destroys those.
  *
- * payload_launch(channel) makes our data writable first: nothing of it is touched before. When
- * that fails the thread leaves at once, and the program outside hears nothing from it.
+ * payload_launch(channel) and payload_work(channel) make our data writable first: nothing of it
+ * is touched before. When that fails the thread leaves at once, and the program outside hears
+ * nothing from it.
  *
  * payload_launch(channel), payload_lend(channel): guest_main(channel, start_worker or
  * holder_serve), then fcntl(memfd, F_OFD_SETLKW, &guest_lock): the thread waits for the lock
@@ -171,12 +172,10 @@ void payload_enter(struct wire_channel *channel)
  * itself. Interrupted, the call returns ERESTARTSYS, which leaves the program's own restart
  * data alone, as a wait with a timeout would not.
  *
- * payload_worker(channel): worker_main(channel), then munmap(image_base, image_size), whose ret
- * leaves the thread by libc's thread exit. */
+ * payload_work(channel), payload_worker(channel): worker_main(channel), then munmap(image_base,
+ * image_size), whose ret leaves the thread by libc's thread exit. */
 __asm__(".text\n"
-	".globl payload_launch\n"
-	".type payload_launch, @function\n"
-	"payload_launch:\n"
+	"open_data:\n"
 	"	pushq %rdi\n"
 	"	movq 160(%rdi), %rsi\n" /* data_size */
 	"	movq 152(%rdi), %rdi\n" /* data_start */
@@ -185,6 +184,12 @@ __asm__(".text\n"
 	"	syscall\n"
 	"	popq %rdi\n"
 	"	testq %rax, %rax\n"
+	"	ret\n"
+
+	".globl payload_launch\n"
+	".type payload_launch, @function\n"
+	"payload_launch:\n"
+	"	call open_data\n"
 	"	jnz leave\n"
 	"	leaq start_worker(%rip), %rsi\n"
 	"	jmp guest\n"
@@ -213,6 +218,14 @@ __asm__(".text\n"
 	"	popq %rbx\n"
 	"	movl $72, %eax\n" /* SYS_fcntl */
 	"	jmp *%r8\n"
+
+	".globl payload_work\n"
+	".type payload_work, @function\n"
+	"payload_work:\n"
+	"	call open_data\n"
+	"	jz payload_worker\n"
+	"	ret\n"
+	".size payload_work, . - payload_work\n"
 
 	".hidden payload_worker\n"
 	".globl payload_worker\n"

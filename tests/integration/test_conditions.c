@@ -29,13 +29,39 @@ static void stop(void)
 }
 
 static const char *const vectors_mode[] = {"vectors", NULL};
+static const char *const blocked_mode[] = {"blocked", NULL};
 
-ParameterizedTestParameters(conditions, a_call_that_blocks)
+ParameterizedTestParameters(conditions, a_computation_goes_on)
 {
 	return interpreters_library_params(vectors_mode);
 }
 
-/* pthread_create() does not return on the main thread, and has overwritten its vector
+/* The main thread makes the worker while it computes in its registers. */
+ParameterizedTest(struct case_param *param, conditions, a_computation_goes_on, .fini = stop,
+		  .timeout = 60)
+{
+	struct round round;
+
+	pytarget_start_host(&target, &param->interpreter, param->mode);
+	sleep_ms(100);
+	snapshot_take(&before, target.pid);
+	for (int i = 1; i <= 3; i++) {
+		pytarget_edit(&target);
+		run_attach(&run, target.pid);
+		expect_status(&target, &run, 0);
+		pytarget_fresh(&target, &round);
+		expect_version(&target, &round, i);
+	}
+	expect_left_as_found(&target, &before);
+}
+
+ParameterizedTestParameters(conditions, a_call_that_blocks)
+{
+	return interpreters_library_params(blocked_mode);
+}
+
+/* A thread that blocks every signal makes no thread of ours, but the worker by the payload's
+ * code. pthread_create() does not return on the main thread, and has overwritten its vector
  * registers: that is taken back, and the other thread serves. */
 ParameterizedTest(struct case_param *param, conditions, a_call_that_blocks, .fini = stop,
 		  .timeout = 60)

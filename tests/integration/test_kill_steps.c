@@ -26,8 +26,9 @@
 #define FRESH_AFTER 30 /* steps, where attaches become slower and slower */
 
 /* Between the note that a thread is sent into the payload and its new registers, nobody can
- * tell whether it was: what is there stays. */
-#define UNCLEAR_STEPS 4
+ * tell whether it was: what is there stays. And while a thread of ours sleeps yet, the next
+ * attach makes another: a stack and an arena more, once. */
+#define UNCLEAR_STEPS 6
 
 static struct pytarget target;
 static struct snapshot before, after;

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 ALLOWED = {'R_X86_64_RELATIVE', 'R_X86_64_GLOB_DAT', 'R_X86_64_JUMP_SLOT', 'R_X86_64_64'}
-ENTRIES = {'payload_launch', 'payload_enter', 'payload_lend'}
+ENTRIES = {'payload_launch', 'payload_enter', 'payload_lend', 'payload_work'}
 EXPORTED = ENTRIES | {'payload_serve'}
 MAX_MAPPED = 200 * 1024
 LATER = {'payload_serve', 'holder_serve'}  # called once the whole image is there

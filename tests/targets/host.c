@@ -8,6 +8,8 @@
  *   vectors  another thread does, and gives the GIL up while it waits; the main thread computes
  *            in its registers, with an alternate stack for its signals, and checks all of it
  *
+ *   blocked  the same with every signal blocked
+ *
  * All check that errno is theirs alone.
  */
 #include <dlfcn.h>
@@ -108,16 +110,15 @@ static void *serve_without_gil(void *unused)
 
 static char alternate[65536];
 
-static int compute_for_ever(void)
+static int compute_for_ever(sigset_t blocked)
 {
 	const stack_t stack = {.ss_sp = alternate, .ss_size = sizeof(alternate)};
 	const uint64_t expected = churn(42);
-	sigset_t blocked, now;
+	sigset_t now;
 
 	sigaltstack(&stack, NULL);
-	sigemptyset(&blocked);
-	sigaddset(&blocked, SIGUSR2);
 	pthread_sigmask(SIG_SETMASK, &blocked, NULL);
+	pthread_sigmask(SIG_SETMASK, NULL, &blocked); /* SIGKILL is not in it */
 	errno = ERRNO_KEPT;
 	for (;;) {
 		stack_t found;
@@ -138,7 +139,9 @@ static int compute_for_ever(void)
 int main(int argc, char **argv)
 {
 	const char *mode = argc > 2 ? argv[2] : "";
-	const bool vectors = strcmp(mode, "vectors") == 0;
+	const bool blocked = strcmp(mode, "blocked") == 0;
+	const bool vectors = blocked || strcmp(mode, "vectors") == 0;
+	sigset_t signals;
 	pthread_t thread;
 
 	if (argc < 3 || load(argv[1]) < 0)
@@ -147,10 +150,16 @@ int main(int argc, char **argv)
 		serve(NULL);
 		return 0;
 	}
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGUSR2);
+	if (blocked)
+		sigfillset(&signals);
+	if (vectors)
+		pthread_sigmask(SIG_SETMASK, &signals, NULL);
 	if (pthread_create(&thread, NULL, vectors ? serve_without_gil : serve, NULL) != 0)
 		return 2;
 	if (vectors)
-		return compute_for_ever();
+		return compute_for_ever(signals);
 	for (;;)
 		pause();
 }

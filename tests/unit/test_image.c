@@ -177,7 +177,7 @@ Test(image, flipped_bytes_never_crash)
 /* The smallest file of the payload's shape: a page of text, one of data, one of tables. */
 #define DATA   0x1000u
 #define TABLES 0x2000u
-#define NAMES  "\0payload_launch\0payload_enter\0payload_lend"
+#define NAMES  "\0payload_launch\0payload_enter\0payload_lend\0payload_work"
 
 struct small {
 	union {
@@ -191,7 +191,7 @@ struct small {
 		Elf64_Dyn dynamic[8];
 		uint64_t data[(TABLES - DATA) / 8];
 	};
-	Elf64_Sym symbols[4];
+	Elf64_Sym symbols[5];
 	uint32_t hash[2];
 	char names[sizeof(NAMES)];
 	_Alignas(8) uint64_t packed[8];
@@ -231,8 +231,9 @@ static struct small small_with(const uint64_t *packed, size_t count)
 		.symbols = {{0},
 			    {.st_name = 1, .st_shndx = 1, .st_value = 0x800},
 			    {.st_name = 16, .st_shndx = 1, .st_value = 0x810},
-			    {.st_name = 30, .st_shndx = 1, .st_value = 0x820}},
-		.hash = {1, 4},
+			    {.st_name = 30, .st_shndx = 1, .st_value = 0x820},
+			    {.st_name = 43, .st_shndx = 1, .st_value = 0x830}},
+		.hash = {1, 5},
 		.names = NAMES,
 	};
 
