@@ -127,6 +127,7 @@ PY_RARE PyObject *PySequence_Tuple(PyObject *o);
 PyObject *PyUnicode_FromString(const char *text);
 PY_RARE PyObject *PyUnicode_FromStringAndSize(const char *text, Py_ssize_t size);
 PyObject *PyUnicode_FromFormat(const char *format, ...);
+PY_RARE PyObject *PyUnicode_Split(PyObject *text, PyObject *separator, Py_ssize_t max);
 PY_RARE PyObject *PyUnicode_DecodeUTF8(const char *text, Py_ssize_t size, const char *errors);
 const char *PyUnicode_AsUTF8(PyObject *text); /* borrowed from text */
 int PyUnicode_CompareWithASCIIString(PyObject *text, const char *ascii);

@@ -4,23 +4,28 @@
 
     pack_hooks.py OUT.c HOOK.py...
 
-Comments, empty lines, and blanks go but for one an indentation, names are a letter or two. Then pairs of
-bytes that are frequent become one byte, again and again (byte pair encoding), and the least useful of these
-give way to others: a byte is the number of a character, or from there on that of a pair; hook_text.c takes
-them apart.
+Comments, empty lines, and blanks go but for one an indentation, names are a letter or two. Then what was
+there before is copied (Lempel and Ziv, 1977), and each bit of what is said takes the room that it is likely to
+need (adaptive binary arithmetic coding, as in LZMA): a quarter less than pairs of bytes took. hook_text.c
+takes it apart.
 """
 import ast
 import collections
+import functools
 import glob
 import io
 import keyword
+import math
 import os
 import re
 import string
 import sys
 import tokenize
 
-CODES = 256
+SEPARATOR = "\f"
+# As in hook_text.c.
+SEEN_MAX = 48
+COPY, SAME, DISTANCE, LENGTH, LITERAL = 0, 2, 3, 35, 67
 
 
 def minify(text):
@@ -108,93 +113,155 @@ def shorten(text, shared):
     return "".join(lines)
 
 
-def frequent_pair(texts):
-    pairs = collections.Counter()
-    for text in texts:
-        pairs.update(zip(text, text[1:]))
-    return max(pairs, key=lambda pair: (pairs[pair], pair))
+class Chances:
+    """How likely each bit is a one, by what it says: learned from those before, as unpack() of hook_text.c
+    learns it, whose numbers of these are used."""
+
+    def __init__(self):
+        self.of = collections.defaultdict(lambda: (1 << 15, 0))
+
+    def bits(self, what, bit):
+        """What it costs to say it, in bits."""
+        one = self.of[what][0] / (1 << 16)
+        return -math.log2(one if bit else 1 - one)
+
+    def learn(self, what, bit):
+        chance, seen = self.of[what]
+        wrong = (bit << 16) - chance
+        self.of[what] = chance + int(wrong * 2 / (2 * seen + 3)), min(seen + 1, SEEN_MAX)
+        return chance
 
 
-def replace(text, pair, code):
-    out, at = [], 0
-    while at < len(text):
-        is_pair = tuple(text[at:at + 2]) == pair
-        out.append(code if is_pair else text[at])
-        at += 2 if is_pair else 1
-    return out
+def bits_of_number(first, number):
+    """One at least: a one before each bit below the highest, and a zero."""
+    for at in range(number.bit_length() - 1):
+        yield first + 2 * at, 1
+        yield first + 2 * at + 1, number >> at & 1
+    yield first + 2 * (number.bit_length() - 1), 0
 
 
-def frequent_words(texts):
-    """The characters, and the words that frequent pairs of them, and of what they make, come to."""
-    words = ["\0"] + sorted(set("".join(texts)))
-    texts = [[words.index(character) for character in text] for text in texts]
-    while len(words) < CODES:
-        pair = frequent_pair(texts)
-        words.append(words[pair[0]] + words[pair[1]])
-        texts = [replace(text, pair, len(words) - 1) for text in texts]
-    return set(words[1:])
+def bits_of_character(character):
+    node = 1
+    for at in reversed(range(7)):
+        bit = character >> at & 1
+        yield LITERAL + node, bit
+        node = node * 2 + bit
 
 
-def shortest(text, words):
-    """The text as the fewest words."""
-    longest = max(map(len, words))
-    counts, first = [0] * (len(text) + 1), list(text)
-    for at in reversed(range(len(text))):
-        first[at] = min((text[at:end] for end in range(at + 1, min(at + longest, len(text)) + 1)
-                         if text[at:end] in words), key=lambda word: counts[at + len(word)])
-        counts[at] = 1 + counts[at + len(first[at])]
-    out, at = [], 0
-    while at < len(text):
-        out.append(first[at])
-        at += len(first[at])
-    return out
-
-
-def halves(word, words):
-    """The pairs of words that it is made of."""
-    return [(word[:at], word[at:]) for at in range(1, len(word)) if word[:at] in words and word[at:] in words]
-
-
-def exchange(words, texts):
-    """The least used words, which no other is made of alone, give way to frequent pairs."""
-    used = collections.Counter(word for text in texts for word in text)
-    made = [halves(word, words) for word in words]
-    needed = {half for pairs in made if len(pairs) == 1 for half in pairs[0]}
-    least = sorted(words - needed, key=lambda word: (len(word) == 1, used[word], word))[:2]
-    kept = set()
-    for word in sorted(words, key=len):
-        if word not in least and (len(word) == 1 or halves(word, kept)):
-            kept.add(word)
-    pairs = collections.Counter(pair for text in texts for pair in zip(text, text[1:]))
-    for (one, other), _ in sorted(pairs.items(), key=lambda pair: (-pair[1], pair[0])):
-        if len(kept) < CODES - 1 and one in kept and other in kept:
-            kept.add(one + other)
-    return kept
-
-
-def pack(texts):
-    """The texts as lists of bytes, the characters, and the pairs that the others stand for."""
-    words, tried = frequent_words(texts), []
-    for _ in range(30):
-        parsed = [shortest(text, words) for text in texts]
-        tried.append((sum(map(len, parsed)), sorted(words, key=lambda word: (len(word), word))))
-        words = exchange(words, parsed)
-    words = [""] + min(tried)[1]
-    numbers = {word: number for number, word in enumerate(words)}
-    pairs = [tuple(numbers[half] for half in halves(word, numbers)[0]) for word in words if len(word) > 1]
-    return ([[numbers[word] for word in shortest(text, numbers)] for text in texts],
-            ["\0"] + [word for word in words if len(word) == 1], pairs)
-
-
-def unpack(text, characters, pairs):
-    out, stack = [], list(reversed(text))
-    while stack:
-        byte = stack.pop()
-        if byte < len(characters):
-            out.append(characters[byte])
+def bits_of(text, steps):
+    """All that is to be said of the text, which is characters and copies of what was before."""
+    at, distance, was_copy = 0, 0, 0
+    for length, back in steps:
+        yield COPY + was_copy, int(length > 1)
+        if length == 1:
+            yield from bits_of_character(text[at])
         else:
-            stack += reversed(pairs[byte - len(characters)])
-    return "".join(out)
+            if not was_copy:
+                yield SAME, int(back == distance)
+            if was_copy or back != distance:
+                yield from bits_of_number(DISTANCE, back)
+            yield from bits_of_number(LENGTH, length - 1)
+            distance = back
+        was_copy = int(length > 1)
+        at += length
+
+
+def copies(text):
+    """For each place the longer and longer copies that could be made there, and from how far."""
+    places, out = collections.defaultdict(list), []
+    for at in range(len(text)):
+        longest, found = 1, []
+        for before in reversed(places[text[at:at + 2]]):
+            length = 2
+            while at + length < len(text) and text[before + length] == text[at + length]:
+                length += 1
+            if length > longest:
+                found.append((length, at - before))
+                longest = length
+        out.append(found)
+        places[text[at:at + 2]].append(at)
+    return out
+
+
+def cheapest(text, found, chances):
+    """The steps that cost least, if the chances were these all the time."""
+    @functools.lru_cache(None)
+    def number(first, value):
+        return sum(chances.bits(*each) for each in bits_of_number(first, value))
+
+    @functools.lru_cache(None)
+    def character(value):
+        return sum(chances.bits(*each) for each in bits_of_character(value)) + chances.bits(COPY, 0)
+
+    best = [(0, None)] + [(math.inf, None)] * len(text)
+    for at, (cost, _) in enumerate(best[:-1]):
+        cost = best[at][0]
+        best[at + 1] = min(best[at + 1], (cost + character(text[at]), (1, 0)))
+        shortest = 2
+        for longest, back in found[at]:
+            for length in range(shortest, longest + 1):
+                more = chances.bits(COPY, 1) + number(DISTANCE, back) + number(LENGTH, length - 1)
+                best[at + length] = min(best[at + length], (cost + more, (length, back)))
+            shortest = longest + 1
+    steps, at = [], len(text)
+    while at:
+        steps.append(best[at][1])
+        at -= best[at][1][0]
+    return steps[::-1]
+
+
+def pack(text):
+    """Arithmetic coding: each bit takes the lower part of the range for a one, as large as that is likely."""
+    found, chances = copies(text), Chances()
+    for _ in range(4):
+        steps, chances = cheapest(text, found, chances), Chances()
+        for each in bits_of(text, steps):
+            chances.learn(*each)
+    chances, low, size, length = Chances(), 0, (1 << 32) - 1, 4
+    for what, bit in bits_of(text, steps):
+        while size < 1 << 24:
+            low, size, length = low << 8, size << 8, length + 1
+        ones = (size >> 16) * chances.learn(what, bit)
+        low, size = (low, ones) if bit else (low + ones, size - ones)
+    return low.to_bytes(length, "big")
+
+
+def unpack(packed, size):
+    """As hook_text.c does it."""
+    chances, out, at, was_copy = Chances(), [], 4, 0
+    code, room = int.from_bytes(packed[:4], "big"), (1 << 32) - 1
+
+    def bit(what):
+        nonlocal code, room, at
+        while room < 1 << 24:
+            code, room, at = code << 8 | packed[at], room << 8, at + 1
+        ones = (room >> 16) * chances.of[what][0]
+        is_one = code < ones
+        code, room = (code, ones) if is_one else (code - ones, room - ones)
+        chances.learn(what, int(is_one))
+        return is_one
+
+    def number(first):
+        value = place = 0
+        while bit(first + 2 * place):
+            value |= bit(first + 2 * place + 1) << place
+            place += 1
+        return value | 1 << place
+
+    while len(out) < size:
+        if not bit(COPY + was_copy):
+            node = 1
+            while node < 128:
+                node = node * 2 + bit(LITERAL + node)
+            out.append(node - 128)
+            was_copy = 0
+            continue
+        if was_copy or not bit(SAME):
+            distance = number(DISTANCE)
+        for _ in range(number(LENGTH) + 1):
+            out.append(out[-distance])
+        was_copy = 1
+    return bytes(out)
 
 
 def main():
@@ -206,20 +273,18 @@ def main():
     shared = shared_names(sources, paths)
     short = [shorten(source, shared) for source in sources]
     plain = [minify(text) for text in short]
-    texts, characters, pairs = pack(plain)
-    for source, text, wanted in zip(short, texts, plain):
-        assert ast.dump(ast.parse(wanted)) == ast.dump(ast.parse(source))
-        assert unpack(text, characters, pairs) == wanted
+    text = SEPARATOR.join(plain).encode("ascii")
+    packed = pack(text)
+    assert unpack(packed, len(text)) == text
+    for source, wanted in zip(short, plain):
+        assert SEPARATOR not in source and ast.dump(ast.parse(wanted)) == ast.dump(ast.parse(source))
     with open(out, "w") as f:
         f.write("/* Made by pack_hooks.py. */\n#include \"payload/python/hook_text.h\"\n\n")
-        f.write("const unsigned hook_character_count = %d;\n" % len(characters))
-        f.write("const unsigned char hook_characters[] = {%s};\n" % ", ".join(map(str, map(ord, characters))))
-        f.write("const unsigned char hook_pairs[][2] = {%s};\n"
-                % ", ".join("{%d, %d}" % pair for pair in pairs))
-        for path, text, wanted in zip(paths, texts, plain):
-            name = os.path.splitext(os.path.basename(path))[0]
-            f.write("const unsigned char hook_%s[] = {%s, 0}; /* %d bytes in %d */\n"
-                    % (name, ", ".join(map(str, text)), len(wanted), len(text)))
+        for number, path in enumerate(paths):
+            name = os.path.splitext(os.path.basename(path))[0].upper()
+            f.write("_Static_assert(HOOK_%s == %d, \"as in meson.build\");\n" % (name, number))
+        f.write("const unsigned hook_size = %d;\n" % len(text))
+        f.write("const unsigned char hook_packed[%d] = {%s};\n" % (len(packed), ", ".join(map(str, packed))))
 
 
 if __name__ == "__main__":

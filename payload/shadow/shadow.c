@@ -17,22 +17,18 @@ static int has_items(PyObject *dict)
 }
 
 /* For clones.py. */
-static int add_class_texts(PyObject *hook, int has_parts)
+static int add_class_texts(PyObject *hook, PyObject *texts, int has_parts)
 {
-	const unsigned char *const packed[] = {hook_overlay, hook_donor, hook_classes};
-	_cleanup_py_ PyObject *texts = PyList_New(0);
+	_cleanup_py_ PyObject *classes = PyList_GetSlice(
+		texts, HOOK_OVERLAY, has_parts ? HOOK_OVERLAY + 1 : HOOK_CLASSES + 1);
 
-	for (int i = 0; texts && i < (has_parts ? 1 : 3); i++) {
-		_cleanup_py_ PyObject *text = hook_text(packed[i]);
-		if (!text || PyList_Append(texts, text))
-			return -1;
-	}
-	return texts ? PyDict_SetItemString(hook, "class_texts", texts) : -1;
+	return classes ? PyDict_SetItemString(hook, "class_texts", classes) : -1;
 }
 
 /* Those texts that something will be asked of, whatever new code does. */
 static int execute_texts(const struct job *job, PyObject *hook, int has_clones)
 {
+	PyObject *texts = PyDict_GetItemString(hook, "texts");
 	int has_parts = 0, has_inner = has_clones, has_stars = 0;
 
 	for (size_t i = 0; i < job->modules.count; i++) {
@@ -40,20 +36,20 @@ static int execute_texts(const struct job *job, PyObject *hook, int has_clones)
 		has_inner |= has_items(job->modules.items[i].inner);
 		has_stars |= job->modules.items[i].stars != NULL;
 	}
-	return hook_execute(hook_start, hook) ||
-	       (has_parts &&
-		(hook_execute(hook_classes, hook) || hook_execute(hook_donor, hook))) ||
-	       (has_inner && hook_execute(hook_keep, hook)) ||
-	       (has_stars && hook_execute(hook_stars, hook)) ||
-	       (has_clones &&
-		(add_class_texts(hook, has_parts) || hook_execute(hook_clones, hook)));
+	return hook_execute(texts, HOOK_START, hook) ||
+	       (has_parts && (hook_execute(texts, HOOK_CLASSES, hook) ||
+			      hook_execute(texts, HOOK_DONOR, hook))) ||
+	       (has_inner && hook_execute(texts, HOOK_KEEP, hook)) ||
+	       (has_stars && hook_execute(texts, HOOK_STARS, hook)) ||
+	       (has_clones && (add_class_texts(hook, texts, has_parts) ||
+			       hook_execute(texts, HOOK_CLONES, hook)));
 }
 
 static PyObject *make_hook(struct shadow *s, const struct world *w)
 {
 	_cleanup_py_ PyObject *hook = PyDict_New();
 	_cleanup_py_ PyObject *shadows = PyDict_New(), *pending = PyDict_New();
-	_cleanup_py_ PyObject *import_text = hook_text(hook_imports);
+	_cleanup_py_ PyObject *texts = hook_texts();
 	PyObject *real = PyDict_GetItemString(w->builtins, "__import__");
 	PyObject *bootstrap = PyDict_GetItemString(w->modules, "_frozen_importlib");
 	PyObject *loader = world_loaded(w, "_frozen_importlib_external", "SourceFileLoader");
@@ -80,7 +76,8 @@ static PyObject *make_hook(struct shadow *s, const struct world *w)
 		{"abc_meta", abc_meta ? abc_meta : w->none},
 		{"made", s->made},
 		{"abc_init", abc_init ? abc_init : w->none},
-		{"import_text", import_text},
+		{"texts", texts},
+		{"import_text", texts ? PyList_GetItem(texts, HOOK_IMPORTS) : NULL},
 	};
 
 	if (!hook)

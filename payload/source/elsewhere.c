@@ -20,7 +20,9 @@ int elsewhere_find(const struct job *job, struct module *module)
 		PyErr_Clear();
 		return 0;
 	}
-	(void)hook_execute(hook_elsewhere, globals);
+	_cleanup_py_ PyObject *texts = hook_texts();
+	if (texts)
+		(void)hook_execute(texts, HOOK_ELSEWHERE, globals);
 	PyErr_Clear();
 	module->place = py_ref(PyDict_GetItemString(globals, "place"));
 	PyDict_Clear(globals); /* a cycle of a function and its globals */
