@@ -162,6 +162,7 @@ static int is_annotation(const struct build *b, int at)
 	const struct instruction *before = &b->code.items[at - (at > 0)];
 
 	if (b->tokens->world->opcodes.minor < 14 || before->kind != OPCODE_NAME ||
+	    before->op == b->tokens->world->opcodes.store_name || /* how a module begins */
 	    !bytecode_constant(b->tokens->world, b->names.constants, &b->code.items[at]))
 		return 0;
 	PyObject *name = PyTuple_GetItem(b->names.names, before->arg);
@@ -224,6 +225,24 @@ static void find_own(const struct build *b, int end)
 	}
 }
 
+/* 3.14: a module with annotations begins with steps of its own, which have the line of its
+ * first statement (Python/codegen.c, codegen_body and codegen_process_deferred_annotations). */
+static void find_start(const struct build *b)
+{
+	struct step *steps = b->stream->steps;
+
+	for (int i = 0; i < b->stream->count && i < 5; i++) {
+		if (!stream_is_store(b->tokens, &steps[i]))
+			continue;
+		if (PyUnicode_CompareWithASCIIString(steps[i].value, "__annotate__") &&
+		    PyUnicode_CompareWithASCIIString(steps[i].value,
+						     "__conditional_annotations__"))
+			break;
+		for (int k = i; k >= 0; k--)
+			steps[k].line = 0;
+	}
+}
+
 static int number_steps(struct build *b)
 {
 	struct stream *s = b->stream;
@@ -243,6 +262,8 @@ static int number_steps(struct build *b)
 	}
 	if (name && PyUnicode_CompareWithASCIIString(name, "<module>"))
 		find_own(b, hot);
+	else
+		find_start(b);
 	return 0;
 }
 
