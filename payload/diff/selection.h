@@ -53,9 +53,6 @@ struct sorter {
 /* The statements of the body as a new list, those that shall not run below `if 0:`. */
 PyObject *selection_sort(const struct sorter *sorter);
 
-/* Leaves of a statement `x: T = value` that x is a T, and of others nothing: 1, 0, -1. */
-int selection_annotate_alone(const struct world *world, PyObject *node);
-
 /* A statement of the module, or of a block in it: 1 when it shall run, 0, -1. */
 int selection_choose(const struct sorter *sorter, const struct group *group, PyObject *node);
 
@@ -85,8 +82,17 @@ PyObject *selection_inner(const struct selection *s, PyObject *value, PyObject *
  */
 int selection_class(struct selection *s, const struct function_place *place, PyObject *node);
 
+/* --- statement_annotations.c --- */
+
+/* Leaves of a statement `x: T = value` that x is a T, and of others nothing: 1, 0, -1. */
+int selection_annotate_alone(const struct world *world, PyObject *node);
+
+/* 3.14: does a class body compute its annotations otherwise? Where the old one is not known,
+ * `live` is the function that does, or NULL. */
+int selection_is_annotate_other(const struct body *body, PyObject *live);
+
 /* Has the class an annotation that no statement of the body makes? */
-int selection_has_annotation_gone(const struct world *w, PyObject *names, PyObject *nodes);
+int selection_is_annotation_gone(const struct body *body, PyObject *names);
 
 /* --- statement_header.c --- */
 

@@ -111,33 +111,6 @@ static int is_plain_name(PyObject *name)
 	return text && text[0] != '_';
 }
 
-/* Names of annotations: `x: int` binds nothing that can be compared otherwise. A block may have
- * made it, and `__x` is mangled. */
-int selection_has_annotation_gone(const struct world *w, PyObject *names, PyObject *nodes)
-{
-	PyObject *annotations = PyDict_GetItemString(names, "__annotations__");
-	PyObject *key, *value;
-	Py_ssize_t at = 0;
-
-	if (!annotations || !py_is(annotations, w->dict))
-		return 0;
-	while (PyDict_Next(annotations, &at, &key, &value)) {
-		int found = !is_plain_name(key);
-		for (Py_ssize_t i = 0; !found && i < PyList_Size(nodes); i++) {
-			PyObject *node = PyList_GetItem(nodes, i);
-			_cleanup_py_ PyObject *target =
-				tree_is(node, "AnnAssign") ? node_field(node, "target") : NULL;
-			_cleanup_py_ PyObject *id = target ? node_field(target, "id") : NULL;
-			_cleanup_py_ PyObject *block =
-				node_is_definition(node) ? NULL : node_body(node);
-			found = block || (id && !PyUnicode_Compare(id, key));
-		}
-		if (!found)
-			return 1;
-	}
-	return 0;
-}
-
 static int is_annotated_anew(const struct class_change *c)
 {
 	for (int i = 0; i < c->body.group_count; i++) {
@@ -147,7 +120,7 @@ static int is_annotated_anew(const struct class_change *c)
 				    "AnnAssign"))
 				return 1;
 	}
-	return selection_has_annotation_gone(&c->s->job->world, c->names, c->nodes);
+	return selection_is_annotation_gone(&c->body, c->names);
 }
 
 static int is_function_node(PyObject *node, void *context)
@@ -442,7 +415,7 @@ static int select_in(struct class_change *c, const struct definition *old,
 			 : selection_is_header_plausible(c->s, outer, c->node, c->live);
 	int is_below = selection_is_below_redefined(&c->s->job->world, c->s->module, c->live);
 	if (is_known && is_header_same && !is_below && body_is_same(&c->body) &&
-	    !is_reordered(c))
+	    !selection_is_annotate_other(&c->body, NULL) && !is_reordered(c))
 		return 1;
 	if (add_stores(t, &c->body.new, c->after) ||
 	    (is_known ? add_stores(t, &c->body.old, c->before) : add_live(c)) ||

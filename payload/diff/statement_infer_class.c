@@ -143,8 +143,8 @@ int selection_infer_class(struct selection *s, struct body *b, PyObject *names, 
 	_cleanup_py_ PyObject *bound = names_in_body(s, b, names, class);
 	int is_plain = selection_is_plain_class(s, node, class) && !has_store(b, "_ignore_");
 	int any = !bound || (!s->is_deciding && is_method_gone(s, b, names)) ||
-		  (is_plain && (selection_has_annotation_gone(w, names, b->nodes) ||
-				is_name_gone(s, b, names)));
+		  (is_plain &&
+		   (selection_is_annotation_gone(b, names) || is_name_gone(s, b, names)));
 
 	for (int i = 0; bound && i < b->group_count; i++) {
 		struct group *group = &b->groups[i];

@@ -121,13 +121,6 @@ static int refine(struct selection *s, const struct group *group, PyObject *node
 				      : selection_class(s, &place, node);
 }
 
-int selection_annotate_alone(const struct world *w, PyObject *node)
-{
-	if (!tree_is(node, "AnnAssign"))
-		return 0;
-	return PyObject_SetAttrString(node, "value", w->none) ? -1 : 1;
-}
-
 int selection_choose(const struct sorter *sorter, const struct group *group, PyObject *node)
 {
 	struct selection *s = sorter->selection;

@@ -113,7 +113,8 @@ static PyObject *donor_of(const struct plan *p, PyObject *function)
 	return donor ? donor : function;
 }
 
-/* `old` is what computed the cache, `wanted` what will be in its place: the same function when
+/* Also where there is no cache yet: there may be one when this is taken back. `old` is what
+ * computed the cache, `wanted` what will be in its place: the same function when
  * that one only takes a new definition. */
 static int drop_cache(struct plan *p, enum write_kind kind, PyObject *owner, const char *cache,
 		      PyObject *const functions[2])
@@ -143,7 +144,7 @@ int annotations_drop_of_class(struct plan *p, PyObject *class, PyObject *current
 {
 	static const char function[] = "__annotate_func__", cache[] = "__annotations_cache__";
 
-	if (!item(current, cache) ||
+	if (p->job->world.opcodes.minor < 14 ||
 	    (!binds && is_computed_as_before(p, item(current, function))))
 		return 0;
 	return drop_cache(p, WRITE_TYPE, class, cache,
@@ -156,8 +157,7 @@ int annotations_drop_of_module(struct plan *p, const struct module *m)
 	const struct world *w = &p->job->world;
 	PyObject *executed = item(m->binds, EXECUTED_ANNOTATIONS);
 
-	if (w->opcodes.minor < 14 || !item(m->live, cache) ||
-	    (!item(m->live, function) && !item(m->binds, function)))
+	if (w->opcodes.minor < 14 || (!item(m->live, function) && !item(m->binds, function)))
 		return 0;
 	if (executed == item(m->live, EXECUTED_ANNOTATIONS))
 		return drop_cache(

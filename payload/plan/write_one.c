@@ -217,10 +217,21 @@ static int set_or_delete_item(const struct write *write, PyObject *value)
 	return PyDict_DelItem(write->object, write->key);
 }
 
+/* A cache that nobody has asked for need not be dropped. */
+static int is_gone_already(const struct world *w, const struct write *write, PyObject *value)
+{
+	if (value || (write->kind != WRITE_ITEM && write->kind != WRITE_TYPE))
+		return 0;
+	_cleanup_py_ PyObject *there = write_current(w, write);
+	return !there && !PyErr_Occurred();
+}
+
 int write_put(const struct world *w, const struct write *write, PyObject *value, int is_undo)
 {
 	PyObject *value_or_none = value ? value : w->none;
 
+	if (is_gone_already(w, write, value))
+		return 0;
 	switch (write->kind) {
 	case WRITE_ITEM:
 		return set_or_delete_item(write, value);

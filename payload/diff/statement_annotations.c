@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Annotations bind nothing that could be compared as values are: `x: int` leaves its mark in
+ * __annotations__ alone, and from 3.14 on in the code of a function that computes them all.
+ */
+#include "payload/base/freestanding.h"
+#include "payload/diff/selection.h"
+#include "payload/python/code.h"
+#include "payload/python/node.h"
+#include "payload/python/tree.h"
+
+int selection_annotate_alone(const struct world *w, PyObject *node)
+{
+	if (!tree_is(node, "AnnAssign"))
+		return 0;
+	return PyObject_SetAttrString(node, "value", w->none) ? -1 : 1;
+}
+
+static PyObject *annotate_in(const struct world *w, const struct stream *s)
+{
+	for (int i = 0; i < s->count; i++) {
+		PyObject *value = s->steps[i].value;
+		if (value && py_is(value, w->code) && code_name_is(value, "__annotate__"))
+			return value;
+	}
+	return NULL;
+}
+
+int selection_is_annotate_other(const struct body *b, PyObject *live)
+{
+	const struct world *w = b->tokens->world;
+	PyObject *new = annotate_in(w, &b->new);
+
+	if (b->old.steps) {
+		PyObject *old = annotate_in(w, &b->old);
+		return old && new ? code_is_same(w, old, new) != 1 : old != new;
+	}
+	/* A maker (TypedDict) may have put one of its own there. */
+	return new &&live &&py_is(live, w->function) &&
+	       code_are_namesakes(PyFunction_GetCode(live), new) &&
+	       code_is_same(w, PyFunction_GetCode(live), new) != 1;
+}
+
+/* A block may have made it; `__x` is mangled, and `_x` may mean something to makers. */
+static int is_made(const struct body *b, PyObject *name)
+{
+	const char *text = PyUnicode_AsUTF8(name);
+	int found = !text || text[0] == '_';
+
+	PyErr_Clear();
+	for (Py_ssize_t i = 0; !found && i < PyList_Size(b->nodes); i++) {
+		PyObject *node = PyList_GetItem(b->nodes, i);
+		_cleanup_py_ PyObject *target =
+			tree_is(node, "AnnAssign") ? node_field(node, "target") : NULL;
+		_cleanup_py_ PyObject *id = target ? node_field(target, "id") : NULL;
+		_cleanup_py_ PyObject *block =
+			node_is_definition(node) ? NULL : node_body(node);
+		found = block || (id && !PyUnicode_Compare(id, name));
+	}
+	return found;
+}
+
+int selection_is_annotation_gone(const struct body *b, PyObject *names)
+{
+	PyObject *annotations = PyDict_GetItemString(names, "__annotations__");
+	PyObject *name, *value;
+	Py_ssize_t at = 0;
+
+	if (selection_is_annotate_other(b, PyDict_GetItemString(names, "__annotate_func__")))
+		return 1;
+	if (!annotations || !py_is(annotations, b->tokens->world->dict))
+		return 0;
+	while (PyDict_Next(annotations, &at, &name, &value))
+		if (!is_made(b, name))
+			return 1;
+	return 0;
+}
