@@ -37,7 +37,8 @@ static int rebind_word(struct rebind *r, PyObject *o, PyObject *old, PyObject *v
 }
 
 /* A function made in a shadow gets the live namespace and the program's builtins (3.10 keeps
- * them in the function). Without that it cannot become the program's. */
+ * them in the function). Without that it cannot become the program's. A closure that a clone
+ * made in there has old code like one of the program's. */
 static int rebind_function(struct rebind *r, PyObject *function)
 {
 	PyObject *globals = PyFunction_GetGlobals(function);
@@ -51,7 +52,7 @@ static int rebind_function(struct rebind *r, PyObject *function)
 		return -1;
 	if (rebind_word(r, function, r->plan->shadow->builtins, builtins, 0) < 0)
 		return -1;
-	return m ? 0 : adopt_code_alone(r->plan, function);
+	return adopt_code_alone(r->plan, function);
 }
 
 /* The items of a tuple follow its fixed part. Objects/tupleobject.c, all versions; checked
