@@ -275,7 +275,25 @@ static void need_below(struct body *b, struct group *group, PyObject *names)
 /* --- names that were bound again -----------------------------------------------------------
  */
 
-static void bind_again(struct body *b, PyObject *name)
+/* Does the statement make of the name what it is not yet? Not `import x` of the module that it
+ * is. */
+static int binds_other(const struct body *b, const struct group *group, PyObject *name,
+		       PyObject *now)
+{
+	const struct world *w = b->tokens->world;
+
+	for (int i = group->first; i < group->end; i++) {
+		PyObject *from = i ? b->new.steps[i - 1].value : NULL;
+		if (stream_is_store(b->tokens, &b->new.steps[i]) &&
+		    !PyUnicode_Compare(b->new.steps[i].value, name) &&
+		    !(now && from && py_is(from, w->str) &&
+		      PyDict_GetItem(w->modules, from) == now))
+			return 1;
+	}
+	return 0;
+}
+
+static void bind_again(struct body *b, PyObject *name, PyObject *now)
 {
 	int is_bound = 0;
 
@@ -284,7 +302,7 @@ static void bind_again(struct body *b, PyObject *name)
 	for (int i = 0; i < b->group_count; i++)
 		is_bound |= b->groups[i].is_changed && body_binds(b, &b->groups[i], name);
 	for (int i = 0; !is_bound && i < b->group_count; i++)
-		b->groups[i].is_changed |= body_binds(b, &b->groups[i], name) != 0;
+		b->groups[i].is_changed |= binds_other(b, &b->groups[i], name, now) != 0;
 }
 
 /* -------------------------------------------------------------------------------------------
@@ -316,7 +334,8 @@ void selection_need(struct selection *s, struct body *b, PyObject *names, PyObje
 
 	for (int i = 0; i < b->old.count; i++)
 		if (!b->is_used[i] && stream_is_store(b->tokens, &b->old.steps[i]))
-			bind_again(b, b->old.steps[i].value);
+			bind_again(b, b->old.steps[i].value,
+				   names ? PyDict_GetItem(names, b->old.steps[i].value) : NULL);
 	while (before != count_changed(b)) {
 		before = count_changed(b);
 		for (int i = b->group_count; i-- > 0;)

@@ -100,7 +100,8 @@ class Kept:
         self.renewed = {uid for uid, place in before.items() if uid in places and uid not in self.unchanged
                         and getattr(place[2], 'value', None) != getattr(places[uid][2], 'value', None)}
         for uid in sorted(self.unchanged, key=list(places).index):
-            if places[uid][2].kind == 'derived' and self.follows(*places[uid]):
+            item = places[uid][2]
+            if item.kind == 'derived' and not item.block and self.follows(*places[uid]):
                 self.renewed.add(uid)
                 del self.unchanged[uid]
 
