@@ -21,6 +21,11 @@ SHORT PyObject *py_head(PyObject *list)
 	return PyList_GetItem(list, 0);
 }
 
+SHORT PyObject *py_pair(PyObject *a, PyObject *b)
+{
+	return PyTuple_Pack(2, a, b);
+}
+
 SHORT int py_equal(PyObject *a, PyObject *b)
 {
 	return PyObject_RichCompareBool(a, b, PY_EQ) == 1;

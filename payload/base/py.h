@@ -231,7 +231,8 @@ static inline PyObject *py_ref(PyObject *o)
 PyObject *py_first(PyObject *tuple);
 PyObject *py_second(PyObject *tuple);
 PyObject *py_head(PyObject *list);
-int py_equal(PyObject *a, PyObject *b); /* 0 with an exception, too */
+PyObject *py_pair(PyObject *a, PyObject *b); /* new reference */
+int py_equal(PyObject *a, PyObject *b);      /* 0 with an exception, too */
 
 /* Where objects keep their type, as type_word.c proved it; 0: not known. */
 extern size_t py_type_offset;

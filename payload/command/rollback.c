@@ -46,7 +46,7 @@ static int pass_on(struct plan *p, PyObject *now, PyObject *old)
 
 static int add_way_back(struct plan *p, PyObject *now, PyObject *old)
 {
-	_cleanup_py_ PyObject *pair = PyTuple_Pack(2, now, old);
+	_cleanup_py_ PyObject *pair = py_pair(now, old);
 
 	if (!pair || pass_on(p, now, old) || pointer_map_set(&p->stand_in, now, old))
 		return -1;
@@ -211,7 +211,7 @@ static int finish_function(struct plan *p, PyObject *function, PyObject *code)
 	if (pointer_map_get(&p->adopted, function) || end == code)
 		return 0;
 	_cleanup_py_ PyObject *cells = end ? adopt_cells(w, function, end) : NULL;
-	_cleanup_py_ PyObject *value = cells ? PyTuple_Pack(2, end, cells) : NULL;
+	_cleanup_py_ PyObject *value = cells ? py_pair(end, cells) : NULL;
 	if (PyErr_Occurred() || (value && plan_write(p, WRITE_CODE, function, NULL, value)))
 		return -1;
 	return pointer_map_set(&p->adopted, function, function);

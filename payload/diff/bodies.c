@@ -58,8 +58,8 @@ static int is_doc_same(const struct world *w, PyObject *old, PyObject *new)
 static int are_parameters_same(PyObject *old, PyObject *new)
 {
 	static const char *const counts[] = {"co_argcount", "co_kwonlyargcount", "co_flags"};
-	_cleanup_py_ PyObject *x = code_attribute(old, "co_varnames");
-	_cleanup_py_ PyObject *y = code_attribute(new, "co_varnames");
+	_cleanup_py_ PyObject *x = code_variables(old);
+	_cleanup_py_ PyObject *y = code_variables(new);
 	long count = number_of(old, "co_argcount") + number_of(old, "co_kwonlyargcount");
 	long flags = number_of(old, "co_flags");
 
@@ -128,7 +128,7 @@ static int put_old_function(const struct bodies *b, PyObject **out, const struct
 	    !is_doc_same(w, at->old, at->new))
 		return 0;
 	*out = py_ref(at->old);
-	_cleanup_py_ PyObject *entry = PyTuple_Pack(2, at->qualname, at->new);
+	_cleanup_py_ PyObject *entry = py_pair(at->qualname, at->new);
 	return entry && !PyList_Append(b->found, entry) ? 1 : -1;
 }
 

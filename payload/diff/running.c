@@ -28,8 +28,7 @@ static PyObject *live_functions(struct job *job, const struct module *module,
 		return NULL;
 	for (Py_ssize_t i = 0; i < PyList_Size(all); i++) {
 		PyObject *function = PyList_GetItem(all, i);
-		_cleanup_py_ PyObject *file =
-			code_attribute(PyFunction_GetCode(function), "co_filename");
+		_cleanup_py_ PyObject *file = code_file(PyFunction_GetCode(function));
 		const char *text = file ? PyUnicode_AsUTF8(file) : NULL;
 		if (!file)
 			return NULL;

@@ -28,8 +28,7 @@ static PyObject *stars_of(const struct tokens *t, const struct stream *s, int to
 			      step[-1].token == token && name;
 		if (!is_star && !stream_is_store(t, step))
 			continue;
-		_cleanup_py_ PyObject *found =
-			is_star ? PyTuple_Pack(2, level, name) : py_ref(name);
+		_cleanup_py_ PyObject *found = is_star ? py_pair(level, name) : py_ref(name);
 		if (!found || PyList_Append(out, found))
 			return NULL;
 	}
@@ -51,7 +50,7 @@ int star_imports_note(struct selection *s)
 	_cleanup_py_ PyObject *new = stars_of(t, &s->body.new, token);
 	_cleanup_py_ PyObject *old =
 		s->module->old_code ? stars_of(t, &s->body.old, token) : py_ref(w->none);
-	s->module->stars = new &&old ? PyTuple_Pack(2, new, old) : NULL;
+	s->module->stars = new &&old ? py_pair(new, old) : NULL;
 	return s->module->stars ? 0 : -1;
 }
 

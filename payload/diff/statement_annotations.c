@@ -52,7 +52,7 @@ static int is_made(const struct body *b, PyObject *name)
 		PyObject *node = PyList_GetItem(b->nodes, i);
 		_cleanup_py_ PyObject *target =
 			tree_is(node, "AnnAssign") ? node_field(node, "target") : NULL;
-		_cleanup_py_ PyObject *id = target ? node_field(target, "id") : NULL;
+		_cleanup_py_ PyObject *id = target ? node_id(target) : NULL;
 		_cleanup_py_ PyObject *block =
 			node_is_definition(node) ? NULL : node_body(node);
 		found = block || (id && !PyUnicode_Compare(id, name));

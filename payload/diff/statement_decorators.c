@@ -70,7 +70,7 @@ static int is_parameter(const struct world *w, PyObject *code, const struct inst
 {
 	if (i->kind == OPCODE_LOCAL || w->opcodes.minor >= 11)
 		return i->arg < count;
-	_cleanup_py_ PyObject *names = code_attribute(code, "co_varnames");
+	_cleanup_py_ PyObject *names = code_variables(code);
 	_cleanup_py_ PyObject *cells = code_attribute(code, "co_cellvars");
 	PyObject *name =
 		cells && i->arg < PyTuple_Size(cells) ? PyTuple_GetItem(cells, i->arg) : NULL;
@@ -120,8 +120,8 @@ static int are_arguments_other(const struct look *l, PyObject *maker, PyObject *
 {
 	const struct world *w = l->s->tokens.world;
 	PyObject *code = PyFunction_GetCode(maker);
-	_cleanup_py_ PyObject *names = code_attribute(code, "co_varnames");
-	_cleanup_py_ PyObject *args = node_field(l->call, "args");
+	_cleanup_py_ PyObject *names = code_variables(code);
+	_cleanup_py_ PyObject *args = node_args(l->call);
 	_cleanup_py_ PyObject *keywords = node_field(l->call, "keywords");
 	_cleanup_py_ PyObject *parameters = code_attribute(code, "co_argcount");
 	long count = parameters ? PyLong_AsLong(parameters) : 0; /* *args has several */
@@ -231,7 +231,7 @@ static int look_at_cache(const struct look *l, PyObject **value)
 
 	if (!py_is(*value, w->lru_cache))
 		return is_known(l, *value) ? OTHER : UNKNOWN;
-	_cleanup_py_ PyObject *args = l->call ? node_field(l->call, "args") : NULL;
+	_cleanup_py_ PyObject *args = l->call ? node_args(l->call) : NULL;
 	_cleanup_py_ PyObject *keywords = l->call ? node_field(l->call, "keywords") : NULL;
 	_cleanup_py_ PyObject *given = args && PyList_Size(args) ? py_ref(py_head(args))
 				       : keywords && PyList_Size(keywords)
@@ -258,7 +258,7 @@ static int look_at_function(const struct look *l, PyObject *maker, PyObject **va
 		return returns_made(w, code) && is_known(l, *value) ? OTHER : UNKNOWN;
 	if (l->call && are_arguments_other(l, maker, *value))
 		return OTHER;
-	_cleanup_py_ PyObject *names = code_attribute(code, "co_varnames");
+	_cleanup_py_ PyObject *names = code_variables(code);
 	return peel(value, names && PyTuple_Size(names)
 				   ? walk_free_value(*value, py_first(names))
 				   : NULL);
@@ -269,7 +269,7 @@ static int look_at(const struct look *l, PyObject **value)
 	static const char *const steps[][2] = {
 		{"setter", "fset"}, {"getter", "fget"}, {"deleter", "fdel"}};
 	const struct world *w = l->s->tokens.world;
-	_cleanup_py_ PyObject *id = node_field(l->decorator, "id");
+	_cleanup_py_ PyObject *id = node_id(l->decorator);
 	_cleanup_py_ PyObject *attribute = node_field(l->decorator, "attr");
 
 	for (int i = 0; attribute && i < 3; i++)

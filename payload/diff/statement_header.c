@@ -115,7 +115,7 @@ static int has_entries(PyObject *node, void *context)
 /* A list that says something is taken anew. */
 int selection_note_live_head(const struct selection *s, PyObject *node, PyObject *function)
 {
-	_cleanup_py_ PyObject *args = node_field(node, "args");
+	_cleanup_py_ PyObject *args = node_args(node);
 	_cleanup_py_ PyObject *qualname = PyObject_GetAttrString(function, "__qualname__");
 
 	if (!args || !qualname || tree_any(s->tokens.world, args, has_entries, NULL))

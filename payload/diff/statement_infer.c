@@ -119,7 +119,7 @@ static int is_target_other(struct selection *s, const struct body *b, PyObject *
 			   PyObject *value, PyObject *names)
 {
 	const struct world *w = b->tokens->world;
-	_cleanup_py_ PyObject *id = node_field(target, "id");
+	_cleanup_py_ PyObject *id = node_id(target);
 	_cleanup_py_ PyObject *parts = tree_is(target, "Tuple") && py_is(value, w->tuple)
 					       ? node_field(target, "elts")
 					       : NULL;
@@ -148,7 +148,7 @@ static int is_value_other(struct selection *s, const struct body *b, const struc
 	_cleanup_py_ PyObject *called = node_field(expression, "func");
 	PyObject *maker = called ? selection_resolve(s, called) : NULL;
 	int is_pattern = maker && maker == world_loaded(b->tokens->world, "re", "compile");
-	_cleanup_py_ PyObject *args = is_pattern ? node_field(expression, "args") : NULL;
+	_cleanup_py_ PyObject *args = is_pattern ? node_args(expression) : NULL;
 	PyObject *made = args && PyList_Size(args) ? py_head(args) : expression;
 	_cleanup_py_ PyObject *value =
 		made ? selection_value(s, b == &s->body ? NULL : names, made) : NULL;
@@ -303,7 +303,7 @@ static int is_default_other(struct selection *s, PyObject *node, PyObject *held)
 
 static int are_defaults_other(struct selection *s, PyObject *node, PyObject *function)
 {
-	_cleanup_py_ PyObject *args = node_field(node, "args");
+	_cleanup_py_ PyObject *args = node_args(node);
 	_cleanup_py_ PyObject *nodes = node_field(args, "defaults");
 	_cleanup_py_ PyObject *names = node_field(args, "kwonlyargs");
 	_cleanup_py_ PyObject *keyword_nodes = node_field(args, "kw_defaults");

@@ -125,7 +125,7 @@ static int is_annotation_new(const struct world *w, PyObject *names, PyObject *n
 	PyObject *known = own_map(w, names, "__annotations__");
 	_cleanup_py_ PyObject *target =
 		tree_is(node, "AnnAssign") ? node_field(node, "target") : NULL;
-	_cleanup_py_ PyObject *id = target ? node_field(target, "id") : NULL;
+	_cleanup_py_ PyObject *id = target ? node_id(target) : NULL;
 
 	if (!known) /* 3.14 has none before somebody asked */
 		known = own_map(w, names, "__dataclass_fields__");

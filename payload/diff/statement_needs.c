@@ -117,7 +117,7 @@ static int is_call(PyObject *node, void *context)
 {
 	struct defaults *d = context;
 	const struct body *b = d->body;
-	_cleanup_py_ PyObject *id = tree_is(node, "Name") ? node_field(node, "id") : NULL;
+	_cleanup_py_ PyObject *id = tree_is(node, "Name") ? node_id(node) : NULL;
 
 	if (!id)
 		return !node_is_plain(node) && !tree_is(node, "List Dict Set");
@@ -129,7 +129,7 @@ static int is_call(PyObject *node, void *context)
 /* `def f(timeout=TIMEOUT)`. */
 static int has_renewed_default(const struct body *b, PyObject *outer, PyObject *node)
 {
-	_cleanup_py_ PyObject *args = node_field(node, "args");
+	_cleanup_py_ PyObject *args = node_args(node);
 	_cleanup_py_ PyObject *defaults = args ? node_field(args, "defaults") : NULL;
 	_cleanup_py_ PyObject *keywords = args ? node_field(args, "kw_defaults") : NULL;
 	struct defaults d = {.body = b, .outer = outer};
@@ -169,7 +169,7 @@ static PyObject *derived_name(const struct body *b, PyObject *renewed, PyObject 
 	*value = one ? node_value(node) : NULL;
 	if (!*value || tree_any(b->tokens->world, *value, is_call, &d) || !d.renewed)
 		return NULL;
-	return node_field(one, "id");
+	return node_id(one);
 }
 
 static int has_part_to_renew(const struct body *b, PyObject *renewed, PyObject *class)

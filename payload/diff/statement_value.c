@@ -16,7 +16,7 @@ PyObject *selection_resolve(const struct selection *s, PyObject *node)
 	const struct world *w = s->tokens.world;
 	_cleanup_py_ PyObject *attribute = node_field(node, "attr");
 	_cleanup_py_ PyObject *owner = attribute ? node_value(node) : NULL;
-	_cleanup_py_ PyObject *id = node_field(owner ? owner : node, "id");
+	_cleanup_py_ PyObject *id = node_id(owner ? owner : node);
 	PyObject *value = id ? PyDict_GetItem(s->module->live, id) : NULL;
 
 	if (id && !value)
@@ -69,7 +69,7 @@ static int is_unstable(struct selection *s, PyObject *name)
 static int is_name_open(const struct expression *e, PyObject *node)
 {
 	const struct world *w = e->s->tokens.world;
-	_cleanup_py_ PyObject *id = node_field(node, "id");
+	_cleanup_py_ PyObject *id = node_id(node);
 	PyObject *value = e->names && id ? PyDict_GetItem(e->names, id) : NULL;
 	int in_class = value != NULL;
 

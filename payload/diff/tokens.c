@@ -74,7 +74,7 @@ static PyObject *constant_key(struct tokens *t, PyObject *constant)
 	} else {
 		value = py_ref(constant);
 	}
-	return value ? PyTuple_Pack(2, py_type(constant), value) : NULL;
+	return value ? py_pair(py_type(constant), value) : NULL;
 }
 
 /* From 3.11 on, one numbering for all of a function's variables. */
@@ -97,7 +97,7 @@ static PyObject *variables_key(const struct tokens *t, const struct names *names
 		return variable_name(t, names, i->kind, i->arg);
 	_cleanup_py_ PyObject *a = variable_name(t, names, OPCODE_LOCAL, i->arg >> 4);
 	_cleanup_py_ PyObject *b = variable_name(t, names, OPCODE_LOCAL, i->arg & 15);
-	return a && b ? PyTuple_Pack(2, a, b) : NULL;
+	return a && b ? py_pair(a, b) : NULL;
 }
 
 static PyObject *step_key(struct tokens *t, const struct names *names,

@@ -65,7 +65,7 @@ static PyObject *items_by(const struct pointer_map *values, PyObject *keys)
 
 	for (Py_ssize_t i = 0; out && i < PyList_Size(keys); i++) {
 		PyObject *key = PyList_GetItem(keys, i), *value = pointer_map_get(values, key);
-		_cleanup_py_ PyObject *item = value ? PyTuple_Pack(2, key, value) : NULL;
+		_cleanup_py_ PyObject *item = value ? py_pair(key, value) : NULL;
 		if (PyErr_Occurred() || (item && PyList_Append(out, item)))
 			return NULL;
 	}

@@ -108,7 +108,7 @@ static PyObject *name_of(PyObject *code)
 static int add(struct search *s, PyObject *frame, PyObject *code, long thread, int waits)
 {
 	_cleanup_py_ PyObject *name = name_of(code);
-	_cleanup_py_ PyObject *file = code_attribute(code, "co_filename");
+	_cleanup_py_ PyObject *file = code_file(code);
 	_cleanup_py_ PyObject *place =
 		name && file ? Py_BuildValue("(OOili)", name, file,
 					     PyFrame_GetLineNumber(frame), thread, waits)

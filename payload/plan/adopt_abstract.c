@@ -64,7 +64,7 @@ static PyObject *ancestry(const struct plan *p, PyObject *class)
 	for (Py_ssize_t i = 0; mro && out && i < PyTuple_Size(mro); i++) {
 		PyObject *base = PyTuple_GetItem(mro, i);
 		_cleanup_py_ PyObject *names = names_after(p, plan_stand_in(p, base));
-		_cleanup_py_ PyObject *pair = names ? PyTuple_Pack(2, base, names) : NULL;
+		_cleanup_py_ PyObject *pair = names ? py_pair(base, names) : NULL;
 		if (!pair || PyList_Append(out, pair))
 			return NULL;
 	}

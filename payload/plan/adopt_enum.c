@@ -108,7 +108,7 @@ static PyObject *with_stand_ins(const struct plan *p, PyObject *map)
 
 static int replace_member(struct plan *p, PyObject *old, PyObject *new)
 {
-	_cleanup_py_ PyObject *pair = PyTuple_Pack(2, old, new);
+	_cleanup_py_ PyObject *pair = py_pair(old, new);
 
 	if (!pair || PyList_Append(p->replaced, pair))
 		return -1;

@@ -51,7 +51,7 @@ static int write_code(struct plan *p, PyObject *old, PyObject *donor, PyObject *
 	    code_is_same(w, old_code, code) == 1 && code_is_unmoved(w, old_code, code) == 1)
 		return 0;
 	_cleanup_py_ PyObject *cells = cells_for(w, old, donor, code);
-	_cleanup_py_ PyObject *value = cells ? PyTuple_Pack(2, code, cells) : NULL;
+	_cleanup_py_ PyObject *value = cells ? py_pair(code, cells) : NULL;
 	return value ? plan_write(p, WRITE_CODE, old, NULL, value) : -1;
 }
 
@@ -284,7 +284,7 @@ int adopt_code_alone(struct plan *p, PyObject *function)
 	if (!closure && PyErr_Occurred())
 		return -1;
 	if (closure) {
-		_cleanup_py_ PyObject *value = PyTuple_Pack(2, code, closure);
+		_cleanup_py_ PyObject *value = py_pair(code, closure);
 		if (!value || plan_write(p, WRITE_CODE, function, NULL, value))
 			return -1;
 		return pointer_map_set(&p->adopted, function, function); /* once */

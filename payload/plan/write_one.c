@@ -299,7 +299,7 @@ PyObject *write_current(const struct world *w, const struct write *write)
 		return PyObject_GetAttrString(o, "__bases__");
 	case WRITE_CODE:
 		closure = PyFunction_GetClosure(o);
-		return PyTuple_Pack(2, PyFunction_GetCode(o), closure ? closure : w->none);
+		return py_pair(PyFunction_GetCode(o), closure ? closure : w->none);
 	case WRITE_DEFAULTS:
 		return py_ref(PyFunction_GetDefaults(o));
 	case WRITE_KWDEFAULTS:

@@ -27,6 +27,16 @@ __attribute__((noinline)) PyObject *code_free_names(PyObject *code)
 	return code_attribute(code, "co_freevars");
 }
 
+__attribute__((noinline)) PyObject *code_file(PyObject *code)
+{
+	return code_attribute(code, "co_filename");
+}
+
+__attribute__((noinline)) PyObject *code_variables(PyObject *code)
+{
+	return code_attribute(code, "co_varnames");
+}
+
 __attribute__((noinline)) PyObject *code_name(PyObject *code)
 {
 	return code_attribute(code, "co_name");
@@ -48,7 +58,7 @@ int code_name_is(PyObject *code, const char *name)
 
 int code_is_from(PyObject *code, PyObject *file)
 {
-	_cleanup_py_ PyObject *own = code_attribute(code, "co_filename");
+	_cleanup_py_ PyObject *own = code_file(code);
 
 	return own && !PyUnicode_Compare(own, file);
 }
@@ -69,7 +79,7 @@ int code_are_namesakes(PyObject *a, PyObject *b)
 
 int code_is_generated(PyObject *code)
 {
-	_cleanup_py_ PyObject *file = code_attribute(code, "co_filename");
+	_cleanup_py_ PyObject *file = code_file(code);
 	const char *text = file ? PyUnicode_AsUTF8(file) : NULL;
 
 	PyErr_Clear();

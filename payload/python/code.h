@@ -13,7 +13,9 @@ PyObject *code_attribute(PyObject *code, const char *name);
 /* Those that are asked for in many places. */
 PyObject *code_constants(PyObject *code);
 PyObject *code_free_names(PyObject *code);
+PyObject *code_file(PyObject *code);
 PyObject *code_name(PyObject *code);
+PyObject *code_variables(PyObject *code);
 
 /* What calling it makes: 0 for a plain function, else a generator, a coroutine or an
  * asynchronous generator; -1 with an exception. */

@@ -31,6 +31,16 @@ __attribute__((noinline)) PyObject *node_decorators(PyObject *node)
 	return node_field(node, "decorator_list");
 }
 
+__attribute__((noinline)) PyObject *node_args(PyObject *node)
+{
+	return node_field(node, "args");
+}
+
+__attribute__((noinline)) PyObject *node_id(PyObject *node)
+{
+	return node_field(node, "id");
+}
+
 __attribute__((noinline)) PyObject *node_name(PyObject *node)
 {
 	return node_field(node, "name");
@@ -105,7 +115,7 @@ static int list_line(PyObject *parent, const char *field, const char *inner)
 
 int node_header_line(PyObject *node, int minor)
 {
-	_cleanup_py_ PyObject *args = node_field(node, "args");
+	_cleanup_py_ PyObject *args = node_args(node);
 	_cleanup_py_ PyObject *returns = node_field(node, "returns");
 	int line = INT_MAX;
 

@@ -12,8 +12,10 @@
 PyObject *node_field(PyObject *node, const char *name);
 
 /* Those that are asked for in many places. */
+PyObject *node_args(PyObject *node);
 PyObject *node_body(PyObject *node);
 PyObject *node_decorators(PyObject *node);
+PyObject *node_id(PyObject *node);
 PyObject *node_name(PyObject *node);
 PyObject *node_value(PyObject *node);
 

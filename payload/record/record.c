@@ -158,9 +158,8 @@ static int add_cells(const struct world *w, PyObject *function, PyObject **old, 
 
 	if (!cells && PyErr_Occurred())
 		return -1;
-	_cleanup_py_ PyObject *before = PyTuple_Pack(2, *old, cells ? cells : w->none);
-	_cleanup_py_ PyObject *after =
-		*new ? PyTuple_Pack(2, *new, closure ? closure : w->none) : NULL;
+	_cleanup_py_ PyObject *before = py_pair(*old, cells ? cells : w->none);
+	_cleanup_py_ PyObject *after = *new ? py_pair(*new, closure ? closure : w->none) : NULL;
 	if (!before || (*new && !after))
 		return -1;
 	Py_DecRef(*old);
@@ -233,7 +232,7 @@ PyObject *record_codes(const struct world *w, PyObject *record)
 		_cleanup_py_ PyObject *came = record_held(w, PyTuple_GetItem(entry, NEW));
 		PyObject *old = code_of(w, PyTuple_GetItem(entry, OLD));
 		PyObject *new = code_of(w, came);
-		_cleanup_py_ PyObject *pair = old && new ? PyTuple_Pack(2, old, new) : NULL;
+		_cleanup_py_ PyObject *pair = old && new ? py_pair(old, new) : NULL;
 		if (PyErr_Occurred() || (pair && PyList_Append(out, pair)))
 			return NULL;
 	}

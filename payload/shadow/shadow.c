@@ -147,7 +147,7 @@ static void put_place(const struct world *w, const struct module *m)
 static int add_shadow(struct shadow *s, const struct world *w, PyObject *name, PyObject *shadow,
 		      PyObject *live)
 {
-	_cleanup_py_ PyObject *pair = PyTuple_Pack(2, shadow, live);
+	_cleanup_py_ PyObject *pair = py_pair(shadow, live);
 
 	take_class(w, shadow, live);
 	if (!pair || PyList_Append(s->shadows, pair))

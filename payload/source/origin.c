@@ -236,7 +236,7 @@ static int has_function_of(const struct job *job, const struct module *module, P
 		return 0;
 	for (Py_ssize_t i = 0; i < PyList_Size(all) && !found; i++) {
 		PyObject *code = PyFunction_GetCode(PyList_GetItem(all, i));
-		_cleanup_py_ PyObject *file = code_attribute(code, "co_filename");
+		_cleanup_py_ PyObject *file = code_file(code);
 		found = file && !PyUnicode_Compare(file, name);
 	}
 	return found;

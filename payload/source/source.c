@@ -200,7 +200,7 @@ int source_compile(struct job *job, struct module *module)
 		return -1;
 	}
 	if (!module->old_file)
-		module->old_file = code_attribute(module->code, "co_filename");
+		module->old_file = code_file(module->code);
 	module->is_translated = compiler && is_translated(job, module);
 	return module->old_file ? 0 : -1;
 }
@@ -255,7 +255,7 @@ PyObject *source_quiet(struct job *job)
 		if (!entry || PyList_Insert(filters, 0, entry) || PyList_Append(added, entry))
 			PyErr_Clear();
 	}
-	return PyTuple_Pack(2, filters, added);
+	return py_pair(filters, added);
 }
 
 void source_loud(struct job *job, PyObject *quiet)

@@ -42,7 +42,7 @@ static int is_missing(const struct judge *judge, PyObject *target)
 {
 	if (!tree_is(target, "Name"))
 		return 0;
-	_cleanup_py_ PyObject *id = node_field(target, "id");
+	_cleanup_py_ PyObject *id = node_id(target);
 	return id && !PyDict_GetItem(judge->live, id);
 }
 
