@@ -186,6 +186,7 @@ PY_RARE PyObject *PyCapsule_New(void *pointer, const char *name,
 PY_RARE void *PyCapsule_GetPointer(PyObject *capsule, const char *name);
 /* A static PyMethodDef; 3.9 */
 PY_WEAK PyObject *PyCMethod_New(void *method, PyObject *self, PyObject *module, PyObject *type);
+PY_RARE PyObject *PyWeakref_NewProxy(PyObject *o, PyObject *callback);
 PY_RARE PyObject *PyWeakref_NewRef(PyObject *o, PyObject *callback);
 #define PY_FILE_INPUT 257
 

@@ -7,10 +7,15 @@
 
 #include "payload/base/freestanding.h"
 
-/* The same to another object, or NULL without exception: a class of the program's own. */
-static PyObject *same_reference(const struct world *w, PyObject *ref, PyObject *to)
+/* The same to another object, or NULL without exception: a class of the program's own. An
+ * object has one proxy without a callback (Objects/weakrefobject.c, PyWeakref_NewProxy); what
+ * one with a callback has, it does not tell. */
+static PyObject *same_reference(const struct world *w, PyObject *ref, PyObject *o, PyObject *to)
 {
 	PyObject *type = py_type(ref);
+	_cleanup_py_ PyObject *proxy = PyWeakref_NewProxy(o, NULL);
+	if (proxy == ref)
+		return PyWeakref_NewProxy(to, NULL);
 	_cleanup_py_ PyObject *callback = PyObject_GetAttrString(ref, "__callback__");
 	PyObject *made = NULL;
 
@@ -46,6 +51,7 @@ int rebind_is_weakly_held(const struct world *w, PyObject *o)
 static int is_of_bases_alone(const struct world *w, PyObject *ref, PyObject *class)
 {
 	_cleanup_py_ PyObject *callback = PyObject_GetAttrString(ref, "__callback__");
+	PyErr_Clear(); /* a proxy does not tell */
 	_cleanup_py_ PyObject *bases =
 		callback == w->none && world_is_class(w, class) ? world_bases(class) : NULL;
 	_cleanup_py_ PyObject *listed = PyList_New(0); /* once, as `ref` by getweakrefs() */
@@ -66,7 +72,7 @@ static int replace_references(struct plan *p, PyObject *more, PyObject *o)
 		PyObject *ref = PyList_GetItem(refs, i);
 		if (is_of_bases_alone(w, ref, o))
 			continue;
-		_cleanup_py_ PyObject *made = same_reference(w, ref, plan_stand_in(p, o));
+		_cleanup_py_ PyObject *made = same_reference(w, ref, o, plan_stand_in(p, o));
 		if (made &&
 		    (pointer_map_set(&p->stand_in, ref, made) || PyList_Append(more, ref)))
 			return -1;
