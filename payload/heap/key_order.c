@@ -50,8 +50,8 @@ static int fill(struct pointer_map *out, PyObject *dict)
 	return 0;
 }
 
-/* 1: other order, same content; 0: same order; -1: other content. */
-static int compare(PyObject *dict, PyObject *copy)
+/* 1: other order, or a name that is another str; 0: the same; -1: other content. */
+static int compare(const struct world *w, PyObject *dict, PyObject *copy)
 {
 	PyObject *key, *value, *wanted_key, *wanted;
 	Py_ssize_t at = 0, wanted_at = 0;
@@ -62,7 +62,9 @@ static int compare(PyObject *dict, PyObject *copy)
 	while (!status && PyDict_Next(dict, &at, &key, &value) &&
 	       PyDict_Next(copy, &wanted_at, &wanted_key, &wanted)) {
 		differs |= key != wanted_key;
-		if (pointer_map_get(&content, key) != value)
+		PyObject *noted = py_is(key, w->str) ? PyDict_GetItem(copy, key)
+						     : pointer_map_get(&content, key);
+		if (noted != value)
 			status = -1;
 	}
 	pointer_map_fini(&content);
@@ -77,7 +79,7 @@ int key_order_restore(const struct key_order *order, const struct world *w)
 		PyObject *entry = PyList_GetItem(order->noted, i);
 		PyObject *dict = py_first(entry), *copy = py_second(entry);
 		PyObject *class = PyTuple_GetItem(entry, 2);
-		int differs = compare(dict, copy);
+		int differs = compare(w, dict, copy);
 		if (differs == 1) {
 			PyDict_Clear(dict);
 			differs = PyDict_Update(dict, copy);
