@@ -242,6 +242,19 @@ int tracee_enter(struct tracee *tracee, const struct arch_regs *regs, struct hp_
 	return 0;
 }
 
+/* SIGSTOP cannot be blocked. It is passed on: the others stop, and this thread when it is let
+ * go (ptrace(2), "Group-stop"). All other signals that come while it is hijacked are faults of
+ * our own call. */
+static int passed_on(const struct tracee *tracee)
+{
+	return tracee->state == TRACEE_SIGNAL_STOP && tracee->signal == SIGSTOP ? SIGSTOP : 0;
+}
+
+static bool has_fault(const struct tracee *tracee)
+{
+	return tracee->state == TRACEE_SIGNAL_STOP && !passed_on(tracee);
+}
+
 /* Wait for the next system call stop; group stops and the like are run through. */
 static int wait_syscall_stop(struct tracee *tracee, struct deadline deadline,
 			     struct hp_err *err)
@@ -254,12 +267,12 @@ static int wait_syscall_stop(struct tracee *tracee, struct deadline deadline,
 					  tracee->tid);
 		if (r < 0)
 			return -1;
-		if (tracee->state == TRACEE_SIGNAL_STOP) /* everything but faults is blocked */
+		if (has_fault(tracee))
 			return hp_err_set(err, HP_INTERNAL, 0, "%s in the call that we made",
 					  strsignal(tracee->signal));
-		if (tracee->state != TRACEE_EVENT_STOP)
+		if (tracee->state != TRACEE_EVENT_STOP && tracee->state != TRACEE_SIGNAL_STOP)
 			return 0;
-		if (resume(tracee, PTRACE_SYSCALL, 0, err) < 0)
+		if (resume(tracee, PTRACE_SYSCALL, passed_on(tracee), err) < 0)
 			return -1;
 	}
 }
@@ -272,7 +285,7 @@ int tracee_syscall_begin(struct tracee *tracee, long nr, const uint64_t args[6],
 	arch_enter_syscall(&regs, tracee->target->libc.syscall_ret, tracee->frame, nr, args);
 	if (tracee_enter(tracee, &regs, err) < 0)
 		return -1;
-	return resume(tracee, PTRACE_SYSCALL, 0, err);
+	return resume(tracee, PTRACE_SYSCALL, passed_on(tracee), err);
 }
 
 int tracee_syscall_enter(struct tracee *tracee, struct deadline deadline, struct hp_err *err)
@@ -312,7 +325,7 @@ int tracee_call(struct tracee *tracee, remote_addr fn, uint64_t arg, struct hp_e
 	arch_enter_call(&regs, fn, tracee->frame, arg);
 	if (tracee_enter(tracee, &regs, err) < 0)
 		return -1;
-	return resume(tracee, PTRACE_CONT, 0, err);
+	return tracee_go_on(tracee, err);
 }
 
 int tracee_leave(struct tracee *tracee, remote_addr fn, uint64_t arg, struct hp_err *err)
@@ -332,17 +345,17 @@ int tracee_check(struct tracee *tracee, struct hp_err *err)
 
 	if (tracee_wait(tracee, (struct deadline){0}, &ignored) == TRACEE_VANISHED)
 		return hp_err_set(err, HP_TARGET_DIED, 0, "thread %d ended", tracee->tid);
-	if (tracee->state == TRACEE_SIGNAL_STOP) /* everything but faults is blocked */
+	if (has_fault(tracee))
 		return hp_err_set(err, HP_INTERNAL, 0, "%s in the call that we made",
 				  strsignal(tracee->signal));
-	if (tracee->state == TRACEE_EVENT_STOP) /* somebody stops the process: after us */
-		return resume(tracee, PTRACE_CONT, 0, err);
+	if (tracee->state == TRACEE_EVENT_STOP || tracee->state == TRACEE_SIGNAL_STOP)
+		return resume(tracee, PTRACE_CONT, passed_on(tracee), err);
 	return 0;
 }
 
 int tracee_go_on(struct tracee *tracee, struct hp_err *err)
 {
-	return resume(tracee, PTRACE_CONT, 0, err);
+	return resume(tracee, PTRACE_CONT, passed_on(tracee), err);
 }
 
 int tracee_locate(enum tracee_place *out, struct tracee *tracee, remote_addr start,
@@ -390,7 +403,7 @@ static int restore_by_frame_context(struct tracee *tracee, struct hp_err *err)
 	if (ptrace(PTRACE_INTERRUPT, tracee->tid, NULL, NULL) < 0)
 		return tracee_ptrace_failed(tracee, err, "interrupt");
 	do {
-		if (resume(tracee, PTRACE_CONT, 0, err) < 0)
+		if (resume(tracee, PTRACE_CONT, passed_on(tracee), err) < 0)
 			return -1;
 		r = tracee_wait(tracee, deadline_after_ns(release_ns), err);
 	} while (r == TRACEE_OK && tracee->state != TRACEE_EVENT_STOP &&
@@ -419,8 +432,8 @@ int tracee_restore(struct tracee *tracee, struct hp_err *err)
 		return -1;
 	if (tracee->state == TRACEE_GONE || !tracee->hijacked)
 		return 0;
-	if (tracee->state == TRACEE_SIGNAL_STOP)
-		tracee->signal = 0; /* a fault of our own call: not the program's */
+	if (has_fault(tracee))
+		tracee->signal = 0; /* not the program's */
 	if (restore_by_frame_context(tracee, err) < 0 ||
 	    regs_set(tracee, &tracee->regs, err) < 0)
 		return -1;

@@ -321,6 +321,38 @@ Test(tracee, a_stopped_process_is_refused_and_stays_stopped)
 	wait_victim(pid);
 }
 
+/* Before the calls, between them, and behind the last. */
+Test(tracee, sigstop_that_comes_meanwhile_stops_the_process_behind_us)
+{
+	for (int calls = 0; calls < 4; calls++) {
+		struct deadline deadline = deadline_after_ns(5000000000);
+		const uint64_t none[6] = {0};
+		struct tracee tracee;
+		struct hp_err err = {0};
+		int64_t result;
+
+		shared->ready = 0;
+		cr_assert(eq(int, pipe(pipe_fds), 0));
+		pid_t pid = spawn(reads_a_pipe);
+		_cleanup_(target_fini) struct target target = target_of(pid);
+		cr_assert(eq(int, tracee_stop(&tracee, &target, pid, deadline, &err), 0));
+		cr_assert(eq(int, tracee_hijack(&tracee, TRACEE_ROOM, &err), 0));
+		for (int i = 0; i <= 3; i++) {
+			if (i == calls)
+				kill(pid, SIGSTOP);
+			cr_assert(i == 3 || !tracee_syscall(&result, &tracee, SYS_getpid, none,
+							    deadline, &err),
+				  "%s", err.text);
+		}
+		cr_assert(eq(int, tracee_release(&tracee, &err), 0), "%s", err.text);
+		await_stopped(&target);
+		kill(pid, SIGCONT);
+		cr_assert(eq(int, (int)write(pipe_fds[1], "x", 1), 1));
+		wait_victim(pid);
+		cr_assert(eq(long, shared->result, 1));
+	}
+}
+
 Test(tracee, a_call_that_blocks_is_taken_back)
 {
 	const uint64_t pause_args[6] = {0};
