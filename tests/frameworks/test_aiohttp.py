@@ -62,6 +62,7 @@ class Thing(web.View):
 
 @routes.get('/ticks')
 async def ticks(request):
+    await asyncio.sleep(.1)  # some more of them
     return web.Response(text=' '.join(sorted(set(request.app['state']['ticks']))))
 
 
