@@ -6,6 +6,7 @@
 #include "payload/base/freestanding.h"
 #include "payload/diff/selection.h"
 #include "payload/python/code.h"
+#include "payload/python/compare.h"
 #include "payload/python/node.h"
 #include "payload/python/tree.h"
 
@@ -16,12 +17,18 @@ int selection_annotate_alone(const struct world *w, PyObject *node)
 	return PyObject_SetAttrString(node, "value", w->none) ? -1 : 1;
 }
 
-static PyObject *annotate_in(const struct world *w, const struct stream *s)
+/* Those of methods are functions of the same name, which the body does not bind. */
+static PyObject *annotate_in(const struct tokens *t, const struct stream *s)
 {
+	PyObject *code = NULL;
+
 	for (int i = 0; i < s->count; i++) {
 		PyObject *value = s->steps[i].value;
-		if (value && py_is(value, w->code) && code_name_is(value, "__annotate__"))
-			return value;
+		if (stream_is_store(t, &s->steps[i]) &&
+		    compare_is_name(value, "__annotate__ __annotate_func__"))
+			return code;
+		if (value && py_is(value, t->world->code))
+			code = value;
 	}
 	return NULL;
 }
@@ -29,10 +36,10 @@ static PyObject *annotate_in(const struct world *w, const struct stream *s)
 int selection_is_annotate_other(const struct body *b, PyObject *live)
 {
 	const struct world *w = b->tokens->world;
-	PyObject *new = annotate_in(w, &b->new);
+	PyObject *new = annotate_in(b->tokens, &b->new);
 
 	if (b->old.steps) {
-		PyObject *old = annotate_in(w, &b->old);
+		PyObject *old = annotate_in(b->tokens, &b->old);
 		return old && new ? code_is_same(w, old, new) != 1 : old != new;
 	}
 	/* A maker (TypedDict) may have put one of its own there. */
