@@ -157,6 +157,7 @@ def leave():
 
 
 def fork():
+    kept = 0
     while True:
         child = os.fork()
         if child == 0:
@@ -164,7 +165,8 @@ def fork():
                 mapped = "memfd:pyhotpatch" in file.read()
             os._exit(10 * mapped + len(os.listdir("/proc/self/task")))
         status = os.waitpid(child, 0)[1]
-        if status != 1 << 8:
+        kept += status == 11 << 8  # a fork that waited for the kernel to map it: see LIMITS
+        if status not in (1 << 8, 11 << 8) or kept > 4:
             state.say("CORRUPT: a child ended with status %x" % status)
         state.report(0.0)
 
