@@ -50,9 +50,8 @@ struct handover {
 
 void handover_init(struct handover *handover, const struct image *image, size_t request_size);
 
-/* On the hijacked thread: make, map, start; or, when the thread is ours, send it in, as
- * nobody's tracee any more. Returns -1 with everything undone as far as can be known to be
- * safe. HP_TIMEOUT: a step blocked; try another thread. The worker waits for
+/* On the hijacked thread: make, map, start. Returns -1 with everything undone as far as can be
+ * known to be safe. HP_TIMEOUT: a step blocked; try another thread. The worker waits for
  * handover_complete() then, which nobody need be held for. */
 HP_MUST_CHECK int handover_run(struct handover *handover, struct tracee *tracee,
 			       const struct target *target, struct span request,

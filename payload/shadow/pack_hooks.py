@@ -194,7 +194,7 @@ def cheapest(text, found, chances):
         return sum(chances.bits(*each) for each in bits_of_character(value)) + chances.bits(COPY, 0)
 
     best = [(0, None)] + [(math.inf, None)] * len(text)
-    for at, (cost, _) in enumerate(best[:-1]):
+    for at in range(len(text)):
         cost = best[at][0]
         best[at + 1] = min(best[at + 1], (cost + character(text[at]), (1, 0)))
         shortest = 2

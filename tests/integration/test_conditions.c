@@ -31,6 +31,13 @@ static void stop(void)
 static const char *const vectors_mode[] = {"vectors", NULL};
 static const char *const blocked_mode[] = {"blocked", NULL};
 
+static void start_host(const struct case_param *param)
+{
+	pytarget_start_host(&target, &param->interpreter, param->mode);
+	sleep_ms(100);
+	snapshot_take(&before, target.pid);
+}
+
 ParameterizedTestParameters(conditions, a_computation_goes_on)
 {
 	return interpreters_library_params(vectors_mode);
@@ -42,9 +49,7 @@ ParameterizedTest(struct case_param *param, conditions, a_computation_goes_on, .
 {
 	struct round round;
 
-	pytarget_start_host(&target, &param->interpreter, param->mode);
-	sleep_ms(100);
-	snapshot_take(&before, target.pid);
+	start_host(param);
 	for (int i = 1; i <= 3; i++) {
 		pytarget_edit(&target);
 		run_attach(&run, target.pid);
@@ -68,9 +73,7 @@ ParameterizedTest(struct case_param *param, conditions, a_call_that_blocks, .fin
 {
 	struct round round;
 
-	pytarget_start_host(&target, &param->interpreter, param->mode);
-	sleep_ms(100);
-	snapshot_take(&before, target.pid);
+	start_host(param);
 	pytarget_edit(&target);
 	setenv("PYHOTPATCH_PAYLOAD", getenv("PAYLOAD_BLOCKING"), 1);
 	run_attach(&run, target.pid);

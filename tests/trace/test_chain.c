@@ -342,6 +342,19 @@ static size_t count_threads(const struct stage *stage)
 	return count;
 }
 
+static void expect_not_made(struct stage *stage, const struct spawn *spawn)
+{
+	struct hp_err err = {0};
+	uint64_t thread = 0;
+
+	hijack(stage);
+	cr_assert(eq(int,
+		     spawn_thread(&thread, &stage->tracee, spawn, &stage->chains,
+				  deadline_after_ns(SECOND), &err),
+		     SPAWN_NOT));
+	release(stage);
+}
+
 static void check_spawn(victim_body body)
 {
 	struct spawn spawn;
@@ -381,21 +394,14 @@ Test(chain, a_thread_is_made_and_ends_by_itself)
 /* That one is free for other calls, and sleeps as long as it would have. */
 Test(chain, a_thread_is_not_made_by_one_that_sleeps)
 {
-	struct hp_err err = {0};
 	struct spawn spawn;
 	struct stage stage;
-	uint64_t thread;
 
 	stage_open(&stage, sleeps, false);
 	spawn_find(&spawn, &stage.target);
 	for (int i = 0; i < 8; i++) {
 		usleep(70000);
-		hijack(&stage);
-		cr_assert(eq(int,
-			     spawn_thread(&thread, &stage.tracee, &spawn, &stage.chains,
-					  deadline_after_ns(SECOND), &err),
-			     SPAWN_NOT));
-		release(&stage);
+		expect_not_made(&stage, &spawn);
 	}
 	expect_goes_on(&stage, 1);
 	stage_close(&stage);
@@ -423,12 +429,7 @@ Test(chain, a_thread_that_cannot_be_made_in_time)
 
 	/* One that fails at once leaves the thread free for other calls. */
 	spawn.create = step(overwrite_registers).pc;
-	hijack(&stage);
-	cr_assert(eq(int,
-		     spawn_thread(&thread, &stage.tracee, &spawn, &stage.chains,
-				  deadline_after_ns(SECOND), &err),
-		     SPAWN_NOT));
-	release(&stage);
+	expect_not_made(&stage, &spawn);
 	expect_goes_on(&stage, 10);
 	stage_close(&stage);
 }
