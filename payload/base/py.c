@@ -21,6 +21,11 @@ SHORT PyObject *py_head(PyObject *list)
 	return PyList_GetItem(list, 0);
 }
 
+SHORT PyObject *py_item(PyObject *list, Py_ssize_t at)
+{
+	return list && at < PyList_Size(list) ? PyList_GetItem(list, at) : NULL;
+}
+
 SHORT PyObject *py_pair(PyObject *a, PyObject *b)
 {
 	return PyTuple_Pack(2, a, b);

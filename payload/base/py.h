@@ -232,6 +232,8 @@ static inline PyObject *py_ref(PyObject *o)
 PyObject *py_first(PyObject *tuple);
 PyObject *py_second(PyObject *tuple);
 PyObject *py_head(PyObject *list);
+PyObject *py_item(PyObject *list,
+		  Py_ssize_t at);            /* NULL behind the last one, and for no list */
 PyObject *py_pair(PyObject *a, PyObject *b); /* new reference */
 int py_equal(PyObject *a, PyObject *b);      /* 0 with an exception, too */
 

@@ -36,8 +36,9 @@ static int pass_on(struct plan *p, PyObject *now, PyObject *old)
 		if (pointer_map_set(&p->stand_in, pair->old, old))
 			return -1;
 	}
-	for (Py_ssize_t i = 0; i < PyList_Size(p->replaced); i++) {
-		PyObject *later = py_first(PyList_GetItem(p->replaced, i));
+	PyObject *item;
+	for (Py_ssize_t i = 0; (item = py_item(p->replaced, i)); i++) {
+		PyObject *later = py_first(item);
 		if (plan_stand_in(p, later) == now && pointer_map_set(&p->stand_in, later, old))
 			return -1;
 	}
@@ -72,8 +73,8 @@ static int add_migrated(struct plan *p, PyObject *migrated)
 {
 	const struct world *w = &p->job->world;
 
-	for (Py_ssize_t i = 0; i < PyList_Size(migrated); i++) {
-		PyObject *pair = PyList_GetItem(migrated, i);
+	PyObject *pair;
+	for (Py_ssize_t i = 0; (pair = py_item(migrated, i)); i++) {
 		PyObject *old = py_first(pair), *holder = py_second(pair);
 		_cleanup_py_ PyObject *now = old && holder ? record_held(w, holder) : NULL;
 		if (PyErr_Occurred() || (now && add_way_back(p, now, old)) ||
@@ -86,9 +87,9 @@ static int add_migrated(struct plan *p, PyObject *migrated)
 
 static int add_caches(struct plan *p, PyObject *holders)
 {
-	for (Py_ssize_t i = 0; i < PyList_Size(holders); i++) {
-		_cleanup_py_ PyObject *cache =
-			record_held(&p->job->world, PyList_GetItem(holders, i));
+	PyObject *item;
+	for (Py_ssize_t i = 0; (item = py_item(holders, i)); i++) {
+		_cleanup_py_ PyObject *cache = record_held(&p->job->world, item);
 		if (PyErr_Occurred() || (cache && PyList_Append(p->caches, cache)))
 			return -1;
 	}

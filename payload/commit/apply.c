@@ -20,8 +20,8 @@ static int note_subclasses(struct pointer_map *classes, const struct world *w, P
 	_cleanup_py_ PyObject *found = py_call(w->type_subclasses, class);
 	int status = found && depth < 200 ? 0 : -1;
 
-	for (Py_ssize_t i = 0; status >= 0 && i < PyList_Size(found); i++) {
-		PyObject *sub = PyList_GetItem(found, i);
+	PyObject *sub;
+	for (Py_ssize_t i = 0; status >= 0 && (sub = py_item(found, i)); i++) {
 		status = pointer_map_add(classes, sub);
 		if (status == 1)
 			status = note_subclasses(classes, w, sub, depth + 1);
@@ -145,8 +145,9 @@ void apply_aftermath(struct plan *p, const struct frame_types *types)
 	job_phase(job, WIRE_PHASE_REPORT);
 	if (frames_report(job, types, p->codes) < 0)
 		PyErr_Clear();
-	for (Py_ssize_t i = 0; i < PyList_Size(p->caches); i++)
-		clear_cache(&job->world, PyList_GetItem(p->caches, i));
+	PyObject *item;
+	for (Py_ssize_t i = 0; (item = py_item(p->caches, i)); i++)
+		clear_cache(&job->world, item);
 	forget_subclasses(&job->world);
 }
 

@@ -21,8 +21,9 @@ static long references_in(const struct world *w, PyObject *holder, PyObject *cla
 	_cleanup_py_ PyObject *inside = py_call(w->get_referents, holder);
 	long count = 0;
 
-	for (Py_ssize_t i = 0; inside && i < PyList_Size(inside); i++)
-		count += PyList_GetItem(inside, i) == class;
+	PyObject *item;
+	for (Py_ssize_t i = 0; (item = py_item(inside, i)); i++)
+		count += item == class;
 	return count;
 }
 
@@ -124,8 +125,8 @@ static void park_those_of(struct job *job, PyObject *migrated)
 {
 	const struct world *w = &job->world;
 
-	for (Py_ssize_t i = 0; i < PyList_Size(migrated); i++) {
-		PyObject *entry = PyList_GetItem(migrated, i);
+	PyObject *entry;
+	for (Py_ssize_t i = 0; (entry = py_item(migrated, i)); i++) {
 		PyObject *class = py_first(entry);
 		if (!world_is_class(w, class))
 			continue;

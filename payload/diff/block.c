@@ -47,8 +47,9 @@ int block_lists(const struct block *b, PyObject *node, block_visitor visit)
 
 	if (visit(b, node, "body"))
 		return -1;
-	for (Py_ssize_t i = 0; handlers && i < PyList_Size(handlers); i++)
-		if (visit(b, PyList_GetItem(handlers, i), "body"))
+	PyObject *item;
+	for (Py_ssize_t i = 0; (item = py_item(handlers, i)); i++)
+		if (visit(b, item, "body"))
 			return -1;
 	return visit(b, node, "orelse") || visit(b, node, "finalbody") ? -1 : 0;
 }
@@ -104,8 +105,8 @@ static int own_list(const struct block *b, PyObject *parent, const char *field)
 	_cleanup_py_ PyObject *list = node_field(parent, field);
 	int above = node_number(parent, "lineno", 0);
 
-	for (Py_ssize_t i = 0; list && i < PyList_Size(list); i++) {
-		PyObject *node = PyList_GetItem(list, i);
+	PyObject *node;
+	for (Py_ssize_t i = 0; (node = py_item(list, i)); i++) {
 		int line = node_first_line(node), end = last_line(b, node);
 		if (line <= above || tree_is(node, "Delete"))
 			return -1;

@@ -47,8 +47,9 @@ int executed_annotations_settle(const struct world *w, struct module *m)
 	if (!m->kept_annotations || !executed || !py_is(executed, w->set))
 		return 0;
 	_cleanup_py_ PyObject *kept = PySequence_List(m->kept_annotations);
-	for (Py_ssize_t i = 0; kept && i < PyList_Size(kept); i++)
-		if (PySet_Add(executed, PyList_GetItem(kept, i)))
+	PyObject *item;
+	for (Py_ssize_t i = 0; (item = py_item(kept, i)); i++)
+		if (PySet_Add(executed, item))
 			return -1;
 	if (before && py_is(before, w->set) && py_equal(before, executed))
 		return PyDict_SetItemString(m->fresh, EXECUTED_ANNOTATIONS, before);

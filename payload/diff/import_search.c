@@ -44,8 +44,9 @@ int import_nodes(PyObject *node, PyObject *out)
 		return PyList_Append(out, node);
 	for (size_t i = 0; i < sizeof(inner) / sizeof(*inner); i++) {
 		_cleanup_py_ PyObject *list = node_field(node, inner[i]);
-		for (Py_ssize_t j = 0; list && j < PyList_Size(list); j++)
-			if (import_nodes(PyList_GetItem(list, j), out))
+		PyObject *item;
+		for (Py_ssize_t j = 0; (item = py_item(list, j)); j++)
+			if (import_nodes(item, out))
 				return -1;
 	}
 	return 0;
@@ -116,8 +117,9 @@ int import_is_in_source(struct job *job, PyObject *imports, struct module *impor
 	PyObject *list = imports_of(job, imports, importer, wanted->module);
 	int found = 0;
 
-	for (Py_ssize_t i = 0; list && !found && i < PyList_Size(list); i++)
-		found = is_import_of(PyList_GetItem(list, i), importer, wanted);
+	PyObject *item;
+	for (Py_ssize_t i = 0; !found && (item = py_item(list, i)); i++)
+		found = is_import_of(item, importer, wanted);
 	PyErr_Clear();
 	source_loud(job, quiet);
 	Py_DecRef(py_take(&importer->source));

@@ -26,8 +26,8 @@ static PyObject *live_functions(struct job *job, const struct module *module,
 	if (!all || !own ||
 	    walk_functions(&job->world, module->live, module->live, module->name, all))
 		return NULL;
-	for (Py_ssize_t i = 0; i < PyList_Size(all); i++) {
-		PyObject *function = PyList_GetItem(all, i);
+	PyObject *function;
+	for (Py_ssize_t i = 0; (function = py_item(all, i)); i++) {
 		_cleanup_py_ PyObject *file = code_file(PyFunction_GetCode(function));
 		const char *text = file ? PyUnicode_AsUTF8(file) : NULL;
 		if (!file)
@@ -69,9 +69,9 @@ static int are_agreeing(const struct world *w, PyObject *code, PyObject *functio
 
 	if (!known || code_collect(w, code, known))
 		return -1;
-	for (Py_ssize_t i = 0; i < PyList_Size(functions); i++) {
-		_cleanup_py_ PyObject *live =
-			as_compiled(PyFunction_GetCode(PyList_GetItem(functions, i)));
+	PyObject *item;
+	for (Py_ssize_t i = 0; (item = py_item(functions, i)); i++) {
+		_cleanup_py_ PyObject *live = as_compiled(PyFunction_GetCode(item));
 		PyObject *found = PyDict_GetItem(known, live);
 		int same = found == live ? 1 : found ? code_is_unmoved(w, found, live) : 0;
 		if (same != 1)
@@ -93,8 +93,9 @@ static PyObject *code_in_frame(struct job *job, const struct module *module)
 	_cleanup_py_ PyObject *values = frames ? PyDict_Values(frames) : NULL;
 	PyObject *found = NULL;
 
-	for (Py_ssize_t i = 0; values && !found && i < PyList_Size(values); i++) {
-		PyObject *frame = py_ref(PyList_GetItem(values, i));
+	PyObject *item;
+	for (Py_ssize_t i = 0; !found && (item = py_item(values, i)); i++) {
+		PyObject *frame = py_ref(item);
 		while (frame && frame != job->world.none && !found) {
 			_cleanup_py_ PyObject *globals =
 				PyObject_GetAttrString(frame, "f_globals");

@@ -55,8 +55,8 @@ static int is_made(const struct body *b, PyObject *name)
 	int found = !text || text[0] == '_';
 
 	PyErr_Clear();
-	for (Py_ssize_t i = 0; !found && i < PyList_Size(b->nodes); i++) {
-		PyObject *node = PyList_GetItem(b->nodes, i);
+	PyObject *node;
+	for (Py_ssize_t i = 0; !found && (node = py_item(b->nodes, i)); i++) {
 		_cleanup_py_ PyObject *target =
 			tree_is(node, "AnnAssign") ? node_field(node, "target") : NULL;
 		_cleanup_py_ PyObject *id = target ? node_id(target) : NULL;

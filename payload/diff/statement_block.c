@@ -49,8 +49,9 @@ static int is_list_other(const struct block *b, PyObject *parent, const char *fi
 {
 	_cleanup_py_ PyObject *list = node_field(parent, field);
 
-	for (Py_ssize_t i = 0; list && i < PyList_Size(list); i++)
-		if (is_other(b, PyList_GetItem(list, i), 0))
+	PyObject *item;
+	for (Py_ssize_t i = 0; (item = py_item(list, i)); i++)
+		if (is_other(b, item, 0))
 			return 1;
 	return 0;
 }
@@ -83,9 +84,9 @@ static int has_name(PyObject *with)
 {
 	_cleanup_py_ PyObject *items = node_field(with, "items");
 
-	for (Py_ssize_t i = 0; items && i < PyList_Size(items); i++) {
-		_cleanup_py_ PyObject *name =
-			node_field(PyList_GetItem(items, i), "optional_vars");
+	PyObject *item;
+	for (Py_ssize_t i = 0; (item = py_item(items, i)); i++) {
+		_cleanup_py_ PyObject *name = node_field(item, "optional_vars");
 		if (name && tree_is(name, "Name Tuple List Attribute Subscript"))
 			return 1;
 	}
@@ -224,8 +225,8 @@ static int sort_handlers(const struct block *b, PyObject *node, struct handlers 
 {
 	_cleanup_py_ PyObject *list = node_field(node, "handlers");
 
-	for (Py_ssize_t i = 0; list && i < PyList_Size(list); i++) {
-		PyObject *handler = PyList_GetItem(list, i);
+	PyObject *handler;
+	for (Py_ssize_t i = 0; (handler = py_item(list, i)); i++) {
 		int ran = block_progress(b, handler, "body") >= 0;
 		handlers->any_ran |= ran;
 		if (sort(&(struct list){b, handler, "body", handlers->is_body_other && !ran,

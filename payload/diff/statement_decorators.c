@@ -136,8 +136,8 @@ static int are_arguments_other(const struct look *l, PyObject *maker, PyObject *
 	for (Py_ssize_t i = 0; !is_set && args && i < PyList_Size(args) && i < count; i++)
 		other |= is_held_other(l, wrapper, PyTuple_GetItem(names, i),
 				       PyList_GetItem(args, i));
-	for (Py_ssize_t i = 0; !is_set && keywords && i < PyList_Size(keywords); i++) {
-		PyObject *keyword = PyList_GetItem(keywords, i);
+	PyObject *keyword;
+	for (Py_ssize_t i = 0; !is_set && (keyword = py_item(keywords, i)); i++) {
 		_cleanup_py_ PyObject *name = node_field(keyword, "arg");
 		_cleanup_py_ PyObject *value = node_value(keyword);
 		other |= name && value && py_is(name, w->str) &&

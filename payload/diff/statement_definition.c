@@ -62,8 +62,9 @@ static PyObject *kept_by(const struct search *search, PyObject *o)
 
 static int visit_all(struct search *search, PyObject *list, int depth)
 {
-	for (Py_ssize_t i = 0; list && !search->found && i < PyList_Size(list); i++)
-		if (visit(search, PyList_GetItem(list, i), depth))
+	PyObject *item;
+	for (Py_ssize_t i = 0; !search->found && (item = py_item(list, i)); i++)
+		if (visit(search, item, depth))
 			return -1;
 	return list ? 0 : -1;
 }

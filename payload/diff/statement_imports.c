@@ -114,8 +114,9 @@ int selection_is_import_other(struct selection *s, PyObject *node, PyObject *nam
 
 	if (!aliases || (is_from && (!module || !py_is(module, s->tokens.world->str))))
 		return 0;
-	for (Py_ssize_t i = 0; i < PyList_Size(aliases); i++)
-		other |= is_alias_other(s, module, PyList_GetItem(aliases, i), names);
+	PyObject *item;
+	for (Py_ssize_t i = 0; (item = py_item(aliases, i)); i++)
+		other |= is_alias_other(s, module, item, names);
 	PyErr_Clear();
 	return other;
 }

@@ -153,8 +153,9 @@ static int is_value_other(struct selection *s, const struct body *b, const struc
 	_cleanup_py_ PyObject *value =
 		made ? selection_value(s, b == &s->body ? NULL : names, made) : NULL;
 
-	for (Py_ssize_t i = 0; value && i < PyList_Size(targets); i++)
-		if (is_target_other(s, b, PyList_GetItem(targets, i), value, names))
+	PyObject *item;
+	for (Py_ssize_t i = 0; value && (item = py_item(targets, i)); i++)
+		if (is_target_other(s, b, item, value, names))
 			return 1;
 	return 0;
 }
@@ -260,8 +261,8 @@ static int holds_other(struct selection *s, const struct body *b, const struct g
 					       ? PySequence_List(live)
 					       : NULL;
 
-	for (Py_ssize_t i = 0; items && i < PyList_Size(items); i++) {
-		PyObject *item = PyList_GetItem(items, i);
+	PyObject *item;
+	for (Py_ssize_t i = 0; (item = py_item(items, i)); i++) {
 		if (is_code_other(s, b, group, item, 0) && is_gone(s, PyFunction_GetCode(item)))
 			return 1;
 	}
@@ -314,11 +315,11 @@ static int are_defaults_other(struct selection *s, PyObject *node, PyObject *fun
 	if (!nodes || !names || !keyword_nodes ||
 	    PyList_Size(nodes) != (held ? PyTuple_Size(held) : 0))
 		return nodes != NULL;
-	for (Py_ssize_t i = 0; i < PyList_Size(nodes); i++)
-		other |=
-			is_default_other(s, PyList_GetItem(nodes, i), PyTuple_GetItem(held, i));
-	for (Py_ssize_t i = 0; keywords && i < PyList_Size(names); i++) {
-		_cleanup_py_ PyObject *name = node_field(PyList_GetItem(names, i), "arg");
+	PyObject *item;
+	for (Py_ssize_t i = 0; (item = py_item(nodes, i)); i++)
+		other |= is_default_other(s, item, PyTuple_GetItem(held, i));
+	for (Py_ssize_t i = 0; keywords && (item = py_item(names, i)); i++) {
+		_cleanup_py_ PyObject *name = node_field(item, "arg");
 		other |= is_default_other(s, PyList_GetItem(keyword_nodes, i),
 					  PyDict_GetItem(keywords, name));
 	}

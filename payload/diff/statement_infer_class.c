@@ -113,8 +113,9 @@ static int is_name_gone(const struct selection *s, const struct body *b, PyObjec
 
 	if (loads(b, "locals") || loads(b, "vars") || loads(b, "exec"))
 		return 0;
-	for (Py_ssize_t i = 0; list && i < PyList_Size(list); i++)
-		if (!body_count_stores(b, &b->new, PyList_GetItem(list, i)))
+	PyObject *item;
+	for (Py_ssize_t i = 0; (item = py_item(list, i)); i++)
+		if (!body_count_stores(b, &b->new, item))
 			return 1;
 	return 0;
 }

@@ -176,8 +176,8 @@ static int has_part_to_renew(const struct body *b, PyObject *renewed, PyObject *
 {
 	_cleanup_py_ PyObject *nodes = node_body(class);
 
-	for (Py_ssize_t i = 0; nodes && i < PyList_Size(nodes); i++) {
-		PyObject *node = PyList_GetItem(nodes, i);
+	PyObject *node;
+	for (Py_ssize_t i = 0; (node = py_item(nodes, i)); i++) {
 		_cleanup_py_ PyObject *value = NULL;
 		_cleanup_py_ PyObject *name = derived_name(b, renewed, node, &value);
 		if (name || (node_is_function(node) && has_renewed_default(b, renewed, node)))
@@ -248,8 +248,8 @@ int selection_is_below_redefined(const struct world *w, const struct module *m, 
 {
 	_cleanup_py_ PyObject *above = fields_from(w, class);
 
-	for (Py_ssize_t i = 0; above && i < PyList_Size(above); i++) {
-		PyObject *base = PyList_GetItem(above, i);
+	PyObject *base;
+	for (Py_ssize_t i = 0; (base = py_item(above, i)); i++) {
 		_cleanup_py_ PyObject *own = world_qualname(base);
 		if (own && walk_is_class_of(w, base, m->name) &&
 		    PySet_Contains(m->redefined, own) == 1)
@@ -264,8 +264,9 @@ static void need_below(struct body *b, struct group *group, PyObject *names)
 	_cleanup_py_ PyObject *above =
 		id ? fields_from(b->tokens->world, PyDict_GetItem(names, id)) : NULL;
 
-	for (Py_ssize_t i = 0; above && i < PyList_Size(above); i++) {
-		_cleanup_py_ PyObject *own = world_name(PyList_GetItem(above, i));
+	PyObject *item;
+	for (Py_ssize_t i = 0; (item = py_item(above, i)); i++) {
+		_cleanup_py_ PyObject *own = world_name(item);
 		for (int k = 0; own && k < b->group_count; k++)
 			if (b->groups[k].is_changed && body_binds(b, &b->groups[k], own))
 				body_let_go(b, group);

@@ -131,8 +131,8 @@ static PyObject *keyword(const struct world *w, PyObject *node, const char *name
 {
 	_cleanup_py_ PyObject *keywords = node_field(node, "keywords");
 
-	for (Py_ssize_t i = 0; keywords && i < PyList_Size(keywords); i++) {
-		PyObject *item = PyList_GetItem(keywords, i);
+	PyObject *item;
+	for (Py_ssize_t i = 0; (item = py_item(keywords, i)); i++) {
 		_cleanup_py_ PyObject *own = node_field(item, "arg");
 		if (own && py_is(own, w->str) && !PyUnicode_CompareWithASCIIString(own, name))
 			return node_value(item);
@@ -152,8 +152,9 @@ static int is_metaclass_plausible(const struct selection *s, PyObject *node, PyO
 	if (said || py_is(live, w->type) || !bases)
 		return !meta || !world_is_class(w, meta) ||
 		       PyType_IsSubtype(py_type(live), meta);
-	for (Py_ssize_t i = 0; nodes && i < PyList_Size(nodes); i++)
-		if (!tree_is(PyList_GetItem(nodes, i), "Name Attribute"))
+	PyObject *item;
+	for (Py_ssize_t i = 0; (item = py_item(nodes, i)); i++)
+		if (!tree_is(item, "Name Attribute"))
 			return 1; /* with_metaclass(...) */
 	for (Py_ssize_t i = 0; i < PyTuple_Size(bases); i++)
 		if (py_is_a(PyTuple_GetItem(bases, i), py_type(live)))

@@ -60,8 +60,9 @@ static int note_binding(PyObject *node, void *context)
 	_cleanup_py_ PyObject *use = attribute ? node_field(node, "ctx") : NULL;
 	_cleanup_py_ PyObject *owner = use ? node_value(node) : NULL;
 
-	for (Py_ssize_t i = 0; names && i < PyList_Size(names); i++)
-		if (PySet_Add(s->rebound[0], PyList_GetItem(names, i)))
+	PyObject *item;
+	for (Py_ssize_t i = 0; (item = py_item(names, i)); i++)
+		if (PySet_Add(s->rebound[0], item))
 			return 1;
 	if (!use || !tree_is(use, "Store Del") || node_field_is(owner, "id", "self"))
 		return 0;

@@ -40,8 +40,9 @@ static int names_component(PyObject *node, const char *leaf)
 	PyErr_Clear();
 	if (text && text_is_word(leaf, text))
 		return 1;
-	for (Py_ssize_t i = 0; names && i < PyList_Size(names); i++) {
-		_cleanup_py_ PyObject *name = node_name(PyList_GetItem(names, i));
+	PyObject *item;
+	for (Py_ssize_t i = 0; (item = py_item(names, i)); i++) {
+		_cleanup_py_ PyObject *name = node_name(item);
 		text = name ? PyUnicode_AsUTF8(name) : NULL;
 		if (text && text_is_word(leaf, text))
 			return 1;
@@ -77,8 +78,8 @@ static int note_refreshed(struct selection *s, PyObject *node)
 {
 	_cleanup_py_ PyObject *names = node_field(node, "names");
 
-	for (Py_ssize_t i = 0; names && i < PyList_Size(names); i++) {
-		PyObject *alias = PyList_GetItem(names, i);
+	PyObject *alias;
+	for (Py_ssize_t i = 0; (alias = py_item(names, i)); i++) {
 		_cleanup_py_ PyObject *name = node_name(alias);
 		_cleanup_py_ PyObject *bound = node_bound_name(alias);
 		if (name && (PyDict_SetItem(s->module->refreshed, bound, name) ||

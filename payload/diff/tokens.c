@@ -50,8 +50,9 @@ static PyObject *sequence_key(struct tokens *t, PyObject *sequence)
 	_cleanup_py_ PyObject *list = PySequence_List(sequence);
 	_cleanup_py_ PyObject *keys = PyList_New(0);
 
-	for (Py_ssize_t i = 0; list && keys && i < PyList_Size(list); i++) {
-		_cleanup_py_ PyObject *key = constant_key(t, PyList_GetItem(list, i));
+	PyObject *item;
+	for (Py_ssize_t i = 0; keys && (item = py_item(list, i)); i++) {
+		_cleanup_py_ PyObject *key = constant_key(t, item);
 		if (!key || PyList_Append(keys, key))
 			return NULL;
 	}

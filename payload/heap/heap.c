@@ -53,8 +53,9 @@ int heap_visit(const struct world *w, int (*visit)(PyObject *, void *), void *co
 	}
 	PyErr_Clear();
 	_cleanup_py_ PyObject *all = py_call(w->get_objects);
-	for (Py_ssize_t i = 0; all && i < PyList_Size(all); i++)
-		if (!visit(PyList_GetItem(all, i), context))
+	PyObject *item;
+	for (Py_ssize_t i = 0; (item = py_item(all, i)); i++)
+		if (!visit(item, context))
 			break;
 	return all ? 0 : -1;
 }

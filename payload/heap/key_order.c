@@ -15,8 +15,9 @@ void key_order_fini(struct key_order *order)
 
 static int is_noted(const struct key_order *order, PyObject *dict)
 {
-	for (Py_ssize_t i = 0; i < PyList_Size(order->noted); i++)
-		if (py_first(PyList_GetItem(order->noted, i)) == dict)
+	PyObject *item;
+	for (Py_ssize_t i = 0; (item = py_item(order->noted, i)); i++)
+		if (py_first(item) == dict)
 			return 1;
 	return 0;
 }
@@ -75,8 +76,8 @@ int key_order_restore(const struct key_order *order, const struct world *w)
 {
 	int status = 0;
 
-	for (Py_ssize_t i = 0; order->noted && i < PyList_Size(order->noted); i++) {
-		PyObject *entry = PyList_GetItem(order->noted, i);
+	PyObject *entry;
+	for (Py_ssize_t i = 0; (entry = py_item(order->noted, i)); i++) {
 		PyObject *dict = py_first(entry), *copy = py_second(entry);
 		PyObject *class = PyTuple_GetItem(entry, 2);
 		int differs = compare(w, dict, copy);

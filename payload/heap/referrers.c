@@ -52,8 +52,8 @@ static PyObject *find_by_collector(const struct world *w, PyObject *keys)
 
 static int fill(struct pass *pass, PyObject *keys)
 {
-	for (Py_ssize_t i = 0; i < PyList_Size(keys); i++) {
-		PyObject *key = PyList_GetItem(keys, i);
+	PyObject *key;
+	for (Py_ssize_t i = 0; (key = py_item(keys, i)); i++) {
 		if (pointer_map_set(&pass->keys, key, key))
 			return -1;
 	}
@@ -95,8 +95,8 @@ long referrers_among(PyObject *objects, const struct pointer_map *keys, PyObject
 {
 	struct tally tally = {.keys = keys};
 
-	for (Py_ssize_t i = 0; i < PyList_Size(objects); i++) {
-		PyObject *o = PyList_GetItem(objects, i);
+	PyObject *o;
+	for (Py_ssize_t i = 0; (o = py_item(objects, i)); i++) {
 		void *slot = PyType_GetSlot(py_type_inlined(o), TYPE_TRAVERSE);
 		const long before = tally.count;
 		traverse_function *traverse;

@@ -63,8 +63,9 @@ static PyObject *items_by(const struct pointer_map *values, PyObject *keys)
 {
 	_cleanup_py_ PyObject *out = PyList_New(0);
 
-	for (Py_ssize_t i = 0; out && i < PyList_Size(keys); i++) {
-		PyObject *key = PyList_GetItem(keys, i), *value = pointer_map_get(values, key);
+	PyObject *key;
+	for (Py_ssize_t i = 0; out && (key = py_item(keys, i)); i++) {
+		PyObject *value = pointer_map_get(values, key);
 		_cleanup_py_ PyObject *item = value ? py_pair(key, value) : NULL;
 		if (PyErr_Occurred() || (item && PyList_Append(out, item)))
 			return NULL;

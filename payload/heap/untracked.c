@@ -40,8 +40,8 @@ static int look_inside(struct reach *r, PyObject *o)
 {
 	_cleanup_py_ PyObject *inside = py_call(r->world->get_referents, o);
 
-	for (Py_ssize_t i = 0; inside && i < PyList_Size(inside); i++) {
-		PyObject *referent = PyList_GetItem(inside, i);
+	PyObject *referent;
+	for (Py_ssize_t i = 0; (referent = py_item(inside, i)); i++) {
 		int is_new =
 			is_leaf(r->world, referent) ? 0 : pointer_map_add(&r->seen, referent);
 		if (is_new < 0 || (is_new && PyList_Append(r->hidden, referent)))
@@ -55,16 +55,17 @@ static int reach_hidden(struct reach *r)
 	_cleanup_py_ PyObject *listed = heap_list(r->world);
 	int status = listed ? pointer_map_set(&r->seen, r->hidden, r->hidden) : -1;
 
-	for (Py_ssize_t i = 0; !status && i < PyList_Size(listed); i++) {
-		PyObject *o = PyList_GetItem(listed, i);
+	PyObject *o;
+	for (Py_ssize_t i = 0; !status && (o = py_item(listed, i)); i++) {
 		status = pointer_map_set(&r->seen, o, o);
 	}
-	for (Py_ssize_t i = 0; !status && i < PyList_Size(listed); i++)
-		status = look_inside(r, PyList_GetItem(listed, i));
+	PyObject *item;
+	for (Py_ssize_t i = 0; !status && (item = py_item(listed, i)); i++)
+		status = look_inside(r, item);
 	if (!status)
 		status = look_inside(r, r->world->modules);
-	for (Py_ssize_t i = 0; !status && i < PyList_Size(r->hidden); i++)
-		status = look_inside(r, PyList_GetItem(r->hidden, i));
+	for (Py_ssize_t i = 0; !status && (item = py_item(r->hidden, i)); i++)
+		status = look_inside(r, item);
 	return status;
 }
 
@@ -85,8 +86,9 @@ static int refers_to_any(const struct world *w, PyObject *o, const struct pointe
 
 	if (pointer_map_get(keys, py_type(o))) /* what is not tracked tells nothing */
 		return 1;
-	for (Py_ssize_t i = 0; inside && i < PyList_Size(inside); i++)
-		if (pointer_map_get(keys, PyList_GetItem(inside, i)))
+	PyObject *item;
+	for (Py_ssize_t i = 0; (item = py_item(inside, i)); i++)
+		if (pointer_map_get(keys, item))
 			return 1;
 	return inside ? 0 : -1;
 }
@@ -113,8 +115,8 @@ int untracked_referrers(const struct world *w, PyObject *hidden, PyObject *keys,
 	for (Py_ssize_t i = 0; !status && i < PyList_Size(keys); i++)
 		status = pointer_map_set(&wanted, PyList_GetItem(keys, i),
 					 PyList_GetItem(keys, i));
-	for (Py_ssize_t i = 0; !status && i < PyList_Size(hidden); i++) {
-		PyObject *o = PyList_GetItem(hidden, i);
+	PyObject *o;
+	for (Py_ssize_t i = 0; !status && (o = py_item(hidden, i)); i++) {
 		int refers = refers_to_any(w, o, &wanted);
 		status = refers < 0 || (refers && PyList_Append(found, o)) ? -1 : 0;
 	}

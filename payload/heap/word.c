@@ -10,8 +10,9 @@ static int count_in_list(PyObject *list, PyObject *o)
 {
 	int count = 0;
 
-	for (Py_ssize_t i = 0; i < PyList_Size(list); i++)
-		count += PyList_GetItem(list, i) == o;
+	PyObject *item;
+	for (Py_ssize_t i = 0; (item = py_item(list, i)); i++)
+		count += item == o;
 	return count;
 }
 

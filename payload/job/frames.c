@@ -246,8 +246,9 @@ static int search_heap(struct search *s)
 		return PyErr_Occurred() ? -1 : 0;
 	_cleanup_py_ PyObject *found = gather_waiting(s);
 
-	for (Py_ssize_t i = 0; found && i < PyList_Size(found); i++)
-		if (search_waiting(s, PyList_GetItem(found, i)))
+	PyObject *item;
+	for (Py_ssize_t i = 0; (item = py_item(found, i)); i++)
+		if (search_waiting(s, item))
 			return -1;
 	return found ? 0 : -1;
 }

@@ -112,8 +112,8 @@ static void note_kept(struct job *job, const struct module *m)
 {
 	_cleanup_py_ PyObject *names = names_that_stay(&job->world, m);
 
-	for (Py_ssize_t i = 0; names && i < PyList_Size(names); i++) {
-		PyObject *name = PyList_GetItem(names, i);
+	PyObject *name;
+	for (Py_ssize_t i = 0; (name = py_item(names, i)); i++) {
 		PyObject *value = PyDict_GetItem(m->live, name);
 		if (value && note_is_state(&job->world, value))
 			note_name(job, m, name, value,
@@ -126,8 +126,8 @@ static void note_kept(struct job *job, const struct module *m)
 /* Definitions are told of as what they define. */
 static void note_statements(struct job *job, const struct module *m)
 {
-	for (Py_ssize_t i = 0; m->chosen && i < PyList_Size(m->chosen); i++) {
-		PyObject *entry = PyList_GetItem(m->chosen, i);
+	PyObject *entry;
+	for (Py_ssize_t i = 0; (entry = py_item(m->chosen, i)); i++) {
 		if (!PyLong_AsLong(PyTuple_GetItem(entry, STATEMENT_IS_DEFINITION)) &&
 		    PyLong_AsLong(PyTuple_GetItem(entry, STATEMENT_LINE)))
 			note_statement(job, m, entry);
@@ -222,8 +222,8 @@ static PyObject *functions_of(const struct world *w, const struct module *m)
 
 static int note_bodies(struct job *job, const struct module *m)
 {
-	for (Py_ssize_t i = 0; i < PyList_Size(m->bodies); i++) {
-		PyObject *entry = PyList_GetItem(m->bodies, i);
+	PyObject *entry;
+	for (Py_ssize_t i = 0; (entry = py_item(m->bodies, i)); i++) {
 		if (note_named(job, m, py_first(entry), py_second(entry)))
 			return -1;
 	}
@@ -235,8 +235,9 @@ int note_functions(struct job *job, const struct module *m, PyObject *codes)
 	if (m->is_moved)
 		return m->bodies ? note_bodies(job, m) : 0;
 	_cleanup_py_ PyObject *found = functions_of(&job->world, m);
-	for (Py_ssize_t i = 0; found && i < PyList_Size(found); i++)
-		if (note_if_changed(job, m, PyList_GetItem(found, i), codes))
+	PyObject *item;
+	for (Py_ssize_t i = 0; (item = py_item(found, i)); i++)
+		if (note_if_changed(job, m, item, codes))
 			return -1;
 	return found ? 0 : -1;
 }

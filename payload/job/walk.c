@@ -159,8 +159,9 @@ static int visit_values(struct walk *walk, PyObject *dict)
 
 	if (!values)
 		return -1;
-	for (Py_ssize_t i = 0; i < PyList_Size(values); i++)
-		if (visit(walk, PyList_GetItem(values, i)))
+	PyObject *item;
+	for (Py_ssize_t i = 0; (item = py_item(values, i)); i++)
+		if (visit(walk, item))
 			return -1;
 	return 0;
 }
@@ -171,8 +172,9 @@ static int visit_inside(struct walk *walk, PyObject *o)
 
 	if (!inside)
 		return -1;
-	for (Py_ssize_t i = 0; i < PyList_Size(inside); i++)
-		if (visit(walk, PyList_GetItem(inside, i)))
+	PyObject *item;
+	for (Py_ssize_t i = 0; (item = py_item(inside, i)); i++)
+		if (visit(walk, item))
 			return -1;
 	return 0;
 }
@@ -226,8 +228,9 @@ int walk_is_definition(const struct world *w, const struct module *m, PyObject *
 	if (!single || !found || PyDict_SetItem(single, name, value) ||
 	    walk_functions(w, single, m->live, m->name, found))
 		return -1;
-	for (Py_ssize_t i = 0; i < PyList_Size(found); i++) {
-		PyObject *code = PyFunction_GetCode(PyList_GetItem(found, i));
+	PyObject *item;
+	for (Py_ssize_t i = 0; (item = py_item(found, i)); i++) {
+		PyObject *code = PyFunction_GetCode(item);
 		_cleanup_py_ PyObject *own = code_name(code);
 		if (own && code_is_from(code, m->old_file) && !PyUnicode_Compare(own, name))
 			return 1;

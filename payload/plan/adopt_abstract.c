@@ -48,8 +48,9 @@ static int is_abstract(const struct plan *p, PyObject *value, int depth)
 	if (py_is(value, p->job->world.function))
 		return is_marked(p, value);
 	_cleanup_py_ PyObject *inside = depth < 4 ? walk_inside(&p->job->world, value) : NULL;
-	for (Py_ssize_t i = 0; inside && i < PyList_Size(inside); i++)
-		if (is_abstract(p, PyList_GetItem(inside, i), depth + 1))
+	PyObject *item;
+	for (Py_ssize_t i = 0; (item = py_item(inside, i)); i++)
+		if (is_abstract(p, item, depth + 1))
 			return 1;
 	PyErr_Clear();
 	return 0;
@@ -73,8 +74,9 @@ static PyObject *ancestry(const struct plan *p, PyObject *class)
 
 static PyObject *first_definition(PyObject *ancestry, PyObject *name)
 {
-	for (Py_ssize_t i = 0; i < PyList_Size(ancestry); i++) {
-		PyObject *names = py_second(PyList_GetItem(ancestry, i));
+	PyObject *item;
+	for (Py_ssize_t i = 0; (item = py_item(ancestry, i)); i++) {
+		PyObject *names = py_second(item);
 		PyObject *value = PyDict_GetItem(names, name);
 		if (value)
 			return value;
@@ -87,8 +89,9 @@ static PyObject *abstract_names(const struct plan *p, PyObject *ancestry)
 	const struct world *w = &p->job->world;
 	_cleanup_py_ PyObject *out = PySet_New(NULL);
 
-	for (Py_ssize_t i = 0; out && i < PyList_Size(ancestry); i++) {
-		PyObject *pair = PyList_GetItem(ancestry, i), *name, *value;
+	PyObject *pair;
+	for (Py_ssize_t i = 0; out && (pair = py_item(ancestry, i)); i++) {
+		PyObject *name, *value;
 		Py_ssize_t at = 0;
 		if (!is_abc(p, py_first(pair)))
 			continue;
@@ -144,8 +147,9 @@ static int settle_below(struct plan *p, struct pointer_map *seen, PyObject *clas
 	if (!below || pointer_map_set(seen, class, class) || settle_class(p, class) ||
 	    PyList_Append(p->caches, class))
 		return -1;
-	for (Py_ssize_t i = 0; i < PyList_Size(below); i++)
-		if (settle_below(p, seen, PyList_GetItem(below, i), depth + 1))
+	PyObject *item;
+	for (Py_ssize_t i = 0; (item = py_item(below, i)); i++)
+		if (settle_below(p, seen, item, depth + 1))
 			return -1;
 	return 0;
 }

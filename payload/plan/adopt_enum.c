@@ -151,8 +151,9 @@ static int pair_map(struct pairing *pairing, PyObject *old, PyObject *new)
 
 static int is_in(PyObject *list, PyObject *o)
 {
-	for (Py_ssize_t i = 0; i < PyList_Size(list); i++)
-		if (PyList_GetItem(list, i) == o)
+	PyObject *item;
+	for (Py_ssize_t i = 0; (item = py_item(list, i)); i++)
+		if (item == o)
 			return 1;
 	return 0;
 }

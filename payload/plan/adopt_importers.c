@@ -98,8 +98,8 @@ int adopt_importers(struct plan *p, const struct replaced_name *replaced)
 
 	if (!modules || world_is_module(&p->job->world, replaced->old))
 		return modules ? 0 : -1;
-	for (Py_ssize_t i = 0; i < PyList_Size(modules); i++) {
-		PyObject *object = PyList_GetItem(modules, i);
+	PyObject *object;
+	for (Py_ssize_t i = 0; (object = py_item(modules, i)); i++) {
 		if (world_is_module(&p->job->world, object) &&
 		    holds(PyModule_GetDict(object), replaced->old) &&
 		    adopt_importer(p, replaced, object))

@@ -63,8 +63,8 @@ static int write_metaclasses_below(struct plan *p, PyObject *class, int depth)
 	const struct world *w = &p->job->world;
 	_cleanup_py_ PyObject *below = py_call(w->type_subclasses, class);
 
-	for (Py_ssize_t i = 0; below && depth < 200 && i < PyList_Size(below); i++) {
-		PyObject *sub = PyList_GetItem(below, i);
+	PyObject *sub;
+	for (Py_ssize_t i = 0; depth < 200 && (sub = py_item(below, i)); i++) {
 		PyObject *wanted = inherited_metaclass(p, sub);
 		if (!wanted || is_made_anew(p, sub) ||
 		    keeps_metaclass(p, sub, py_type(class), wanted))

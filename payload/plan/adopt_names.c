@@ -57,8 +57,8 @@ static int remove_names(struct plan *p, const struct module *m)
 {
 	_cleanup_py_ PyObject *gone = names_gone(&p->job->world, m);
 
-	for (Py_ssize_t i = 0; gone && i < PyList_Size(gone); i++) {
-		PyObject *name = PyList_GetItem(gone, i);
+	PyObject *name;
+	for (Py_ssize_t i = 0; (name = py_item(gone, i)); i++) {
 		report(p, m, name, PyDict_GetItem(m->live, name), WIRE_ACTION_REMOVED);
 		if (plan_write(p, WRITE_ITEM, m->live, name, NULL))
 			return -1;
@@ -104,15 +104,16 @@ static int settle_loaded(struct plan *p)
 	const struct world *w = &p->job->world;
 	_cleanup_py_ PyObject *builtins = PyUnicode_FromString("__builtins__");
 
-	for (Py_ssize_t i = 0; builtins && i < PyList_Size(p->shadow->loaded); i++) {
-		PyObject *module = py_second(PyList_GetItem(p->shadow->loaded, i));
+	PyObject *item;
+	for (Py_ssize_t i = 0; builtins && (item = py_item(p->shadow->loaded, i)); i++) {
+		PyObject *module = py_second(item);
 		if (world_is_module(w, module) &&
 		    !writes_add(&p->writes, WRITE_ITEM, PyModule_GetDict(module), builtins,
 				w->builtins))
 			return -1;
 	}
-	for (Py_ssize_t i = 0; builtins && i < PyList_Size(p->shadow->shadows); i++) {
-		PyObject *pair = PyList_GetItem(p->shadow->shadows, i);
+	PyObject *pair;
+	for (Py_ssize_t i = 0; builtins && (pair = py_item(p->shadow->shadows, i)); i++) {
 		PyObject *live = shadow_live_dict(w, pair), *name, *value;
 		Py_ssize_t at = 0;
 		while (PyDict_Next(PyModule_GetDict(py_first(pair)), &at, &name, &value))

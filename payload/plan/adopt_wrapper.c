@@ -71,8 +71,9 @@ static int tell_way(struct plan *p, PyObject *o, const struct wrapped *f, int de
 	}
 	_cleanup_py_ PyObject *inside = walk_inside(w, o);
 	int found = inside ? 0 : -1;
-	for (Py_ssize_t i = 0; !found && i < PyList_Size(inside); i++)
-		found = tell_way(p, PyList_GetItem(inside, i), f, depth + 1);
+	PyObject *item;
+	for (Py_ssize_t i = 0; !found && (item = py_item(inside, i)); i++)
+		found = tell_way(p, item, f, depth + 1);
 	return found;
 }
 

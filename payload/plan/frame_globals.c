@@ -59,8 +59,8 @@ static int may_have_frames(const struct world *w, const struct module *m)
 
 static int clones_may(const struct world *w, PyObject *clones)
 {
-	for (Py_ssize_t i = 0; clones && i < PyList_Size(clones); i++) {
-		PyObject *entry = PyList_GetItem(clones, i);
+	PyObject *entry;
+	for (Py_ssize_t i = 0; (entry = py_item(clones, i)); i++) {
 		PyObject *f = py_second(entry);
 		if (py_is(f, w->function) && reference_count(w, PyFunction_GetCode(f)) >
 						     PyLong_AsLong(PyTuple_GetItem(entry, 2)))
@@ -295,8 +295,9 @@ static int see_heap(struct frame_search *s)
 {
 	_cleanup_py_ PyObject *all = py_call(s->plan->job->world.get_objects);
 
-	for (Py_ssize_t i = 0; all && i < PyList_Size(all); i++)
-		if (see_object(s, PyList_GetItem(all, i)))
+	PyObject *item;
+	for (Py_ssize_t i = 0; (item = py_item(all, i)); i++)
+		if (see_object(s, item))
 			return -1;
 	return all ? 0 : -1;
 }

@@ -27,8 +27,9 @@ static int are_parameters_same(const struct world *w, PyObject *old, PyObject *n
 	if (!x || !y || !py_is(x, w->function) || !py_is(y, w->function))
 		return 1;
 	_cleanup_py_ PyObject *a = walk_inside(w, x), *b = walk_inside(w, y);
-	for (Py_ssize_t i = 0; a && b && i < PyList_Size(a) && i < PyList_Size(b); i++)
-		if (!compare_constants(w, PyList_GetItem(a, i), PyList_GetItem(b, i)))
+	PyObject *item;
+	for (Py_ssize_t i = 0; a && i < PyList_Size(a) && (item = py_item(b, i)); i++)
+		if (!compare_constants(w, PyList_GetItem(a, i), item))
 			return 0;
 	PyErr_Clear();
 	return 1;
@@ -92,9 +93,10 @@ static PyObject *merge_wrappers(struct plan *p, const struct module *m, PyObject
 	if (!PyList_Size(news) || PyList_Size(olds) != PyList_Size(news) ||
 	    !merge_is_new(p, m, new))
 		return py_ref(new);
-	for (Py_ssize_t i = 0; i < PyList_Size(news); i++) {
+	PyObject *item;
+	for (Py_ssize_t i = 0; (item = py_item(news, i)); i++) {
 		_cleanup_py_ PyObject *merged =
-			merge_value(p, m, PyList_GetItem(olds, i), PyList_GetItem(news, i));
+			merge_value(p, m, PyList_GetItem(olds, i), item);
 		_cleanup_py_ PyObject *single = merged ? PyList_New(0) : NULL;
 		if (!single || PyList_Append(single, merged) ||
 		    PyList_SetSlice(news, i, i + 1, single))
@@ -213,8 +215,9 @@ static int clear_caches(struct plan *p, PyObject *value, int depth)
 
 	if (py_is(value, w->lru_cache) && PyList_Append(p->caches, value))
 		return -1;
-	for (Py_ssize_t i = 0; inside && i < PyList_Size(inside); i++)
-		if (clear_caches(p, PyList_GetItem(inside, i), depth + 1))
+	PyObject *item;
+	for (Py_ssize_t i = 0; (item = py_item(inside, i)); i++)
+		if (clear_caches(p, item, depth + 1))
 			return -1;
 	return 0;
 }

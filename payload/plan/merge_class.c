@@ -42,8 +42,8 @@ static PyObject *slots_of(const struct world *w, PyObject *dict)
  * has made of it since. */
 static int is_part(const struct plan *p, PyObject *old, PyObject *new)
 {
-	for (Py_ssize_t i = 0; p->shadow->made && i < PyList_Size(p->shadow->made); i++) {
-		PyObject *pair = PyList_GetItem(p->shadow->made, i);
+	PyObject *pair;
+	for (Py_ssize_t i = 0; (pair = py_item(p->shadow->made, i)); i++) {
 		if (py_first(pair) == new &&py_second(pair) == old)
 			return 1;
 	}

@@ -27,8 +27,9 @@ static int is_new_function(const struct plan *p, const struct module *m, PyObjec
 			return 1;
 	}
 	_cleanup_py_ PyObject *inside = walk_inside(w, o);
-	for (Py_ssize_t i = 0; inside && i < PyList_Size(inside); i++)
-		if (is_new_function(p, m, PyList_GetItem(inside, i), depth + 1))
+	PyObject *item;
+	for (Py_ssize_t i = 0; (item = py_item(inside, i)); i++)
+		if (is_new_function(p, m, item, depth + 1))
 			return 1;
 	PyErr_Clear();
 	return 0;
@@ -77,8 +78,9 @@ static int is_of_module(const struct world *w, const struct module *m, PyObject 
 	if (py_is(o, w->function) && PyFunction_GetGlobals(o) == m->live)
 		return 1;
 	_cleanup_py_ PyObject *inside = depth < 4 ? walk_inside(w, o) : NULL;
-	for (Py_ssize_t i = 0; inside && i < PyList_Size(inside); i++)
-		if (is_of_module(w, m, PyList_GetItem(inside, i), depth + 1))
+	PyObject *item;
+	for (Py_ssize_t i = 0; (item = py_item(inside, i)); i++)
+		if (is_of_module(w, m, item, depth + 1))
 			return 1;
 	PyErr_Clear();
 	return 0;

@@ -106,8 +106,8 @@ static int add_shadows(struct plan *p)
 {
 	PyObject *shadows = p->shadow->shadows;
 
-	for (Py_ssize_t i = 0; shadows && i < PyList_Size(shadows); i++) {
-		PyObject *pair = PyList_GetItem(shadows, i);
+	PyObject *pair;
+	for (Py_ssize_t i = 0; (pair = py_item(shadows, i)); i++) {
 		PyObject *shadow = py_first(pair), *live = py_second(pair);
 		PyObject *dict = shadow_live_dict(&p->job->world, pair);
 		if ((dict != live && pointer_map_set(&p->stand_in, shadow, live)) ||
@@ -121,8 +121,8 @@ static int add_clones(struct plan *p)
 {
 	PyObject *clones = p->shadow->clones;
 
-	for (Py_ssize_t i = 0; clones && i < PyList_Size(clones); i++) {
-		PyObject *entry = PyList_GetItem(clones, i);
+	PyObject *entry;
+	for (Py_ssize_t i = 0; (entry = py_item(clones, i)); i++) {
 		if (pointer_map_set(&p->stand_in, py_first(entry), py_second(entry)))
 			return -1;
 	}
@@ -150,8 +150,9 @@ static int adopt_moved(struct plan *p, const struct module *m)
 
 	if (!found || walk_functions(w, m->live, m->live, m->name, found))
 		return -1;
-	for (Py_ssize_t i = 0; i < PyList_Size(found); i++)
-		if (adopt_code_alone(p, PyList_GetItem(found, i)))
+	PyObject *item;
+	for (Py_ssize_t i = 0; (item = py_item(found, i)); i++)
+		if (adopt_code_alone(p, item))
 			return -1;
 	return 0;
 }
@@ -198,8 +199,8 @@ static int is_bound(const struct plan *p, PyObject *value)
 /* A part of a class is nothing by itself, and must not take the place of one. */
 static int check_parts(const struct plan *p)
 {
-	for (Py_ssize_t i = 0; p->shadow->made && i < PyList_Size(p->shadow->made); i++) {
-		PyObject *pair = PyList_GetItem(p->shadow->made, i);
+	PyObject *pair;
+	for (Py_ssize_t i = 0; (pair = py_item(p->shadow->made, i)); i++) {
 		PyObject *donor = py_first(pair);
 		if (!pointer_map_get(&p->stand_in, donor) && is_bound(p, donor)) {
 			PyErr_Format(p->job->world.error,

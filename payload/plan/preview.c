@@ -28,8 +28,9 @@ static int binds(PyObject *entry, PyObject *name)
 {
 	PyObject *names = PyTuple_GetItem(entry, STATEMENT_NAMES);
 
-	for (Py_ssize_t i = 0; i < PyList_Size(names); i++)
-		if (!PyUnicode_Compare(PyList_GetItem(names, i), name))
+	PyObject *item;
+	for (Py_ssize_t i = 0; (item = py_item(names, i)); i++)
+		if (!PyUnicode_Compare(item, name))
 			return 1;
 	return 0;
 }
@@ -55,8 +56,8 @@ static int is_bound_anew(const struct world *w, const struct module *m, PyObject
 	if ((m->refreshed && PyDict_GetItem(m->refreshed, name)) ||
 	    module_is_superseded(m, name))
 		return 0;
-	for (Py_ssize_t i = 0; m->chosen && i < PyList_Size(m->chosen); i++) {
-		PyObject *entry = PyList_GetItem(m->chosen, i);
+	PyObject *entry;
+	for (Py_ssize_t i = 0; (entry = py_item(m->chosen, i)); i++) {
 		if (binds(entry, name) && !is_adopted(w, m, entry, name, value))
 			return 1;
 	}
@@ -133,11 +134,12 @@ static int preview_binding(struct job *job, const struct module *m, PyObject *en
 
 static int preview_bindings(struct job *job, const struct module *m, PyObject *codes)
 {
-	for (Py_ssize_t i = 0; m->chosen && i < PyList_Size(m->chosen); i++) {
-		PyObject *entry = PyList_GetItem(m->chosen, i);
+	PyObject *entry;
+	for (Py_ssize_t i = 0; (entry = py_item(m->chosen, i)); i++) {
 		PyObject *names = PyTuple_GetItem(entry, STATEMENT_NAMES);
-		for (Py_ssize_t k = 0; k < PyList_Size(names); k++)
-			if (preview_binding(job, m, entry, PyList_GetItem(names, k), codes))
+		PyObject *item;
+		for (Py_ssize_t k = 0; (item = py_item(names, k)); k++)
+			if (preview_binding(job, m, entry, item, codes))
 				return -1;
 	}
 	return 0;
@@ -147,8 +149,8 @@ static int preview_removals(struct job *job, const struct module *m)
 {
 	_cleanup_py_ PyObject *gone = names_gone(&job->world, m);
 
-	for (Py_ssize_t i = 0; gone && i < PyList_Size(gone); i++) {
-		PyObject *name = PyList_GetItem(gone, i);
+	PyObject *name;
+	for (Py_ssize_t i = 0; (name = py_item(gone, i)); i++) {
 		PyObject *value = PyDict_GetItem(m->live, name);
 		if (annotations_is_hidden(name))
 			continue;
@@ -169,8 +171,8 @@ static int pair_by_name(struct job *job, const struct module *m, PyObject *codes
 
 	if (!found || walk_functions(w, m->live, m->live, m->name, found))
 		return -1;
-	for (Py_ssize_t i = 0; i < PyList_Size(found); i++) {
-		PyObject *function = PyList_GetItem(found, i);
+	PyObject *function;
+	for (Py_ssize_t i = 0; (function = py_item(found, i)); i++) {
 		_cleanup_py_ PyObject *name = PyObject_GetAttrString(function, "__qualname__");
 		int is_named = name && py_is(name, w->str);
 		_cleanup_py_ PyObject *new = is_named ? code_find(w, m->code, name) : NULL;
@@ -185,8 +187,8 @@ static int pair_by_name(struct job *job, const struct module *m, PyObject *codes
 /* The definition that binds `name`, when it runs. Borrowed; NULL without exception. */
 static PyObject *definition_of(const struct module *m, PyObject *name)
 {
-	for (Py_ssize_t i = 0; m->chosen && i < PyList_Size(m->chosen); i++) {
-		PyObject *entry = PyList_GetItem(m->chosen, i);
+	PyObject *entry;
+	for (Py_ssize_t i = 0; (entry = py_item(m->chosen, i)); i++) {
 		if (is_definition_entry(entry) && binds(entry, name))
 			return entry;
 	}
@@ -244,8 +246,8 @@ static int choose_all(struct job *job, struct module *m)
 		return -1;
 	list = PySequence_List(names);
 	m->chosen = PyList_New(0);
-	for (Py_ssize_t i = 0; list && m->chosen && i < PyList_Size(list); i++) {
-		PyObject *name = PyList_GetItem(list, i);
+	PyObject *name;
+	for (Py_ssize_t i = 0; m->chosen && (name = py_item(list, i)); i++) {
 		PyObject *now = PyDict_GetItem(m->live, name);
 		enum wire_record_kind kind =
 			now ? note_kind_of(&job->world, now) : WIRE_RECORD_NAME;

@@ -96,8 +96,9 @@ static int set_ordered_content(PyObject *dict, PyObject *content)
 	PyObject *key, *value;
 	Py_ssize_t at = 0;
 
-	for (Py_ssize_t i = 0; keys && i < PyList_Size(keys); i++)
-		if (PyODict_DelItem(dict, PyList_GetItem(keys, i)))
+	PyObject *item;
+	for (Py_ssize_t i = 0; (item = py_item(keys, i)); i++)
+		if (PyODict_DelItem(dict, item))
 			return -1;
 	while (keys && PyDict_Next(content, &at, &key, &value))
 		if (PyODict_SetItem(dict, key, value))
@@ -175,8 +176,8 @@ static int set_class(const struct world *w, PyObject *o, PyObject *class)
 /* Who has moved already stays; in the middle of a failure, going back, some have not. */
 static int move_all(const struct world *w, PyObject *objects, PyObject *from, PyObject *to)
 {
-	for (Py_ssize_t i = 0; i < PyList_Size(objects); i++) {
-		PyObject *o = PyList_GetItem(objects, i);
+	PyObject *o;
+	for (Py_ssize_t i = 0; (o = py_item(objects, i)); i++) {
 		if (py_type(o) != to &&
 		    (py_type(o) != from || done(py_call(w->set_class, o, to))))
 			return -1;

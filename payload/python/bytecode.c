@@ -117,8 +117,8 @@ static int read_lines(struct bytecode *b, const struct world *w, const struct op
 		return read_lnotab(b, code);
 	_cleanup_py_ PyObject *lines = PyObject_CallMethod(code, "co_lines", NULL);
 	_cleanup_py_ PyObject *list = lines ? PySequence_List(lines) : NULL;
-	for (Py_ssize_t i = 0; list && i < PyList_Size(list); i++) {
-		PyObject *entry = PyList_GetItem(list, i);
+	PyObject *entry;
+	for (Py_ssize_t i = 0; (entry = py_item(list, i)); i++) {
 		PyObject *line = PyTuple_GetItem(entry, 2);
 		if (line == w->none)
 			continue;

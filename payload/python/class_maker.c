@@ -87,8 +87,9 @@ static int notes_in(struct methods *m, PyObject *sequence, int depth)
 {
 	_cleanup_py_ PyObject *items = PySequence_List(sequence);
 
-	for (Py_ssize_t i = 0; items && i < PyList_Size(items); i++)
-		if (notes(m, PyList_GetItem(items, i), depth))
+	PyObject *item;
+	for (Py_ssize_t i = 0; (item = py_item(items, i)); i++)
+		if (notes(m, item, depth))
 			return 1;
 	PyErr_Clear();
 	return 0;

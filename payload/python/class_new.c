@@ -63,8 +63,9 @@ static void settle(const struct world *w, PyObject *class, size_t offset, int de
 		memcpy((char *)class + offset, &wanted, sizeof(wanted));
 		PyType_Modified(class);
 	}
-	for (Py_ssize_t i = 0; below && depth < 200 && i < PyList_Size(below); i++)
-		settle(w, PyList_GetItem(below, i), offset, depth + 1);
+	PyObject *item;
+	for (Py_ssize_t i = 0; depth < 200 && (item = py_item(below, i)); i++)
+		settle(w, item, offset, depth + 1);
 }
 
 void class_settle_new(const struct world *w, PyObject *class)

@@ -293,9 +293,9 @@ int code_is_unmoved(const struct world *w, PyObject *a, PyObject *b)
 	int same = is_attribute_equal(a, b, "co_firstlineno");
 	if (same == 1)
 		same = PyObject_RichCompareBool(table_a, table_b, PY_EQ);
-	for (Py_ssize_t i = 0; same == 1 && i < PyList_Size(inner_a); i++)
-		same = code_is_unmoved(w, PyList_GetItem(inner_a, i),
-				       PyList_GetItem(inner_b, i));
+	PyObject *item;
+	for (Py_ssize_t i = 0; same == 1 && (item = py_item(inner_a, i)); i++)
+		same = code_is_unmoved(w, item, PyList_GetItem(inner_b, i));
 	return same;
 }
 
@@ -305,8 +305,9 @@ int code_collect(const struct world *w, PyObject *code, PyObject *out)
 
 	if (!inner || PyDict_SetItem(out, code, code))
 		return -1;
-	for (Py_ssize_t i = 0; i < PyList_Size(inner); i++)
-		if (code_collect(w, PyList_GetItem(inner, i), out))
+	PyObject *item;
+	for (Py_ssize_t i = 0; (item = py_item(inner, i)); i++)
+		if (code_collect(w, item, out))
 			return -1;
 	return 0;
 }
@@ -407,10 +408,10 @@ static int take_pair(const struct world *w, PyObject *const lists[2], PyObject *
 
 static int pair_the_same(const struct world *w, PyObject *const lists[2], PyObject *out)
 {
-	for (Py_ssize_t i = 0; i < PyList_Size(lists[0]); i++) {
-		PyObject *old = PyList_GetItem(lists[0], i);
-		for (Py_ssize_t j = 0; j < PyList_Size(lists[1]); j++) {
-			PyObject *new = PyList_GetItem(lists[1], j);
+	PyObject *old;
+	for (Py_ssize_t i = 0; (old = py_item(lists[0], i)); i++) {
+		PyObject *new;
+		for (Py_ssize_t j = 0; (new = py_item(lists[1], j)); j++) {
 			int same = code_is_same(w, old, new);
 			if (same < 0 || (same && take_pair(w, lists, old, new, out)))
 				return -1;
@@ -477,13 +478,13 @@ int code_are_siblings(const struct world *w, PyObject *code, PyObject *a, PyObje
 		return -1;
 	if (PyUnicode_Compare(x, y))
 		return 0;
-	for (Py_ssize_t i = 0; i < PyList_Size(inner); i++) {
-		PyObject *item = PyList_GetItem(inner, i);
+	PyObject *item;
+	for (Py_ssize_t i = 0; (item = py_item(inner, i)); i++) {
 		found |= py_equal(item, a);
 		found |= 2 * (py_equal(item, b));
 	}
-	for (Py_ssize_t i = 0; found != 3 && i < PyList_Size(inner); i++)
-		if (code_are_siblings(w, PyList_GetItem(inner, i), a, b) == 1)
+	for (Py_ssize_t i = 0; found != 3 && (item = py_item(inner, i)); i++)
+		if (code_are_siblings(w, item, a, b) == 1)
 			return 1;
 	return found == 3;
 }

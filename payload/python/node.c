@@ -103,8 +103,8 @@ static int list_line(PyObject *parent, const char *field, const char *inner)
 	_cleanup_py_ PyObject *list = node_field(parent, field);
 	int line = INT_MAX;
 
-	for (Py_ssize_t i = 0; list && i < PyList_Size(list); i++) {
-		PyObject *item = PyList_GetItem(list, i);
+	PyObject *item;
+	for (Py_ssize_t i = 0; (item = py_item(list, i)); i++) {
 		_cleanup_py_ PyObject *node = inner ? node_field(item, inner) : py_ref(item);
 		if (node)
 			line = least(line, node_number(node, "lineno", INT_MAX));

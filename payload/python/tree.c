@@ -19,8 +19,9 @@ int tree_any(const struct world *world, PyObject *node,
 	     int (*found)(PyObject *node, void *context), void *context)
 {
 	if (py_is(node, world->list)) {
-		for (Py_ssize_t i = 0; i < PyList_Size(node); i++)
-			if (tree_any(world, PyList_GetItem(node, i), found, context))
+		PyObject *item;
+		for (Py_ssize_t i = 0; (item = py_item(node, i)); i++)
+			if (tree_any(world, item, found, context))
 				return 1;
 		return 0;
 	}

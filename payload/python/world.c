@@ -371,8 +371,9 @@ void world_forget_lookups(const struct world *w, PyObject *type, int depth)
 		return;
 	}
 	_cleanup_py_ PyObject *below = depth < 50 ? py_call(w->type_subclasses, type) : NULL;
-	for (Py_ssize_t i = 0; below && i < PyList_Size(below); i++)
-		world_forget_lookups(w, PyList_GetItem(below, i), depth + 1);
+	PyObject *item;
+	for (Py_ssize_t i = 0; (item = py_item(below, i)); i++)
+		world_forget_lookups(w, item, depth + 1);
 	PyErr_Clear();
 }
 

@@ -117,8 +117,8 @@ static int move_instance(struct rebind *r, PyObject *o)
 
 static int ignore_ancestries(struct rebind *r, PyObject *found)
 {
-	for (Py_ssize_t i = 0; i < PyList_Size(found); i++) {
-		PyObject *o = PyList_GetItem(found, i);
+	PyObject *o;
+	for (Py_ssize_t i = 0; (o = py_item(found, i)); i++) {
 		if (world_is_class(r->world, o) && !pointer_map_get(&r->ignore, o) &&
 		    rebind_ignore_ancestry(r, o))
 			return -1;
@@ -131,8 +131,8 @@ static int rebind_all(struct rebind *r, PyObject *found)
 	struct pointer_map seen = {0};
 	int status = rebind_ignore(r, found);
 
-	for (Py_ssize_t i = 0; !status && i < PyList_Size(found); i++) {
-		PyObject *o = PyList_GetItem(found, i);
+	PyObject *o;
+	for (Py_ssize_t i = 0; !status && (o = py_item(found, i)); i++) {
 		if (pointer_map_get(&r->ignore, o))
 			continue;
 		status = pointer_map_add(&seen, o);
@@ -149,8 +149,8 @@ static PyObject *hashed_anew(struct rebind *r, PyObject *found, Py_ssize_t from,
 {
 	_cleanup_py_ PyObject *more = PyList_New(0);
 
-	for (Py_ssize_t i = from; more && i < PyList_Size(found); i++) {
-		PyObject *o = PyList_GetItem(found, i);
+	PyObject *o;
+	for (Py_ssize_t i = from; more && (o = py_item(found, i)); i++) {
 		if (pointer_map_get(&r->ignore, o) || pointer_map_get(known, o))
 			continue;
 		if (py_is(o, r->world->frozenset) && rebind_frozenset(r->plan, more, o))

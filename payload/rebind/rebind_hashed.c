@@ -168,8 +168,8 @@ static int change_set(struct plan *p, PyObject *set, PyObject **changed)
 	if (!come)
 		return -1;
 	/* What comes may be equal to what goes: members of an enum that swap their numbers. */
-	for (Py_ssize_t i = 0; i < PyList_Size(items); i++) {
-		PyObject *item = PyList_GetItem(items, i);
+	PyObject *item;
+	for (Py_ssize_t i = 0; (item = py_item(items, i)); i++) {
 		_cleanup_py_ PyObject *kept = hashed_as(p, item);
 		if (!kept)
 			return -1;
@@ -177,8 +177,8 @@ static int change_set(struct plan *p, PyObject *set, PyObject **changed)
 		    (PySet_Discard(copy, item) < 0 || PyList_Append(come, kept)))
 			return -1;
 	}
-	for (Py_ssize_t i = 0; i < PyList_Size(come); i++)
-		if (PySet_Add(copy, PyList_GetItem(come, i)))
+	for (Py_ssize_t i = 0; (item = py_item(come, i)); i++)
+		if (PySet_Add(copy, item))
 			return -1;
 	int differs = PyList_Size(come) > 0;
 	*changed = differs ? py_take(&copy) : NULL;

@@ -111,8 +111,8 @@ static int is_there_anyhow(const struct plan *p, PyObject *items, Py_ssize_t at)
 {
 	PyObject *item = PyList_GetItem(items, at), *kept = plan_stand_in(p, item);
 
-	for (Py_ssize_t i = 0; i < PyList_Size(items); i++) {
-		PyObject *o = PyList_GetItem(items, i);
+	PyObject *o;
+	for (Py_ssize_t i = 0; (o = py_item(items, i)); i++) {
 		if (o != item && (o == kept || (i < at && plan_stand_in(p, o) == kept)))
 			return 1;
 	}
@@ -125,8 +125,8 @@ static int rebind_list(struct rebind *r, PyObject *list)
 	_cleanup_py_ PyObject *items = world_list_items(r->world, list), *out = PyList_New(0);
 	int differs = 0;
 
-	for (Py_ssize_t i = 0; items && out && i < PyList_Size(items); i++) {
-		PyObject *item = PyList_GetItem(items, i);
+	PyObject *item;
+	for (Py_ssize_t i = 0; out && (item = py_item(items, i)); i++) {
 		PyObject *kept = plan_stand_in(r->plan, item);
 		differs |= kept != item;
 		if (kept != item && is_there_anyhow(r->plan, items, i))
@@ -186,8 +186,8 @@ static int rebind_words(struct rebind *r, PyObject *o)
 	int has_items = size_of(py_type(o), "__itemsize__") != 0;
 	_cleanup_py_ PyObject *referents = py_call(w->get_referents, o);
 
-	for (Py_ssize_t i = 0; referents && i < PyList_Size(referents); i++) {
-		PyObject *item = PyList_GetItem(referents, i);
+	PyObject *item;
+	for (Py_ssize_t i = 0; (item = py_item(referents, i)); i++) {
 		PyObject *kept = plan_stand_in(r->plan, item);
 		if (kept == item || (item == py_type(o) && !py_type_offset) ||
 		    (has_items && !py_is(item, w->dict)) || is_repeated(referents, i))

@@ -14,8 +14,9 @@ int rebind_ignore(struct rebind *r, PyObject *o)
 
 static int ignore_list(struct rebind *r, PyObject *list)
 {
-	for (Py_ssize_t i = 0; i < PyList_Size(list); i++)
-		if (rebind_ignore(r, PyList_GetItem(list, i)))
+	PyObject *item;
+	for (Py_ssize_t i = 0; (item = py_item(list, i)); i++)
+		if (rebind_ignore(r, item))
 			return -1;
 	return rebind_ignore(r, list);
 }
@@ -64,8 +65,9 @@ static int ignore_class(struct rebind *r, PyObject *class)
 
 	if (!inside || rebind_ignore(r, class) || rebind_ignore_ancestry(r, class))
 		return -1;
-	for (Py_ssize_t i = 0; i < PyList_Size(inside); i++)
-		if (rebind_ignore(r, PyList_GetItem(inside, i)))
+	PyObject *item;
+	for (Py_ssize_t i = 0; (item = py_item(inside, i)); i++)
+		if (rebind_ignore(r, item))
 			return -1;
 	return 0;
 }
@@ -183,8 +185,8 @@ int rebind_ignore_ours(struct rebind *r)
 	    ignore_list(r, s->made) || ignore_list(r, s->clones) ||
 	    rebind_ignore(r, PyDict_GetItemString(s->hook, "shadows")))
 		return -1;
-	for (Py_ssize_t i = 0; i < PyList_Size(s->shadows); i++) {
-		PyObject *pair = PyList_GetItem(s->shadows, i);
+	PyObject *pair;
+	for (Py_ssize_t i = 0; (pair = py_item(s->shadows, i)); i++) {
 		PyObject *shadow = py_first(pair);
 		if (rebind_ignore(r, shadow) || rebind_ignore(r, PyModule_GetDict(shadow)))
 			return -1;

@@ -68,8 +68,8 @@ static int replace_references(struct plan *p, PyObject *more, PyObject *o)
 	const struct world *w = &p->job->world;
 	_cleanup_py_ PyObject *refs = references_to(w, o);
 
-	for (Py_ssize_t i = 0; refs && i < PyList_Size(refs); i++) {
-		PyObject *ref = PyList_GetItem(refs, i);
+	PyObject *ref;
+	for (Py_ssize_t i = 0; (ref = py_item(refs, i)); i++) {
 		if (is_of_bases_alone(w, ref, o))
 			continue;
 		_cleanup_py_ PyObject *made = same_reference(w, ref, o, plan_stand_in(p, o));

@@ -114,8 +114,9 @@ static int count_module(struct account *a, const struct rebind *r, struct pointe
 	    (m->object && PyModule_GetDict(m->object) == m->live &&
 	     count_older(a, seen, m->object)))
 		return -1;
-	for (Py_ssize_t i = 0; i < PyList_Size(functions); i++)
-		if (count_older(a, seen, PyList_GetItem(functions, i)))
+	PyObject *item;
+	for (Py_ssize_t i = 0; (item = py_item(functions, i)); i++)
+		if (count_older(a, seen, item))
 			return -1;
 	return 0;
 }
@@ -125,8 +126,8 @@ static int count_modules(struct account *a, const struct rebind *r)
 	struct pointer_map seen = {0};
 	int status = 0;
 
-	for (Py_ssize_t i = 0; !status && i < PyList_Size(a->young); i++) {
-		PyObject *o = PyList_GetItem(a->young, i);
+	PyObject *o;
+	for (Py_ssize_t i = 0; !status && (o = py_item(a->young, i)); i++) {
 		a->known += pointer_map_get(&a->keys, o) != NULL; /* by the list itself */
 		status = pointer_map_set(&seen, o, o);
 	}
@@ -145,8 +146,9 @@ static long total_of(const struct world *w, PyObject *keys)
 	_cleanup_py_ PyObject *least = probe ? py_call(w->getrefcount, probe) : NULL;
 	long total = 0;
 
-	for (Py_ssize_t i = 0; i < PyList_Size(keys); i++) {
-		_cleanup_py_ PyObject *count = py_call(w->getrefcount, PyList_GetItem(keys, i));
+	PyObject *item;
+	for (Py_ssize_t i = 0; (item = py_item(keys, i)); i++) {
+		_cleanup_py_ PyObject *count = py_call(w->getrefcount, item);
 		if (!count || !least)
 			return -1;
 		total += PyLong_AsLong(count) - PyLong_AsLong(least) + 1;

@@ -58,8 +58,8 @@ PyObject *history_entry(const struct world *w, const struct history *history,
 	for (Py_ssize_t i = 0; is_sound && i < HISTORY_FIELD_COUNT; i++)
 		is_sound = py_is(PyTuple_GetItem(entry, i), types[i]);
 	PyObject *migrated = is_sound ? PyTuple_GetItem(entry, HISTORY_MIGRATED) : NULL;
-	for (Py_ssize_t i = 0; is_sound && i < PyList_Size(migrated); i++) {
-		PyObject *each = PyList_GetItem(migrated, i);
+	PyObject *each;
+	for (Py_ssize_t i = 0; is_sound && (each = py_item(migrated, i)); i++) {
 		is_sound = py_is(each, w->tuple) && PyTuple_Size(each) == 3;
 	}
 	if (is_sound)
@@ -121,8 +121,8 @@ static PyObject *migrated_of(const struct plan *p)
 		if (p->classes[i].is_migrating &&
 		    add_migrated(p, list, p->classes[i].old, p->classes[i].donor))
 			return NULL;
-	for (Py_ssize_t i = 0; list && i < PyList_Size(p->replaced); i++) {
-		PyObject *pair = PyList_GetItem(p->replaced, i);
+	PyObject *pair;
+	for (Py_ssize_t i = 0; list && (pair = py_item(p->replaced, i)); i++) {
 		if (add_migrated(p, list, py_first(pair), py_second(pair)))
 			return NULL;
 	}
@@ -133,8 +133,9 @@ static PyObject *caches_of(const struct plan *p)
 {
 	_cleanup_py_ PyObject *list = PyList_New(0);
 
-	for (Py_ssize_t i = 0; list && i < PyList_Size(p->caches); i++) {
-		_cleanup_py_ PyObject *holder = record_hold(PyList_GetItem(p->caches, i));
+	PyObject *item;
+	for (Py_ssize_t i = 0; list && (item = py_item(p->caches, i)); i++) {
+		_cleanup_py_ PyObject *holder = record_hold(item);
 		if (!holder || PyList_Append(list, holder))
 			return NULL;
 	}
@@ -226,8 +227,8 @@ int history_cut(struct job *job, struct history *history, Py_ssize_t position)
 
 static int visit_migrated(PyObject *list, int (*visit)(void *, PyObject *), void *context)
 {
-	for (Py_ssize_t i = 0; i < PyList_Size(list); i++) {
-		PyObject *entry = PyList_GetItem(list, i);
+	PyObject *entry;
+	for (Py_ssize_t i = 0; (entry = py_item(list, i)); i++) {
 		if (visit(context, entry) || visit(context, py_first(entry)) ||
 		    visit(context, py_second(entry)) ||
 		    visit(context, PyTuple_GetItem(entry, 2)))

@@ -49,8 +49,8 @@ static int add_attach(struct job *job, const struct history *history, Py_ssize_t
 	PyObject *entry = history_entry(w, history, number);
 	_cleanup_py_ PyObject *pairs = entry ? pairs_of(w, entry) : NULL;
 
-	for (Py_ssize_t i = 0; pairs && i < PyList_Size(pairs); i++) {
-		PyObject *pair = PyList_GetItem(pairs, i);
+	PyObject *pair;
+	for (Py_ssize_t i = 0; (pair = py_item(pairs, i)); i++) {
 		if (add(w, PyTuple_GetItem(pair, is_back), PyTuple_GetItem(pair, !is_back),
 			out))
 			return -1;

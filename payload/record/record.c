@@ -52,8 +52,8 @@ static int note_namespaces(struct pointer_map *out, const struct world *w)
 {
 	_cleanup_py_ PyObject *modules = PyDict_Values(w->modules);
 
-	for (Py_ssize_t i = 0; modules && i < PyList_Size(modules); i++) {
-		PyObject *module = PyList_GetItem(modules, i);
+	PyObject *module;
+	for (Py_ssize_t i = 0; (module = py_item(modules, i)); i++) {
 		if (world_is_module(w, module) &&
 		    pointer_map_set(out, PyModule_GetDict(module), module))
 			return -1;
@@ -224,8 +224,8 @@ PyObject *record_codes(const struct world *w, PyObject *record)
 {
 	_cleanup_py_ PyObject *out = PyList_New(0);
 
-	for (Py_ssize_t i = 0; out && i < PyList_Size(record); i++) {
-		PyObject *entry = PyList_GetItem(record, i);
+	PyObject *entry;
+	for (Py_ssize_t i = 0; out && (entry = py_item(record, i)); i++) {
 		if (PyLong_AsLong(PyTuple_GetItem(entry, KIND)) != WRITE_CODE ||
 		    PyLong_AsLong(PyTuple_GetItem(entry, FLAGS)) & IS_FOREIGN)
 			continue;
@@ -257,8 +257,9 @@ static int visit_entry(PyObject *entry, int (*visit)(void *, PyObject *), void *
 
 int record_visit(PyObject *record, int (*visit)(void *context, PyObject *o), void *context)
 {
-	for (Py_ssize_t i = 0; i < PyList_Size(record); i++)
-		if (visit_entry(PyList_GetItem(record, i), visit, context))
+	PyObject *item;
+	for (Py_ssize_t i = 0; (item = py_item(record, i)); i++)
+		if (visit_entry(item, visit, context))
 			return -1;
 	return visit(context, record);
 }

@@ -334,8 +334,8 @@ static int prepare(struct shadow *s, struct job *job)
 
 static void report_refused(const struct shadow *s, struct job *job)
 {
-	for (Py_ssize_t i = 0; i < PyList_Size(s->refused); i++) {
-		PyObject *entry = PyList_GetItem(s->refused, i);
+	PyObject *entry;
+	for (Py_ssize_t i = 0; (entry = py_item(s->refused, i)); i++) {
 		_cleanup_py_ PyObject *text = PyUnicode_FromFormat(
 			"not made again, its attributes were set one by one: %U",
 			py_second(entry));

@@ -44,8 +44,9 @@ int shadow_clones_make(const struct shadow *s, const struct job *job, PyObject *
 	if (!clone_all)
 		return 0;
 	_cleanup_py_ PyObject *pairs = py_call(clone_all, found);
-	for (Py_ssize_t i = 0; pairs && i < PyList_Size(pairs); i++)
-		if (add_clone(s, &job->world, PyList_GetItem(pairs, i)))
+	PyObject *item;
+	for (Py_ssize_t i = 0; (item = py_item(pairs, i)); i++)
+		if (add_clone(s, &job->world, item))
 			return -1;
 	return pairs ? 0 : -1;
 }

@@ -267,9 +267,10 @@ void source_loud(struct job *job, PyObject *quiet)
 		return;
 	PyErr_Fetch(&kind, &value, &traceback);
 	PyObject *filters = py_first(quiet), *added = py_second(quiet);
-	for (Py_ssize_t i = 0; i < PyList_Size(added); i++)
+	PyObject *item;
+	for (Py_ssize_t i = 0; (item = py_item(added, i)); i++)
 		for (Py_ssize_t at = 0; at < PyList_Size(filters); at++)
-			if (PyList_GetItem(filters, at) == PyList_GetItem(added, i)) {
+			if (PyList_GetItem(filters, at) == item) {
 				PyList_SetSlice(filters, at, at + 1, NULL);
 				break;
 			}

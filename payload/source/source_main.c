@@ -57,8 +57,9 @@ static int may_assign(const struct judge *judge, PyObject *node)
 		return 1;
 	if (target)
 		return is_missing(judge, target);
-	for (Py_ssize_t i = 0; targets && i < PyList_Size(targets); i++)
-		if (is_missing(judge, PyList_GetItem(targets, i)))
+	PyObject *item;
+	for (Py_ssize_t i = 0; (item = py_item(targets, i)); i++)
+		if (is_missing(judge, item))
 			return 1;
 	return 0;
 }
@@ -69,8 +70,9 @@ static int may_all_run(const struct judge *judge, PyObject *node, const char *fi
 {
 	_cleanup_py_ PyObject *list = node_field(node, field);
 
-	for (Py_ssize_t i = 0; list && i < PyList_Size(list); i++)
-		if (!may_run(judge, PyList_GetItem(list, i)))
+	PyObject *item;
+	for (Py_ssize_t i = 0; (item = py_item(list, i)); i++)
+		if (!may_run(judge, item))
 			return 0;
 	return 1;
 }
