@@ -26,6 +26,11 @@ SHORT PyObject *py_item(PyObject *list, Py_ssize_t at)
 	return list && at < PyList_Size(list) ? PyList_GetItem(list, at) : NULL;
 }
 
+SHORT PyObject *py_tuple_item(PyObject *tuple, Py_ssize_t at)
+{
+	return tuple && at < PyTuple_Size(tuple) ? PyTuple_GetItem(tuple, at) : NULL;
+}
+
 SHORT PyObject *py_pair(PyObject *a, PyObject *b)
 {
 	return PyTuple_Pack(2, a, b);

@@ -232,10 +232,12 @@ static inline PyObject *py_ref(PyObject *o)
 PyObject *py_first(PyObject *tuple);
 PyObject *py_second(PyObject *tuple);
 PyObject *py_head(PyObject *list);
-PyObject *py_item(PyObject *list,
-		  Py_ssize_t at);            /* NULL behind the last one, and for no list */
 PyObject *py_pair(PyObject *a, PyObject *b); /* new reference */
 int py_equal(PyObject *a, PyObject *b);      /* 0 with an exception, too */
+
+/* For loops. Borrowed; NULL behind the last one, and where there is no list or tuple. */
+PyObject *py_item(PyObject *list, Py_ssize_t at);
+PyObject *py_tuple_item(PyObject *tuple, Py_ssize_t at);
 
 /* Where objects keep their type, as type_word.c proved it; 0: not known. */
 extern size_t py_type_offset;

@@ -72,8 +72,8 @@ static int add_bases(struct plan *p, PyObject *old, PyObject *bases)
 static int add_migrated(struct plan *p, PyObject *migrated)
 {
 	const struct world *w = &p->job->world;
-
 	PyObject *pair;
+
 	for (Py_ssize_t i = 0; (pair = py_item(migrated, i)); i++) {
 		PyObject *old = py_first(pair), *holder = py_second(pair);
 		_cleanup_py_ PyObject *now = old && holder ? record_held(w, holder) : NULL;

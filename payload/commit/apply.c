@@ -19,8 +19,8 @@ static int note_subclasses(struct pointer_map *classes, const struct world *w, P
 {
 	_cleanup_py_ PyObject *found = py_call(w->type_subclasses, class);
 	int status = found && depth < 200 ? 0 : -1;
-
 	PyObject *sub;
+
 	for (Py_ssize_t i = 0; status >= 0 && (sub = py_item(found, i)); i++) {
 		status = pointer_map_add(classes, sub);
 		if (status == 1)
@@ -130,10 +130,11 @@ static void forget_subclasses(const struct world *w)
 	_cleanup_py_ PyObject *values = module && world_is_module(w, module)
 						? PyDict_Values(PyModule_GetDict(module))
 						: NULL;
+	PyObject *item;
 
-	for (Py_ssize_t i = 0; values && i < PyList_Size(values); i++)
-		if (py_is(PyList_GetItem(values, i), w->abc_meta))
-			clear_cache(w, PyList_GetItem(values, i));
+	for (Py_ssize_t i = 0; (item = py_item(values, i)); i++)
+		if (py_is(item, w->abc_meta))
+			clear_cache(w, item);
 }
 
 void apply_aftermath(struct plan *p, const struct frame_types *types)

@@ -20,8 +20,8 @@ static long references_in(const struct world *w, PyObject *holder, PyObject *cla
 {
 	_cleanup_py_ PyObject *inside = py_call(w->get_referents, holder);
 	long count = 0;
-
 	PyObject *item;
+
 	for (Py_ssize_t i = 0; (item = py_item(inside, i)); i++)
 		count += item == class;
 	return count;
@@ -124,8 +124,8 @@ void parking_hide(const struct world *w, PyObject *class)
 static void park_those_of(struct job *job, PyObject *migrated)
 {
 	const struct world *w = &job->world;
-
 	PyObject *entry;
+
 	for (Py_ssize_t i = 0; (entry = py_item(migrated, i)); i++) {
 		PyObject *class = py_first(entry);
 		if (!world_is_class(w, class))

@@ -104,8 +104,8 @@ static int own_list(const struct block *b, PyObject *parent, const char *field)
 {
 	_cleanup_py_ PyObject *list = node_field(parent, field);
 	int above = node_number(parent, "lineno", 0);
-
 	PyObject *node;
+
 	for (Py_ssize_t i = 0; (node = py_item(list, i)); i++) {
 		int line = node_first_line(node), end = last_line(b, node);
 		if (line <= above || tree_is(node, "Delete"))

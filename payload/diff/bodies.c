@@ -90,9 +90,9 @@ static int is_made_of(const struct bodies *b, PyObject *value, PyObject *code)
 	    !py_is(value, w->classmethod))
 		return 0;
 	_cleanup_py_ PyObject *inside = walk_inside(w, value);
-	for (Py_ssize_t i = 0; inside && i < PyList_Size(inside); i++)
-		if (py_is(PyList_GetItem(inside, i), w->function) &&
-		    is_made_of(b, PyList_GetItem(inside, i), code))
+	PyObject *item;
+	for (Py_ssize_t i = 0; (item = py_item(inside, i)); i++)
+		if (py_is(item, w->function) && is_made_of(b, item, code))
 			return 1;
 	return 0;
 }

@@ -13,10 +13,11 @@
 static int binds_name(PyObject *aliases, const struct import *wanted)
 {
 	int is_same = !PyUnicode_Compare(wanted->name, wanted->bound);
+	PyObject *item;
 
-	for (Py_ssize_t i = 0; i < PyList_Size(aliases); i++) {
-		_cleanup_py_ PyObject *name = node_name(PyList_GetItem(aliases, i));
-		_cleanup_py_ PyObject *bound = node_bound_name(PyList_GetItem(aliases, i));
+	for (Py_ssize_t i = 0; (item = py_item(aliases, i)); i++) {
+		_cleanup_py_ PyObject *name = node_name(item);
+		_cleanup_py_ PyObject *bound = node_bound_name(item);
 		if (is_same && !PyUnicode_CompareWithASCIIString(name, "*"))
 			return !wanted->is_no_star;
 		if (!PyUnicode_Compare(name, wanted->name) &&
@@ -116,8 +117,8 @@ int import_is_in_source(struct job *job, PyObject *imports, struct module *impor
 	PyObject *quiet = source_quiet(job);
 	PyObject *list = imports_of(job, imports, importer, wanted->module);
 	int found = 0;
-
 	PyObject *item;
+
 	for (Py_ssize_t i = 0; !found && (item = py_item(list, i)); i++)
 		found = is_import_of(item, importer, wanted);
 	PyErr_Clear();

@@ -92,8 +92,8 @@ static PyObject *code_in_frame(struct job *job, const struct module *module)
 	_cleanup_py_ PyObject *frames = world_current_frames(&job->world);
 	_cleanup_py_ PyObject *values = frames ? PyDict_Values(frames) : NULL;
 	PyObject *found = NULL;
-
 	PyObject *item;
+
 	for (Py_ssize_t i = 0; !found && (item = py_item(values, i)); i++) {
 		PyObject *frame = py_ref(item);
 		while (frame && frame != job->world.none && !found) {

@@ -58,8 +58,8 @@ int star_imports_lift(const struct selection *s, PyObject *block, PyObject *out)
 {
 	_cleanup_py_ PyObject *nodes = PyList_New(0);
 	int status = nodes ? import_nodes(block, nodes) : -1;
-
 	PyObject *node;
+
 	for (Py_ssize_t i = 0; !status && (node = py_item(nodes, i)); i++) {
 		_cleanup_py_ PyObject *module =
 			star_imports_is(node) ? node_imported_module(node, s->module->live)

@@ -48,8 +48,8 @@ static int is_other(const struct block *b, PyObject *node, int or_missing)
 static int is_list_other(const struct block *b, PyObject *parent, const char *field)
 {
 	_cleanup_py_ PyObject *list = node_field(parent, field);
-
 	PyObject *item;
+
 	for (Py_ssize_t i = 0; (item = py_item(list, i)); i++)
 		if (is_other(b, item, 0))
 			return 1;
@@ -83,8 +83,8 @@ static int is_again(const struct list *list, int at, PyObject *node)
 static int has_name(PyObject *with)
 {
 	_cleanup_py_ PyObject *items = node_field(with, "items");
-
 	PyObject *item;
+
 	for (Py_ssize_t i = 0; (item = py_item(items, i)); i++) {
 		_cleanup_py_ PyObject *name = node_field(item, "optional_vars");
 		if (name && tree_is(name, "Name Tuple List Attribute Subscript"))
@@ -224,8 +224,8 @@ struct handlers {
 static int sort_handlers(const struct block *b, PyObject *node, struct handlers *handlers)
 {
 	_cleanup_py_ PyObject *list = node_field(node, "handlers");
-
 	PyObject *handler;
+
 	for (Py_ssize_t i = 0; (handler = py_item(list, i)); i++) {
 		int ran = block_progress(b, handler, "body") >= 0;
 		handlers->any_ran |= ran;

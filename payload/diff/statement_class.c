@@ -143,8 +143,8 @@ static enum change_extent extent_of_removal(const struct class_change *c)
 {
 	enum change_extent extent = CHANGE_CODE;
 	_cleanup_py_ PyObject *names = PySequence_List(c->before);
-
 	PyObject *name;
+
 	for (Py_ssize_t i = 0; (name = py_item(names, i)); i++) {
 		/* That a method says super() is for the method to tell. */
 		if (PySet_Contains(c->after, name) == 1 ||

@@ -33,9 +33,9 @@ static PyObject *only_code(const struct world *w, PyObject *code)
 {
 	_cleanup_py_ PyObject *constants = code_constants(code);
 	PyObject *found = NULL;
+	PyObject *item;
 
-	for (Py_ssize_t i = 0; constants && i < PyTuple_Size(constants); i++) {
-		PyObject *item = PyTuple_GetItem(constants, i);
+	for (Py_ssize_t i = 0; (item = py_tuple_item(constants, i)); i++) {
 		if (!py_is(item, w->code))
 			continue;
 		if (found)
@@ -48,9 +48,9 @@ static PyObject *only_code(const struct world *w, PyObject *code)
 static int is_code_inside(const struct world *w, PyObject *outer, PyObject *code, int depth)
 {
 	_cleanup_py_ PyObject *constants = code_constants(outer);
+	PyObject *item;
 
-	for (Py_ssize_t i = 0; constants && i < PyTuple_Size(constants); i++) {
-		PyObject *item = PyTuple_GetItem(constants, i);
+	for (Py_ssize_t i = 0; (item = py_tuple_item(constants, i)); i++) {
 		if (item == code || (depth < 3 && py_is(item, w->code) &&
 				     is_code_inside(w, item, code, depth + 1)))
 			return 1;

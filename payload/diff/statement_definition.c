@@ -197,10 +197,11 @@ static PyObject *find_aside(const struct selection *s, PyObject *code)
 	_cleanup_py_ PyObject *keys = Py_BuildValue("[O]", s->module->live);
 	_cleanup_py_ PyObject *found = keys ? referrers_find(w, keys) : NULL;
 	PyObject *aside = NULL;
+	PyObject *item;
 
-	for (Py_ssize_t i = 0; found && !aside && i < PyList_Size(found); i++)
-		if (py_is(PyList_GetItem(found, i), w->function))
-			aside = selection_inner(s, PyList_GetItem(found, i), code, NULL);
+	for (Py_ssize_t i = 0; !aside && (item = py_item(found, i)); i++)
+		if (py_is(item, w->function))
+			aside = selection_inner(s, item, code, NULL);
 	return aside;
 }
 

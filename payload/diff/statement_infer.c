@@ -152,8 +152,8 @@ static int is_value_other(struct selection *s, const struct body *b, const struc
 	PyObject *made = args && PyList_Size(args) ? py_head(args) : expression;
 	_cleanup_py_ PyObject *value =
 		made ? selection_value(s, b == &s->body ? NULL : names, made) : NULL;
-
 	PyObject *item;
+
 	for (Py_ssize_t i = 0; value && (item = py_item(targets, i)); i++)
 		if (is_target_other(s, b, item, value, names))
 			return 1;
@@ -260,8 +260,8 @@ static int holds_other(struct selection *s, const struct body *b, const struct g
 				       : py_is(live, w->list) || py_is(live, w->tuple)
 					       ? PySequence_List(live)
 					       : NULL;
-
 	PyObject *item;
+
 	for (Py_ssize_t i = 0; (item = py_item(items, i)); i++) {
 		if (is_code_other(s, b, group, item, 0) && is_gone(s, PyFunction_GetCode(item)))
 			return 1;

@@ -30,9 +30,9 @@ static int has_plain_values(const struct selection *s, const struct body *b, PyO
 {
 	const struct world *w = s->tokens.world;
 	_cleanup_py_ PyObject *bases = world_bases(class);
+	PyObject *base;
 
-	for (Py_ssize_t i = 0; bases && i < PyTuple_Size(bases); i++) {
-		PyObject *base = PyTuple_GetItem(bases, i);
+	for (Py_ssize_t i = 0; (base = py_tuple_item(bases, i)); i++) {
 		_cleanup_py_ PyObject *module = world_type_attribute(base, "__module__");
 		if (base != w->str && base != w->integer &&
 		    (!module || !py_is(module, w->str) ||

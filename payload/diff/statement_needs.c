@@ -175,8 +175,8 @@ static PyObject *derived_name(const struct body *b, PyObject *renewed, PyObject 
 static int has_part_to_renew(const struct body *b, PyObject *renewed, PyObject *class)
 {
 	_cleanup_py_ PyObject *nodes = node_body(class);
-
 	PyObject *node;
+
 	for (Py_ssize_t i = 0; (node = py_item(nodes, i)); i++) {
 		_cleanup_py_ PyObject *value = NULL;
 		_cleanup_py_ PyObject *name = derived_name(b, renewed, node, &value);
@@ -236,10 +236,10 @@ static PyObject *fields_from(const struct world *w, PyObject *class)
 {
 	_cleanup_py_ PyObject *mro = class && has_fields(w, class) ? world_mro(class) : NULL;
 	_cleanup_py_ PyObject *out = PyList_New(0);
+	PyObject *item;
 
-	for (Py_ssize_t i = 1; mro && out && i < PyTuple_Size(mro); i++)
-		if (has_fields(w, PyTuple_GetItem(mro, i)) &&
-		    PyList_Append(out, PyTuple_GetItem(mro, i)))
+	for (Py_ssize_t i = 1; out && (item = py_tuple_item(mro, i)); i++)
+		if (has_fields(w, item) && PyList_Append(out, item))
 			return NULL;
 	return py_take(&out);
 }
@@ -247,8 +247,8 @@ static PyObject *fields_from(const struct world *w, PyObject *class)
 int selection_is_below_redefined(const struct world *w, const struct module *m, PyObject *class)
 {
 	_cleanup_py_ PyObject *above = fields_from(w, class);
-
 	PyObject *base;
+
 	for (Py_ssize_t i = 0; (base = py_item(above, i)); i++) {
 		_cleanup_py_ PyObject *own = world_qualname(base);
 		if (own && walk_is_class_of(w, base, m->name) &&
@@ -263,8 +263,8 @@ static void need_below(struct body *b, struct group *group, PyObject *names)
 	_cleanup_py_ PyObject *id = node_name(node_of(b, group));
 	_cleanup_py_ PyObject *above =
 		id ? fields_from(b->tokens->world, PyDict_GetItem(names, id)) : NULL;
-
 	PyObject *item;
+
 	for (Py_ssize_t i = 0; (item = py_item(above, i)); i++) {
 		_cleanup_py_ PyObject *own = world_name(item);
 		for (int k = 0; own && k < b->group_count; k++)

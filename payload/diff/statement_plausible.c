@@ -80,8 +80,9 @@ static int is_base_other(struct selection *s, const struct body *outer, PyObject
 		return -1;
 	_cleanup_py_ PyObject *name = world_name(value);
 	int other = name != NULL;
-	for (Py_ssize_t i = 0; other && i < PyTuple_Size(bases); i++) {
-		_cleanup_py_ PyObject *old = world_name(PyTuple_GetItem(bases, i));
+	PyObject *item;
+	for (Py_ssize_t i = 0; other && (item = py_tuple_item(bases, i)); i++) {
+		_cleanup_py_ PyObject *old = world_name(item);
 		other = old && PyUnicode_Compare(old, name);
 	}
 	return other;
@@ -89,9 +90,9 @@ static int is_base_other(struct selection *s, const struct body *outer, PyObject
 
 static int is_order_same(const struct selection *s, PyObject *nodes, PyObject *bases)
 {
-	for (Py_ssize_t i = 0; i < PyTuple_Size(bases); i++) {
+	PyObject *base;
+	for (Py_ssize_t i = 0; (base = py_tuple_item(bases, i)); i++) {
 		PyObject *value = selection_resolve(s, PyList_GetItem(nodes, i));
-		PyObject *base = PyTuple_GetItem(bases, i);
 		for (Py_ssize_t k = 0; value != base && k < PyTuple_Size(bases); k++)
 			if (PyTuple_GetItem(bases, k) == value)
 				return 0;
@@ -130,8 +131,8 @@ static int are_bases_plausible(struct selection *s, const struct body *outer, Py
 static PyObject *keyword(const struct world *w, PyObject *node, const char *name)
 {
 	_cleanup_py_ PyObject *keywords = node_field(node, "keywords");
-
 	PyObject *item;
+
 	for (Py_ssize_t i = 0; (item = py_item(keywords, i)); i++) {
 		_cleanup_py_ PyObject *own = node_field(item, "arg");
 		if (own && py_is(own, w->str) && !PyUnicode_CompareWithASCIIString(own, name))
@@ -156,8 +157,8 @@ static int is_metaclass_plausible(const struct selection *s, PyObject *node, PyO
 	for (Py_ssize_t i = 0; (item = py_item(nodes, i)); i++)
 		if (!tree_is(item, "Name Attribute"))
 			return 1; /* with_metaclass(...) */
-	for (Py_ssize_t i = 0; i < PyTuple_Size(bases); i++)
-		if (py_is_a(PyTuple_GetItem(bases, i), py_type(live)))
+	for (Py_ssize_t i = 0; (item = py_tuple_item(bases, i)); i++)
+		if (py_is_a(item, py_type(live)))
 			return 1;
 	return is_of_typing(py_type(live)); /* TypedDict leaves none */
 }

@@ -59,8 +59,8 @@ static int note_binding(PyObject *node, void *context)
 		tree_is(node, "Attribute") ? node_field(node, "attr") : NULL;
 	_cleanup_py_ PyObject *use = attribute ? node_field(node, "ctx") : NULL;
 	_cleanup_py_ PyObject *owner = use ? node_value(node) : NULL;
-
 	PyObject *item;
+
 	for (Py_ssize_t i = 0; (item = py_item(names, i)); i++)
 		if (PySet_Add(s->rebound[0], item))
 			return 1;

@@ -77,8 +77,8 @@ static int imports_changed(const struct selection *s, PyObject *node)
 static int note_refreshed(struct selection *s, PyObject *node)
 {
 	_cleanup_py_ PyObject *names = node_field(node, "names");
-
 	PyObject *alias;
+
 	for (Py_ssize_t i = 0; (alias = py_item(names, i)); i++) {
 		_cleanup_py_ PyObject *name = node_name(alias);
 		_cleanup_py_ PyObject *bound = node_bound_name(alias);

@@ -35,10 +35,11 @@ static PyObject *representative(struct tokens *t, PyObject *code)
 		if (!list || PyDict_SetItem(t->codes, name, list))
 			return NULL;
 	}
-	for (Py_ssize_t i = 0; list && i < PyList_Size(list); i++) {
-		int same = code_is_same(t->world, PyList_GetItem(list, i), code);
+	PyObject *item;
+	for (Py_ssize_t i = 0; (item = py_item(list, i)); i++) {
+		int same = code_is_same(t->world, item, code);
 		if (same)
-			return same < 0 ? NULL : PyList_GetItem(list, i);
+			return same < 0 ? NULL : item;
 	}
 	return list && !PyList_Append(list, code) ? code : NULL;
 }
@@ -49,8 +50,8 @@ static PyObject *sequence_key(struct tokens *t, PyObject *sequence)
 {
 	_cleanup_py_ PyObject *list = PySequence_List(sequence);
 	_cleanup_py_ PyObject *keys = PyList_New(0);
-
 	PyObject *item;
+
 	for (Py_ssize_t i = 0; keys && (item = py_item(list, i)); i++) {
 		_cleanup_py_ PyObject *key = constant_key(t, item);
 		if (!key || PyList_Append(keys, key))

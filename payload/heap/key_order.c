@@ -75,8 +75,8 @@ static int compare(const struct world *w, PyObject *dict, PyObject *copy)
 int key_order_restore(const struct key_order *order, const struct world *w)
 {
 	int status = 0;
-
 	PyObject *entry;
+
 	for (Py_ssize_t i = 0; (entry = py_item(order->noted, i)); i++) {
 		PyObject *dict = py_first(entry), *copy = py_second(entry);
 		PyObject *class = PyTuple_GetItem(entry, 2);

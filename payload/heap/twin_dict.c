@@ -62,8 +62,8 @@ static PyObject *keys_of(const struct world *w, PyObject *dict)
 static PyObject *items_by(const struct pointer_map *values, PyObject *keys)
 {
 	_cleanup_py_ PyObject *out = PyList_New(0);
-
 	PyObject *key;
+
 	for (Py_ssize_t i = 0; out && (key = py_item(keys, i)); i++) {
 		PyObject *value = pointer_map_get(values, key);
 		_cleanup_py_ PyObject *item = value ? py_pair(key, value) : NULL;

@@ -39,8 +39,8 @@ static int is_leaf(const struct world *w, PyObject *o)
 static int look_inside(struct reach *r, PyObject *o)
 {
 	_cleanup_py_ PyObject *inside = py_call(r->world->get_referents, o);
-
 	PyObject *referent;
+
 	for (Py_ssize_t i = 0; (referent = py_item(inside, i)); i++) {
 		int is_new =
 			is_leaf(r->world, referent) ? 0 : pointer_map_add(&r->seen, referent);
@@ -54,8 +54,8 @@ static int reach_hidden(struct reach *r)
 {
 	_cleanup_py_ PyObject *listed = heap_list(r->world);
 	int status = listed ? pointer_map_set(&r->seen, r->hidden, r->hidden) : -1;
-
 	PyObject *o;
+
 	for (Py_ssize_t i = 0; !status && (o = py_item(listed, i)); i++) {
 		status = pointer_map_set(&r->seen, o, o);
 	}
@@ -111,10 +111,10 @@ int untracked_referrers(const struct world *w, PyObject *hidden, PyObject *keys,
 {
 	struct pointer_map wanted = {0};
 	int status = 0;
+	PyObject *item;
 
-	for (Py_ssize_t i = 0; !status && i < PyList_Size(keys); i++)
-		status = pointer_map_set(&wanted, PyList_GetItem(keys, i),
-					 PyList_GetItem(keys, i));
+	for (Py_ssize_t i = 0; !status && (item = py_item(keys, i)); i++)
+		status = pointer_map_set(&wanted, item, item);
 	PyObject *o;
 	for (Py_ssize_t i = 0; !status && (o = py_item(hidden, i)); i++) {
 		int refers = refers_to_any(w, o, &wanted);

@@ -9,8 +9,8 @@
 static int count_in_list(PyObject *list, PyObject *o)
 {
 	int count = 0;
-
 	PyObject *item;
+
 	for (Py_ssize_t i = 0; (item = py_item(list, i)); i++)
 		count += item == o;
 	return count;

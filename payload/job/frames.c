@@ -245,8 +245,8 @@ static int search_heap(struct search *s)
 	if (!may_wait(s))
 		return PyErr_Occurred() ? -1 : 0;
 	_cleanup_py_ PyObject *found = gather_waiting(s);
-
 	PyObject *item;
+
 	for (Py_ssize_t i = 0; (item = py_item(found, i)); i++)
 		if (search_waiting(s, item))
 			return -1;

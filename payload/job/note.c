@@ -111,8 +111,8 @@ static PyObject *names_that_stay(const struct world *w, const struct module *m)
 static void note_kept(struct job *job, const struct module *m)
 {
 	_cleanup_py_ PyObject *names = names_that_stay(&job->world, m);
-
 	PyObject *name;
+
 	for (Py_ssize_t i = 0; (name = py_item(names, i)); i++) {
 		PyObject *value = PyDict_GetItem(m->live, name);
 		if (value && note_is_state(&job->world, value))

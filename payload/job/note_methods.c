@@ -43,9 +43,10 @@ static void note_if_added(const struct class_body *b, PyObject *name)
 
 static void note_added(const struct class_body *b, PyObject *inside, PyObject *bound)
 {
-	for (Py_ssize_t i = 0; i < PyList_Size(bound); i++)
-		if (!PyDict_GetItem(inside, PyList_GetItem(bound, i)))
-			note_if_added(b, PyList_GetItem(bound, i));
+	PyObject *item;
+	for (Py_ssize_t i = 0; (item = py_item(bound, i)); i++)
+		if (!PyDict_GetItem(inside, item))
+			note_if_added(b, item);
 }
 
 /* What the program put there stays. */

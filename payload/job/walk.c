@@ -41,9 +41,10 @@ static int append_own(const struct world *w, PyObject *list, PyObject *o, const 
 static int append_cells(const struct world *w, PyObject *list, PyObject *function)
 {
 	PyObject *closure = PyFunction_GetClosure(function);
+	PyObject *item;
 
-	for (Py_ssize_t i = 0; closure && i < PyTuple_Size(closure); i++) {
-		_cleanup_py_ PyObject *value = PyCell_Get(PyTuple_GetItem(closure, i));
+	for (Py_ssize_t i = 0; (item = py_tuple_item(closure, i)); i++) {
+		_cleanup_py_ PyObject *value = PyCell_Get(item);
 		PyErr_Clear();
 		if (PyList_Append(list, value ? value : w->none))
 			return -1;
@@ -82,9 +83,10 @@ PyObject *walk_free_cell(PyObject *function, PyObject *name)
 {
 	PyObject *closure = PyFunction_GetClosure(function), *cell = NULL;
 	_cleanup_py_ PyObject *names = code_free_names(PyFunction_GetCode(function));
+	PyObject *item;
 
-	for (Py_ssize_t i = 0; names && closure && i < PyTuple_Size(names); i++)
-		if (!PyUnicode_Compare(PyTuple_GetItem(names, i), name))
+	for (Py_ssize_t i = 0; closure && (item = py_tuple_item(names, i)); i++)
+		if (!PyUnicode_Compare(item, name))
 			cell = PyTuple_GetItem(closure, i);
 	return cell;
 }

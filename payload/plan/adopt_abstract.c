@@ -61,9 +61,9 @@ static PyObject *ancestry(const struct plan *p, PyObject *class)
 {
 	_cleanup_py_ PyObject *mro = world_mro(class);
 	_cleanup_py_ PyObject *out = PyList_New(0);
+	PyObject *base;
 
-	for (Py_ssize_t i = 0; mro && out && i < PyTuple_Size(mro); i++) {
-		PyObject *base = PyTuple_GetItem(mro, i);
+	for (Py_ssize_t i = 0; out && (base = py_tuple_item(mro, i)); i++) {
 		_cleanup_py_ PyObject *names = names_after(p, plan_stand_in(p, base));
 		_cleanup_py_ PyObject *pair = names ? py_pair(base, names) : NULL;
 		if (!pair || PyList_Append(out, pair))
@@ -88,8 +88,8 @@ static PyObject *abstract_names(const struct plan *p, PyObject *ancestry)
 {
 	const struct world *w = &p->job->world;
 	_cleanup_py_ PyObject *out = PySet_New(NULL);
-
 	PyObject *pair;
+
 	for (Py_ssize_t i = 0; out && (pair = py_item(ancestry, i)); i++) {
 		PyObject *name, *value;
 		Py_ssize_t at = 0;

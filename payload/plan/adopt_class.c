@@ -115,8 +115,9 @@ int adopt_bases(struct plan *p, PyObject *class, PyObject *like)
 	if (!bases || !current)
 		return -1;
 	int differs = PyTuple_Size(bases) != PyTuple_Size(current);
-	for (Py_ssize_t i = 0; !differs && i < PyTuple_Size(bases); i++)
-		differs = PyTuple_GetItem(bases, i) != PyTuple_GetItem(current, i);
+	PyObject *item;
+	for (Py_ssize_t i = 0; !differs && (item = py_tuple_item(bases, i)); i++)
+		differs = item != PyTuple_GetItem(current, i);
 	return differs ? plan_write(p, WRITE_BASES, class, NULL, bases) : 0;
 }
 

@@ -29,9 +29,9 @@ static int maps_of(struct enum_maps *out, const struct world *w, PyObject *dict)
 static PyObject *data_type(const struct world *w, PyObject *member)
 {
 	_cleanup_py_ PyObject *mro = world_mro(py_type(member));
+	PyObject *base;
 
-	for (Py_ssize_t i = 0; mro && i < PyTuple_Size(mro); i++) {
-		PyObject *base = PyTuple_GetItem(mro, i);
+	for (Py_ssize_t i = 0; (base = py_tuple_item(mro, i)); i++) {
 		if (base != w->object && !(PyType_GetFlags(base) & PY_TYPE_IS_HEAP))
 			return base;
 	}

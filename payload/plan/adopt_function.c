@@ -19,9 +19,9 @@ static PyObject *cells_for(const struct world *w, PyObject *old, PyObject *funct
 {
 	_cleanup_py_ PyObject *names = code_free_names(code);
 	_cleanup_py_ PyObject *cells = PyList_New(0);
+	PyObject *name;
 
-	for (Py_ssize_t i = 0; names && cells && i < PyTuple_Size(names); i++) {
-		PyObject *name = PyTuple_GetItem(names, i);
+	for (Py_ssize_t i = 0; cells && (name = py_tuple_item(names, i)); i++) {
 		PyObject *cell = compare_is_name(name, "__class__ __classdict__")
 					 ? walk_free_cell(old, name)
 					 : NULL;

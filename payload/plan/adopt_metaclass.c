@@ -27,9 +27,10 @@ static PyObject *inherited_metaclass(const struct plan *p, PyObject *class)
 {
 	_cleanup_py_ PyObject *bases = world_bases(class);
 	PyObject *winner = p->job->world.type;
+	PyObject *item;
 
-	for (Py_ssize_t i = 0; bases && i < PyTuple_Size(bases); i++) {
-		PyObject *metaclass = plan_metaclass(p, PyTuple_GetItem(bases, i));
+	for (Py_ssize_t i = 0; (item = py_tuple_item(bases, i)); i++) {
+		PyObject *metaclass = plan_metaclass(p, item);
 		if (PyType_IsSubtype(metaclass, winner))
 			winner = metaclass;
 		else if (!PyType_IsSubtype(winner, metaclass))
@@ -62,8 +63,8 @@ static int write_metaclasses_below(struct plan *p, PyObject *class, int depth)
 {
 	const struct world *w = &p->job->world;
 	_cleanup_py_ PyObject *below = py_call(w->type_subclasses, class);
-
 	PyObject *sub;
+
 	for (Py_ssize_t i = 0; depth < 200 && (sub = py_item(below, i)); i++) {
 		PyObject *wanted = inherited_metaclass(p, sub);
 		if (!wanted || is_made_anew(p, sub) ||

@@ -56,8 +56,8 @@ static int bind(struct plan *p, const struct module *m, PyObject *name, PyObject
 static int remove_names(struct plan *p, const struct module *m)
 {
 	_cleanup_py_ PyObject *gone = names_gone(&p->job->world, m);
-
 	PyObject *name;
+
 	for (Py_ssize_t i = 0; (name = py_item(gone, i)); i++) {
 		report(p, m, name, PyDict_GetItem(m->live, name), WIRE_ACTION_REMOVED);
 		if (plan_write(p, WRITE_ITEM, m->live, name, NULL))
@@ -103,8 +103,8 @@ static int settle_loaded(struct plan *p)
 {
 	const struct world *w = &p->job->world;
 	_cleanup_py_ PyObject *builtins = PyUnicode_FromString("__builtins__");
-
 	PyObject *item;
+
 	for (Py_ssize_t i = 0; builtins && (item = py_item(p->shadow->loaded, i)); i++) {
 		PyObject *module = py_second(item);
 		if (world_is_module(w, module) &&

@@ -294,8 +294,8 @@ static int see_object(struct frame_search *s, PyObject *o)
 static int see_heap(struct frame_search *s)
 {
 	_cleanup_py_ PyObject *all = py_call(s->plan->job->world.get_objects);
-
 	PyObject *item;
+
 	for (Py_ssize_t i = 0; (item = py_item(all, i)); i++)
 		if (see_object(s, item))
 			return -1;

@@ -96,8 +96,9 @@ static int merge_bases(struct plan *p, const struct module *m, PyObject *old, Py
 
 	if (!olds || !news)
 		return -1;
-	for (Py_ssize_t i = 0; i < PyTuple_Size(news) && i < PyTuple_Size(olds); i++)
-		if (merge_relative(p, m, PyTuple_GetItem(olds, i), PyTuple_GetItem(news, i)))
+	PyObject *item;
+	for (Py_ssize_t i = 0; i < PyTuple_Size(news) && (item = py_tuple_item(olds, i)); i++)
+		if (merge_relative(p, m, item, PyTuple_GetItem(news, i)))
 			return -1;
 	return merge_relative(p, m, py_type(old), py_type(new));
 }
@@ -245,8 +246,9 @@ static int merge_copy(struct plan *p, PyObject *class)
 	if (!bases || !pointer_map_get(&p->migration->must_move, class) ||
 	    pointer_map_get(&p->stand_in, class))
 		return bases ? 0 : -1;
-	for (Py_ssize_t i = 0; i < PyTuple_Size(bases); i++)
-		if (merge_copy(p, PyTuple_GetItem(bases, i)))
+	PyObject *item;
+	for (Py_ssize_t i = 0; (item = py_tuple_item(bases, i)); i++)
+		if (merge_copy(p, item))
 			return -1;
 	_cleanup_py_ PyObject *wanted = plan_bases(p, class);
 	_cleanup_py_ PyObject *copy = wanted ? class_copy(&p->job->world, class, wanted) : NULL;

@@ -40,9 +40,9 @@ static int is_new_function(const struct plan *p, const struct module *m, PyObjec
 static int merge_closures(struct plan *p, const struct module *m, PyObject *old, PyObject *new)
 {
 	_cleanup_py_ PyObject *names = code_free_names(PyFunction_GetCode(new));
+	PyObject *name;
 
-	for (Py_ssize_t i = 0; names && i < PyTuple_Size(names); i++) {
-		PyObject *name = PyTuple_GetItem(names, i);
+	for (Py_ssize_t i = 0; (name = py_tuple_item(names, i)); i++) {
 		if (compare_is_name(name, "__class__ __classdict__"))
 			continue;
 		_cleanup_py_ PyObject *x = walk_free_value(old, name),

@@ -105,8 +105,8 @@ int plan_write_attribute(struct plan *plan, PyObject *class, PyObject *name, PyO
 static int add_shadows(struct plan *p)
 {
 	PyObject *shadows = p->shadow->shadows;
-
 	PyObject *pair;
+
 	for (Py_ssize_t i = 0; (pair = py_item(shadows, i)); i++) {
 		PyObject *shadow = py_first(pair), *live = py_second(pair);
 		PyObject *dict = shadow_live_dict(&p->job->world, pair);
@@ -120,8 +120,8 @@ static int add_shadows(struct plan *p)
 static int add_clones(struct plan *p)
 {
 	PyObject *clones = p->shadow->clones;
-
 	PyObject *entry;
+
 	for (Py_ssize_t i = 0; (entry = py_item(clones, i)); i++) {
 		if (pointer_map_set(&p->stand_in, py_first(entry), py_second(entry)))
 			return -1;

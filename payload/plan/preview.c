@@ -27,8 +27,8 @@ static int is_definition_entry(PyObject *entry)
 static int binds(PyObject *entry, PyObject *name)
 {
 	PyObject *names = PyTuple_GetItem(entry, STATEMENT_NAMES);
-
 	PyObject *item;
+
 	for (Py_ssize_t i = 0; (item = py_item(names, i)); i++)
 		if (!PyUnicode_Compare(item, name))
 			return 1;
@@ -148,8 +148,8 @@ static int preview_bindings(struct job *job, const struct module *m, PyObject *c
 static int preview_removals(struct job *job, const struct module *m)
 {
 	_cleanup_py_ PyObject *gone = names_gone(&job->world, m);
-
 	PyObject *name;
+
 	for (Py_ssize_t i = 0; (name = py_item(gone, i)); i++) {
 		PyObject *value = PyDict_GetItem(m->live, name);
 		if (annotations_is_hidden(name))

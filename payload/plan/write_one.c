@@ -95,8 +95,8 @@ static int set_ordered_content(PyObject *dict, PyObject *content)
 	_cleanup_py_ PyObject *keys = PyDict_Keys(dict);
 	PyObject *key, *value;
 	Py_ssize_t at = 0;
-
 	PyObject *item;
+
 	for (Py_ssize_t i = 0; (item = py_item(keys, i)); i++)
 		if (PyODict_DelItem(dict, item))
 			return -1;

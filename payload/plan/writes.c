@@ -90,8 +90,9 @@ static int is_same(const struct world *w, const struct write *write, PyObject *a
 	_cleanup_py_ PyObject *x = PySequence_Tuple(a), *y = PySequence_Tuple(b);
 	if (!x || !y || PyTuple_Size(x) != PyTuple_Size(y) || !py_is(x, w->tuple))
 		return 0;
-	for (Py_ssize_t i = 0; i < PyTuple_Size(x); i++)
-		if (PyTuple_GetItem(x, i) != PyTuple_GetItem(y, i))
+	PyObject *item;
+	for (Py_ssize_t i = 0; (item = py_tuple_item(x, i)); i++)
+		if (item != PyTuple_GetItem(y, i))
 			return 0;
 	return 1;
 }

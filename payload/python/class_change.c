@@ -130,10 +130,10 @@ static int set_as_if_from(const struct world *w, PyObject *class, PyObject *base
 static int set_as_if_there(const struct world *w, PyObject *class, PyObject *bases)
 {
 	int status = -1;
+	PyObject *base;
 
-	for (Py_ssize_t i = 0; status && i < PyTuple_Size(bases); i++) {
+	for (Py_ssize_t i = 0; status && (base = py_tuple_item(bases, i)); i++) {
 		PyErr_Clear(); /* what the last one says is kept */
-		PyObject *base = PyTuple_GetItem(bases, i);
 		int takes = takes_base(w, class, base);
 		PyErr_Clear();
 		if (takes)
@@ -178,9 +178,9 @@ PyObject *class_make_empty(const struct world *w, PyObject *base, PyObject *slot
 PyObject *class_that_has(const struct world *w, PyObject *class, PyObject *name)
 {
 	_cleanup_py_ PyObject *mro = world_mro(class);
+	PyObject *base;
 
-	for (Py_ssize_t i = 0; mro && name && i < PyTuple_Size(mro); i++) {
-		PyObject *base = PyTuple_GetItem(mro, i);
+	for (Py_ssize_t i = 0; name && (base = py_tuple_item(mro, i)); i++) {
 		_cleanup_py_ PyObject *names = world_type_dict(w, base);
 		if (names && PyDict_GetItem(names, name))
 			return base;

@@ -25,8 +25,9 @@ static int is_of_type(const struct world *w, PyObject *class, PyObject *value)
 /* Another metaclass would be asked, here or by the setter. */
 static int is_asked(const struct world *w, PyObject *class, PyObject *bases)
 {
-	for (Py_ssize_t i = 0; i < PyTuple_Size(bases); i++)
-		if (!PyType_IsSubtype(py_type(class), py_type(PyTuple_GetItem(bases, i))))
+	PyObject *item;
+	for (Py_ssize_t i = 0; (item = py_tuple_item(bases, i)); i++)
+		if (!PyType_IsSubtype(py_type(class), py_type(item)))
 			return 1;
 	return class_has_own_mro(w, py_type(class));
 }

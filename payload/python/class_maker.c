@@ -86,8 +86,8 @@ static int notes(struct methods *m, PyObject *value, int depth);
 static int notes_in(struct methods *m, PyObject *sequence, int depth)
 {
 	_cleanup_py_ PyObject *items = PySequence_List(sequence);
-
 	PyObject *item;
+
 	for (Py_ssize_t i = 0; (item = py_item(items, i)); i++)
 		if (notes(m, item, depth))
 			return 1;

@@ -100,8 +100,9 @@ static int is_tuple_same(const struct world *w, PyObject *a, PyObject *b)
 {
 	if (PyTuple_Size(a) != PyTuple_Size(b))
 		return 0;
-	for (Py_ssize_t i = 0; i < PyTuple_Size(a); i++) {
-		int same = is_constant_same(w, PyTuple_GetItem(a, i), PyTuple_GetItem(b, i));
+	PyObject *item;
+	for (Py_ssize_t i = 0; (item = py_tuple_item(a, i)); i++) {
+		int same = is_constant_same(w, item, PyTuple_GetItem(b, i));
 		if (same != 1)
 			return same;
 	}
@@ -154,10 +155,10 @@ static int is_class_body(const struct world *w, PyObject *code)
 {
 	_cleanup_py_ PyObject *names =
 		w->opcodes.minor >= 13 ? code_attribute(code, "co_names") : NULL;
+	PyObject *item;
 
-	for (Py_ssize_t i = 0; names && i < PyTuple_Size(names); i++)
-		if (!PyUnicode_CompareWithASCIIString(PyTuple_GetItem(names, i),
-						      "__firstlineno__"))
+	for (Py_ssize_t i = 0; (item = py_tuple_item(names, i)); i++)
+		if (!PyUnicode_CompareWithASCIIString(item, "__firstlineno__"))
 			return 1;
 	return 0;
 }
@@ -264,9 +265,9 @@ static PyObject *inner_codes(const struct world *w, PyObject *code)
 {
 	_cleanup_py_ PyObject *constants = code_constants(code);
 	_cleanup_py_ PyObject *out = constants ? PyList_New(0) : NULL;
+	PyObject *constant;
 
-	for (Py_ssize_t i = 0; out && i < PyTuple_Size(constants); i++) {
-		PyObject *constant = PyTuple_GetItem(constants, i);
+	for (Py_ssize_t i = 0; out && (constant = py_tuple_item(constants, i)); i++) {
 		if (py_is(constant, w->code) && PyList_Append(out, constant))
 			return NULL;
 	}
@@ -376,12 +377,13 @@ static Py_ssize_t count_named(PyObject *codes, PyObject *code, PyObject **first)
 	Py_ssize_t count = 0;
 
 	*first = NULL;
-	for (Py_ssize_t i = 0; name && i < PyList_Size(codes); i++) {
-		_cleanup_py_ PyObject *other = code_name(PyList_GetItem(codes, i));
+	PyObject *item;
+	for (Py_ssize_t i = 0; name && (item = py_item(codes, i)); i++) {
+		_cleanup_py_ PyObject *other = code_name(item);
 		if (!other || PyUnicode_Compare(name, other))
 			continue;
 		if (!count++)
-			*first = PyList_GetItem(codes, i);
+			*first = item;
 	}
 	return count;
 }

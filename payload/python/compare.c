@@ -12,8 +12,9 @@ int compare_constants(const struct world *w, PyObject *a, PyObject *b)
 	if (py_is(a, w->tuple)) {
 		if (PyTuple_Size(a) != PyTuple_Size(b))
 			return 0;
-		for (Py_ssize_t i = 0; i < PyTuple_Size(a); i++)
-			if (!compare_constants(w, PyTuple_GetItem(a, i), PyTuple_GetItem(b, i)))
+		PyObject *item;
+		for (Py_ssize_t i = 0; (item = py_tuple_item(a, i)); i++)
+			if (!compare_constants(w, item, PyTuple_GetItem(b, i)))
 				return 0;
 		return 1;
 	}

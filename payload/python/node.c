@@ -102,8 +102,8 @@ static int list_line(PyObject *parent, const char *field, const char *inner)
 {
 	_cleanup_py_ PyObject *list = node_field(parent, field);
 	int line = INT_MAX;
-
 	PyObject *item;
+
 	for (Py_ssize_t i = 0; (item = py_item(list, i)); i++) {
 		_cleanup_py_ PyObject *node = inner ? node_field(item, inner) : py_ref(item);
 		if (node)

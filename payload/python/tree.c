@@ -34,9 +34,9 @@ int tree_any(const struct world *world, PyObject *node,
 		return 1;
 	if (tree_is(node, "Lambda"))
 		return 0;
-	for (Py_ssize_t i = 0; i < PyTuple_Size(fields); i++) {
-		_cleanup_py_ PyObject *child =
-			PyObject_GetAttr(node, PyTuple_GetItem(fields, i));
+	PyObject *item;
+	for (Py_ssize_t i = 0; (item = py_tuple_item(fields, i)); i++) {
+		_cleanup_py_ PyObject *child = PyObject_GetAttr(node, item);
 		PyErr_Clear();
 		if (child && tree_any(world, child, found, context))
 			return 1;

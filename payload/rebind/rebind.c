@@ -130,8 +130,8 @@ static int rebind_all(struct rebind *r, PyObject *found)
 {
 	struct pointer_map seen = {0};
 	int status = rebind_ignore(r, found);
-
 	PyObject *o;
+
 	for (Py_ssize_t i = 0; !status && (o = py_item(found, i)); i++) {
 		if (pointer_map_get(&r->ignore, o))
 			continue;
@@ -148,8 +148,8 @@ static PyObject *hashed_anew(struct rebind *r, PyObject *found, Py_ssize_t from,
 			     struct pointer_map *known)
 {
 	_cleanup_py_ PyObject *more = PyList_New(0);
-
 	PyObject *o;
+
 	for (Py_ssize_t i = from; more && (o = py_item(found, i)); i++) {
 		if (pointer_map_get(&r->ignore, o) || pointer_map_get(known, o))
 			continue;

@@ -23,8 +23,9 @@ static int is_hashed_anew(const struct plan *p, PyObject *o, int depth)
 		return 1;
 	if (depth > DEPTH_MAX || !py_is_a(o, p->job->world.tuple))
 		return 0;
-	for (Py_ssize_t i = 0; i < PyTuple_Size(o); i++)
-		if (is_hashed_anew(p, PyTuple_GetItem(o, i), depth + 1))
+	PyObject *item;
+	for (Py_ssize_t i = 0; (item = py_tuple_item(o, i)); i++)
+		if (is_hashed_anew(p, item, depth + 1))
 			return 1;
 	return 0;
 }
@@ -35,8 +36,8 @@ int rebind_is_key_tuple(const struct plan *p, PyObject *o)
 
 	if (!py_is_a(o, w->tuple) || !is_hashed_anew(p, o, 0))
 		return 0;
-	for (Py_ssize_t i = 0; i < PyTuple_Size(o); i++) {
-		PyObject *item = PyTuple_GetItem(o, i);
+	PyObject *item;
+	for (Py_ssize_t i = 0; (item = py_tuple_item(o, i)); i++) {
 		if (py_is(item, w->list) || py_is(item, w->dict) || py_is(item, w->set))
 			return 0; /* no hash at all */
 	}
@@ -126,10 +127,11 @@ static int fill(struct plan *p, PyObject *twin, PyObject *dict)
 {
 	_cleanup_py_ PyObject *items = twin_dict_items(&p->job->world, dict);
 	_cleanup_py_ PyObject *staying = NULL;
+	PyObject *item;
 
-	for (Py_ssize_t i = 0; items && i < PyList_Size(items); i++) {
-		PyObject *key = py_first(PyList_GetItem(items, i));
-		PyObject *value = py_second(PyList_GetItem(items, i));
+	for (Py_ssize_t i = 0; (item = py_item(items, i)); i++) {
+		PyObject *key = py_first(item);
+		PyObject *value = py_second(item);
 		_cleanup_py_ PyObject *kept = hashed_as(p, key);
 		if (!kept || (kept != key && !staying && !(staying = staying_keys(p, dict))))
 			return -1;

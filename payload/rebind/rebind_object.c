@@ -63,6 +63,7 @@ static int rebind_tuple(struct rebind *r, PyObject *tuple)
 
 	if (!size)
 		return -1;
+	/* One that C code is still filling has gaps. */
 	for (Py_ssize_t i = 0; i < PyTuple_Size(tuple); i++) {
 		PyObject *item = PyTuple_GetItem(tuple, i);
 		PyObject *value = plan_stand_in(r->plan, item);
@@ -110,8 +111,8 @@ static int rebind_dict(struct rebind *r, PyObject *dict)
 static int is_there_anyhow(const struct plan *p, PyObject *items, Py_ssize_t at)
 {
 	PyObject *item = PyList_GetItem(items, at), *kept = plan_stand_in(p, item);
-
 	PyObject *o;
+
 	for (Py_ssize_t i = 0; (o = py_item(items, i)); i++) {
 		if (o != item && (o == kept || (i < at && plan_stand_in(p, o) == kept)))
 			return 1;
@@ -124,8 +125,8 @@ static int rebind_list(struct rebind *r, PyObject *list)
 {
 	_cleanup_py_ PyObject *items = world_list_items(r->world, list), *out = PyList_New(0);
 	int differs = 0;
-
 	PyObject *item;
+
 	for (Py_ssize_t i = 0; out && (item = py_item(items, i)); i++) {
 		PyObject *kept = plan_stand_in(r->plan, item);
 		differs |= kept != item;
@@ -185,8 +186,8 @@ static int rebind_words(struct rebind *r, PyObject *o)
 	size_t from = py_is_a(o, set) ? size_of(set, "__basicsize__") : 0;
 	int has_items = size_of(py_type(o), "__itemsize__") != 0;
 	_cleanup_py_ PyObject *referents = py_call(w->get_referents, o);
-
 	PyObject *item;
+
 	for (Py_ssize_t i = 0; (item = py_item(referents, i)); i++) {
 		PyObject *kept = plan_stand_in(r->plan, item);
 		if (kept == item || (item == py_type(o) && !py_type_offset) ||

@@ -67,8 +67,8 @@ static int replace_references(struct plan *p, PyObject *more, PyObject *o)
 {
 	const struct world *w = &p->job->world;
 	_cleanup_py_ PyObject *refs = references_to(w, o);
-
 	PyObject *ref;
+
 	for (Py_ssize_t i = 0; (ref = py_item(refs, i)); i++) {
 		if (is_of_bases_alone(w, ref, o))
 			continue;

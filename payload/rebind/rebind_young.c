@@ -125,8 +125,8 @@ static int count_modules(struct account *a, const struct rebind *r)
 {
 	struct pointer_map seen = {0};
 	int status = 0;
-
 	PyObject *o;
+
 	for (Py_ssize_t i = 0; !status && (o = py_item(a->young, i)); i++) {
 		a->known += pointer_map_get(&a->keys, o) != NULL; /* by the list itself */
 		status = pointer_map_set(&seen, o, o);
@@ -145,8 +145,8 @@ static long total_of(const struct world *w, PyObject *keys)
 	_cleanup_py_ PyObject *probe = PyList_New(0); /* what asking adds differs by version */
 	_cleanup_py_ PyObject *least = probe ? py_call(w->getrefcount, probe) : NULL;
 	long total = 0;
-
 	PyObject *item;
+
 	for (Py_ssize_t i = 0; (item = py_item(keys, i)); i++) {
 		_cleanup_py_ PyObject *count = py_call(w->getrefcount, item);
 		if (!count || !least)
@@ -158,8 +158,9 @@ static long total_of(const struct world *w, PyObject *keys)
 
 static int fill(struct account *a, const struct rebind *r, PyObject *keys)
 {
-	for (Py_ssize_t i = 0; i < PyList_Size(keys); i++)
-		if (pointer_map_set(&a->keys, PyList_GetItem(keys, i), PyList_GetItem(keys, i)))
+	PyObject *item;
+	for (Py_ssize_t i = 0; (item = py_item(keys, i)); i++)
+		if (pointer_map_set(&a->keys, item, item))
 			return -1;
 	a->found = PyList_New(0);
 	a->young = a->found ? young_objects(r->world) : NULL;

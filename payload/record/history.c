@@ -132,8 +132,8 @@ static PyObject *migrated_of(const struct plan *p)
 static PyObject *caches_of(const struct plan *p)
 {
 	_cleanup_py_ PyObject *list = PyList_New(0);
-
 	PyObject *item;
+
 	for (Py_ssize_t i = 0; list && (item = py_item(p->caches, i)); i++) {
 		_cleanup_py_ PyObject *holder = record_hold(item);
 		if (!holder || PyList_Append(list, holder))

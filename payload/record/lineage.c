@@ -48,8 +48,8 @@ static int add_attach(struct job *job, const struct history *history, Py_ssize_t
 	const struct world *w = &job->world;
 	PyObject *entry = history_entry(w, history, number);
 	_cleanup_py_ PyObject *pairs = entry ? pairs_of(w, entry) : NULL;
-
 	PyObject *pair;
+
 	for (Py_ssize_t i = 0; (pair = py_item(pairs, i)); i++) {
 		if (add(w, PyTuple_GetItem(pair, is_back), PyTuple_GetItem(pair, !is_back),
 			out))

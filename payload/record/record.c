@@ -51,8 +51,8 @@ PyObject *record_held(const struct world *w, PyObject *holder)
 static int note_namespaces(struct pointer_map *out, const struct world *w)
 {
 	_cleanup_py_ PyObject *modules = PyDict_Values(w->modules);
-
 	PyObject *module;
+
 	for (Py_ssize_t i = 0; (module = py_item(modules, i)); i++) {
 		if (world_is_module(w, module) &&
 		    pointer_map_set(out, PyModule_GetDict(module), module))
@@ -73,8 +73,9 @@ static int has_same_cells(const struct world *w, const struct write *write)
 	if (after == w->none || PyTuple_Size(before) != PyTuple_Size(after))
 		return 0;
 	_cleanup_py_ PyObject *cells = adopt_cells(w, write->object, py_first(write->old));
-	for (Py_ssize_t i = 0; cells && i < PyTuple_Size(before); i++)
-		if (PyTuple_GetItem(cells, i) != PyTuple_GetItem(before, i))
+	PyObject *item;
+	for (Py_ssize_t i = 0; cells && (item = py_tuple_item(before, i)); i++)
+		if (PyTuple_GetItem(cells, i) != item)
 			return 0;
 	PyErr_Clear();
 	return cells != NULL;
@@ -223,8 +224,8 @@ static PyObject *code_of(const struct world *w, PyObject *value)
 PyObject *record_codes(const struct world *w, PyObject *record)
 {
 	_cleanup_py_ PyObject *out = PyList_New(0);
-
 	PyObject *entry;
+
 	for (Py_ssize_t i = 0; out && (entry = py_item(record, i)); i++) {
 		if (PyLong_AsLong(PyTuple_GetItem(entry, KIND)) != WRITE_CODE ||
 		    PyLong_AsLong(PyTuple_GetItem(entry, FLAGS)) & IS_FOREIGN)

@@ -36,10 +36,11 @@ static int look_at_visited(PyObject *o, void *context)
 static int look_at_all(struct hidden *hunt)
 {
 	_cleanup_py_ PyObject *hidden = untracked_find(hunt->world, 0);
+	PyObject *item;
 
-	for (Py_ssize_t i = 0; hidden && i < PyList_Size(hidden); i++)
-		if (py_is(PyList_GetItem(hidden, i), hunt->world->function))
-			look_at(hunt, PyList_GetItem(hidden, i));
+	for (Py_ssize_t i = 0; (item = py_item(hidden, i)); i++)
+		if (py_is(item, hunt->world->function))
+			look_at(hunt, item);
 	return hidden ? lanes_visit(hunt->world, hunt->world->function, look_at_visited, hunt)
 		      : -1;
 }

@@ -69,8 +69,8 @@ static int may_run(const struct judge *judge, PyObject *node);
 static int may_all_run(const struct judge *judge, PyObject *node, const char *field)
 {
 	_cleanup_py_ PyObject *list = node_field(node, field);
-
 	PyObject *item;
+
 	for (Py_ssize_t i = 0; (item = py_item(list, i)); i++)
 		if (!may_run(judge, item))
 			return 0;
