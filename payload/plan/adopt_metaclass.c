@@ -56,7 +56,7 @@ static int keeps_metaclass(const struct plan *p, PyObject *class, PyObject *old,
 
 	return PyType_IsSubtype(now, wanted) ||
 	       (now != old && !PyType_IsSubtype(wanted, now)) ||
-	       !class_takes_metaclass(&p->job->world, class, wanted);
+	       !class_is_exchangeable(&p->job->world, py_type(class), wanted);
 }
 
 static int write_metaclasses_below(struct plan *p, PyObject *class, int depth)

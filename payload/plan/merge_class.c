@@ -25,19 +25,6 @@ static int is_attribute_same(PyObject *a, PyObject *b, const char *name)
 	return x && y && py_equal(x, y);
 }
 
-/* The names of slots, as a new set. */
-static PyObject *slots_of(const struct world *w, PyObject *dict)
-{
-	_cleanup_py_ PyObject *out = PySet_New(NULL);
-	PyObject *key, *value;
-	Py_ssize_t at = 0;
-
-	while (out && PyDict_Next(dict, &at, &key, &value))
-		if (py_is(value, w->member_descriptor) && PySet_Add(out, key))
-			return NULL;
-	return py_take(&out);
-}
-
 /* A donor of shadow/hooks/classes.py, which has the changed attributes alone? Whatever new code
  * has made of it since. */
 static int is_part(const struct plan *p, PyObject *old, PyObject *new)
@@ -48,15 +35,6 @@ static int is_part(const struct plan *p, PyObject *old, PyObject *new)
 			return 1;
 	}
 	return 0;
-}
-
-/* Do instances of both look the same in memory? */
-static int is_layout_same(const struct world *w, PyObject *old, PyObject *new,
-			  PyObject *old_dict, PyObject *new_dict)
-{
-	_cleanup_py_ PyObject *x = slots_of(w, old_dict), *y = slots_of(w, new_dict);
-
-	return x && y && py_equal(x, y) && class_is_laid_out_like(old, new);
 }
 
 struct class_pair *merge_add_pair(struct plan *p, const struct module *m, PyObject *old,
@@ -197,7 +175,7 @@ static int takes_metaclass(const struct plan *p, PyObject *class, PyObject *meta
 	if (w->enum_type && (PyType_IsSubtype(metaclass, w->enum_type) ||
 			     PyType_IsSubtype(py_type(class), w->enum_type)))
 		return 0;
-	return class_takes_metaclass(w, class, metaclass);
+	return class_is_exchangeable(w, py_type(class), metaclass);
 }
 
 static int is_defined_in(const struct world *w, const struct module *m, PyObject *class,
@@ -302,7 +280,7 @@ PyObject *merge_classes(struct plan *p, const struct module *m, PyObject *old, P
 		return NULL;
 	_cleanup_py_ PyObject *binds = py_ref(pair->binds);
 	int moves = !part && (pointer_map_get(&p->migration->must_move, old) ||
-			      !is_layout_same(w, old, new, old_dict, new_dict) ||
+			      !class_has_slots_like(w, old, new) ||
 			      !takes_metaclass(p, old, plan_stand_in(p, py_type(new))));
 	pair->is_migrating = moves != 0;
 	pair->is_part = part != 0;

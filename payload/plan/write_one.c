@@ -164,22 +164,27 @@ static int set_globals(const struct write *write, PyObject *globals)
 	return old == globals ? 0 : set_word(write->object, write->offset, old, globals);
 }
 
-/* object.__setattr__ is told to audit hooks, and takes `type` for no class to leave. */
-static int set_class(const struct world *w, PyObject *o, PyObject *class)
+/* object.__setattr__ is told to audit hooks, takes `type` for no class to leave, and up to 3.11
+ * does not expect weak references behind slots (Objects/typeobject.c, same_slots_added). */
+static int set_class(const struct world *w, PyObject *o, PyObject *class, int is_exchangeable)
 {
-	if (!world_is_class(w, o) || !class_takes_metaclass(w, o, class))
+	if (!is_exchangeable)
 		return done(py_call(w->set_class, o, class));
-	class_set_metaclass(o, class);
+	class_put_type(o, class);
+	if (world_is_class(w, o))
+		PyType_Modified(o);
 	return 0;
 }
 
 /* Who has moved already stays; in the middle of a failure, going back, some have not. */
 static int move_all(const struct world *w, PyObject *objects, PyObject *from, PyObject *to)
 {
+	int is_exchangeable = class_is_exchangeable(w, from, to);
 	PyObject *o;
+
 	for (Py_ssize_t i = 0; (o = py_item(objects, i)); i++) {
 		if (py_type(o) != to &&
-		    (py_type(o) != from || done(py_call(w->set_class, o, to))))
+		    (py_type(o) != from || set_class(w, o, to, is_exchangeable)))
 			return -1;
 	}
 	return 0;
@@ -260,7 +265,8 @@ int write_put(const struct world *w, const struct write *write, PyObject *value,
 		return is_undo ? move_all(w, write->key, write->value, write->object)
 			       : move_all(w, write->key, write->object, write->value);
 	case WRITE_CLASS:
-		return set_class(w, write->object, value);
+		return set_class(w, write->object, value,
+				 class_is_exchangeable(w, py_type(write->object), value));
 	case WRITE_LIST:
 		return set_list(w, write->object, value);
 	case WRITE_SET:

@@ -15,16 +15,24 @@
 #include "payload/base/freestanding.h"
 #include "payload/python/type_word.h"
 
-static int has_slots(const struct world *w, PyObject *class)
+/* The names of its own slots, as a new set. */
+static PyObject *slots_of(const struct world *w, PyObject *class)
 {
-	_cleanup_py_ PyObject *names = world_type_dict(w, class);
+	_cleanup_py_ PyObject *names = world_type_dict(w, class), *out = PySet_New(NULL);
 	PyObject *key, *value;
 	Py_ssize_t at = 0;
 
-	while (names && PyDict_Next(names, &at, &key, &value))
-		if (py_is(value, w->member_descriptor))
-			return 1;
-	return !names;
+	while (names && out && PyDict_Next(names, &at, &key, &value))
+		if (py_is(value, w->member_descriptor) && PySet_Add(out, key))
+			return NULL;
+	return names ? py_take(&out) : NULL;
+}
+
+static int has_slots(const struct world *w, PyObject *class)
+{
+	_cleanup_py_ PyObject *slots = slots_of(w, class);
+
+	return !slots || PySet_Size(slots);
 }
 
 PyObject *class_solid(const struct world *w, PyObject *class)
@@ -41,18 +49,40 @@ PyObject *class_solid(const struct world *w, PyObject *class)
 	return py_take(&solid);
 }
 
-static int is_solid_same(const struct world *w, PyObject *a, PyObject *b)
-{
-	_cleanup_py_ PyObject *x = class_solid(w, a), *y = class_solid(w, b);
-
-	return x && x == y;
-}
-
 static long number(PyObject *class, const char *name)
 {
 	_cleanup_py_ PyObject *value = world_type_attribute(class, name);
 
 	return value ? PyLong_AsLong(value) : -1;
+}
+
+static int is_laid_out_like(PyObject *a, PyObject *b)
+{
+	static const char *const names[] = {"__basicsize__", "__itemsize__", "__dictoffset__",
+					    "__weakrefoffset__"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (number(a, names[i]) != number(b, names[i]))
+			return 0;
+	return !PyErr_Occurred();
+}
+
+int class_has_slots_like(const struct world *w, PyObject *a, PyObject *b)
+{
+	_cleanup_py_ PyObject *x = slots_of(w, a), *y = slots_of(w, b);
+
+	return x && y && py_equal(x, y) && is_laid_out_like(a, b);
+}
+
+static int is_solid_same(const struct world *w, PyObject *a, PyObject *b)
+{
+	_cleanup_py_ PyObject *x = class_solid(w, a), *y = class_solid(w, b);
+
+	if (!x || !y || x == y || !(PyType_GetFlags(x) & PyType_GetFlags(y) & PY_TYPE_IS_HEAP))
+		return x && x == y;
+	_cleanup_py_ PyObject *above = world_base(x), *other = world_base(y);
+	return above && other && class_has_slots_like(w, x, y) &&
+	       is_solid_same(w, above, other);
 }
 
 /* Has the class at this place what the base has there? Bases without it leave it to the class.
@@ -196,36 +226,26 @@ int class_has_own_mro(const struct world *w, PyObject *metaclass)
 	return class_that_has(w, metaclass, name) != w->type;
 }
 
-int class_is_laid_out_like(PyObject *a, PyObject *b)
+int class_is_exchangeable(const struct world *w, PyObject *a, PyObject *b)
 {
-	static const char *const names[] = {"__basicsize__", "__itemsize__", "__dictoffset__",
-					    "__weakrefoffset__"};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-		if (number(a, names[i]) != number(b, names[i]))
-			return 0;
-	return !PyErr_Occurred();
-}
-
-int class_takes_metaclass(const struct world *w, PyObject *class, PyObject *metaclass)
-{
-	PyObject *now = py_type(class);
-	int takes = py_type_offset && is_solid_same(w, now, metaclass) &&
-		    class_is_laid_out_like(now, metaclass) && !class_has_own_mro(w, now) &&
-		    !class_has_own_mro(w, metaclass);
+	int is_meta = PyType_IsSubtype(a, w->type);
+	int is_so =
+		py_type_offset &&
+		(is_meta ? !class_has_own_mro(w, a) && !class_has_own_mro(w, b)
+			 : !number(a, "__dictoffset__") && number(a, "__weakrefoffset__")) &&
+		is_laid_out_like(a, b) && is_solid_same(w, a, b);
 
 	PyErr_Clear();
-	return takes;
+	return is_so;
 }
 
-void class_set_metaclass(PyObject *class, PyObject *metaclass)
+void class_put_type(PyObject *o, PyObject *class)
 {
-	PyObject *now = py_type(class);
+	PyObject *now = py_type(o);
 
-	if (PyType_GetFlags(metaclass) & PY_TYPE_IS_HEAP)
-		Py_IncRef(metaclass);
-	memcpy((char *)class + py_type_offset, &metaclass, sizeof(metaclass));
-	PyType_Modified(class);
+	if (PyType_GetFlags(class) & PY_TYPE_IS_HEAP)
+		Py_IncRef(class);
+	memcpy((char *)o + py_type_offset, &class, sizeof(class));
 	if (PyType_GetFlags(now) & PY_TYPE_IS_HEAP)
 		Py_DecRef(now);
 }

@@ -17,12 +17,13 @@ int class_set_bases(const struct world *world, PyObject *class, PyObject *bases)
 /* To be called when the class, or one above it, may have lost its __new__. */
 void class_settle_new(const struct world *world, PyObject *class);
 
-/* May the class become an instance of this metaclass? Not of one that computes its __mro__, and
- * not where it is unknown how objects keep their type. */
-int class_takes_metaclass(const struct world *world, PyObject *class, PyObject *metaclass);
+/* May objects of the one become those of the other by their type's word alone? Not classes,
+ * where a metaclass computes their __mro__; nor what has a dict, which its class may lay out
+ * (3.11), or for which the setter of __class__ does: it has no weak references. */
+int class_is_exchangeable(const struct world *world, PyObject *a, PyObject *b);
 
-/* Makes it one, where it may. Runs no code. */
-void class_set_metaclass(PyObject *class, PyObject *metaclass);
+/* Makes it one of the class, where it may. Runs no code. */
+void class_put_type(PyObject *o, PyObject *class);
 
 /* The first of the class's ancestry that has the name itself; NULL when none has. Borrowed. */
 PyObject *class_that_has(const struct world *world, PyObject *class, PyObject *name);
@@ -30,8 +31,9 @@ PyObject *class_that_has(const struct world *world, PyObject *class, PyObject *n
 /* Has the metaclass an mro() of its own? */
 int class_has_own_mro(const struct world *world, PyObject *metaclass);
 
-/* Are instances of both as large, with dict and weak references at the same places? */
-int class_is_laid_out_like(PyObject *a, PyObject *b);
+/* Are instances of both as large, with dict and weak references at the same places, and have
+ * the classes the same slots of their own? */
+int class_has_slots_like(const struct world *world, PyObject *a, PyObject *b);
 
 /* A class of ours that adds nothing to `base`, or these slots alone (NULL: none). New
  * reference; NULL with an exception. */
