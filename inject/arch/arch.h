@@ -103,6 +103,10 @@ remote_addr arch_chain_scratch(remote_addr frame);
 void arch_chain_build(struct arch_chain *chain, struct arch_regs *regs,
 		      const struct arch_step *steps, size_t count);
 
+/* Whether the thread is behind the last call but one, which returns into the last. */
+bool arch_chain_is_over(const struct arch_regs *regs, remote_addr frame,
+			remote_addr syscall_ret, remote_addr restorer);
+
 /* The bytes of __errno_location(), as glibc and musl have it: where the thread with that thread
  * pointer has its errno. `slot` is null, or the address of a word to be added, which the
  * function reads; code_at is where the bytes are. False when they are not understood. */

@@ -397,6 +397,15 @@ bool arch_is_returning(const struct arch_regs *regs, remote_addr frame, remote_a
 	return sp == frame.v + 8 && pc >= restorer.v && pc <= restorer.v + 9;
 }
 
+bool arch_chain_is_over(const struct arch_regs *regs, remote_addr frame,
+			remote_addr syscall_ret, remote_addr restorer)
+{
+	const remote_addr last = addr_of(arch_chain_scratch(frame).v - ARCH_STEP_SIZE);
+
+	return arch_is_returning(regs, last, syscall_ret, restorer) ||
+	       arch_is_returning(regs, frame, syscall_ret, restorer);
+}
+
 void arch_frame_start(struct frame_start *out, const struct arch_regs *regs)
 {
 	const struct user_regs_struct *gp = &regs->gp;

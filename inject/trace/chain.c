@@ -163,25 +163,21 @@ bool chain_is_exact(const struct tracee *tracee)
 	return !blocks_all(tracee->sigmask) && !arch_reissue_wait(&regs);
 }
 
-/* In doubt it has returned: it is left alone then, and does so by itself. */
-static int locate(enum tracee_place *out, struct tracee *tracee, struct hp_err *err)
+/* In doubt the thread has returned: it is left alone then. */
+static int note_place(struct tracee *tracee, bool is_over, struct hp_err *err)
 {
+	const struct libc_info *libc = &tracee->target->libc;
 	struct arch_regs regs;
-	uint64_t args[6], mask;
+	uint64_t mask;
 
 	if (tracee_regs_get(tracee, &regs, err) < 0)
 		return -1;
-	*out = TRACEE_RETURNING;
-	if (arch_syscall(&regs, args) == SYS_rt_sigtimedwait && args[2] == AT(tracee, wait).v)
-		return 0;
 	if (ptrace(PTRACE_GETSIGMASK, tracee->tid, sizeof(mask), &mask) < 0)
 		return tracee_ptrace_failed(tracee, err, "read the signal mask");
-	if (blocks_all(mask) && arch_sp(&regs).v < tracee->frame.v) {
-		*out = TRACEE_IN_CALL;
-	} else {
-		*out = TRACEE_RETURNED;
-		tracee->hijacked = false;
-	}
+	tracee->hijacked = blocks_all(mask) &&
+			   (is_over ? arch_chain_is_over(&regs, tracee->frame,
+							 libc->syscall_ret, libc->restore_rt)
+				    : arch_sp(&regs).v < tracee->frame.v);
 	return 0;
 }
 
@@ -201,9 +197,7 @@ static void put_errno_back(const struct tracee *tracee, const struct chains *cha
 /* It is to be restored from there, unless it has come out of it after all. */
 static int too_long(struct tracee *tracee, struct hp_err *err)
 {
-	enum tracee_place place;
-
-	if (tracee_take_back(tracee, err) < 0 || locate(&place, tracee, err) < 0)
+	if (tracee_take_back(tracee, err) < 0 || note_place(tracee, false, err) < 0)
 		return -1;
 	return hp_err_set(err, HP_TIMEOUT, 0, "thread %d did not end its call in time",
 			  tracee->tid);
@@ -228,26 +222,11 @@ static int await_done(struct tracee *tracee, struct deadline deadline, struct hp
 	}
 }
 
-/* In its wait, or behind it when we were late. */
-static int stop_it(struct tracee *tracee, struct deadline deadline, struct hp_err *err)
+/* On its way into its wait or in it: all is done, and it can be put back from there. Or behind
+ * it, when we were late. */
+static int stop_it(struct tracee *tracee, struct hp_err *err)
 {
-	struct timespec pause = {.tv_nsec = PAUSE_MIN_NS};
-	enum tracee_place place;
-
-	for (;;) {
-		if (tracee_take_back(tracee, err) < 0 || locate(&place, tracee, err) < 0)
-			return -1;
-		if (place != TRACEE_IN_CALL)
-			return 0;
-		if (deadline_passed(deadline)) {
-			tracee->hijacked = false; /* a moment more, and it has returned */
-			return hp_err_set(err, HP_TIMEOUT, 0,
-					  "thread %d does not leave its call", tracee->tid);
-		}
-		if (tracee_go_on(tracee, err) < 0)
-			return -1;
-		pause_between(&pause, (struct deadline){0});
-	}
+	return tracee_take_back(tracee, err) < 0 ? -1 : note_place(tracee, true, err);
 }
 
 int chain_run(struct tracee *tracee, const struct chains *chains, struct chain *chain,
@@ -264,9 +243,8 @@ int chain_run(struct tracee *tracee, const struct chains *chains, struct chain *
 			put_errno_back(tracee, chains);
 		return -1;
 	}
-	if (stop_it(tracee, deadline, err) < 0 ||
-	    target_read(tracee->target, chain_data(tracee), chain->data, sizeof(chain->data),
-			err) < 0)
+	if (stop_it(tracee, err) < 0 || target_read(tracee->target, chain_data(tracee),
+						    chain->data, sizeof(chain->data), err) < 0)
 		return -1;
 	return CHAIN_DONE;
 }

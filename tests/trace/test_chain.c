@@ -215,6 +215,7 @@ static void check_calls(bool on_thread)
 	struct hp_err err = {0};
 	struct chain chain;
 	struct stage stage;
+	int late = 0;
 
 	stage_open(&stage, computes, on_thread);
 	for (int i = 0; i < 200; i++) {
@@ -224,8 +225,10 @@ static void check_calls(bool on_thread)
 			  err.text);
 		cr_assert(eq(i64, stage.victim.shared->called, 1234));
 		cr_assert(eq(u64, chain.data[5], CHAIN_STEPS));
+		late += !stage.tracee.hijacked;
 		release(&stage);
 	}
+	cr_expect(lt(int, late, 20), "it is not put back, but left to the end of its wait");
 	expect_goes_on(&stage, 10);
 	stage_close(&stage);
 }
