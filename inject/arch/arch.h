@@ -60,6 +60,7 @@ void arch_resume_context(struct arch_regs *out, const struct arch_regs *stopped)
  * NT_X86_XSTATE gave; restorer is libc's code that calls rt_sigreturn. */
 struct arch_frame {
 	remote_addr at;
+	remote_addr vectors; /* of the thread, in it */
 	size_t len;
 	uint8_t bytes[ARCH_FRAME_MAX];
 };
@@ -90,8 +91,9 @@ struct arch_step {
 #define ARCH_STEP_SIZE    320u
 #define ARCH_SCRATCH_SIZE 256u
 struct arch_chain {
-	remote_addr frame, restorer;        /* these four are the caller's to fill */
-	uint64_t sigmask;                   /* while it lasts */
+	remote_addr frame, restorer; /* these five are the caller's to fill */
+	remote_addr vectors;         /* of the last two steps: as they are in the frame */
+	uint64_t sigmask;            /* while it lasts */
 	uint8_t scratch[ARCH_SCRATCH_SIZE]; /* what the steps point to, at arch_chain_scratch()
 					     */
 	remote_addr at;

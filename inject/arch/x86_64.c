@@ -163,22 +163,15 @@ void arch_resume_context(struct arch_regs *out, const struct arch_regs *stopped)
 	out->gp.orig_rax = (uint64_t)-1;
 }
 
-/* How many bytes of the standard XSAVE format the features in mask take (CPUID leaf 0xD). Slow
- * in a virtual machine, where each CPUID leaves it: 40 us in all. */
-static size_t xstate_size_of(uint64_t mask)
+/* Where in the standard XSAVE format the tile data begins, with its size behind (CPUID leaf
+ * 0xD). In a virtual machine each CPUID leaves it, and takes a microsecond. */
+static size_t tile_data_at(size_t *size)
 {
-	size_t size = XSTATE_MIN;
-	unsigned a, b, c, d;
+	unsigned offset, c, d, len;
 
-	for (unsigned feature = 2; feature < 63; feature++) {
-		if (!(mask & (1ull << feature)))
-			continue;
-		if (!__get_cpuid_count(0xd, feature, &a, &b, &c, &d))
-			break;
-		if ((size_t)a + b > size)
-			size = (size_t)a + b;
-	}
-	return size;
+	__cpuid_count(0xd, 18, len, offset, c, d);
+	*size = len;
+	return offset;
 }
 
 /* Make xstate, as ptrace gave it, what the kernel accepts in a signal frame. The kernel falls
@@ -187,20 +180,20 @@ static size_t xstate_size_of(uint64_t mask)
  * unless in use. Returns the size, magic2 included. */
 static size_t xstate_for_frame(uint8_t *at, struct span xstate)
 {
-	uint64_t features, in_use;
-	size_t size;
+	const uint8_t *from = xstate.data;
+	size_t size = xstate.len, tiles_at, tiles_len;
 	const uint32_t magic2 = XSTATE_MAGIC2;
+	uint64_t features, in_use;
 
-	memcpy(at, xstate.data, xstate.len);
-	memcpy(&features, at + XSTATE_SW_OFFSET, sizeof(features));
-	memcpy(&in_use, at + XSTATE_BV_OFFSET, sizeof(in_use));
-	size = xstate.len;
+	memcpy(&features, from + XSTATE_SW_OFFSET, sizeof(features));
+	memcpy(&in_use, from + XSTATE_BV_OFFSET, sizeof(in_use));
 	if ((features & XFEATURE_TILEDATA) && !(in_use & XFEATURE_TILEDATA)) {
 		features &= ~XFEATURE_TILEDATA;
-		size = xstate_size_of(features);
-		if (size > xstate.len)
-			size = xstate.len;
+		tiles_at = tile_data_at(&tiles_len);
+		if (tiles_at >= XSTATE_MIN && tiles_at + tiles_len == size)
+			size = tiles_at; /* they are the last */
 	}
+	memcpy(at, from, size);
 	struct fpx_sw_bytes sw = {
 		.magic1 = XSTATE_MAGIC1,
 		.extended_size = (uint32_t)(size + sizeof(magic2)),
@@ -266,6 +259,7 @@ int arch_frame_build(struct arch_frame *out, const struct arch_regs *resume, str
 	xsize = xstate_for_frame(out->bytes + (fpstate - at), xstate);
 	out->len = (size_t)(fpstate - at) + xsize;
 	out->at = addr_of(at);
+	out->vectors = addr_of(fpstate);
 	return 0;
 }
 
@@ -319,8 +313,8 @@ remote_addr arch_chain_scratch(remote_addr frame)
 	return addr_of(frame.v - ARCH_SCRATCH_SIZE);
 }
 
-/* The vector state of each step is the initial one (arch/x86/kernel/fpu/signal.c,
- * fpu__restore_sig() without a pointer). */
+/* The vector state of the steps is the initial one (arch/x86/kernel/fpu/signal.c,
+ * fpu__restore_sig() without a pointer), but for the last two. */
 void arch_chain_build(struct arch_chain *chain, struct arch_regs *regs,
 		      const struct arch_step *steps, size_t count)
 {
@@ -339,6 +333,8 @@ void arch_chain_build(struct arch_chain *chain, struct arch_regs *regs,
 					 : chain->frame);
 		context_fill(&step.uc, &begin.gp);
 		step.uc.uc_sigmask = chain->sigmask;
+		if (i + 2 >= count)
+			step.uc.uc_mcontext.fpstate = chain->vectors.v;
 		memcpy(chain->bytes + (i - 1) * ARCH_STEP_SIZE, &step, STEP_FRAME);
 	}
 	enter_step(regs, &steps[0], count > 1 ? chain->at : chain->frame);

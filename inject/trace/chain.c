@@ -110,6 +110,7 @@ static bool prepare(struct arch_regs *regs, struct tracee *tracee, const struct 
 	};
 	struct arch_chain whole = {.frame = tracee->frame,
 				   .restorer = tracee->target->libc.restore_rt,
+				   .vectors = tracee->room->frame.vectors,
 				   .sigmask = TRACEE_BLOCKED_MASK};
 	struct hp_err ignored;
 
@@ -167,17 +168,15 @@ bool chain_is_exact(const struct tracee *tracee)
 static int note_place(struct tracee *tracee, bool is_over, struct hp_err *err)
 {
 	const struct libc_info *libc = &tracee->target->libc;
-	struct arch_regs regs;
+	const struct arch_regs *regs = &tracee->now;
 	uint64_t mask;
 
-	if (tracee_regs_get(tracee, &regs, err) < 0)
-		return -1;
 	if (ptrace(PTRACE_GETSIGMASK, tracee->tid, sizeof(mask), &mask) < 0)
 		return tracee_ptrace_failed(tracee, err, "read the signal mask");
 	tracee->hijacked = blocks_all(mask) &&
-			   (is_over ? arch_chain_is_over(&regs, tracee->frame,
-							 libc->syscall_ret, libc->restore_rt)
-				    : arch_sp(&regs).v < tracee->frame.v);
+			   (is_over ? arch_chain_is_over(regs, tracee->frame, libc->syscall_ret,
+							 libc->restore_rt)
+				    : arch_sp(regs).v < tracee->frame.v);
 	return 0;
 }
 
@@ -203,16 +202,31 @@ static int too_long(struct tracee *tracee, struct hp_err *err)
 			  tracee->tid);
 }
 
-static int await_done(struct tracee *tracee, struct deadline deadline, struct hp_err *err)
+/* The mark, and behind that what it stands for: the kernel reads one after the other
+ * (mm/process_vm_access.c). */
+static int look(uint32_t *is_done, struct tracee *tracee, struct chain *chain,
+		struct hp_err *err)
+{
+	const struct iovec to[2] = {{is_done, sizeof(*is_done)},
+				    {chain->data, sizeof(chain->data)}};
+	const struct iovec from[2] = {remote_iovec(AT(tracee, is_done), sizeof(*is_done)),
+				      remote_iovec(chain_data(tracee), sizeof(chain->data))};
+	const ssize_t len = sizeof(*is_done) + sizeof(chain->data);
+
+	if (process_vm_readv(tracee->tid, to, 2, from, 2, 0) == len)
+		return 0;
+	return hp_err_set(err, HP_SYSTEM, errno, "look at thread %d", tracee->tid);
+}
+
+static int await_done(struct tracee *tracee, struct chain *chain, struct deadline deadline,
+		      struct hp_err *err)
 {
 	const struct deadline spin = deadline_after_ns(SPIN_NS);
 	struct timespec pause = {.tv_nsec = PAUSE_MIN_NS};
 	uint32_t is_done = 0;
 
 	for (;;) {
-		if (tracee_check(tracee, err) < 0 ||
-		    target_read(tracee->target, AT(tracee, is_done), &is_done, sizeof(is_done),
-				err) < 0)
+		if (tracee_check(tracee, err) < 0 || look(&is_done, tracee, chain, err) < 0)
 			return -1;
 		if (is_done)
 			return 0;
@@ -238,13 +252,13 @@ int chain_run(struct tracee *tracee, const struct chains *chains, struct chain *
 		return CHAIN_NOT;
 	if (tracee_enter(tracee, &regs, err) < 0 || tracee_go_on(tracee, err) < 0)
 		return -1;
-	if (await_done(tracee, deadline, err) < 0) {
+	if (await_done(tracee, chain, deadline, err) < 0) {
 		if (tracee->hijacked)
 			put_errno_back(tracee, chains);
 		return -1;
 	}
-	if (stop_it(tracee, err) < 0 || target_read(tracee->target, chain_data(tracee),
-						    chain->data, sizeof(chain->data), err) < 0)
+	if (stop_it(tracee, err) < 0)
 		return -1;
+	tracee->has_vectors = tracee->hijacked;
 	return CHAIN_DONE;
 }

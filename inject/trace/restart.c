@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * See restart.h. Nothing here fails: a thread whose registers cannot be had has been killed.
+ * See restart.h.
  */
 #include "inject/trace/restart.h"
 
@@ -17,11 +17,15 @@ static bool may_restart(struct tracee *tracee)
 	       seccomp_lets_restart(&filters);
 }
 
-void restart_avoid(struct tracee *tracee)
+bool restart_avoid(struct tracee *tracee)
 {
-	struct arch_regs regs;
+	struct arch_regs anew;
 
-	if (ptrace(PTRACE_GETREGS, tracee->tid, NULL, &regs.gp) == 0 &&
-	    arch_reissue_wait(&regs) && !may_restart(tracee))
-		(void)ptrace(PTRACE_SETREGS, tracee->tid, NULL, &regs.gp);
+	if (ptrace(PTRACE_GETREGS, tracee->tid, NULL, &tracee->now.gp) < 0)
+		return false;
+	anew = tracee->now;
+	if (arch_reissue_wait(&anew) && !may_restart(tracee) &&
+	    ptrace(PTRACE_SETREGS, tracee->tid, NULL, &anew.gp) == 0)
+		tracee->now = anew;
+	return true;
 }

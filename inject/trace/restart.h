@@ -9,7 +9,8 @@
 #include "inject/trace/tracee.h"
 
 /* Make a thread in TRACEE_EVENT_STOP or TRACEE_SIGNAL_STOP issue such a wait anew, with its
- * whole time, where its filters forbid restart_syscall or cannot be read. */
-void restart_avoid(struct tracee *tracee);
+ * whole time, where its filters forbid restart_syscall or cannot be read. Its registers are in
+ * tracee->now then; false when they cannot be had: it has been killed. */
+bool restart_avoid(struct tracee *tracee);
 
 #endif

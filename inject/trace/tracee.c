@@ -26,15 +26,6 @@
 #include "inject/trace/room.h"
 #include "inject/trace/wait.h"
 
-#define PAGE 4096u
-
-#define PTRACE_GET_RSEQ_CONFIGURATION_                                                         \
-	0x420f /* Linux 5.13; glibc 2.36 names it, 2.28 does not */
-struct rseq_configuration {
-	uint64_t rseq_abi_pointer;
-	uint32_t rseq_abi_size, signature, flags, pad;
-};
-
 int tracee_ptrace_failed(struct tracee *tracee, struct hp_err *err, const char *what)
 {
 	if (errno == ESRCH) {
@@ -122,21 +113,24 @@ static int stop_seized(struct tracee *tracee, struct deadline deadline, struct h
 		return hp_err_set(err, HP_STOPPED, 0,
 				  "the process is stopped by signal %d (%s)", tracee->signal,
 				  strsignal(tracee->signal));
-	if (tracee_regs_get(tracee, &tracee->regs, err) < 0)
-		return -1;
+	tracee->regs = tracee->now;
 	return arch_restart_endless_wait(&tracee->regs) ? regs_set(tracee, &tracee->regs, err)
 							: 0;
 }
 
-/* Mostly a page of each part is used: those are there. */
+/* The pages that are used are there then. */
 static int make_room(struct tracee *tracee, struct hp_err *err)
 {
+	struct rlimit limit = {.rlim_cur = 0};
+
 	tracee->room = malloc(sizeof(*tracee->room));
 	if (!tracee->room)
 		return hp_err_set(err, HP_SYSTEM, ENOMEM, "make room for thread %d",
 				  tracee->tid);
-	memset(tracee->room->xstate, 0, PAGE);
-	memset(&tracee->room->frame, 0, PAGE);
+	memset(tracee->room, 0, sizeof(*tracee->room));
+	/* Another user's limit is not told without CAP_SYS_RESOURCE: no growth then. */
+	(void)!prlimit(tracee->target->pid, RLIMIT_STACK, NULL, &limit);
+	tracee->room->stack_limit = limit.rlim_cur;
 	return 0;
 }
 
@@ -187,12 +181,8 @@ static int no_room(const struct tracee *tracee, int sys_errno, struct hp_err *er
  * limit; beyond that the call would end in a fault. */
 static bool call_has_room(const struct tracee *tracee, remote_addr frame, size_t room)
 {
-	struct rlimit limit = {.rlim_cur = 0};
-
-	/* Another user's limit is not told without CAP_SYS_RESOURCE: no growth then. */
-	(void)!prlimit(tracee->target->pid, RLIMIT_STACK, NULL, &limit);
 	return room_is_enough(&tracee->target->maps, arch_sp(&tracee->regs),
-			      addr_of(frame.v - room), limit.rlim_cur);
+			      addr_of(frame.v - room), tracee->room->stack_limit);
 }
 
 static int frame_write(struct tracee *tracee, size_t room, struct hp_err *err)
@@ -235,6 +225,7 @@ int tracee_enter(struct tracee *tracee, const struct arch_regs *regs, struct hp_
 	bool first = !tracee->hijacked;
 
 	tracee->hijacked = true;
+	tracee->has_vectors = false;
 	if (regs_set(tracee, regs, err) < 0)
 		return -1;
 	if (first && ptrace(PTRACE_SETSIGMASK, tracee->tid, sizeof(blocked), &blocked) < 0)
@@ -389,7 +380,8 @@ static int restore_by_frame_context(struct tracee *tracee, struct hp_err *err)
 	struct iovec iov = {tracee->room->xstate, tracee->xstate_len};
 	int r;
 
-	if (ptrace(PTRACE_SETREGSET, tracee->tid, NT_X86_XSTATE, &iov) < 0)
+	if (!tracee->has_vectors &&
+	    ptrace(PTRACE_SETREGSET, tracee->tid, NT_X86_XSTATE, &iov) < 0)
 		return tracee_ptrace_failed(tracee, err, "restore the vector state");
 	if (ptrace(PTRACE_SETSIGMASK, tracee->tid, sizeof(tracee->sigmask), &tracee->sigmask) <
 	    0)
@@ -475,26 +467,4 @@ void tracee_abandon(struct tracee *tracee)
 	}
 	tracee->state = TRACEE_DETACHED;
 	tracee_fini(tracee);
-}
-
-/* ---- restartable sequences ---- */
-
-uint64_t tracee_rseq_cs(const struct tracee *tracee)
-{
-	struct rseq_configuration config;
-	struct hp_err ignored;
-	uint64_t rseq_cs;
-
-	/* A sequence makes no system call (kernel/rseq.c, rseq_syscall()). */
-	if (arch_syscall(&tracee->regs, NULL) >= 0)
-		return 0;
-	if (ptrace((enum __ptrace_request)PTRACE_GET_RSEQ_CONFIGURATION_, tracee->tid,
-		   sizeof(config), &config) != sizeof(config) ||
-	    !config.rseq_abi_pointer)
-		return 0;
-	/* struct rseq: cpu_id_start, cpu_id, then rseq_cs (include/uapi/linux/rseq.h) */
-	if (target_read(tracee->target, addr_of(config.rseq_abi_pointer + 8), &rseq_cs,
-			sizeof(rseq_cs), &ignored) < 0)
-		return 0;
-	return rseq_cs;
 }

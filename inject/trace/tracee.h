@@ -32,8 +32,9 @@ enum tracee_state {
 	TRACEE_GONE,
 };
 
-/* Made before the stop: not to look for memory while the thread is held. */
+/* Made before the stop: not to look for it while the thread is held. */
 struct tracee_room {
+	uint64_t stack_limit;            /* RLIMIT_STACK; 0: not known */
 	uint8_t xstate[ARCH_XSTATE_MAX]; /* as it was found */
 	struct arch_frame frame;
 };
@@ -45,10 +46,12 @@ struct tracee {
 	int signal;               /* in TRACEE_SIGNAL_STOP: to be delivered when resumed */
 	bool in_syscall;          /* the next syscall stop is an exit */
 	struct arch_regs regs;    /* as it was found */
+	struct arch_regs now;     /* in TRACEE_EVENT_STOP and TRACEE_SIGNAL_STOP */
 	bool hijacked;            /* registers were changed */
 	uint64_t sigmask;         /* as it was found; valid when hijacked */
 	struct tracee_room *room; /* owned */
 	size_t xstate_len;        /* of what is in it; valid when hijacked */
+	bool has_vectors;         /* its vector state is as it was found */
 	struct arch_regs resume;  /* what the frame holds */
 	remote_addr frame;
 };

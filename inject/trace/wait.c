@@ -59,8 +59,11 @@ static int note_stop(struct tracee *tracee, int status)
 	tracee_state_of_status(tracee, status);
 	if (tracee->state == TRACEE_GONE)
 		return TRACEE_VANISHED;
-	if (tracee->state == TRACEE_EVENT_STOP || tracee->state == TRACEE_SIGNAL_STOP)
-		restart_avoid(tracee);
+	if ((tracee->state == TRACEE_EVENT_STOP || tracee->state == TRACEE_SIGNAL_STOP) &&
+	    !restart_avoid(tracee)) {
+		tracee->state = TRACEE_GONE;
+		return TRACEE_VANISHED;
+	}
 	return TRACEE_OK;
 }
 
