@@ -33,7 +33,7 @@ static PyObject *event_argument(void *argument)
 }
 
 /* 3.8: an audit hook may veto, by raising. Every command is one event, with its name. */
-int command_announce(struct job *job)
+static int announce(struct job *job)
 {
 	if (!PySys_Audit || !PySys_Audit("pyhotpatch.attach", "O&", event_argument, job))
 		return 0;
@@ -41,13 +41,18 @@ int command_announce(struct job *job)
 	return job_refuse(job, WIRE_STATUS_REFUSED, NULL, reason);
 }
 
+int command_enter(struct job *job)
+{
+	return world_enter(&job->world) || announce(job) || world_stop_collector(&job->world)
+		       ? -1
+		       : 0;
+}
+
 static int run(struct job *job)
 {
 	const struct wire_request *request = job_request(job);
 
 	job->is_rerun = (request->flags & WIRE_RERUN) != 0;
-	if (command_announce(job))
-		return -1;
 	switch (request->command) {
 	case WIRE_COMMAND_ATTACH:
 		return everywhere_attach(job) ? -1 : together_settle(job);
@@ -85,7 +90,7 @@ void command_run(struct job *job)
 {
 	if (turn_take(job))
 		return;
-	int status = world_enter(&job->world);
+	int status = command_enter(job);
 
 	if (!status)
 		status = run(job);

@@ -10,10 +10,11 @@
 /* The command, with the GIL held. Sets job->status. */
 void command_run(struct job *job);
 
-/* Leaves the interpreter that we are in; job->world is gone then. */
-void command_leave(struct job *job);
+/* Enters the interpreter that we are in. The audit event is the first that a hook of its hears
+ * of us. -1: somebody vetoed, or an exception is set; command_leave is due in either case. */
+int command_enter(struct job *job);
 
-/* Raises the audit event, in the interpreter that we are in. -1: somebody vetoed. */
-int command_announce(struct job *job);
+/* Leaves it; job->world is gone then. */
+void command_leave(struct job *job);
 
 #endif

@@ -32,11 +32,11 @@ void visit_leave(struct visit *visit)
 int visit_begin(struct visit *visit)
 {
 	struct world *world = &visit->job->world;
-	int status = is_home(visit) ? 0 : world_enter(world);
+	int status = is_home(visit) ? 0 : command_enter(visit->job);
 
 	visit->is_begun = 1;
 	world->hides_frames = visit->hides_frames;
-	return status || is_home(visit) ? status : command_announce(visit->job);
+	return status;
 }
 
 int visit_settle(struct visit *visit, int status)

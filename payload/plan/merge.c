@@ -27,9 +27,9 @@ static int are_parameters_same(const struct world *w, PyObject *old, PyObject *n
 	if (!x || !y || !py_is(x, w->function) || !py_is(y, w->function))
 		return 1;
 	_cleanup_py_ PyObject *a = walk_inside(w, x), *b = walk_inside(w, y);
-	PyObject *item;
-	for (Py_ssize_t i = 0; a && i < PyList_Size(a) && (item = py_item(b, i)); i++)
-		if (!compare_constants(w, PyList_GetItem(a, i), item))
+	PyObject *one, *other;
+	for (Py_ssize_t i = 0; (one = py_item(a, i)) && (other = py_item(b, i)); i++)
+		if (!compare_constants(w, one, other))
 			return 0;
 	PyErr_Clear();
 	return 1;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Finding the types and functions of the interpreter, and leaving it as it was. The invariant:
- * what world_enter changed (the collector is off, builtin modules imported) world_leave undoes.
+ * what entering changed (the collector is off, builtin modules imported) world_leave undoes.
  */
 #include "payload/python/world.h"
 
@@ -113,11 +113,8 @@ static void find_optional_types(struct world *w)
 	}
 }
 
-/* gc is a builtin module; importing it where the program did not is taken back on leaving. */
-static int find_collector(struct world *w)
+int world_stop_collector(struct world *w)
 {
-	w->had_gc = PyDict_GetItemString(w->modules, "gc") != NULL;
-	w->had_ast = PyDict_GetItemString(w->modules, "_ast") != NULL;
 	_cleanup_py_ PyObject *gc = py_import("gc");
 	_cleanup_py_ PyObject *enabled = gc ? PyObject_CallMethod(gc, "isenabled", NULL) : NULL;
 	if (!enabled)
@@ -131,7 +128,8 @@ static int find_collector(struct world *w)
 	_cleanup_py_ PyObject *disabled =
 		w->gc_disable ? PyObject_CallObject(w->gc_disable, NULL) : NULL;
 	w->is_gc_enabled = disabled && PyObject_IsTrue(enabled) == 1;
-	return disabled ? 0 : -1;
+	w->getrefcount = PySys_GetObject("getrefcount");
+	return disabled && w->error && w->getrefcount ? 0 : -1;
 }
 
 /* What the argument of LOAD_COMMON_CONSTANT is an index of: 3.14 has the first five, 3.15 all.
@@ -180,19 +178,19 @@ int world_enter(struct world *w)
 	w->builtins = builtins ? PyModule_GetDict(builtins) : NULL;
 	if (!w->owned || !w->builtins)
 		return -1;
+	w->had_gc = PyDict_GetItemString(w->modules, "gc") != NULL;
+	w->had_ast = PyDict_GetItemString(w->modules, "_ast") != NULL;
 	w->error = PyDict_GetItemString(w->builtins, "Exception");
 	w->none = keep(w, Py_BuildValue(""));
 	find_types(w);
 	w->module = keep(w, PyObject_Type(builtins));
 	w->common = keep(w, common_constants(w));
 	w->in_module = keep(w, PyUnicode_FromString("__module__"));
-	if (!w->error || !w->common || find_opcodes(w) || find_made_types(w) ||
-	    find_collector(w))
+	if (!w->error || !w->common || find_opcodes(w) || find_made_types(w))
 		return -1;
 	type_word_find(w);
 	find_optional_types(w);
-	w->getrefcount = PySys_GetObject("getrefcount");
-	return w->error && w->getrefcount ? 0 : -1;
+	return w->error ? 0 : -1;
 }
 
 static void drop_module(struct world *w, const char *name, int had_it)
@@ -262,8 +260,7 @@ void world_leave(struct world *w)
 	drop_dummy_thread(w);
 	if (w->is_gc_enabled)
 		enable_collector();
-	if (w->get_objects)
-		drop_module(w, "gc", w->had_gc);
+	drop_module(w, "gc", w->had_gc);
 	drop_module(w, "_ast", w->had_ast);
 	Py_DecRef(w->owned);
 	w->owned = NULL;

@@ -42,8 +42,13 @@ struct world {
 	struct opcodes opcodes;
 };
 
-/* -1 with an exception set. world_leave is due in either case. */
+/* Nothing that an audit hook hears of. -1 with an exception set. world_leave is due in either
+ * case. */
 int world_enter(struct world *out);
+
+/* The rest: the collector's functions, and itself stopped. It is a builtin module; importing it
+ * where the program did not is taken back on leaving. -1 with an exception set. */
+int world_stop_collector(struct world *world);
 
 /* Frees what the run of new module code has left. */
 void world_collect(const struct world *world);
