@@ -30,7 +30,8 @@ struct function_place {
 	const struct group *group;
 	PyObject *names; /* the live namespace */
 	PyObject *name, *qualname;
-	unsigned is_made : 1; /* in a class whose maker may have wrapped it */
+	unsigned is_made : 1;  /* in a class whose maker may have wrapped it */
+	unsigned is_whole : 1; /* and which is made anew */
 };
 
 /* --- statements.c --- */

@@ -283,7 +283,8 @@ static PyObject *qualname_in(const struct class_change *c, PyObject *name)
 }
 
 /* A statement of the class. 1 when it is a class that turns out to be the same. */
-static int refine(const struct class_change *c, const struct group *group, PyObject *node)
+static int refine(const struct class_change *c, const struct group *group, PyObject *node,
+		  int is_whole)
 {
 	if (!node_is_definition(node))
 		return selection_note_block(
@@ -301,7 +302,8 @@ static int refine(const struct class_change *c, const struct group *group, PyObj
 		.name = name,
 		.qualname = qualname,
 		.is_made = has_decorators(c) ||
-			   class_maker_is_of_program(&c->s->job->world, c->live)};
+			   class_maker_is_of_program(&c->s->job->world, c->live),
+		.is_whole = is_whole != 0};
 
 	if (!qualname || (node_is_function(node) && selection_note_head(c->s->module, &place)))
 		return -1;
@@ -320,7 +322,7 @@ static int choose(const struct sorter *sorter, const struct group *group, PyObje
 		return 0;
 	if (group->node_count > 1)
 		return 1;
-	int same = refine(c, group, node);
+	int same = refine(c, group, node, 0);
 	return same < 0 ? -1 : !same;
 }
 
@@ -385,7 +387,7 @@ static int run_whole(const struct class_change *c, int is_header_same)
 		const struct group *group = &c->body.groups[i];
 		PyObject *node = PyList_GetItem(c->nodes, group->first_node);
 		if (group->node_count == 1 && (group->is_changed || node_is_function(node)) &&
-		    refine(c, group, node) < 0)
+		    refine(c, group, node, 1) < 0)
 			return -1;
 	}
 	if (!is_header_same)

@@ -119,6 +119,8 @@ static int count_decorator_steps(const struct body *b, const struct definition *
 static int are_decorators_same(const struct body *b, const struct definition *old,
 			       const struct definition *new, PyObject *node, int count)
 {
+	if (!count)
+		return old->end - old->code == new->end - new->code;
 	int steps = count_decorator_steps(b, new, node);
 	int call = new->end - 2 > new->code ? b->new.steps[new->end - 2].token : -1;
 	/* what makes type parameters is called before, as decorators are if it has no defaults
@@ -180,8 +182,7 @@ static int find_old_code(struct selection *s, PyObject **code_out,
 	if (!at->group->is_changed)
 		return 1;
 	if (!body_find_old(&old, b, at->name) ||
-	    (count ? !are_decorators_same(b, &old, new, node, count)
-		   : old.end - old.code != new->end - new->code))
+	    !are_decorators_same(b, &old, new, node, count))
 		return 0;
 	*code_out = old.body;
 	return 1;
@@ -232,7 +233,10 @@ int selection_function(struct selection *s, const struct function_place *at, PyO
 		inner = find_aside(s, old_code);
 	if (is_plain && !inner)
 		return PyErr_Occurred() ? -1 : 1; /* it is gone */
-	_cleanup_py_ PyObject *entry = inner ? PyTuple_Pack(3, inner, new.body, live) : NULL;
+	_cleanup_py_ PyObject *entry =
+		inner ? Py_BuildValue("(OOOi)", inner, new.body, live,
+				      at->is_whole && at->is_made && !count)
+		      : NULL;
 	return inner && (count || inner != live) ? strip(s, node, at->qualname, entry) : 0;
 }
 
@@ -247,8 +251,7 @@ static int is_decorated_anew(const struct body *b, const struct group *group, Py
 		return 0;
 	if (!body_find_old(&old, b, name))
 		return 1;
-	return count ? !are_decorators_same(b, &old, &new, node, count)
-		     : old.end - old.code != new.end - new.code;
+	return !are_decorators_same(b, &old, &new, node, count);
 }
 
 int selection_is_decorated_anew(const struct body *b)

@@ -213,6 +213,18 @@ static int adopt(struct plan *p, PyObject *old, PyObject *donor, PyObject *code)
 	       write_attributes(p, old, donor);
 }
 
+/* What a metaclass has made around a method of a class that is made again is of its old code.
+ */
+static PyObject *code_of(const struct plan *p, PyObject *old, PyObject *donor)
+{
+	PyObject *code = PyFunction_GetCode(donor);
+	PyObject *next =
+		code == PyFunction_GetCode(old) ? PyDict_GetItem(p->codes, code) : NULL;
+	_cleanup_py_ PyObject *cells = next ? adopt_cells(&p->job->world, donor, next) : NULL;
+
+	return cells ? next : code;
+}
+
 int adopt_functions(struct plan *p)
 {
 	const struct pointer_entry *entry;
@@ -222,7 +234,7 @@ int adopt_functions(struct plan *p)
 		PyObject *old = entry->key, *donor = entry->value;
 		if (!py_is(old, p->job->world.function))
 			continue;
-		if (adopt(p, old, donor, PyFunction_GetCode(donor)) ||
+		if (adopt(p, old, donor, code_of(p, old, donor)) ||
 		    write_own_dict(p, old, donor))
 			return -1;
 	}

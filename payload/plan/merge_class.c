@@ -123,6 +123,16 @@ static int stays(const struct world *w, PyObject *kept, PyObject *key, PyObject 
 	return inside && !PyList_Size(inside);
 }
 
+/* A method that the maker got as it is (shadow/hooks/keep.py), and left so. */
+static PyObject *stand_for_bare(const struct module *m, PyObject *value)
+{
+	_cleanup_py_ PyObject *name = PyObject_GetAttrString(value, "__qualname__");
+	PyObject *pair = name ? PyDict_GetItem(m->donors, name) : NULL;
+
+	PyErr_Clear();
+	return pair && py_first(pair) == value ? py_second(pair) : value;
+}
+
 static int merge_attributes(struct plan *p, const struct module *m, PyObject *kept,
 			    PyObject *binds, PyObject *const dicts[2], int is_part)
 {
@@ -143,6 +153,8 @@ static int merge_attributes(struct plan *p, const struct module *m, PyObject *ke
 			continue;
 		if (old && stays(w, kept, key, value, is_part))
 			value = old;
+		if (old && m->donors && py_is(value, w->function))
+			value = stand_for_bare(m, value);
 		_cleanup_py_ PyObject *merged =
 			old ? merge_value(p, m, old, value) : py_ref(value);
 		if (!merged || PyDict_SetItem(binds, key, merged))

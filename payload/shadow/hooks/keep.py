@@ -4,6 +4,9 @@
 # what they made is there, and the function inside it takes the new definition at the commit.
 # Python like classes.py, in the same globals.
 #
+# A method without any, of a class that is made again as a whole, goes to the class's maker as it is,
+# which has wrapped it before, or not: then what is there stays (plan/merge_class.c).
+#
 # What decorators wrote on the function (__isabstractmethod__) goes over to the new one.
 #
 # New module code shall meet the new function already, so where plain closures are around it,
@@ -13,11 +16,11 @@
 def keep(function):
     for namespace, parts, kept, donors in classes:
         if namespace is function.__globals__ and function.__qualname__ in kept:
-            inner, code, value = kept[function.__qualname__]
+            inner, code, value, is_bare = kept[function.__qualname__]
             function.__dict__.update(inner.__dict__)
             value = around(value, inner, function)
             donors[function.__qualname__] = function, value
-            return value
+            return function if is_bare else value
     return function
 
 
