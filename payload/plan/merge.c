@@ -197,7 +197,7 @@ static int is_under_own_name(const struct world *w, PyObject *name, PyObject *va
 	return own && !PyUnicode_Compare(own, name);
 }
 
-/* `g = f` became `def g`: what is called f is still that of f. */
+/* `g = f` became `def g`, or `g = h`: what is called f is still that of f. */
 static int is_of_other_name(const struct world *w, const struct module *m, PyObject *name,
 			    PyObject *old)
 {
@@ -259,7 +259,7 @@ int merge_names(struct plan *p, struct module *m)
 			    is_under_own_name(w, name, value) == is_alias)
 				continue;
 			PyObject *old = PyDict_GetItem(m->live, name);
-			int is_other = !old || (!is_alias && is_of_other_name(w, m, name, old));
+			int is_other = !old || is_of_other_name(w, m, name, old);
 			if (old && module_is_superseded(m, name)) {
 				value = old;
 				is_other = 1;

@@ -99,16 +99,28 @@ static PyObject *next_code(const struct plan *p, const struct module *m, PyObjec
 	return next ? py_ref(next) : NULL;
 }
 
-/* The new source still has the old function as it is, and another of the same name beside it
- * (`_` that is registered somewhere): it is not the one that changed. */
+PyObject *merge_code_now(const struct world *w, const struct module *m, PyObject *function)
+{
+	_cleanup_py_ PyObject *name = PyObject_GetAttrString(function, "__qualname__");
+	_cleanup_py_ PyObject *code = name ? code_find(w, m->code, name) : NULL;
+
+	PyErr_Clear();
+	return py_take(&code);
+}
+
+/* The new source still has the old function, and this one beside it: another of its name (`_`
+ * that is registered somewhere), and it is as it was; or one of another name (`handler = f`,
+ * now `handler = g`). */
 static int is_still_there(const struct plan *p, const struct module *m, PyObject *old,
 			  PyObject *new)
 {
 	const struct world *w = &p->job->world;
 	PyObject *code = PyFunction_GetCode(old), *new_code = PyFunction_GetCode(new);
-	_cleanup_py_ PyObject *next = next_code(p, m, code);
+	int are_namesakes = code_are_namesakes(code, new_code);
+	_cleanup_py_ PyObject *next =
+		are_namesakes ? next_code(p, m, code) : merge_code_now(w, m, old);
 
-	return next && code_is_same(w, code, next) == 1 &&
+	return next && (!are_namesakes || code_is_same(w, code, next) == 1) &&
 	       PyObject_RichCompareBool(next, new_code, PY_EQ) != 1 &&
 	       code_are_siblings(w, m->code, next, new_code) == 1;
 }

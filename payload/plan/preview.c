@@ -118,8 +118,12 @@ static int preview_binding(struct job *job, const struct module *m, PyObject *en
 		return note_function(job, m, now, NULL);
 	if (is_imported_again(w, name, now) || !is_rebound(job, m, name, now))
 		return 0;
-	/* A lambda, an alias: a function of ours takes what comes, under its own name. One that
-	 * was made by a call may be replaced instead: with what it closes over. */
+	/* A lambda, an alias: a function of ours takes what comes, under its own name, unless
+	 * that is still there. One that was made by a call may be replaced instead: with what
+	 * it closes over. */
+	_cleanup_py_ PyObject *left = !kind && is_own ? merge_code_now(w, m, now) : NULL;
+	_cleanup_py_ PyObject *own = left ? code_name(left) : NULL;
+	is_own &= !own || !PyUnicode_Compare(own, name) || PyDict_GetItem(m->live, own) != now;
 	if (!kind && is_own && note_function(job, m, now, NULL))
 		return -1;
 	if (!kind && is_own && !PyFunction_GetClosure(now))

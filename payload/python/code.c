@@ -473,13 +473,10 @@ int code_stored_names(const struct world *w, PyObject *code, PyObject *out)
 int code_are_siblings(const struct world *w, PyObject *code, PyObject *a, PyObject *b)
 {
 	_cleanup_py_ PyObject *inner = inner_codes(w, code);
-	_cleanup_py_ PyObject *x = code_name(a), *y = code_name(b);
 	int found = 0;
 
-	if (!inner || !x || !y)
+	if (!inner)
 		return -1;
-	if (PyUnicode_Compare(x, y))
-		return 0;
 	PyObject *item;
 	for (Py_ssize_t i = 0; (item = py_item(inner, i)); i++) {
 		found |= py_equal(item, a);

@@ -53,7 +53,7 @@ int code_pair(const struct world *world, PyObject *old, PyObject *new, PyObject 
  * with an exception. */
 int code_is_only(const struct world *world, PyObject *outer, PyObject *code);
 
-/* 1 when both are directly inside one and the same body within `code`, under one name. */
+/* 1 when both are directly inside one and the same body within `code`. */
 int code_are_siblings(const struct world *world, PyObject *code, PyObject *a, PyObject *b);
 
 /* Adds the names that the body of a module or class binds to the set `out`. */
