@@ -209,7 +209,8 @@ static PyObject *parent_name(PyObject *name, const char **leaf)
 }
 
 /* Packages above a changed module get a shadow too, a copy: `import a.b` must lead to the new b
- * by way of a. A changed package's body does not bind its submodules; the import system did. */
+ * by way of a. A changed package's body does not bind its submodules; the import system did.
+ * But what the package binds to the name since (`from .b import b`) is its own. */
 static int link_parents(struct shadow *s, const struct world *w, PyObject *name,
 			PyObject *module)
 {
@@ -227,7 +228,9 @@ static int link_parents(struct shadow *s, const struct world *w, PyObject *name,
 		if (!made || add_shadow(s, w, parent, made, live))
 			return -1;
 	}
-	if (PyDict_SetItemString(PyModule_GetDict(shadow), leaf, module))
+	PyObject *there = PyDict_GetItemString(PyModule_GetDict(live), leaf);
+	if ((!there || there == PyDict_GetItem(w->modules, name)) &&
+	    PyDict_SetItemString(PyModule_GetDict(shadow), leaf, module))
 		return -1;
 	return link_parents(s, w, parent, shadow);
 }

@@ -37,7 +37,8 @@ def ensure_submodules(package, full, names):
                 if error.name != full + '.' + name:
                     raise
             else:
-                link(package, name, find(full + '.' + name))
+                if name not in package.__dict__:
+                    link(package, name, find(full + '.' + name))
 
 
 # A module that did not change, for one `from` statement: what it has of one that did, is new.
