@@ -83,15 +83,8 @@ static int judge_by_frames(struct safepoint *out, bool *strayed_out, struct judg
 
 /* ---- before the stop ---- */
 
-static int learn_allowed(struct judge *judge, struct hp_err *err)
-{
-	return safepoint_map_learn_allowed(&judge->map, judge->target, err);
-}
-
 static int make_unwinder(struct judge *judge, struct hp_err *err)
 {
-	if (learn_allowed(judge, err) < 0)
-		return -1;
 	return judge->unwinder ? 0 : unwinder_new(&judge->unwinder, judge->target, err);
 }
 
@@ -123,9 +116,6 @@ static int judge_guess(struct safepoint *out, bool *strayed_out, struct judge *j
 	const struct frame_start start = {.rip = place->pc.v, .rsp = place->sp.v};
 
 	*strayed_out = false;
-	if (safepoint_wait_of(place->syscall_nr, place->syscall_args) == WAIT_READING &&
-	    learn_allowed(judge, err) < 0)
-		return -1;
 	look_at_stack(judge, place->sp);
 	judge_by_scan(out, judge, place);
 	if (out->verdict != VERDICT_UNKNOWN)

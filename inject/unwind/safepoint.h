@@ -42,7 +42,7 @@ struct safepoint_map {
 	struct safepoint_range
 		*forbidden; /* allocator, loader, thread creation and exit, fork ... */
 	size_t forbidden_count;
-	/* libc functions that hold nothing: read, poll, sem_wait ...; NULL until learned */
+	/* libc functions that hold nothing: read, poll, sem_wait ... */
 	struct safepoint_range *allowed;
 	size_t allowed_count;
 	/* Where memcpy and its like are, as resolved in the target's GOTs; NULL until learned
@@ -64,12 +64,8 @@ struct safepoint_map {
 HP_MUST_CHECK int safepoint_map_init(struct safepoint_map *out, const struct target *target,
 				     struct hp_err *err);
 void safepoint_map_fini(struct safepoint_map *map);
-/* What only safepoint_judge_frames() asks for, and safepoint_judge_stack() of a thread that
- * reads; mostly nobody does. Without it a thread that is in such a function is called unsafe,
- * or VERDICT_UNKNOWN is said of it. Cheap if done before. */
-HP_MUST_CHECK int safepoint_map_learn_allowed(struct safepoint_map *map,
-					      const struct target *target, struct hp_err *err);
-/* Likewise for safepoint_judge_frames(); without it a thread in memcpy is called unsafe. */
+/* What only safepoint_judge_frames() asks for; mostly nobody does. Without it a thread in
+ * memcpy is called unsafe. Cheap if done before. */
 HP_MUST_CHECK int safepoint_map_learn_ifuncs(struct safepoint_map *map,
 					     const struct target *target, struct hp_err *err);
 

@@ -434,9 +434,12 @@ static void map_take(struct safepoint_map *out, struct maker *maker)
 	const struct libc_info *libc = &maker->target->libc;
 
 	ranges_settle(&maker->forbidden);
+	ranges_settle(&maker->allowed);
 	*out = (struct safepoint_map){
 		.forbidden = take_ptr(&maker->forbidden.items),
 		.forbidden_count = maker->forbidden.count,
+		.allowed = take_ptr(&maker->allowed.items),
+		.allowed_count = maker->allowed.count,
 		.libc_start = libc->module->start,
 		.libc_end = libc->module->end,
 		.restore_rt = libc->restore_rt,
@@ -458,24 +461,6 @@ int safepoint_map_init(struct safepoint_map *out, const struct target *target,
 	if (maker_run(&maker, err) < 0)
 		return -1;
 	map_take(out, &maker);
-	return 0;
-}
-
-int safepoint_map_learn_allowed(struct safepoint_map *map, const struct target *target,
-				struct hp_err *err)
-{
-	struct safepoint_names names;
-	_cleanup_(maker_fini) struct maker maker = {.target = target, .names = &names};
-
-	if (map->allowed)
-		return 0;
-	safepoint_names_init(&names);
-	safepoint_names_add_allowed(&names);
-	if (maker_run(&maker, err) < 0)
-		return -1;
-	ranges_settle(&maker.allowed);
-	map->allowed = take_ptr(&maker.allowed.items);
-	map->allowed_count = maker.allowed.count;
 	return 0;
 }
 

@@ -209,11 +209,7 @@ void safepoint_names_init(struct safepoint_names *out)
 	names_take(out, names_allocator_tells, COUNT(names_allocator_tells),
 		   NAME_ALLOCATOR_TELLS);
 	names_take(out, names_threads, COUNT(names_threads), NAME_THREADS);
-}
-
-void safepoint_names_add_allowed(struct safepoint_names *names)
-{
-	names_take(names, names_allowed, COUNT(names_allowed), NAME_ALLOWED);
+	names_take(out, names_allowed, COUNT(names_allowed), NAME_ALLOWED);
 }
 
 static enum name_class whole_name_class(const struct safepoint_names *names, const char *name,

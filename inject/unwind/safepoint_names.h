@@ -25,9 +25,7 @@ struct safepoint_names {
 	const char *names[SAFEPOINT_NAMES_SIZE];
 	uint8_t classes[SAFEPOINT_NAMES_SIZE]; /* enum name_class */
 };
-/* All but NAME_ALLOWED, most of the names, which are rarely wanted; then those, too. */
 void safepoint_names_init(struct safepoint_names *out);
-void safepoint_names_add_allowed(struct safepoint_names *names);
 /* `hash` is name_hash() of the name. */
 enum name_class safepoint_name_class(const struct safepoint_names *names, const char *name,
 				     uint32_t hash);

@@ -130,31 +130,6 @@ Test(judge, who_waits_is_as_expected)
 		check_parked(&parked_bodies[i]);
 }
 
-static const struct body *body_named(const char *name)
-{
-	size_t i = 0;
-
-	while (strcmp(parked_bodies[i].name, name) != 0)
-		i++;
-	return &parked_bodies[i];
-}
-
-/* What the functions of libc are called that hold nothing is found out when it matters: read()
- * is one that the allocator calls, too. */
-Test(judge, names_that_nobody_asked_for)
-{
-	const struct body *read_body = body_named("read");
-	struct stage stage;
-
-	if (WRAPPED)
-		cr_skip_test("the sanitizer's library stands between the victims and libc");
-	stage_open(&stage, read_body);
-	cr_expect(zero(sz, stage.judge.map.allowed_count));
-	expect_waiting(&stage, read_body);
-	cr_expect(lt(sz, 100, stage.judge.map.allowed_count));
-	stage_close(&stage);
-}
-
 #define INTO(function) ((uintptr_t)(function) + 1)
 
 static void check_left_behind(const struct safepoint_map *map, long nr, uintptr_t word,
@@ -180,11 +155,6 @@ Test(judge, what_the_allocator_left_behind)
 		cr_skip_test("the sanitizer's library stands between the victims and libc");
 	stage_open(&stage, &parked_bodies[0]);
 	map = &stage.judge.map;
-	check_left_behind(map, SYS_read, INTO(malloc), VERDICT_UNKNOWN); /* not learned yet */
-	cr_assert(eq(int,
-		     safepoint_map_learn_allowed(&stage.judge.map, &stage.target,
-						 &(struct hp_err){0}),
-		     0));
 	check_left_behind(map, SYS_read, INTO(malloc), VERDICT_SAFE);
 	check_left_behind(map, SYS_poll, INTO(free), VERDICT_SAFE);
 	check_left_behind(map, SYS_write, INTO(malloc), VERDICT_UNKNOWN);

@@ -72,8 +72,6 @@ static void stage_open(struct stage *stage, const struct body *body)
 	stage->stack = malloc(STACK_MAX);
 	cr_assert(eq(int, safepoint_map_init(&stage->map, &stage->target, &err), 0), "%s",
 		  err.text);
-	cr_assert(eq(int, safepoint_map_learn_allowed(&stage->map, &stage->target, &err), 0),
-		  "%s", err.text);
 	cr_assert(eq(int, safepoint_map_learn_ifuncs(&stage->map, &stage->target, &err), 0),
 		  "%s", err.text);
 	cr_assert(eq(int, unwinder_new(&stage->unwinder, &stage->target, &err), 0), "%s",
