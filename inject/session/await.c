@@ -48,9 +48,16 @@ bool await_cancel(const struct await *await)
 	return state == WIRE_CANCELLED;
 }
 
-/* The worker's thread id as we see it: the target may live in a pid namespace of its own. 0
- * when no such thread exists (any more). */
-static pid_t worker_tid(const struct handover *h, const struct target *target)
+static bool has_thread(const struct target *target, pid_t tid)
+{
+	char name[48];
+
+	snprintf(name, sizeof(name), "task/%d", tid);
+	return faccessat(target->procfd, name, F_OK, 0) == 0;
+}
+
+/* Its number as we see it: the target may live in a pid namespace of its own. */
+pid_t await_worker(const struct handover *h, const struct target *target)
 {
 	int32_t theirs = __atomic_load_n(&h->channel->worker_tid, __ATOMIC_ACQUIRE);
 	_cleanup_free_ pid_t *tids = NULL;
@@ -60,10 +67,8 @@ static pid_t worker_tid(const struct handover *h, const struct target *target)
 
 	if (theirs <= 0)
 		return 0;
-	if (target->status.nspid_count <= 1) {
-		snprintf(name, sizeof(name), "task/%d", theirs);
-		return faccessat(target->procfd, name, F_OK, 0) == 0 ? theirs : 0;
-	}
+	if (target->status.nspid_count <= 1)
+		return has_thread(target, theirs) ? theirs : 0;
 	if (proc_threads(&tids, &count, target->procfd, &ignored) < 0)
 		return 0;
 	for (size_t i = 0; i < count; i++) {
@@ -98,7 +103,7 @@ static bool worker_is_lost(const struct handover *h, const struct target *target
 {
 	if (!target_alive(target))
 		return true;
-	if (worker_tid(h, target) > 0 || image_is_mapped(h, target))
+	if (await_worker(h, target) > 0 || image_is_mapped(h, target))
 		return false;
 	return !state_is_final(state_of(h)); /* it may have answered and left just now */
 }
@@ -123,13 +128,12 @@ static const char *phase_text(uint32_t phase)
 	return "it was about to answer";
 }
 
-bool await_worker_end(const struct handover *h, const struct target *target,
-		      int64_t patience_ns)
+bool await_thread_end(const struct target *target, pid_t tid, int64_t patience_ns)
 {
 	struct deadline deadline = deadline_after_ns(patience_ns);
 	int64_t pause_ns = 20000;
 
-	while (worker_tid(h, target) > 0) {
+	while (tid && has_thread(target, tid)) {
 		const struct timespec ts = {.tv_nsec = pause_ns};
 
 		if (deadline_passed(deadline))
@@ -149,7 +153,8 @@ static int give_up(const struct await *await, struct hp_err *err)
 	const char *more = "";
 
 	if (phase == WIRE_PHASE_SHADOW &&
-	    !await_worker_end(await->handover, await->target, STRIKE_NS))
+	    !await_thread_end(await->target, await_worker(await->handover, await->target),
+			      STRIKE_NS))
 		more = "; it did not end when told to, and its thread stays until it does";
 	if (options->interrupted && *options->interrupted)
 		return hp_err_set(err, HP_INTERRUPTED, 0, "interrupted%s", more);

@@ -40,8 +40,9 @@ bool await_may_want_gil(const struct await *await);
 /* Whether the payload has begun with what it was asked for. */
 bool await_has_turn(const struct await *await);
 
-/* Wait until the worker's thread has left; false when it has not in that time. */
-bool await_worker_end(const struct handover *handover, const struct target *target,
-		      int64_t patience_ns);
+/* The worker's thread; 0 when it has left. */
+pid_t await_worker(const struct handover *handover, const struct target *target);
+/* Wait until that thread has left; false when it has not in that time. */
+bool await_thread_end(const struct target *target, pid_t tid, int64_t patience_ns);
 
 #endif

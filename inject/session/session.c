@@ -421,23 +421,25 @@ bool session_cancel(struct session *session)
 void session_await_end(struct session *session)
 {
 	holder_end(&session->holder);
-	(void)await_worker_end(&session->handover, session->target, CANCELLED_NS);
+	(void)await_thread_end(session->target,
+			       await_worker(&session->handover, session->target), CANCELLED_NS);
 }
 
 int session_close(struct session_result *out, struct session *session, struct hp_err *err)
 {
+	pid_t worker = 0; /* nobody waits for it */
 	int r = -1;
 
 	holder_end(&session->holder);
 	if (out) {
-		/* It takes the worker 0.1 ms to leave. */
-		judge_fini(&session->judge);
-		image_fini(&session->image);
 		r = take_reply(session, err);
-		session->result.worker_left =
-			await_worker_end(&session->handover, session->target, LEAVE_NS);
+		worker = await_worker(&session->handover, session->target);
 	}
+	/* It takes the worker 0.1 ms to leave. */
 	handover_fini(&session->handover);
+	judge_fini(&session->judge);
+	image_fini(&session->image);
+	session->result.worker_left = await_thread_end(session->target, worker, LEAVE_NS);
 	if (r == 0) {
 		session->result.elapsed_ns = clock_now_ns() - session->began_ns;
 		*out = session->result;
