@@ -185,9 +185,6 @@ static int launch(struct handover *h, const struct step *step, struct hp_err *er
 /* The thread is the worker itself, and no other is in the image. */
 static int send_in(struct handover *h, const struct step *step, struct hp_err *err)
 {
-	if (write_some(h, SIZE_MAX, err) < 0)
-		return -1;
-	handover_swap_state(h, WIRE_EMPTY, WIRE_PENDING);
 	__atomic_store_n(&h->channel->guest, WIRE_GUEST_LEFT, __ATOMIC_RELEASE);
 	h->launched = true;
 	return tracee_leave(step->tracee, addr_add(h->base, h->image->work),

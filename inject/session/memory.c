@@ -23,6 +23,8 @@
 #define MFD_NOEXEC_SEAL 0x0008U /* Linux 6.3 */
 #endif
 
+#define PAGE 4096u
+
 #define RX (PROT_READ | PROT_EXEC)
 #define RW (PROT_READ | PROT_WRITE)
 
@@ -341,20 +343,35 @@ int memory_divide(struct handover *h, const struct step *step, struct hp_err *er
 
 /* ---- on a thread of ours ---- */
 
-/* A place for it. It is noted at once: were we killed, the next attach finds it by that. */
+/* A place for it. It is noted at once: were we killed, the next attach finds it by that. The
+ * memfd is made ready while the thread is on its way into the call and out again. */
 static int reserve(struct handover *h, const struct step *step, struct hp_err *err)
 {
+	static const char what[] = "mmap for the payload";
 	const uint64_t args[6] = {0,
 				  h->total_size,
 				  PROT_NONE,
 				  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
 				  (uint64_t)-1,
 				  0};
+	struct hp_err open_err;
 	int64_t result;
+	int opened;
 
-	if (step_syscall(step, &result, "mmap for the payload", SYS_mmap, args, err) < 0)
+	if (step_syscall_begin(step, what, SYS_mmap, args, err) < 0)
+		return -1;
+	opened = memory_open(h, step->target, &open_err);
+	if (step_syscall_enter(step, what, err) < 0)
+		return -1;
+	if (opened == 0)
+		opened = memory_view(h, &open_err);
+	if (step_syscall_end(step, &result, what, err) < 0)
 		return -1;
 	h->base = addr_of((uint64_t)result);
+	if (opened < 0) {
+		*err = open_err;
+		return -1;
+	}
 	*h->channel = (struct wire_channel){.magic = WIRE_MAGIC,
 					    .version = WIRE_VERSION,
 					    .guest = WIRE_GUEST_NONE,
@@ -364,7 +381,8 @@ static int reserve(struct handover *h, const struct step *step, struct hp_err *e
 }
 
 /* A child that is forked has no thread of ours and must not have our memory: there is a
- * microsecond between the two calls. Nobody sees their results. */
+ * microsecond between the two calls. Nobody sees their results. Half of the text is written
+ * meanwhile. */
 static int map_at_once(struct handover *h, const struct step *step, const struct chains *chains,
 		       struct hp_err *err)
 {
@@ -377,11 +395,15 @@ static int map_at_once(struct handover *h, const struct step *step, const struct
 			  {call, SYS_madvise, {base, h->total_size, MADV_DONTFORK}}},
 		.count = 2,
 	};
-	const int r =
-		chain_run(step->tracee, chains, &chain, step_deadline(step->deadline), err);
-	struct hp_err unreadable;
+	const size_t some = h->image->early / 2 & ~(size_t)(PAGE - 1);
+	int r = chain_begin(step->tracee, chains, &chain, err);
+	struct hp_err unwritten, unreadable;
 	uint8_t first;
 
+	if (r == CHAIN_DONE && memory_write_image(h, 0, some, &unwritten) == 0)
+		h->written = some;
+	if (r == CHAIN_DONE)
+		r = chain_end(step->tracee, chains, &chain, step_deadline(step->deadline), err);
 	if (r < 0)
 		return -1;
 	if (r == CHAIN_NOT || !step->tracee->hijacked ||
@@ -393,8 +415,7 @@ static int map_at_once(struct handover *h, const struct step *step, const struct
 int memory_make_apart(struct handover *h, const struct step *step, const struct chains *chains,
 		      struct hp_err *err)
 {
-	if (make_memfd(h, step, err) < 0 || memory_open(h, step->target, err) < 0 ||
-	    memory_view(h, err) < 0 || reserve(h, step, err) < 0)
+	if (make_memfd(h, step, err) < 0 || reserve(h, step, err) < 0)
 		return -1;
 	return map_at_once(h, step, chains, err) < 0 ? -1 : memory_divide(h, step, err);
 }

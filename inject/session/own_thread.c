@@ -40,7 +40,7 @@ void own_thread_prepare(struct own_thread *out, const struct target *target)
 /* Its number; 0: it is not there; PERHAPS: one that runs, of which nothing is known, may be it.
  */
 #define PERHAPS (-1)
-static pid_t look(const struct own_thread *own)
+static pid_t look(bool *is_asleep, const struct own_thread *own)
 {
 	_cleanup_free_ pid_t *tids = NULL;
 	struct safepoint_stop place;
@@ -48,32 +48,27 @@ static pid_t look(const struct own_thread *own)
 	pid_t found = 0;
 	size_t count;
 
+	*is_asleep = false;
 	if (proc_threads(&tids, &count, own->target->procfd, &ignored) < 0)
 		return 0;
 	while (count-- > 0) { /* mostly it is the last one */
-		if (!thread_place_read(&place, own->target, tids[count]))
+		if (!thread_place_read(&place, own->target, tids[count])) {
 			found = PERHAPS;
-		else if (spawn_has_stack(place.sp, own->thread))
+		} else if (spawn_has_stack(place.sp, own->thread)) {
+			*is_asleep = spawn_may_be_it(place.syscall_nr, place.sp, own->thread);
 			return tids[count];
+		}
 	}
 	return found;
-}
-
-static bool is_asleep(const struct own_thread *own, pid_t tid)
-{
-	struct safepoint_stop place;
-
-	return thread_place_read(&place, own->target, tid) &&
-	       spawn_may_be_it(place.syscall_nr, place.sp, own->thread);
 }
 
 static int find(pid_t *tid, const struct own_thread *own, struct hp_err *err)
 {
 	const struct deadline until = deadline_after_ns(FIND_NS);
 	const struct timespec pause = {.tv_nsec = PAUSE_NS};
+	bool is_asleep;
 
-	while ((*tid = look(own)) && !(*tid > 0 && is_asleep(own, *tid)) &&
-	       !deadline_passed(until))
+	while ((*tid = look(&is_asleep, own)) && !is_asleep && !deadline_passed(until))
 		nanosleep(&pause, NULL);
 	if (*tid > 0)
 		return 0;
@@ -101,10 +96,11 @@ static void await_end(const struct own_thread *own, pid_t tid)
 	const struct deadline until = deadline_after_ns(END_NS);
 	const struct timespec pause = {.tv_nsec = END_PAUSE_NS};
 	char name[32];
+	bool is_asleep;
 
 	snprintf(name, sizeof(name), "task/%d", tid);
 	while ((tid > 0 ? faccessat(own->target->procfd, name, F_OK, 0) == 0
-			: look(own) != 0) &&
+			: look(&is_asleep, own) != 0) &&
 	       !deadline_passed(until))
 		nanosleep(&pause, NULL);
 }

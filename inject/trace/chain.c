@@ -243,8 +243,8 @@ static int stop_it(struct tracee *tracee, struct hp_err *err)
 	return tracee_take_back(tracee, err) < 0 ? -1 : note_place(tracee, true, err);
 }
 
-int chain_run(struct tracee *tracee, const struct chains *chains, struct chain *chain,
-	      struct deadline deadline, struct hp_err *err)
+int chain_begin(struct tracee *tracee, const struct chains *chains, const struct chain *chain,
+		struct hp_err *err)
 {
 	struct arch_regs regs = tracee->regs;
 
@@ -252,6 +252,12 @@ int chain_run(struct tracee *tracee, const struct chains *chains, struct chain *
 		return CHAIN_NOT;
 	if (tracee_enter(tracee, &regs, err) < 0 || tracee_go_on(tracee, err) < 0)
 		return -1;
+	return CHAIN_DONE;
+}
+
+int chain_end(struct tracee *tracee, const struct chains *chains, struct chain *chain,
+	      struct deadline deadline, struct hp_err *err)
+{
 	if (await_done(tracee, chain, deadline, err) < 0) {
 		if (tracee->hijacked)
 			put_errno_back(tracee, chains);
@@ -261,4 +267,12 @@ int chain_run(struct tracee *tracee, const struct chains *chains, struct chain *
 		return -1;
 	tracee->has_vectors = tracee->hijacked;
 	return CHAIN_DONE;
+}
+
+int chain_run(struct tracee *tracee, const struct chains *chains, struct chain *chain,
+	      struct deadline deadline, struct hp_err *err)
+{
+	const int r = chain_begin(tracee, chains, chain, err);
+
+	return r == CHAIN_DONE ? chain_end(tracee, chains, chain, deadline, err) : r;
 }

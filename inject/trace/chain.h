@@ -42,5 +42,11 @@ enum chain_outcome {
  * thread has returned, as tracee->hijacked says. */
 HP_MUST_CHECK int chain_run(struct tracee *tracee, const struct chains *chains,
 			    struct chain *chain, struct deadline deadline, struct hp_err *err);
+/* The same in two parts: in between the thread runs, and we can do something else. CHAIN_DONE:
+ * it was begun, and is to be ended. */
+HP_MUST_CHECK int chain_begin(struct tracee *tracee, const struct chains *chains,
+			      const struct chain *chain, struct hp_err *err);
+HP_MUST_CHECK int chain_end(struct tracee *tracee, const struct chains *chains,
+			    struct chain *chain, struct deadline deadline, struct hp_err *err);
 
 #endif
