@@ -174,35 +174,41 @@ static size_t tile_data_at(size_t *size)
 	return offset;
 }
 
-/* Make xstate, as ptrace gave it, what the kernel accepts in a signal frame. The kernel falls
+/* What of xstate, as ptrace gave it, goes into the frame. The kernel falls
  * back to the legacy registers alone when the size is larger than the task may use: AMX tile
  * data is in ptrace's format always, but in a task's only on permission; so it is left out
- * unless in use. Returns the size, magic2 included. */
-static size_t xstate_for_frame(uint8_t *at, struct span xstate)
+ * unless in use. */
+static size_t xstate_used(uint64_t *features, struct span xstate)
 {
 	const uint8_t *from = xstate.data;
-	size_t size = xstate.len, tiles_at, tiles_len;
-	const uint32_t magic2 = XSTATE_MAGIC2;
-	uint64_t features, in_use;
+	size_t tiles_at, tiles_len;
+	uint64_t in_use;
 
-	memcpy(&features, from + XSTATE_SW_OFFSET, sizeof(features));
+	memcpy(features, from + XSTATE_SW_OFFSET, sizeof(*features));
 	memcpy(&in_use, from + XSTATE_BV_OFFSET, sizeof(in_use));
-	if ((features & XFEATURE_TILEDATA) && !(in_use & XFEATURE_TILEDATA)) {
-		features &= ~XFEATURE_TILEDATA;
-		tiles_at = tile_data_at(&tiles_len);
-		if (tiles_at >= XSTATE_MIN && tiles_at + tiles_len == size)
-			size = tiles_at; /* they are the last */
-	}
-	memcpy(at, from, size);
-	struct fpx_sw_bytes sw = {
+	if (!(*features & XFEATURE_TILEDATA) || (in_use & XFEATURE_TILEDATA))
+		return xstate.len;
+	*features &= ~XFEATURE_TILEDATA;
+	tiles_at = tile_data_at(&tiles_len);
+	return tiles_at >= XSTATE_MIN && tiles_at + tiles_len == xstate.len
+		       ? tiles_at /* they are the last */
+		       : xstate.len;
+}
+
+/* With magic2 behind it. */
+static void xstate_write(uint8_t *at, const void *xstate, size_t size, uint64_t features)
+{
+	const uint32_t magic2 = XSTATE_MAGIC2;
+	const struct fpx_sw_bytes sw = {
 		.magic1 = XSTATE_MAGIC1,
 		.extended_size = (uint32_t)(size + sizeof(magic2)),
 		.xfeatures = features,
 		.xstate_size = (uint32_t)size,
 	};
+
+	memcpy(at, xstate, size);
 	memcpy(at + XSTATE_SW_OFFSET, &sw, sizeof(sw));
 	memcpy(at + size, &magic2, sizeof(magic2));
-	return size + sizeof(magic2);
 }
 
 static void context_fill(struct kernel_ucontext *uc, const struct user_regs_struct *gp)
@@ -243,21 +249,22 @@ int arch_frame_build(struct arch_frame *out, const struct arch_regs *resume, str
 		     uint64_t sigmask, remote_addr restorer, struct hp_err *err)
 {
 	struct rt_sigframe frame = {.pretcode = restorer.v, .info = ARCH_FRAME_NOTE};
-	uint64_t fpstate, at;
-	size_t xsize;
+	uint64_t fpstate, at, features;
+	size_t size;
 
 	if (xstate.len < XSTATE_MIN || xstate.len > ARCH_XSTATE_MAX - 64)
 		return hp_err_set(err, HP_UNSUPPORTED, 0, "vector state of %zu bytes",
 				  xstate.len);
-	fpstate = (resume->gp.rsp - RED_ZONE - xstate.len - sizeof(uint32_t)) & ~63ull;
+	size = xstate_used(&features, xstate);
+	fpstate = (resume->gp.rsp - RED_ZONE - size - sizeof(uint32_t)) & ~63ull;
 	at = ((fpstate - sizeof(frame)) & ~15ull) - 8;
 	context_fill(&frame.uc, &resume->gp);
 	frame.uc.uc_mcontext.fpstate = fpstate;
 	frame.uc.uc_sigmask = sigmask;
 	memset(out->bytes, 0, fpstate - at);
 	memcpy(out->bytes, &frame, sizeof(frame));
-	xsize = xstate_for_frame(out->bytes + (fpstate - at), xstate);
-	out->len = (size_t)(fpstate - at) + xsize;
+	xstate_write(out->bytes + (fpstate - at), xstate.data, size, features);
+	out->len = (size_t)(fpstate - at) + size + sizeof(uint32_t);
 	out->at = addr_of(at);
 	out->vectors = addr_of(fpstate);
 	return 0;

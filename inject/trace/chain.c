@@ -86,14 +86,6 @@ static struct iovec remote_iovec(remote_addr at, size_t len)
 	return (struct iovec){(void *)(uintptr_t)at.v, len}; /* NOLINT */
 }
 
-static bool write_chain(struct tracee *tracee, const struct arch_chain *chain)
-{
-	struct iovec from = {(void *)(uintptr_t)chain->bytes, chain->len}; /* NOLINT */
-	struct iovec to = remote_iovec(chain->at, chain->len);
-
-	return process_vm_writev(tracee->tid, &from, 1, &to, 1, 0) == (ssize_t)chain->len;
-}
-
 /* False when there is no place for it: nothing was done then. */
 static bool prepare(struct arch_regs *regs, struct tracee *tracee, const struct chains *chains,
 		    const struct chain *chain)
@@ -129,7 +121,7 @@ static bool prepare(struct arch_regs *regs, struct tracee *tracee, const struct 
 		SYS_rt_sigtimedwait,
 		{AT(tracee, no_signals).v, 0, AT(tracee, wait).v, sizeof(uint64_t)}};
 	arch_chain_build(&whole, regs, steps, chain->count + 2);
-	return write_chain(tracee, &whole);
+	return tracee_write(tracee, whole.at, (struct span){whole.bytes, whole.len});
 }
 
 /* Mostly it is done before it is worth while to sleep. */

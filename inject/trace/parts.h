@@ -23,6 +23,9 @@ int tracee_ptrace_failed(struct tracee *tracee, struct hp_err *err, const char *
 HP_MUST_CHECK int tracee_regs_get(struct tracee *tracee, struct arch_regs *regs,
 				  struct hp_err *err);
 
+/* Onto the stack of the stopped thread. */
+HP_MUST_CHECK bool tracee_write(const struct tracee *tracee, remote_addr at, struct span bytes);
+
 /* On the hijacked thread: begin with these registers, signals blocked; it still stands. */
 HP_MUST_CHECK int tracee_enter(struct tracee *tracee, const struct arch_regs *regs,
 			       struct hp_err *err);

@@ -185,6 +185,30 @@ static bool call_has_room(const struct tracee *tracee, remote_addr frame, size_t
 			      addr_of(frame.v - room), tracee->room->stack_limit);
 }
 
+static bool write_mapped(const struct tracee *tracee, remote_addr at, struct span bytes)
+{
+	struct iovec from = {(void *)(uintptr_t)bytes.data, bytes.len}; /* NOLINT */
+	struct iovec to = {(void *)(uintptr_t)at.v, bytes.len};         /* NOLINT */
+
+	errno = 0;
+	return process_vm_writev(tracee->tid, &from, 1, &to, 1, 0) == (ssize_t)bytes.len;
+}
+
+/* The kernel grows a stack on faults of its own thread and, since Linux 6.5, for ptrace
+ * (mm/memory.c, __access_remote_vm()), but not for process_vm_writev() (mm/gup.c). */
+bool tracee_write(const struct tracee *tracee, remote_addr at, struct span bytes)
+{
+	long word;
+
+	if (write_mapped(tracee, at, bytes))
+		return true;
+	if (errno != EFAULT || bytes.len < sizeof(word))
+		return false;
+	memcpy(&word, bytes.data, sizeof(word));
+	return ptrace(PTRACE_POKEDATA, tracee->tid, at.v, word) == 0 &&
+	       write_mapped(tracee, at, bytes);
+}
+
 static int frame_write(struct tracee *tracee, size_t room, struct hp_err *err)
 {
 	const struct span xstate = {tracee->room->xstate, tracee->xstate_len};
@@ -195,13 +219,8 @@ static int frame_write(struct tracee *tracee, size_t room, struct hp_err *err)
 		return -1;
 	if (!call_has_room(tracee, frame->at, room))
 		return no_room(tracee, 0, err);
-	struct iovec from = {frame->bytes, frame->len};
-	struct iovec to = {(void *)(uintptr_t)frame->at.v, frame->len}; /* NOLINT */
-	/* Into what is mapped: the kernel grows a stack on faults of its own thread, not for
-	 * writes from outside (Linux 6.5, mm/gup.c). */
-	ssize_t n = process_vm_writev(tracee->tid, &from, 1, &to, 1, 0);
-	if (n != (ssize_t)frame->len)
-		return no_room(tracee, n < 0 ? errno : 0, err);
+	if (!tracee_write(tracee, frame->at, (struct span){frame->bytes, frame->len}))
+		return no_room(tracee, errno, err);
 	tracee->frame = frame->at;
 	return 0;
 }

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * Threads that are near the end of their stacks are left alone, and go on.
+ * Threads that are near the end of their stacks are left alone, and go on; those whose stacks
+ * can grow are not.
  */
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <criterion/criterion.h>
@@ -18,6 +21,8 @@
 
 #define LEFT       (12u << 10) /* less than TRACEE_ROOM */
 #define STACK_SIZE (64u << 10)
+#define DEEP       (512u << 10) /* deeper than anybody was */
+#define EDGE       1024u
 
 TestSuite(stacks, .timeout = 60);
 
@@ -78,6 +83,54 @@ static void limited_stack(struct victim_shared *shared)
 	go_down(shared, end - limit.rlim_cur);
 }
 
+/* The kernel has mapped what was touched, and no more: to the end of that page. */
+static __attribute__((noinline)) void deepest_stack(struct victim_shared *shared)
+{
+	const uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+	const uintptr_t deep = ((here - DEEP) & ~(uintptr_t)4095) + EDGE;
+	volatile char *below = __builtin_alloca(here - deep);
+
+	below[0] = 0;
+	victim_ready(shared);
+	for (;;) {
+		shared->wrong += below[0] != 0;
+		shared->rounds++;
+		syscall(SYS_nanosleep, &(struct timespec){.tv_nsec = 1000000}, NULL);
+	}
+}
+
+static void expect_goes_on(const struct victim *victim)
+{
+	const uint64_t rounds = victim->shared->rounds;
+
+	usleep(50000);
+	cr_assert(lt(u64, rounds, victim->shared->rounds), "it does not go on");
+}
+
+Test(stacks, one_that_has_to_grow)
+{
+	const struct deadline deadline = deadline_after_ns(5000000000);
+	const uint64_t args[6] = {0};
+	struct victim victim;
+	struct target target;
+	struct tracee tracee;
+	struct hp_err err;
+	int64_t pid;
+
+	victim_spawn(&victim, deepest_stack, false);
+	victim_describe(&target, &victim);
+	cr_assert(
+		eq(int, tracee_stop(&tracee, &target, victim.tid, deadline, &err), TRACEE_OK));
+	cr_assert(eq(int, tracee_hijack(&tracee, TRACEE_ROOM, &err), 0), "%s", err.text);
+	cr_assert(eq(int, tracee_syscall(&pid, &tracee, SYS_getpid, args, deadline, &err), 0));
+	cr_expect(eq(i64, pid, victim.pid));
+	cr_assert(eq(int, tracee_release(&tracee, &err), 0), "%s", err.text);
+	expect_goes_on(&victim);
+	cr_expect(eq(u64, victim.shared->wrong, 0));
+	target_fini(&target);
+	victim_end(&victim);
+}
+
 static void expect_left_alone(victim_body body)
 {
 	struct deadline deadline = deadline_after_ns(5000000000);
@@ -85,7 +138,6 @@ static void expect_left_alone(victim_body body)
 	struct target target;
 	struct tracee tracee;
 	struct hp_err err;
-	uint64_t rounds;
 
 	victim_spawn(&victim, body, false);
 	victim_describe(&target, &victim);
@@ -94,9 +146,7 @@ static void expect_left_alone(victim_body body)
 	cr_assert(eq(int, tracee_hijack(&tracee, TRACEE_ROOM, &err), -1));
 	cr_assert(eq(int, err.kind, HP_NO_SAFE_POINT), "%s", err.text);
 	cr_assert(eq(int, tracee_release(&tracee, &err), 0), "%s", err.text);
-	rounds = victim.shared->rounds;
-	usleep(50000);
-	cr_assert(lt(u64, rounds, victim.shared->rounds), "it does not go on");
+	expect_goes_on(&victim);
 	target_fini(&target);
 	victim_end(&victim);
 }
