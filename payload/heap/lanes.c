@@ -37,7 +37,7 @@ struct lane {
 struct survey {
 	struct generation *young;
 	PyObject *type, *module;
-	size_t parts, begun, found, looks;
+	size_t parts, left, found, looks;
 	struct lane lane[LANES];
 	size_t lanes;
 	struct part part[PARTS_MAX]; /* those of the heads come first */
@@ -73,18 +73,27 @@ static size_t find_part(struct survey *s, const struct link *from, size_t likely
 	return s->parts;
 }
 
-static int begin_part(struct survey *s, struct lane *lane)
+/* Where the lane's next part begins; NULL: there is none left. What was linked last comes
+ * first: behind it lies what the program has made since its imports. */
+static struct link *begin_part(struct survey *s, struct lane *lane)
 {
-	if (s->begun == s->parts)
-		return 0;
-	lane->part = s->begun++;
-	lane->at = s->part[lane->part].from->next;
-	return 1;
+	if (!s->left)
+		return NULL;
+	lane->part = --s->left;
+	return s->part[lane->part].from;
 }
 
 static int is_head(const struct survey *s, const struct link *at)
 {
 	return (uintptr_t)at - (uintptr_t)s->young < GENERATIONS * sizeof(*s->young);
+}
+
+/* To the object behind, which is fetched until it is the lane's turn. */
+static void advance(struct lane *lane, const struct link *at)
+{
+	lane->at = at->next;
+	__builtin_prefetch(lane->at);
+	__builtin_prefetch(lane->at + 2);
 }
 
 /* 0: the lane has come to its end. */
@@ -100,19 +109,21 @@ static int step(struct survey *s, struct lane *lane)
 		size_t next = find_part(s, at, lane->part + 1);
 		if (next < s->parts) {
 			s->part[lane->part].next = (uint32_t)next;
-			return begin_part(s, lane);
+			at = begin_part(s, lane);
 		}
 	}
-	lane->at = at->next;
-	__builtin_prefetch(lane->at);
-	__builtin_prefetch(lane->at + 2);
-	return 1;
+	if (at)
+		advance(lane, at);
+	return at != NULL;
 }
 
 static int follow(struct survey *s)
 {
-	while (s->lanes < LANES && begin_part(s, &s->lane[s->lanes]))
-		s->lanes++;
+	struct link *at;
+
+	s->left = s->parts;
+	for (; s->lanes < LANES && (at = begin_part(s, &s->lane[s->lanes])); s->lanes++)
+		advance(&s->lane[s->lanes], at);
 	while (s->lanes && s->looks < LOOKS_MAX && s->found + LANES < FOUND_MAX)
 		for (size_t i = 0; i < s->lanes; i++)
 			if (!step(s, &s->lane[i]))
