@@ -98,13 +98,25 @@ PyObject *world_loaded(const struct world *w, const char *module, const char *na
 static void find_optional_types(struct world *w)
 {
 	static const char *const names[][2] = {
-		{"functools", "partial"},           {"functools", "_lru_cache_wrapper"},
-		{"functools", "cached_property"},   {"enum", "EnumMeta"},
-		{"collections", "OrderedDict"},     {"abc", "ABCMeta"},
-		{"_frozen_importlib", "ModuleSpec"}};
-	PyObject **const slots[] = {&w->partial,    &w->lru_cache,    &w->cached_property,
-				    &w->enum_type,  &w->ordered_dict, &w->abc_meta,
-				    &w->module_spec};
+		{"functools", "partial"},
+		{"functools", "_lru_cache_wrapper"},
+		{"functools", "cached_property"},
+		{"enum", "EnumMeta"},
+		{"collections", "OrderedDict"},
+		{"abc", "ABCMeta"},
+		{"_frozen_importlib", "ModuleSpec"},
+		{"_frozen_importlib", "BuiltinImporter"},
+		{"_frozen_importlib", "FrozenImporter"},
+		{"_frozen_importlib_external", "SourceFileLoader"},
+		{"_frozen_importlib_external", "SourcelessFileLoader"},
+		{"_frozen_importlib_external", "ExtensionFileLoader"},
+		{"zipimport", "zipimporter"}};
+	PyObject **const slots[] = {
+		&w->partial,       &w->lru_cache,         &w->cached_property,
+		&w->enum_type,     &w->ordered_dict,      &w->abc_meta,
+		&w->module_spec,   &w->builtin_importer,  &w->frozen_importer,
+		&w->source_loader, &w->sourceless_loader, &w->extension_loader,
+		&w->zip_importer};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
 		PyObject *found = world_loaded(w, names[i][0], names[i][1]);

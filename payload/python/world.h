@@ -21,7 +21,8 @@ struct world {
 	PyObject *code, *cell, *method, *staticmethod, *classmethod, *bytes, *real, *complex;
 	PyObject *member_descriptor, *getset_descriptor;
 	PyObject *partial, *lru_cache, *cached_property, *enum_type, *ordered_dict, *abc_meta,
-		*module_spec;
+		*module_spec, *builtin_importer, *frozen_importer, *source_loader,
+		*sourceless_loader, *extension_loader, *zip_importer;
 	PyObject *builtins; /* the module's dict */
 	PyObject *error;    /* builtins.Exception */
 	PyObject *common;   /* list: the constants that LOAD_COMMON_CONSTANT loads; 3.14 */

@@ -13,19 +13,6 @@
 
 #define PATH_SIZE 4096 /* PATH_MAX of include/uapi/linux/limits.h */
 
-PyObject *origin_importer(const struct world *w, const char *name)
-{
-	static const char *const places[] = {"_frozen_importlib_external", "_frozen_importlib",
-					     "zipimport", "importlib.util"};
-
-	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
-		PyObject *found = world_loaded(w, places[i], name);
-		if (found)
-			return found;
-	}
-	return NULL;
-}
-
 PyObject *origin_of_spec(const struct world *w, PyObject *namespace, const char *name)
 {
 	PyObject *spec = PyDict_GetItemString(namespace, "__spec__");
@@ -41,9 +28,9 @@ static PyObject *names_of(const struct module *module)
 	return module->place ? module->place : module->live;
 }
 
-static int is_by(const struct world *w, PyObject *o, const char *importer)
+static int is_by(PyObject *loader, PyObject *importer)
 {
-	return o && py_is(o, origin_importer(w, importer));
+	return loader && py_is(loader, importer);
 }
 
 static PyObject *find_loader(const struct world *w, const struct module *module)
@@ -101,24 +88,23 @@ static const char *judge_loader(const struct world *w, struct module *module)
 
 	module->kind = MODULE_OTHER;
 	if (module->object && !py_is(module->object, w->module) &&
-	    is_by(w, module->object, "_LazyModule"))
+	    py_is(module->object, world_loaded(w, "importlib.util", "_LazyModule")))
 		return "it is imported lazily, and not loaded yet";
-	if (loader && (loader == origin_importer(w, "FrozenImporter") ||
-		       loader == origin_importer(w, "BuiltinImporter")))
+	if (loader && (loader == w->frozen_importer || loader == w->builtin_importer))
 		return "it is built into the interpreter";
-	if (is_by(w, loader, "SourcelessFileLoader"))
+	if (is_by(loader, w->sourceless_loader))
 		return "it was imported from a .pyc file without source";
-	if (is_by(w, loader, "ExtensionFileLoader"))
+	if (is_by(loader, w->extension_loader))
 		return "it is an extension module";
 	if (!module->file)
 		return "it was not imported from a file";
-	if (is_by(w, loader, "zipimporter")) {
+	if (is_by(loader, w->zip_importer)) {
 		module->kind = MODULE_IN_ARCHIVE;
 		return ends_with(module->file, ".pyc")
 			       ? "it was imported from a .pyc file without source"
 			       : NULL;
 	}
-	if (is_by(w, loader, "SourceFileLoader")) {
+	if (is_by(loader, w->source_loader)) {
 		module->kind = MODULE_PLAIN;
 		return NULL;
 	}

@@ -12,9 +12,6 @@
  * looked at, when module->path alone may be there. No exception is left. */
 const char *origin_find(const struct job *job, struct module *module);
 
-/* An importer's type by its name in the import system; borrowed, NULL when there is none. */
-PyObject *origin_importer(const struct world *world, const char *name);
-
 /* An attribute of the __spec__ in a module's namespace; NULL without exception when it has
  * none, or a spec that is not the import system's. New reference. */
 PyObject *origin_of_spec(const struct world *world, PyObject *namespace, const char *name);

@@ -82,7 +82,7 @@ static PyObject *read_with(struct job *job, const struct module *module, PyObjec
 	_cleanup_py_ PyObject *folder = prefix ? archive_folder(path, prefix) : NULL;
 	_cleanup_py_ PyObject *member = folder ? member_of(archive, module->file) : NULL;
 	_cleanup_py_ PyObject *importer =
-		member ? py_call(origin_importer(&job->world, "zipimporter"), folder) : NULL;
+		member ? py_call(job->world.zip_importer, folder) : NULL;
 
 	return importer ? PyObject_CallMethod(importer, "get_data", "O", member) : NULL;
 }
