@@ -42,6 +42,8 @@ void pointer_map_fini(struct pointer_map *map)
 
 	*map = (struct pointer_map){0};
 	for (size_t i = 0; i < dying.capacity; i++) {
+		if (!dying.slots[i].key)
+			continue;
 		Py_DecRef(dying.slots[i].key);
 		Py_DecRef(dying.slots[i].value);
 	}
@@ -70,9 +72,9 @@ int pointer_map_set(struct pointer_map *map, PyObject *key, PyObject *value)
 
 int pointer_map_add(struct pointer_map *map, PyObject *key)
 {
-	if (pointer_map_get(map, key))
-		return 0;
-	return pointer_map_set(map, key, key) ? -1 : 1;
+	const size_t count = map->count;
+
+	return pointer_map_set(map, key, key) ? -1 : map->count != count;
 }
 
 const struct pointer_entry *pointer_map_next(const struct pointer_map *map, size_t *at)
