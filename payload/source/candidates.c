@@ -95,8 +95,7 @@ static int is_unchanged(struct search *search, const struct module *module,
 {
 	if (!file || !file->path || file->result < 0)
 		return 0;
-	const struct place at = {file->path, strlen(file->path), file->stamp,
-				 file->result == 1};
+	const struct place at = {file->path, file->length, file->stamp, file->result == 1};
 	if (!filter_wants(&search->filter, PyUnicode_AsUTF8(module->name), file->path))
 		return 1;
 	int differs = may_differ(search, module, &at);
@@ -224,7 +223,8 @@ static int consider_hidden(void *context, PyObject *live, PyObject *function)
 }
 
 /* The import system's own __file__, absolute: the usual case, without a look at the loader. */
-static const char *plain_path(struct search *search, PyObject *file, PyObject *spec)
+static const char *plain_path(struct search *search, PyObject *file, PyObject *spec,
+			      size_t *length_out)
 {
 	const struct world *w = &search->job->world;
 	Py_ssize_t length;
@@ -241,6 +241,7 @@ static const char *plain_path(struct search *search, PyObject *file, PyObject *s
 		PyErr_Clear();
 		return NULL;
 	}
+	*length_out = (size_t)length;
 	return path;
 }
 
@@ -269,8 +270,10 @@ static int list_some(struct search *search, Py_ssize_t *at)
 		int is_new = live[i] ? pointer_map_add(&search->seen, live[i]) : 0;
 		if (is_new < 0)
 			return -1;
-		stamps_list(search->stamps, is_new ? live[i] : NULL,
-			    is_new ? plain_path(search, file[i], spec[i]) : NULL);
+		size_t length = 0;
+		const char *path =
+			is_new ? plain_path(search, file[i], spec[i], &length) : NULL;
+		stamps_list(search->stamps, is_new ? live[i] : NULL, path, length);
 	}
 	return count;
 }
@@ -296,38 +299,39 @@ static const struct stamped *take_all(struct search *search)
 }
 
 /* Likewise. */
-static void look_ahead(const struct search *search, Py_ssize_t at)
+static int consider_some(struct search *search, Py_ssize_t *at, const struct stamped *file)
 {
-	PyObject *before[LOOKS], *name, *object;
+	const struct world *w = &search->job->world;
+	PyObject *name[LOOKS], *object[LOOKS], *before[LOOKS];
 	int count = 0;
 
-	while (search->baselines && count < LOOKS &&
-	       PyDict_Next(search->all, &at, &name, &object)) {
-		before[count] = py_is(name, search->job->world.str)
-					? PyDict_GetItem(search->baselines, name)
+	for (; count < LOOKS && PyDict_Next(search->all, at, &name[count], &object[count]);
+	     count++) {
+		before[count] = search->baselines && py_is(name[count], w->str)
+					? PyDict_GetItem(search->baselines, name[count])
 					: NULL;
-		__builtin_prefetch(before[count++]);
+		__builtin_prefetch(before[count]);
 	}
 	for (int i = 0; i < count; i++)
 		for (int j = 0; before[i] && j < 2; j++)
 			__builtin_prefetch(PyTuple_GetItem(before[i], j));
+	for (int i = 0; i < count; i++)
+		if (consider_entry(search, name[i], object[i], &file[i]))
+			return -1;
+	return count;
 }
 
 static int consider_all(struct search *search, const struct stamped *file)
 {
-	PyObject *name, *object;
 	Py_ssize_t at = 0;
+	int more;
 
-	for (unsigned looks = 0;; looks++, file++) {
-		if (looks % LOOKS == 0) {
-			source_let_run(search->job);
-			look_ahead(search, at);
-		}
-		if (!PyDict_Next(search->all, &at, &name, &object))
-			return 0;
-		if (consider_entry(search, name, object, file))
-			return -1;
-	}
+	do {
+		source_let_run(search->job);
+		more = consider_some(search, &at, file);
+		file += LOOKS;
+	} while (more > 0);
+	return more;
 }
 
 static int search_all(struct search *search)

@@ -71,13 +71,14 @@ struct stamps *stamps_new(size_t room, int is_ours)
 	return stamps;
 }
 
-void stamps_list(struct stamps *stamps, PyObject *live, const char *path)
+void stamps_list(struct stamps *stamps, PyObject *live, const char *path, size_t length)
 {
 	struct stamped *item = &stamps->items[stamps->count];
 
 	item->live = live;
 	item->path = path;
-	__atomic_fetch_add(&stamps->count, 1, __ATOMIC_SEQ_CST);
+	item->length = length;
+	__atomic_store_n(&stamps->count, stamps->count + 1, __ATOMIC_RELEASE);
 }
 
 const struct stamped *stamps_finish(struct stamps *stamps)

@@ -11,6 +11,7 @@
 struct stamped {
 	PyObject *live;   /* the namespace of the module whose file it is, for who asks */
 	const char *path; /* NULL: none to take */
+	size_t length;
 	struct file_stamp stamp;
 	long result; /* of file_stamp_get() */
 };
@@ -21,7 +22,7 @@ struct stamps;
 struct stamps *stamps_new(size_t room, int is_ours);
 
 /* The next one. The path lives until stamps_free. */
-void stamps_list(struct stamps *stamps, PyObject *live, const char *path);
+void stamps_list(struct stamps *stamps, PyObject *live, const char *path, size_t length);
 
 /* Takes one; 0 when all were begun. */
 int stamps_take(struct stamps *stamps);
