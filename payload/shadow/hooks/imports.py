@@ -41,16 +41,18 @@ def ensure_submodules(package, full, names):
                     link(package, name, find(full + '.' + name))
 
 
-# A module that did not change, for one `from` statement: what it has of one that did, is new.
+# A module that did not change, for one `from` statement: what it has of one that did, is new. A
+# package may have said that a class is its own.
 def relay(module, names):
     made = module
     for name in names:
         value = getattr(module, name, None)
         if type(value) is type(relay) or isinstance(value, type):
-            if value.__module__ in pending:
-                run(value.__module__)
+            home = str(value.__module__)
+            if home in pending:
+                run(home)
             for full, shadow in shadows.items():
-                for key in name, value.__name__:
+                for key in (name, value.__name__) if (full + '.').startswith(home + '.') else ():
                     new = shadow.__dict__.get(key, value)
                     if new is not value and modules[full].__dict__.get(key) is value:
                         if made is module:
