@@ -15,12 +15,14 @@ struct selection {
 	struct module *module; /* borrowed */
 	struct tokens tokens;
 	struct body body;
-	PyObject *rebound[3];     /* sets, owned, NULL until it is asked: names that functions
-				     declare global; attributes that are assigned or deleted;
-				     those that are deleted */
-	PyObject *codes;          /* dict, likewise: those of the new source */
-	PyObject *renewed;        /* set, likewise: constants of the module that changed, and
-				     what is made of them */
+	PyObject *rebound[3]; /* sets, owned, NULL until it is asked: names that functions
+				 declare global; attributes that are assigned or deleted;
+				 those that are deleted */
+	PyObject *codes;      /* dict, likewise: those of the new source */
+	PyObject *renewed;    /* set, likewise: constants of the module that changed, and
+				 what is made of them */
+	PyObject *remade;     /* set, likewise: qualified names of classes that are made as a
+				 whole */
 	unsigned is_deciding : 1; /* whether the module changed at all */
 };
 
@@ -118,9 +120,10 @@ int selection_is_rest_same(const struct body *body, const struct definition *old
 void selection_need(struct selection *s, struct body *body, PyObject *names,
 		    PyObject *class_names);
 
-/* Is a dataclass below another one of the module that more changed of than code? */
-int selection_is_below_redefined(const struct world *world, const struct module *module,
-				 PyObject *class);
+/* Is the class below one of the module that is made again, from which its maker took something
+ * over? `bound`: what its body binds. */
+int selection_is_below_remade(const struct selection *selection, PyObject *class,
+			      PyObject *bound);
 
 /* --- statement_infer.c --- */
 

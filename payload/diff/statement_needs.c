@@ -18,6 +18,7 @@
 #include "payload/base/freestanding.h"
 #include "payload/diff/selection.h"
 #include "payload/job/walk.h"
+#include "payload/python/class_maker.h"
 #include "payload/python/compare.h"
 #include "payload/python/node.h"
 #include "payload/python/tree.h"
@@ -221,38 +222,32 @@ static void need_defaults(struct body *b, PyObject *renewed, int is_module)
 	}
 }
 
-/* --- dataclasses ------------------------------------------------------------------------- */
+/* --- classes below others ---------------------------------------------------------------- */
 
-static int has_fields(const struct world *w, PyObject *class)
+/* Those above a class that its maker took something over from, nearest first; NULL with an
+ * exception. */
+static PyObject *taken_from(const struct world *w, PyObject *class, PyObject *bound)
 {
-	_cleanup_py_ PyObject *names =
-		world_is_class(w, class) ? world_type_dict(w, class) : NULL;
-
-	return names && PyDict_GetItemString(names, "__dataclass_fields__");
-}
-
-/* The dataclasses above one, nearest first, or NULL. */
-static PyObject *fields_from(const struct world *w, PyObject *class)
-{
-	_cleanup_py_ PyObject *mro = class && has_fields(w, class) ? world_mro(class) : NULL;
+	_cleanup_py_ PyObject *mro = world_is_class(w, class) ? world_mro(class) : NULL;
 	_cleanup_py_ PyObject *out = PyList_New(0);
 	PyObject *item;
 
 	for (Py_ssize_t i = 1; out && (item = py_tuple_item(mro, i)); i++)
-		if (has_fields(w, item) && PyList_Append(out, item))
+		if (class_maker_took_over(w, class, item, bound) && PyList_Append(out, item))
 			return NULL;
 	return py_take(&out);
 }
 
-int selection_is_below_redefined(const struct world *w, const struct module *m, PyObject *class)
+int selection_is_below_remade(const struct selection *s, PyObject *class, PyObject *bound)
 {
-	_cleanup_py_ PyObject *above = fields_from(w, class);
+	_cleanup_py_ PyObject *above =
+		s->remade ? taken_from(&s->job->world, class, bound) : NULL;
 	PyObject *base;
 
 	for (Py_ssize_t i = 0; (base = py_item(above, i)); i++) {
 		_cleanup_py_ PyObject *own = world_qualname(base);
-		if (own && walk_is_class_of(w, base, m->name) &&
-		    PySet_Contains(m->redefined, own) == 1)
+		if (own && walk_is_class_of(&s->job->world, base, s->module->name) &&
+		    PySet_Contains(s->remade, own) == 1)
 			return 1;
 	}
 	return 0;
@@ -261,8 +256,8 @@ int selection_is_below_redefined(const struct world *w, const struct module *m, 
 static void need_below(struct body *b, struct group *group, PyObject *names)
 {
 	_cleanup_py_ PyObject *id = node_name(node_of(b, group));
-	_cleanup_py_ PyObject *above =
-		id ? fields_from(b->tokens->world, PyDict_GetItem(names, id)) : NULL;
+	PyObject *class = id ? PyDict_GetItem(names, id) : NULL;
+	_cleanup_py_ PyObject *above = class ? taken_from(b->tokens->world, class, NULL) : NULL;
 	PyObject *item;
 
 	for (Py_ssize_t i = 0; (item = py_item(above, i)); i++) {

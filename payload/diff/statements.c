@@ -341,6 +341,7 @@ void selection_fini(struct selection *s)
 		Py_DecRef(s->rebound[i]);
 	Py_DecRef(s->codes);
 	Py_DecRef(s->renewed);
+	Py_DecRef(s->remade);
 	tokens_fini(&s->tokens);
 }
 

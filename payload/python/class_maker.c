@@ -25,7 +25,7 @@ static int is_implicit(PyObject *name)
 /* Did the maker put it there? */
 static int is_trace(const struct world *w, PyObject *key, PyObject *value, PyObject *bound)
 {
-	return py_is(key, w->str) && PySet_Contains(bound, key) != 1 &&
+	return py_is(key, w->str) && (!bound || PySet_Contains(bound, key) != 1) &&
 	       !py_is(value, w->member_descriptor) && !is_implicit(key);
 }
 
@@ -37,6 +37,36 @@ int class_maker_left_traces(const struct world *w, PyObject *names, PyObject *bo
 	while (PyDict_Next(names, &at, &key, &value))
 		if (is_trace(w, key, value, bound))
 			return 1;
+	return 0;
+}
+
+static int has_all_keys(PyObject *dict, PyObject *other)
+{
+	PyObject *key, *value;
+	Py_ssize_t at = 0;
+
+	while (PyDict_Next(other, &at, &key, &value))
+		if (!PyDict_GetItem(dict, key))
+			return 0;
+	return at != 0;
+}
+
+int class_maker_took_over(const struct world *w, PyObject *class, PyObject *above,
+			  PyObject *bound)
+{
+	_cleanup_py_ PyObject *names = world_type_dict(w, class);
+	_cleanup_py_ PyObject *others = names ? world_type_dict(w, above) : NULL;
+	PyObject *key, *value;
+	Py_ssize_t at = 0;
+
+	while (others && PyDict_Next(names, &at, &key, &value)) {
+		PyObject *other = PyDict_GetItem(others, key);
+		if (other && is_trace(w, key, value, bound) &&
+		    (compare_is_name(key, "__attrs_attrs__") ||
+		     (py_is(value, w->dict) && py_is(other, w->dict) &&
+		      has_all_keys(value, other))))
+			return 1;
+	}
 	return 0;
 }
 

@@ -19,6 +19,12 @@ PyObject *class_maker_body_names(const struct world *world, PyObject *names);
 /* Is a method of the body in one of these, itself or by name: a table of handlers, say? */
 int class_maker_notes_methods(const struct world *world, PyObject *names, PyObject *bound);
 
+/* Has the maker taken something over from the class above: are the keys of a dict that it left
+ * there (the fields of a dataclass, pydantic's __fields__) in the one that it left here? Names
+ * that the body binds count for nothing; NULL: not known. */
+int class_maker_took_over(const struct world *world, PyObject *class, PyObject *above,
+			  PyObject *bound);
+
 /* A metaclass or __init_subclass__ that may keep a registry. typing's keep none. */
 int class_maker_is_of_program(const struct world *world, PyObject *type);
 
