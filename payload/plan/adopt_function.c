@@ -214,12 +214,14 @@ static int adopt(struct plan *p, PyObject *old, PyObject *donor, PyObject *code)
 }
 
 /* What a metaclass has made around a method of a class that is made again is of its old code.
- */
+ * Without the old source a code is paired with what a decorator has in its place now. */
 static PyObject *code_of(const struct plan *p, PyObject *old, PyObject *donor)
 {
+	const struct module *m = modules_find(&p->job->modules, PyFunction_GetGlobals(donor));
 	PyObject *code = PyFunction_GetCode(donor);
-	PyObject *next =
-		code == PyFunction_GetCode(old) ? PyDict_GetItem(p->codes, code) : NULL;
+	PyObject *next = m && m->old_code && code == PyFunction_GetCode(old)
+				 ? PyDict_GetItem(p->codes, code)
+				 : NULL;
 	_cleanup_py_ PyObject *cells = next ? adopt_cells(&p->job->world, donor, next) : NULL;
 
 	return cells ? next : code;
