@@ -24,7 +24,7 @@ struct stamps *stamps_new(size_t room, int is_ours);
 /* The next one. The path lives until stamps_free. */
 void stamps_list(struct stamps *stamps, PyObject *live, const char *path, size_t length);
 
-/* Takes one; 0 when all were begun. */
+/* Takes some; 0 when all were begun. */
 int stamps_take(struct stamps *stamps);
 
 /* In the order of the list, once the last of them is there. */
