@@ -23,7 +23,7 @@
 #include "payload/source/start.h"
 #include "payload/source/way.h"
 
-#define LOOKS 16 /* modules between two looks at the clock */
+#define LOOKS 32 /* modules between two looks at the clock */
 
 /* Going through the modules. */
 struct search {
@@ -245,28 +245,44 @@ static const char *plain_path(struct search *search, PyObject *file, PyObject *s
 	return path;
 }
 
-/* The memory that these are looked up in is fetched for all of them at once: one after the
- * other it would be waited for. 0 when there are no more. */
+/* A part of sys.modules at a time. The memory that it is looked up in is fetched for all of it
+ * at once, here and below: one after the other it would be waited for. */
+struct some {
+	PyObject *name[LOOKS], *object[LOOKS];
+	int count; /* 0 when there are no more */
+};
+
+static void take_some(struct some *out, const struct search *search, Py_ssize_t *at)
+{
+	int i = 0;
+
+	for (; i < LOOKS && PyDict_Next(search->all, at, &out->name[i], &out->object[i]); i++) {
+		__builtin_prefetch(out->name[i]);
+		__builtin_prefetch(out->object[i]);
+	}
+	out->count = i;
+}
+
 static int list_some(struct search *search, Py_ssize_t *at)
 {
 	const struct world *w = &search->job->world;
 	PyObject *live[LOOKS], *file[LOOKS], *spec[LOOKS];
-	PyObject *name, *object;
-	int count = 0;
+	struct some some;
 
-	for (; count < LOOKS && PyDict_Next(search->all, at, &name, &object); count++) {
-		live[count] = py_is(name, w->str) && world_is_module(w, object)
-				      ? PyModule_GetDict(object)
-				      : NULL;
-		__builtin_prefetch(live[count]);
+	take_some(&some, search, at);
+	for (int i = 0; i < some.count; i++) {
+		live[i] = py_is(some.name[i], w->str) && world_is_module(w, some.object[i])
+				  ? PyModule_GetDict(some.object[i])
+				  : NULL;
+		__builtin_prefetch(live[i]);
 	}
-	for (int i = 0; i < count; i++) {
+	for (int i = 0; i < some.count; i++) {
 		file[i] = live[i] ? PyDict_GetItem(live[i], search->file) : NULL;
 		__builtin_prefetch(file[i]);
 		spec[i] = live[i] ? PyDict_GetItem(live[i], search->spec) : NULL;
 		__builtin_prefetch(spec[i]);
 	}
-	for (int i = 0; i < count; i++) {
+	for (int i = 0; i < some.count; i++) {
 		int is_new = live[i] ? pointer_map_add(&search->seen, live[i]) : 0;
 		if (is_new < 0)
 			return -1;
@@ -275,7 +291,7 @@ static int list_some(struct search *search, Py_ssize_t *at)
 			is_new ? plain_path(search, file[i], spec[i], &length) : NULL;
 		stamps_list(search->stamps, is_new ? live[i] : NULL, path, length);
 	}
-	return count;
+	return some.count;
 }
 
 static int list_all(struct search *search)
@@ -292,33 +308,31 @@ static int list_all(struct search *search)
 
 static const struct stamped *take_all(struct search *search)
 {
-	for (unsigned i = 0; stamps_take(search->stamps); i++)
-		if (i % LOOKS == 0)
-			source_let_run(search->job);
+	while (stamps_take(search->stamps))
+		source_let_run(search->job);
 	return stamps_finish(search->stamps);
 }
 
-/* Likewise. */
 static int consider_some(struct search *search, Py_ssize_t *at, const struct stamped *file)
 {
 	const struct world *w = &search->job->world;
-	PyObject *name[LOOKS], *object[LOOKS], *before[LOOKS];
-	int count = 0;
+	PyObject *before[LOOKS];
+	struct some some;
 
-	for (; count < LOOKS && PyDict_Next(search->all, at, &name[count], &object[count]);
-	     count++) {
-		before[count] = search->baselines && py_is(name[count], w->str)
-					? PyDict_GetItem(search->baselines, name[count])
-					: NULL;
-		__builtin_prefetch(before[count]);
+	take_some(&some, search, at);
+	for (int i = 0; i < some.count; i++) {
+		before[i] = search->baselines && py_is(some.name[i], w->str)
+				    ? PyDict_GetItem(search->baselines, some.name[i])
+				    : NULL;
+		__builtin_prefetch(before[i]);
 	}
-	for (int i = 0; i < count; i++)
+	for (int i = 0; i < some.count; i++)
 		for (int j = 0; before[i] && j < 2; j++)
 			__builtin_prefetch(PyTuple_GetItem(before[i], j));
-	for (int i = 0; i < count; i++)
-		if (consider_entry(search, name[i], object[i], &file[i]))
+	for (int i = 0; i < some.count; i++)
+		if (consider_entry(search, some.name[i], some.object[i], &file[i]))
 			return -1;
-	return count;
+	return some.count;
 }
 
 static int consider_all(struct search *search, const struct stamped *file)
