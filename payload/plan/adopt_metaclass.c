@@ -22,10 +22,19 @@ static int write_own_memory(struct plan *p, PyObject *class)
 	return memory ? plan_write_attribute(p, class, name, memory) : -1;
 }
 
-/* That of its bases, the one that is below all others; NULL when none is. Borrowed. */
+static int is_taking_metaclass(const struct plan *p, const struct class_pair *pair)
+{
+	return !pair->is_migrating && !pair->is_part &&
+	       plan_stand_in(p, py_type(pair->donor)) != py_type(pair->old);
+}
+
+/* That of the bases that it will have, the one that is below all others; NULL when none is.
+ * Borrowed. */
 static PyObject *inherited_metaclass(const struct plan *p, PyObject *class)
 {
-	_cleanup_py_ PyObject *bases = world_bases(class);
+	const struct class_pair *pair = plan_pair_of(p, class);
+	_cleanup_py_ PyObject *bases =
+		plan_bases(p, pair && !pair->is_part ? pair->donor : class);
 	PyObject *winner = p->job->world.type;
 	PyObject *item;
 
@@ -37,14 +46,6 @@ static PyObject *inherited_metaclass(const struct plan *p, PyObject *class)
 			return NULL;
 	}
 	return bases ? winner : NULL;
-}
-
-/* Is it made anew, and so has the metaclass that the source says? */
-static int is_made_anew(const struct plan *p, PyObject *class)
-{
-	const struct class_pair *pair = plan_pair_of(p, class);
-
-	return (pair && !pair->is_part) || plan_stand_in(p, class) != class;
 }
 
 /* Has it a metaclass that goes with `wanted`, or another than that of its base, `old`? One that
@@ -66,8 +67,10 @@ static int write_metaclasses_below(struct plan *p, PyObject *class, int depth)
 	PyObject *sub;
 
 	for (Py_ssize_t i = 0; depth < 200 && (sub = py_item(below, i)); i++) {
+		const struct class_pair *pair = plan_pair_of(p, sub);
 		PyObject *wanted = inherited_metaclass(p, sub);
-		if (!wanted || is_made_anew(p, sub) ||
+		if (!wanted || plan_stand_in(p, sub) != sub ||
+		    (pair && is_taking_metaclass(p, pair)) ||
 		    keeps_metaclass(p, sub, py_type(class), wanted))
 			continue;
 		if (plan_write(p, WRITE_CLASS, sub, NULL, wanted) ||
@@ -77,12 +80,6 @@ static int write_metaclasses_below(struct plan *p, PyObject *class, int depth)
 			return -1;
 	}
 	return below ? 0 : -1;
-}
-
-static int is_taking_metaclass(const struct plan *p, const struct class_pair *pair)
-{
-	return !pair->is_migrating && !pair->is_part &&
-	       plan_stand_in(p, py_type(pair->donor)) != py_type(pair->old);
 }
 
 int adopt_metaclasses(struct plan *p)

@@ -98,14 +98,16 @@ static int is_part_of_type(const struct world *w, PyObject *key, PyObject *value
 				    "_abc_negative_cache_version");
 }
 
-/* The attributes whose statements did not change; NULL when all may have. Borrowed. */
-static PyObject *kept_attributes(const struct world *w, const struct module *m, PyObject *class)
+/* The attributes whose statements did not change; NULL when all may have: an enum makes members
+ * of them. Borrowed. */
+static PyObject *kept_attributes(const struct world *w, const struct module *m, PyObject *class,
+				 PyObject *new)
 {
 	_cleanup_py_ PyObject *qualname = world_qualname(class);
 	PyObject *names = qualname && m->kept ? PyDict_GetItem(m->kept, qualname) : NULL;
 
 	PyErr_Clear();
-	return py_is_a(class, w->enum_type) ? NULL : names;
+	return py_is_a(new, w->enum_type) || py_is_a(class, w->enum_type) ? NULL : names;
 }
 
 /* Functions and classes in a class keep their identity anyhow and take the new lines. What a
@@ -297,7 +299,7 @@ PyObject *merge_classes(struct plan *p, const struct module *m, PyObject *old, P
 	pair->is_migrating = moves != 0;
 	pair->is_part = part != 0;
 	if (settle_pair(p, pair) ||
-	    merge_attributes(p, m, kept_attributes(w, m, old), binds,
+	    merge_attributes(p, m, kept_attributes(w, m, old, new), binds,
 			     (PyObject *const[]){old_dict, new_dict}, part))
 		return NULL;
 	return py_ref(moves ? new : old);
