@@ -21,12 +21,9 @@ static int grow(struct pointer_map *map)
 {
 	struct pointer_map bigger = {.capacity = map->capacity ? map->capacity * 2 : 64};
 
-	bigger.slots = PyMem_Malloc(bigger.capacity * sizeof(*bigger.slots));
-	if (!bigger.slots) {
-		PyErr_NoMemory();
+	bigger.slots = py_room(bigger.capacity * sizeof(*bigger.slots));
+	if (!bigger.slots)
 		return -1;
-	}
-	memset(bigger.slots, 0, bigger.capacity * sizeof(*bigger.slots));
 	for (size_t i = 0; i < map->capacity; i++)
 		if (map->slots[i].key)
 			bigger.slots[slot_of(&bigger, map->slots[i].key)] = map->slots[i];

@@ -4,6 +4,8 @@
  */
 #include "payload/base/py.h"
 
+#include "payload/base/freestanding.h"
+
 #define SHORT __attribute__((noinline))
 
 SHORT PyObject *py_first(PyObject *tuple)
@@ -34,6 +36,36 @@ SHORT PyObject *py_tuple_item(PyObject *tuple, Py_ssize_t at)
 SHORT PyObject *py_pair(PyObject *a, PyObject *b)
 {
 	return PyTuple_Pack(2, a, b);
+}
+
+void *py_room(size_t size)
+{
+	void *room = PyMem_Malloc(size);
+
+	return room ? memset(room, 0, size) : PyErr_NoMemory();
+}
+
+void py_drop_all(PyObject **first, const void *end)
+{
+	for (; (const void *)first < end; first++)
+		Py_DecRef(py_take(first));
+}
+
+void *py_add(void *array, size_t size)
+{
+	struct py_array a;
+
+	memcpy(&a, array, sizeof(a));
+	if (a.count == a.capacity) {
+		a.capacity = a.capacity * 2 + 16;
+		a.items = PyMem_Realloc(a.items, a.capacity * size);
+		if (!a.items)
+			return PyErr_NoMemory();
+	}
+	void *item = a.items + a.count++ * size;
+	memset(item, 0, size);
+	memcpy(array, &a, sizeof(a));
+	return item;
 }
 
 SHORT int py_equal(PyObject *a, PyObject *b)

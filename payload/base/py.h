@@ -50,7 +50,7 @@ PY_WEAK PyInterpreterState *PyInterpreterState_Get(void);                  /* 3.
 /* memory and references; both count functions accept NULL */
 void Py_IncRef(PyObject *o);
 void Py_DecRef(PyObject *o);
-void *PyMem_Malloc(size_t size);
+PY_RARE void *PyMem_Malloc(size_t size);
 PY_RARE void *PyMem_Realloc(void *p, size_t size);
 void PyMem_Free(void *p);
 
@@ -196,7 +196,7 @@ PY_RARE int PyErr_ExceptionMatches(PyObject *kind);
 void PyErr_Clear(void);
 PY_RARE void PyErr_SetString(PyObject *kind, const char *text);
 PY_RARE PyObject *PyErr_Format(PyObject *kind, const char *format, ...);
-PyObject *PyErr_NoMemory(void);
+PY_RARE PyObject *PyErr_NoMemory(void);
 PY_RARE void PyErr_Fetch(PyObject **kind, PyObject **value, PyObject **traceback);
 PY_RARE void PyErr_Restore(PyObject *kind, PyObject *value, PyObject *traceback);
 PY_RARE void PyErr_NormalizeException(PyObject **kind, PyObject **value, PyObject **traceback);
@@ -238,6 +238,22 @@ int py_equal(PyObject *a, PyObject *b);      /* 0 with an exception, too */
 /* For loops. Borrowed; NULL behind the last one, and where there is no list or tuple. */
 PyObject *py_item(PyObject *list, Py_ssize_t at);
 PyObject *py_tuple_item(PyObject *tuple, Py_ssize_t at);
+
+/* Items that lie side by side, with room for more. */
+struct py_array {
+	char *items;
+	size_t count, capacity;
+};
+
+/* One more of `size` bytes, all zero, in what begins like struct py_array. NULL with an
+ * exception. */
+void *py_add(void *array, size_t size);
+
+/* Memory, all zero, for PyMem_Free(); NULL with an exception. */
+void *py_room(size_t size);
+
+/* References that lie side by side: each becomes NULL. */
+void py_drop_all(PyObject **first, const void *end);
 
 /* Where objects keep their type, as type_word.c proved it; 0: not known. */
 extern size_t py_type_offset;

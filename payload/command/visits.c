@@ -160,13 +160,11 @@ int visits_init(struct visits *out, struct job *job)
 	*out = (struct visits){0};
 	if (interpreters_find(&others))
 		return -1;
-	out->items = PyMem_Malloc((others.count + 1) * sizeof(*out->items));
+	out->items = py_room((others.count + 1) * sizeof(*out->items));
 	if (!out->items) {
 		interpreters_fini(&others);
-		PyErr_NoMemory();
 		return -1;
 	}
-	memset(out->items, 0, (others.count + 1) * sizeof(*out->items));
 	out->count = others.count + 1;
 	out->items[0].job = job;
 	out->items[0].all = out;

@@ -126,11 +126,8 @@ static int own_list(const struct block *b, PyObject *parent, const char *field)
 static int side_init(struct block_side *side, const struct stream *stream)
 {
 	side->stream = stream;
-	side->other = PyMem_Malloc(((size_t)stream->count + 1) * sizeof(int));
-	if (side->other)
-		return 0;
-	PyErr_NoMemory();
-	return -1;
+	side->other = py_room(((size_t)stream->count + 1) * sizeof(int));
+	return side->other ? 0 : -1;
 }
 
 static int allocate(struct block *b)
@@ -141,13 +138,8 @@ static int allocate(struct block *b)
 		return -1;
 	b->new.first = b->group->first;
 	b->new.end = b->group->end;
-	b->owner = PyMem_Malloc(size);
-	if (!b->owner) {
-		PyErr_NoMemory();
-		return -1;
-	}
-	memset(b->owner, 0, size);
-	return 0;
+	b->owner = py_room(size);
+	return b->owner ? 0 : -1;
 }
 
 int block_init(struct block *out, struct selection *s, const struct group *group,

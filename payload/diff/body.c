@@ -164,13 +164,10 @@ static int init(struct body *b, PyObject *old_code, PyObject *new_code)
 	if (stream_init(&b->new, b->tokens, new_code) ||
 	    (old_code && stream_init(&b->old, b->tokens, old_code)))
 		return -1;
-	b->groups = PyMem_Malloc(count * sizeof(*b->groups));
-	b->is_used = PyMem_Malloc((size_t)b->old.count + 1);
-	if (!b->groups || !b->is_used) {
-		PyErr_NoMemory();
+	b->groups = py_room(count * sizeof(*b->groups));
+	b->is_used = py_room((size_t)b->old.count + 1);
+	if (!b->groups || !b->is_used)
 		return -1;
-	}
-	memset(b->is_used, 0, (size_t)b->old.count + 1);
 	add_groups(b);
 	for (int i = 0; i < b->group_count; i++)
 		place_group(&b->new, &b->groups[i]);

@@ -175,12 +175,10 @@ static int sort(struct list *list)
 		list->again == NEVER ? 0 : block_progress(list->b, list->parent, list->field);
 	_cleanup_py_ PyObject *nodes = node_field(list->parent, list->field);
 	int count = nodes ? (int)PyList_Size(nodes) : 0;
-	struct group *groups = PyMem_Malloc(((size_t)count + 1) * sizeof(*groups));
+	struct group *groups = py_room(((size_t)count + 1) * sizeof(*groups));
 
-	if (!groups) {
-		PyErr_NoMemory();
+	if (!groups)
 		return -1;
-	}
 	list->again = done > list->again ? done : list->again;
 	for (int i = 0; i < count; i++)
 		groups[i] = group_of(list, PyList_GetItem(nodes, i), i);

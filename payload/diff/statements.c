@@ -300,17 +300,12 @@ static int select_statements(struct selection *s)
 	_cleanup_py_ PyObject *nodes = node_body(tree);
 
 	source_let_run(s->job);
-	m->inner = PyDict_New();
-	m->kept = PyDict_New();
-	m->refreshed = PyDict_New();
-	m->donors = PyDict_New();
-	m->parts = PyDict_New();
+	for (PyObject **dict = &m->inner; dict <= &m->refreshed; dict++)
+		*dict = PyDict_New();
+	for (PyObject **set = &m->uses; set <= &m->headed; set++)
+		*set = PySet_New(NULL);
 	m->chosen = PyList_New(0);
 	m->stays = PyList_New(0);
-	m->redefined = PySet_New(NULL);
-	m->headed = PySet_New(NULL);
-	m->superseded = PySet_New(NULL);
-	m->uses = PySet_New(NULL);
 	if (!nodes || PyErr_Occurred() ||
 	    body_init(&s->body, &s->tokens, m->old_code, m->code, nodes) ||
 	    (!m->old_code && selection_infer(s)) ||
@@ -337,11 +332,7 @@ static int select_statements(struct selection *s)
 void selection_fini(struct selection *s)
 {
 	body_fini(&s->body);
-	for (int i = 0; i < 3; i++)
-		Py_DecRef(s->rebound[i]);
-	Py_DecRef(s->codes);
-	Py_DecRef(s->renewed);
-	Py_DecRef(s->remade);
+	py_drop_all(s->rebound, &s->remade + 1);
 	tokens_fini(&s->tokens);
 }
 

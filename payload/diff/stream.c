@@ -249,11 +249,9 @@ static int number_steps(struct build *b)
 	_cleanup_py_ PyObject *name = code_name(s->code);
 	int hot = 0;
 
-	s->steps = PyMem_Malloc((size_t)(b->code.count + 1) * sizeof(*s->steps));
-	if (!s->steps) {
-		PyErr_NoMemory();
+	s->steps = py_room((size_t)(b->code.count + 1) * sizeof(*s->steps));
+	if (!s->steps)
 		return -1;
-	}
 	for (int i = 0; i < b->code.count; i++) {
 		b->step_of[i] = -1;
 		if (number_step(b, i))
@@ -299,12 +297,10 @@ static int build(struct build *b, PyObject *code)
 	b->names.code = code;
 	if (bytecode_init(&b->code, b->tokens->world, code))
 		return -1;
-	b->step_of = PyMem_Malloc(((size_t)b->code.count + 1) * sizeof(int));
-	b->copy_of = PyMem_Malloc(((size_t)b->code.count + 1) * sizeof(int));
-	if (!b->step_of || !b->copy_of) {
-		PyErr_NoMemory();
+	b->step_of = py_room(((size_t)b->code.count + 1) * sizeof(int));
+	b->copy_of = py_room(((size_t)b->code.count + 1) * sizeof(int));
+	if (!b->step_of || !b->copy_of)
 		return -1;
-	}
 	find_cold(b);
 	find_copies(b);
 	if (number_steps(b))
@@ -319,11 +315,7 @@ int stream_init(struct stream *out, struct tokens *tokens, PyObject *code)
 
 	*out = (struct stream){.code = py_ref(code)};
 	int status = build(&b, code);
-	Py_DecRef(b.names.constants);
-	Py_DecRef(b.names.names);
-	Py_DecRef(b.names.locals);
-	Py_DecRef(b.names.cells);
-	Py_DecRef(b.names.frees);
+	py_drop_all(&b.names.constants, &b.names.frees + 1);
 	PyMem_Free(b.step_of);
 	PyMem_Free(b.copy_of);
 	bytecode_fini(&b.code);

@@ -29,12 +29,10 @@ static void move(const struct order *o, int *at)
 static int rearrange(const struct order *o)
 {
 	struct stream *s = o->stream;
-	struct step *steps = PyMem_Malloc(((size_t)s->count + 1) * sizeof(*steps));
+	struct step *steps = py_room(((size_t)s->count + 1) * sizeof(*steps));
 
-	if (!steps) {
-		PyErr_NoMemory();
+	if (!steps)
 		return -1;
-	}
 	for (int i = 0; i < s->count; i++) {
 		struct step *step = &steps[o->place[i]];
 		*step = s->steps[i];
@@ -90,13 +88,10 @@ static int sort_by_flow(const struct order *o)
 static int sort_by_key(const struct order *o, int last)
 {
 	size_t size = ((size_t)last + 2) * sizeof(int);
-	int *starts = PyMem_Malloc(size);
+	int *starts = py_room(size);
 
-	if (!starts) {
-		PyErr_NoMemory();
+	if (!starts)
 		return -1;
-	}
-	memset(starts, 0, size);
 	for (int i = 0; i < o->stream->count; i++)
 		starts[o->keys[i] + 1]++;
 	for (int key = 0; key <= last; key++)
@@ -192,13 +187,11 @@ static int sort_by_statement(const struct order *o)
 int stream_put_in_order(struct stream *s)
 {
 	size_t size = ((size_t)s->count + 1) * sizeof(int);
-	const struct order o = {s, PyMem_Malloc(size), PyMem_Malloc(size), PyMem_Malloc(size)};
+	const struct order o = {s, py_room(size), py_room(size), py_room(size)};
 	int status = -1;
 
-	s->is_cut = PyMem_Malloc(size);
-	if (!o.place || !o.keys || !o.entry || !s->is_cut)
-		PyErr_NoMemory();
-	else
+	s->is_cut = py_room(size);
+	if (o.place && o.keys && o.entry && s->is_cut)
 		status = sort_by_flow(&o) || sort_by_line(&o) || sort_by_statement(&o) ? -1 : 0;
 	if (!status)
 		find_cuts(&o);

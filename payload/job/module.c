@@ -25,21 +25,14 @@ const char *module_leaf(const char *dotted)
 	return leaf;
 }
 
-/* From the one at `offset` on. */
-static void let_go(struct module *m, size_t offset)
-{
-	for (; offset < offsetof(struct module, stamp); offset += sizeof(PyObject *))
-		Py_DecRef(py_take((PyObject **)((char *)m + offset)));
-}
-
 void module_forget_choice(struct module *m)
 {
-	let_go(m, offsetof(struct module, inner));
+	py_drop_all(&m->inner, &m->stamp);
 }
 
 void module_fini(struct module *m)
 {
-	let_go(m, offsetof(struct module, name));
+	py_drop_all(&m->name, &m->stamp);
 	*m = (struct module){0};
 }
 
@@ -61,17 +54,5 @@ struct module *modules_find(const struct modules *modules, PyObject *live)
 
 struct module *modules_add(struct modules *modules)
 {
-	if (modules->count == modules->capacity) {
-		size_t capacity = modules->capacity ? modules->capacity * 2 : 16;
-		struct module *items = PyMem_Realloc(modules->items, capacity * sizeof(*items));
-		if (!items) {
-			PyErr_NoMemory();
-			return NULL;
-		}
-		modules->items = items;
-		modules->capacity = capacity;
-	}
-	struct module *module = &modules->items[modules->count++];
-	memset(module, 0, sizeof(*module));
-	return module;
+	return py_add(modules, sizeof(struct module));
 }

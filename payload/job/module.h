@@ -54,29 +54,29 @@ struct module {
 	PyObject *fresh;
 	PyObject *before; /* is_partial: a copy of `live` from before the run */
 	PyObject *anchor; /* lives as long as the namespace: the module, or a function of it */
-	/* When not the whole body runs: */
+	/* When not the whole body runs; first the dicts, then the sets, then the rest: */
 	PyObject *inner;  /* dict: name -> (live function, its new code), run undecorated; in a
 			     class: qualified name -> (..., what the decorators made) */
-	PyObject *uses;   /* set: the names that the statements that run refer to, and the codes
-			     inside of them */
 	PyObject *donors; /* dict: qualified name -> the function that ran undecorated */
 	PyObject *parts;  /* dict: qualified name -> (live class, set of attributes that stay or
 			     None when only what changed runs, dict of constants, is the whole of
 			     the annotations made again, set of names that what runs reads above
 			     those who bind them) */
 	PyObject *kept;   /* dict: qualified name of a class -> set of attributes that stay */
-	PyObject *chosen; /* list of tuples (enum statement_field): the statements that run */
-	PyObject *stays;  /* list: names that statements bind which do not run */
+	PyObject *refreshed; /* dict: name that an unchanged import binds -> name imported */
+	PyObject *uses; /* set: the names that the statements that run refer to, and the codes
+			   inside of them */
 	PyObject *superseded; /* set: names that one of these binds after what runs */
 	PyObject *redefined; /* set: qualified names of functions that differ in more than their
 				code, and of classes that differ in more than their methods' */
 	PyObject *headed; /* set: qualified names of functions whose head, with the defaults, is
 			     what it was */
+	PyObject *chosen; /* list of tuples (enum statement_field): the statements that run */
+	PyObject *stays;  /* list: names that statements bind which do not run */
 	PyObject *told;   /* set: qualified names of functions that a record tells of */
-	PyObject *refreshed; /* dict: name that an unchanged import binds -> name imported */
-	PyObject *stars; /* (list, from the end on: (level, name) of each `from name import *`,
-			    and each name that a statement binds; that of the old code or
-			    None); NULL: there are none */
+	PyObject *stars;  /* (list, from the end on: (level, name) of each `from name import *`,
+			     and each name that a statement binds; that of the old code or
+			     None); NULL: there are none */
 	PyObject *kept_annotations; /* set: numbers of annotated statements that need not run */
 	PyObject *bodies; /* list of (qualified name, new code): all that changed, when is_moved
 			     and not NULL */

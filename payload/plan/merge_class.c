@@ -40,19 +40,14 @@ static int is_part(const struct plan *p, PyObject *old, PyObject *new)
 struct class_pair *merge_add_pair(struct plan *p, const struct module *m, PyObject *old,
 				  PyObject *new)
 {
-	if (p->class_count == p->class_capacity) {
-		size_t capacity = p->class_capacity ? p->class_capacity * 2 : 16;
-		struct class_pair *items = PyMem_Realloc(p->classes, capacity * sizeof(*items));
-		if (!items) {
-			PyErr_NoMemory();
-			return NULL;
-		}
-		p->classes = items;
-		p->class_capacity = capacity;
-	}
-	struct class_pair *pair = &p->classes[p->class_count++];
-	*pair = (struct class_pair){
-		.module = m, .old = py_ref(old), .donor = py_ref(new), .binds = PyDict_New()};
+	struct class_pair *pair = py_add(&p->classes, sizeof(*pair));
+
+	if (!pair)
+		return NULL;
+	pair->module = m;
+	pair->old = py_ref(old);
+	pair->donor = py_ref(new);
+	pair->binds = PyDict_New();
 	return pair->binds ? pair : NULL;
 }
 

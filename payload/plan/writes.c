@@ -11,12 +11,7 @@
 
 static void write_fini(struct write *write)
 {
-	Py_DecRef(write->object);
-	Py_DecRef(write->key);
-	Py_DecRef(write->value);
-	Py_DecRef(write->old);
-	Py_DecRef(write->expected);
-	Py_DecRef(write->space);
+	py_drop_all(&write->object, &write->offset);
 }
 
 void writes_remove(struct writes *writes, size_t at)
@@ -43,24 +38,14 @@ void writes_fini(struct writes *writes)
 struct write *writes_add(struct writes *writes, enum write_kind kind, PyObject *object,
 			 PyObject *key, PyObject *value)
 {
-	if (writes->count == writes->capacity) {
-		size_t capacity = writes->capacity ? writes->capacity * 2 : 64;
-		struct write *items =
-			PyMem_Realloc(writes->items, capacity * sizeof(*writes->items));
-		if (!items) {
-			PyErr_NoMemory();
-			return NULL;
-		}
-		writes->items = items;
-		writes->capacity = capacity;
-	}
-	struct write *write = &writes->items[writes->count++];
-	*write = (struct write){
-		.kind = kind,
-		.object = py_ref(object),
-		.key = py_ref(key),
-		.value = py_ref(value),
-	};
+	struct write *write = py_add(writes, sizeof(*write));
+
+	if (!write)
+		return NULL;
+	write->kind = kind;
+	write->object = py_ref(object);
+	write->key = py_ref(key);
+	write->value = py_ref(value);
 	return write;
 }
 

@@ -38,12 +38,10 @@ static int decode(struct bytecode *b, const struct opcodes *opcodes, struct byte
 	int units = (int)((bytes.end - bytes.at) / 2);
 	unsigned arg = 0;
 
-	b->items = PyMem_Malloc((size_t)(units + 1) * sizeof(*b->items));
-	b->at = PyMem_Malloc((size_t)(units + 1) * sizeof(*b->at));
-	if (!b->items || !b->at) {
-		PyErr_NoMemory();
+	b->items = py_room((size_t)(units + 1) * sizeof(*b->items));
+	b->at = py_room((size_t)(units + 1) * sizeof(*b->at));
+	if (!b->items || !b->at)
 		return -1;
-	}
 	b->units = units;
 	for (int i = 0; i < units; i++) {
 		unsigned char op = bytes.at[2 * i];
@@ -149,11 +147,9 @@ static int read_guards(struct bytecode *b, const struct opcodes *opcodes, PyObje
 		return 0;
 	if (bytes_get(&table, code, "co_exceptiontable"))
 		return -1;
-	b->guards = PyMem_Malloc((size_t)(table.end - table.at + 1) * sizeof(*b->guards));
-	if (!b->guards) {
-		PyErr_NoMemory();
+	b->guards = py_room((size_t)(table.end - table.at + 1) * sizeof(*b->guards));
+	if (!b->guards)
 		return -1;
-	}
 	while (table.at < table.end) {
 		int64_t start = read_varint(&table), length = read_varint(&table);
 		struct guard guard = {.start = unit_index(b, start),

@@ -33,11 +33,9 @@ int interpreters_find(struct interpreters *out)
 		count++;
 	if (count < 2)
 		return 0;
-	out->items = PyMem_Malloc(count * sizeof(*out->items));
-	if (!out->items) {
-		PyErr_NoMemory();
+	out->items = py_room(count * sizeof(*out->items));
+	if (!out->items)
 		return -1;
-	}
 	/* Others may come and go; no more than there is room for. */
 	for (at = PyInterpreterState_Head(); at && out->count < count;
 	     at = PyInterpreterState_Next(at))

@@ -31,12 +31,12 @@ struct search {
 	struct filter filter;
 	int64_t start_ns;
 	struct way way;
-	PyObject *baselines;   /* or NULL */
-	PyObject *all;         /* dict: the modules */
-	PyObject *paths;       /* list of bytes: files of modules, in plain sight */
-	struct stamps *stamps; /* of these, one for each of `all` */
+	PyObject *baselines; /* or NULL */
+	PyObject *all;       /* dict: the modules */
+	PyObject *paths;     /* list of bytes: files of modules, in plain sight */
 	/* names, made once: there may be thousands to look up */
 	PyObject *file, *spec, *origin;
+	struct stamps *stamps;   /* of the paths, one for each of `all` */
 	struct pointer_map seen; /* namespaces */
 };
 
@@ -390,14 +390,9 @@ static void search_fini(struct search *search)
 {
 	stamps_free(search->stamps);
 	filter_fini(&search->filter);
-	Py_DecRef(search->all);
-	Py_DecRef(search->paths);
 	pointer_map_fini(&search->seen);
 	Py_DecRef(search->way.known);
-	Py_DecRef(search->baselines);
-	Py_DecRef(search->file);
-	Py_DecRef(search->spec);
-	Py_DecRef(search->origin);
+	py_drop_all(&search->baselines, &search->stamps);
 }
 
 int candidates_find(struct job *job)

@@ -47,11 +47,9 @@ int filter_init(struct filter *out, const struct wire_request *request)
 	*out = filter;
 	if (!filter.path_count)
 		return 0;
-	out->places = PyMem_Malloc(filter.path_count * sizeof(*out->places));
-	if (!out->places) {
-		PyErr_NoMemory();
+	out->places = py_room(filter.path_count * sizeof(*out->places));
+	if (!out->places)
 		return -1;
-	}
 	at = filter.paths;
 	for (uint32_t i = 0; i < filter.path_count; i++, at = next(at))
 		out->places[i] = place_of(at);
