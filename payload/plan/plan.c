@@ -232,8 +232,9 @@ int plan_make(struct plan *out, struct job *job, const struct shadow *shadow,
 	if (check_parts(out) || merge_copies(out))
 		return -1;
 	/* Classes before functions: enums add to what stands for what. */
-	if (adopt_metaclasses(out) || adopt_classes(out) || adopt_abstract(out) ||
-	    adopt_functions(out) || adopt_wrappers(out) || adopt_names(out))
+	if (adopt_stores(out) || adopt_metaclasses(out) || adopt_classes(out) ||
+	    adopt_abstract(out) || adopt_functions(out) || adopt_wrappers(out) ||
+	    adopt_names(out))
 		return -1;
 	for (size_t i = 0; i < job->modules.count; i++)
 		if ((job->modules.items[i].is_moved || job->modules.items[i].inner) &&
@@ -252,17 +253,12 @@ int plan_make(struct plan *out, struct job *job, const struct shadow *shadow,
 void plan_fini(struct plan *plan)
 {
 	for (size_t i = 0; i < plan->class_count; i++) {
-		Py_DecRef(plan->classes[i].old);
-		Py_DecRef(plan->classes[i].donor);
-		Py_DecRef(plan->classes[i].binds);
+		py_drop_all(&plan->classes[i].old, &plan->classes[i].instances);
 	}
 	PyMem_Free(plan->classes);
 	pointer_map_fini(&plan->stand_in);
 	pointer_map_fini(&plan->adopted);
-	Py_DecRef(plan->codes);
-	Py_DecRef(plan->caches);
-	Py_DecRef(plan->replaced);
-	Py_DecRef(plan->imports);
+	py_drop_all(&plan->codes, &plan->depth);
 	writes_fini(&plan->writes);
 	*plan = (struct plan){0};
 }

@@ -118,6 +118,7 @@ int adopt_enum_moved(struct plan *plan, const struct class_pair *pair);
 /* A write of a rollback: combinations of flags that the program made since are no conflict. */
 int adopt_enum_back(struct plan *plan, size_t at);
 int adopt_names(struct plan *plan);
+int adopt_stores(struct plan *plan); /* before functions and classes */
 int adopt_importers(struct plan *plan, const struct replaced_name *replaced);
 int rebind_references(struct plan *plan);
 

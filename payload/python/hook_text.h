@@ -19,6 +19,7 @@ enum hook_text {
 	HOOK_CLONES,
 	HOOK_STARS,
 	HOOK_ELSEWHERE,
+	HOOK_STORES, /* the last, for start.py */
 };
 
 /* Made by pack_hooks.py. */

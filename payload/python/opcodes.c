@@ -243,13 +243,12 @@ static const struct rule {
 /* clang-format on */
 
 /* Each numbering's own: up to 3.12, then one a version. */
-static const struct fixed {
-	unsigned char store_name, delete_name, load_const, pop_top, pop_except, load_name,
-		store_deref;
-} numbering[] = {{90, 91, 100, 1, 89, 101, 138},
-		 {114, 67, 83, 32, 31, 92, 109},
-		 {116, 65, 82, 31, 30, 93, 111},
-		 {115, 63, 81, 29, 28, 92, 110}};
+static const unsigned char numbering[][11] = {
+	{95, 60, 101, 100, 106, 144, 90, 91, 1, 89, 138},
+	{108, 39, 92, 83, 82, 71, 114, 67, 32, 31, 109},
+	{110, 38, 93, 82, 80, 69, 116, 65, 31, 30, 111},
+	{109, 36, 92, 81, 79, 67, 115, 63, 29, 28, 110},
+};
 #define OPCODES_LAST 15 /* four bits of struct rule */
 _Static_assert(sizeof(numbering) / sizeof(*numbering) == OPCODES_LAST - 11, "3.12 to the last");
 
@@ -257,17 +256,11 @@ int opcodes_init(struct opcodes *out, int minor)
 {
 	if (minor < 6 || minor > OPCODES_LAST)
 		return -1;
-	const struct fixed *fixed = &numbering[minor < 13 ? 0 : minor - 12];
 	memset(out, 0, sizeof(*out));
 	out->minor = minor;
-	out->store_name = fixed->store_name;
-	out->delete_name = fixed->delete_name;
-	out->load_const = fixed->load_const;
-	out->pop_top = fixed->pop_top;
-	out->pop_except = fixed->pop_except;
-	out->load_name = fixed->load_name;
-	out->store_deref = (unsigned char)(fixed->store_deref - (minor < 11));
-	out->pop_block = minor < 11 ? 87 : fixed->pop_except;
+	memcpy(out->numbers, numbering[minor < 13 ? 0 : minor - 12], sizeof(out->numbers));
+	out->store_deref = (unsigned char)(out->store_deref - (minor < 11));
+	out->pop_block = minor < 11 ? 87 : out->pop_except;
 	for (int op = 0; op < 256; op++)
 		out->same_as[op] = (unsigned char)op;
 	for (size_t i = 0; i < sizeof(rules) / sizeof(*rules); i++) {

@@ -34,8 +34,15 @@ enum opcode_kind {
 
 struct opcodes {
 	int minor; /* of 3.minor */
-	unsigned char store_name, delete_name, load_const, pop_top, pop_except;
-	unsigned char load_name, store_deref;
+	union {
+		struct {
+			/* those that shadow/hooks/stores.py asks for are the first */
+			unsigned char store_attr, store_subscr, load_name, load_const;
+			unsigned char load_attr, extended, store_name, delete_name;
+			unsigned char pop_top, pop_except, store_deref;
+		};
+		unsigned char numbers[11];
+	};
 	unsigned char pop_block; /* up to 3.10; from then on a table tells what is guarded */
 	unsigned char kind[256];
 	unsigned char same_as[256]; /* what stands for the instruction in comparisons */

@@ -50,6 +50,8 @@ static PyObject *make_hook(struct shadow *s, const struct world *w)
 	_cleanup_py_ PyObject *hook = PyDict_New();
 	_cleanup_py_ PyObject *shadows = PyDict_New(), *pending = PyDict_New();
 	_cleanup_py_ PyObject *texts = hook_texts();
+	_cleanup_py_ PyObject *numbers = PyBytes_FromStringAndSize(
+		(const char *)w->opcodes.numbers, sizeof(w->opcodes.numbers));
 	PyObject *real = PyDict_GetItemString(w->builtins, "__import__");
 	PyObject *bootstrap = PyDict_GetItemString(w->modules, "_frozen_importlib");
 	PyObject *loader = world_loaded(w, "_frozen_importlib_external", "SourceFileLoader");
@@ -74,6 +76,8 @@ static PyObject *make_hook(struct shadow *s, const struct world *w)
 		{"refused", s->refused},
 		{"build", build},
 		{"abc_meta", abc_meta ? abc_meta : w->none},
+		{"sets", s->sets},
+		{"numbers", numbers},
 		{"made", s->made},
 		{"abc_init", abc_init ? abc_init : w->none},
 		{"texts", texts},
@@ -189,8 +193,9 @@ static int prepare_module(struct shadow *s, const struct world *w, struct module
 		return -1;
 	if (m->is_partial && add_classes(s, m))
 		return -1;
-	_cleanup_py_ PyObject *entry = PyTuple_Pack(5, m->run_code, m->fresh, m->live, gone,
-						    m->stars ? m->stars : w->none);
+	_cleanup_py_ PyObject *entry = PyTuple_Pack(7, m->run_code, m->fresh, m->live, gone,
+						    m->stars ? m->stars : w->none, m->code,
+						    m->old_code ? m->old_code : w->none);
 	if (!entry || PyDict_SetItem(hook_item(s, "pending"), m->key, entry))
 		return -1;
 	_cleanup_py_ PyObject *count = py_call(w->getrefcount, m->run_code);
@@ -313,13 +318,8 @@ static int prepare(struct shadow *s, struct job *job)
 	const struct world *w = &job->world;
 
 	s->builtins = PyDict_Copy(w->builtins);
-	s->shadows = PyList_New(0);
-	s->loaded = PyList_New(0);
-	s->linked = PyList_New(0);
-	s->classes = PyList_New(0);
-	s->refused = PyList_New(0);
-	s->made = PyList_New(0);
-	s->clones = PyList_New(0);
+	for (PyObject **list = &s->shadows; list < (PyObject **)(s + 1); list++)
+		*list = PyList_New(0);
 	if (PyErr_Occurred())
 		return -1;
 	s->hook = make_hook(s, w);
@@ -369,7 +369,7 @@ int shadow_run(struct shadow *out, struct job *job)
 	if (prepare(out, job))
 		return -1;
 	if (take_step(out, "start") || take_step(out, "drop_all") ||
-	    take_step(out, "settle_stars"))
+	    take_step(out, "settle_stars") || take_step(out, "settle_stores"))
 		return -1;
 	for (size_t i = 0; i < job->modules.count; i++)
 		if (statements_settle(job, &job->modules.items[i]))
@@ -403,16 +403,7 @@ void shadow_fini(struct shadow *s, const struct world *w, int is_failure)
 	/* A cycle of functions and their globals. */
 	if (s->hook && !is_kept(s, w, "first_import") && !is_kept(s, w, "__import__"))
 		PyDict_Clear(s->hook);
-	Py_DecRef(s->hook);
-	Py_DecRef(s->builtins);
-	Py_DecRef(s->shadows);
-	Py_DecRef(s->loaded);
-	Py_DecRef(s->linked);
-	Py_DecRef(s->classes);
-	Py_DecRef(s->refused);
-	Py_DecRef(s->made);
-	Py_DecRef(s->clones);
-	*s = (struct shadow){0};
+	py_drop_all(&s->hook, s + 1);
 	PyErr_Restore(kind, value, traceback);
 }
 

@@ -10,14 +10,17 @@
 struct shadow {
 	PyObject *hook;     /* globals of the import hook; owned, like the rest */
 	PyObject *builtins; /* what the shadows have for __builtins__ */
-	PyObject *shadows;  /* list of (shadow module, live module, or its namespace alone) */
-	PyObject *loaded;   /* list of (name, module): modules that were not imported before */
-	PyObject *classes;  /* list of (namespace, parts, kept functions, donors) */
-	PyObject *made;     /* list of (donor, live class): what classes in part were made */
-	PyObject *refused;  /* list of (qualified name, text): classes that could not be made */
-	PyObject *linked; /* list of (package, name): submodules that were bound in packages */
-	PyObject *clones; /* list of (clone, what it stands for, references to its code): what
-			     new code meets that did not change (shadow_clones.c) */
+	/* from here on lists */
+	PyObject *shadows; /* list of (shadow module, live module, or its namespace alone) */
+	PyObject *loaded;  /* list of (name, module): modules that were not imported before */
+	PyObject *classes; /* list of (namespace, parts, kept functions, donors) */
+	PyObject *sets;    /* list of (object, attribute or key, value if any): what new code
+			      has stored, or stores no more, in what the program has */
+	PyObject *made;    /* list of (donor, live class): what classes in part were made */
+	PyObject *refused; /* list of (qualified name, text): classes that could not be made */
+	PyObject *linked;  /* list of (package, name): submodules that were bound in packages */
+	PyObject *clones;  /* list of (clone, what it stands for, references to its code): what
+			      new code meets that did not change (shadow_clones.c) */
 };
 
 /* Runs the changed modules' bodies. -1 with the exception of the new code. shadow_fini is due

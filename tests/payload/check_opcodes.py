@@ -17,7 +17,7 @@ real = {name: op for name, op in opcode.opmap.items() if op < 255 and 'INSTRUMEN
 print(json.dumps([real, opcode.hasname, opcode.hasconst, opcode.haslocal, opcode.hasfree,
                   opcode.hasjrel, opcode.hasjabs]))
 """
-FIXED = re.compile(r'numbering\[\] = \{(.*?)\};', re.DOTALL)
+FIXED = re.compile(r'numbering\[\]\[\d+\] = \{(.*?)\};', re.DOTALL)
 RULE = re.compile(r'\{\s*(\d+), OPCODE_(\w+),\s*(\d+),\s*(\d+),\s*(\d+)\}')
 
 
@@ -63,7 +63,8 @@ def numbered(text, minor):
     """The instructions that each numbering names by itself."""
     rows = re.findall(r'\{([\d, ]+)\}', FIXED.search(text).group(1))
     numbers = map(int, rows[max(0, minor - 12)].split(','))
-    return zip(('STORE_NAME', 'DELETE_NAME', 'LOAD_CONST', 'POP_TOP', 'POP_EXCEPT'), numbers)
+    return zip(('STORE_ATTR', 'STORE_SUBSCR', 'LOAD_NAME', 'LOAD_CONST', 'LOAD_ATTR', 'EXTENDED_ARG',
+                'STORE_NAME', 'DELETE_NAME', 'POP_TOP', 'POP_EXCEPT'), numbers)
 
 
 def problems(text, rules, python):

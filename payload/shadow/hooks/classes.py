@@ -17,20 +17,6 @@ own = frozenset(('__module__', '__qualname__', '__classcell__', '__classdictcell
                  '__annotate__', '__annotate_func__'))
 of_type = ('__dict__', '__weakref__')
 already = ('already', 'duplicate', 'conflict', 'exists', 'redefin')
-names_of = type.__dict__['__dict__'].__get__
-
-
-# type's own function, or that of a metaclass written in C, for whose classes type's refuses
-def own_of(kind, name):
-    for each in read(kind, '__mro__'):
-        found = names_of(each).get(name)
-        if type(found) is type(names_of(type)[name]):
-            return found
-
-
-def put(cls, name, value):
-    own_of(type(cls), '__setattr__')(cls, name, value)
-
 
 def __build_class__(function, name, *bases, **keywords):
     global __name__  # to 3.8: NamedTuple looks at its caller's

@@ -15,8 +15,6 @@
 #
 # Behind the live class come the donors of its bases, so that super() leads to what changed there.
 
-read = type.__getattribute__
-
 
 def new(kind, *arguments):
     return own_of(kind, '__new__')(kind, *arguments)

@@ -13,7 +13,20 @@
 # classes.py adds to them. pack_hooks.py brings all of them into the payload.
 
 
-stars = []
+stars, saved = [], []
+read, names_of = type.__getattribute__, type.__dict__['__dict__'].__get__
+
+
+# type's own function, or that of a metaclass written in C, for whose classes type's refuses
+def own_of(kind, name):
+    for each in read(kind, '__mro__'):
+        found = names_of(each).get(name)
+        if type(found) is type(names_of(type)[name]):
+            return found
+
+
+def put(cls, name, value):
+    own_of(type(cls), '__setattr__')(cls, name, value)
 
 
 def first_import(*arguments, **keywords):
@@ -29,8 +42,20 @@ def compile_import():
         exec(compile(import_text, '<pyhotpatch>', 'exec'), globals())
 
 
+# each body that is executed with the module's
+def bodies(code, outer=()):
+    yield code, outer
+    for each in code.co_consts:
+        if type(each) is type(code) and not each.co_flags & 2:  # CO_NEWLOCALS: a function
+            yield from bodies(each, outer + (each.co_name,))
+
+
+def has_stores(code):
+    return any(op in each.co_code[::2] for each, outer in bodies(code) for op in numbers[:2])
+
+
 def run(name):
-    code, namespace, live, gone, imports = pending.pop(name)
+    code, namespace, live, gone, imports, *codes = pending.pop(name)
     if imports:
         stars.append((namespace, live, *imports))
     def __getattr__(attribute):
@@ -57,6 +82,10 @@ def run(name):
 
 def start():
     had_threading = 'threading' in modules
+    if any(code and has_stores(code) for entry in pending.values() for code in entry[5:]):
+        exec(compile(texts[-1], '<pyhotpatch>', 'exec'), globals())
+        for entry in pending.values():
+            note_stores(*entry)
     while pending:
         run(next(iter(pending)))
     if not had_threading and 'threading' in modules:
@@ -65,6 +94,8 @@ def start():
 
 
 def stop(is_failure):
+    if saved:
+        take_back()
     builtins['__import__'] = real
     builtins.pop('__pyhotpatch_keep__', None)
     shadows.clear()
