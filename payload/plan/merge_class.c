@@ -105,6 +105,15 @@ static PyObject *kept_attributes(const struct world *w, const struct module *m, 
 	return py_is_a(new, w->enum_type) || py_is_a(class, w->enum_type) ? NULL : names;
 }
 
+/* A field of a form or model that says when it was made, which is the order that they come in.
+ * It has no place among others that were made anew. */
+static int is_counted(const struct world *w, PyObject *value)
+{
+	_cleanup_py_ PyObject *dict = world_own_dict(w, value);
+
+	return dict && PyDict_GetItemString(dict, "creation_counter");
+}
+
 /* Functions and classes in a class keep their identity anyhow and take the new lines. What a
  * part has of them is of a statement that does not have the last word. */
 static int stays(const struct world *w, PyObject *kept, PyObject *key, PyObject *value,
@@ -114,7 +123,7 @@ static int stays(const struct world *w, PyObject *kept, PyObject *key, PyObject 
 		return 0;
 	if (is_part)
 		return 1;
-	if (py_is(value, w->function) || world_is_class(w, value))
+	if (py_is(value, w->function) || world_is_class(w, value) || is_counted(w, value))
 		return 0;
 	_cleanup_py_ PyObject *inside = walk_inside(w, value);
 	return inside && !PyList_Size(inside);

@@ -62,7 +62,7 @@ int class_maker_took_over(const struct world *w, PyObject *class, PyObject *abov
 	while (others && PyDict_Next(names, &at, &key, &value)) {
 		PyObject *other = PyDict_GetItem(others, key);
 		if (other && is_trace(w, key, value, bound) &&
-		    (compare_is_name(key, "__attrs_attrs__") ||
+		    (compare_is_name(key, "__attrs_attrs__ _unbound_fields") ||
 		     (py_is(value, w->dict) && py_is(other, w->dict) &&
 		      has_all_keys(value, other))))
 			return 1;

@@ -20,8 +20,9 @@ PyObject *class_maker_body_names(const struct world *world, PyObject *names);
 int class_maker_notes_methods(const struct world *world, PyObject *names, PyObject *bound);
 
 /* Has the maker taken something over from the class above: are the keys of a dict that it left
- * there (the fields of a dataclass, pydantic's __fields__) in the one that it left here? Names
- * that the body binds count for nothing; NULL: not known. */
+ * there (the fields of a dataclass, pydantic's __fields__) in the one that it left here? Of
+ * attrs and wtforms the names of their lists are known. What the body binds counts for nothing;
+ * NULL: not known. */
 int class_maker_took_over(const struct world *world, PyObject *class, PyObject *above,
 			  PyObject *bound);
 
