@@ -125,6 +125,7 @@ PY_RARE PyObject *PySequence_Tuple(PyObject *o);
 
 /* text, bytes, numbers */
 PyObject *PyUnicode_FromString(const char *text);
+PY_RARE PyObject *PyUnicode_InternFromString(const char *text);
 PY_RARE PyObject *PyUnicode_FromStringAndSize(const char *text, Py_ssize_t size);
 PyObject *PyUnicode_FromFormat(const char *format, ...);
 PY_RARE PyObject *PyUnicode_Split(PyObject *text, PyObject *separator, Py_ssize_t max);

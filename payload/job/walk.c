@@ -131,7 +131,7 @@ static int has_functions_of(const struct world *w, PyObject *type, PyObject *mod
 	while (names && PyDict_Next(names, &at, &key, &value)) {
 		if (!py_is(value, w->function))
 			continue;
-		_cleanup_py_ PyObject *module = PyObject_GetAttr(value, w->in_module);
+		_cleanup_py_ PyObject *module = PyObject_GetAttr(value, w->name[NAME_MODULE]);
 		if (module && py_equal(module, module_name))
 			return 1;
 		others++;
@@ -146,7 +146,8 @@ int walk_is_class_of(const struct world *w, PyObject *type, PyObject *module_nam
 		return 0;
 	_cleanup_py_ PyObject *names =
 		py_call(w->dict_of_type, type); /* no copy: many are asked */
-	_cleanup_py_ PyObject *own = names ? PyObject_GetItem(names, w->in_module) : NULL;
+	_cleanup_py_ PyObject *own =
+		names ? PyObject_GetItem(names, w->name[NAME_MODULE]) : NULL;
 	PyErr_Clear();
 	return own && py_is(own, w->str) &&
 	       (PyUnicode_Compare(own, module_name) == 0 ||

@@ -59,6 +59,25 @@ static void find_types(struct world *w)
 		*slots[i] = keep(w, builtin(w, names[i]));
 }
 
+static void find_names(struct world *w)
+{
+	static const char *const names[NAMES] = {
+		[NAME_MODULE] = "__module__",
+		[NAME_FILE] = "__file__",
+		[NAME_SPEC] = "__spec__",
+		[NAME_LOADER] = "loader",
+		[NAME_ORIGIN] = "origin",
+		[NAME_NAME] = "name",
+		[NAME_HAS_LOCATION] = "has_location",
+		[NAME_INITIALIZING] = "_initializing",
+		[NAME_CACHED] = "cached",
+		[NAME_KEPT_CACHED] = "_cached",
+	};
+
+	for (int i = 0; i < NAMES; i++)
+		w->name[i] = keep(w, PyUnicode_InternFromString(names[i]));
+}
+
 static int find_made_types(struct world *w)
 {
 	/* Compiling would be the first event that an audit hook hears, before our own. */
@@ -197,7 +216,7 @@ int world_enter(struct world *w)
 	find_types(w);
 	w->module = keep(w, PyObject_Type(builtins));
 	w->common = keep(w, common_constants(w));
-	w->in_module = keep(w, PyUnicode_FromString("__module__"));
+	find_names(w);
 	if (!w->error || !w->common || find_opcodes(w) || find_made_types(w))
 		return -1;
 	type_word_find(w);

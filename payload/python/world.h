@@ -10,6 +10,22 @@
 #include "payload/base/py.h"
 #include "payload/python/opcodes.h"
 
+/* What many modules or classes are asked for. The strings are the interpreter's own: only what
+ * is asked for by them is in its cache of attributes (Objects/typeobject.c, _PyType_Lookup). */
+enum world_name {
+	NAME_MODULE,
+	NAME_FILE,
+	NAME_SPEC,
+	NAME_LOADER, /* this and the rest of a spec */
+	NAME_ORIGIN,
+	NAME_NAME,
+	NAME_HAS_LOCATION,
+	NAME_INITIALIZING,
+	NAME_CACHED,
+	NAME_KEPT_CACHED,
+	NAMES
+};
+
 /* What is used most comes first: an access to the first 128 bytes is three bytes shorter. */
 struct world {
 	PyObject *none;
@@ -17,7 +33,6 @@ struct world {
 	/* types; those of functools and collections are NULL when not loaded */
 	PyObject *object, *type, *function, *module, *dict, *list, *tuple, *set, *frozenset;
 	PyObject *str, *integer, *boolean, *property;
-	PyObject *in_module; /* "__module__": many classes are asked for theirs */
 	PyObject *code, *cell, *method, *staticmethod, *classmethod, *bytes, *real, *complex;
 	PyObject *member_descriptor, *getset_descriptor;
 	PyObject *partial, *lru_cache, *cached_property, *enum_type, *ordered_dict, *abc_meta,
@@ -26,6 +41,7 @@ struct world {
 	PyObject *builtins; /* the module's dict */
 	PyObject *error;    /* builtins.Exception */
 	PyObject *common;   /* list: the constants that LOAD_COMMON_CONSTANT loads; 3.14 */
+	PyObject *name[NAMES];
 	/* functions */
 	PyObject *get_objects, *get_referrers, *get_referents; /* gc */
 	PyObject *gc_enable, *gc_disable, *gc_is_enabled;

@@ -31,11 +31,9 @@ struct search {
 	struct filter filter;
 	int64_t start_ns;
 	struct way way;
-	PyObject *baselines; /* or NULL */
-	PyObject *all;       /* dict: the modules */
-	PyObject *paths;     /* list of bytes: files of modules, in plain sight */
-	/* names, made once: there may be thousands to look up */
-	PyObject *file, *spec, *origin;
+	PyObject *baselines;     /* or NULL */
+	PyObject *all;           /* dict: the modules */
+	PyObject *paths;         /* list of bytes: files of modules, in plain sight */
 	struct stamps *stamps;   /* of the paths, one for each of `all` */
 	struct pointer_map seen; /* namespaces */
 };
@@ -232,7 +230,7 @@ static const char *plain_path(struct search *search, PyObject *file, PyObject *s
 
 	if (!file || !py_is(file, w->str) || !spec || !py_is(spec, w->module_spec))
 		return NULL;
-	_cleanup_py_ PyObject *origin = PyObject_GetAttr(spec, search->origin);
+	_cleanup_py_ PyObject *origin = PyObject_GetAttr(spec, w->name[NAME_ORIGIN]);
 	_cleanup_py_ PyObject *encoded =
 		origin == file ? PyUnicode_EncodeFSDefault(file) : NULL;
 	if (!encoded || PyBytes_AsStringAndSize(encoded, &path, &length) || *path != '/' ||
@@ -277,9 +275,9 @@ static int list_some(struct search *search, Py_ssize_t *at)
 		__builtin_prefetch(live[i]);
 	}
 	for (int i = 0; i < some.count; i++) {
-		file[i] = live[i] ? PyDict_GetItem(live[i], search->file) : NULL;
+		file[i] = live[i] ? PyDict_GetItem(live[i], w->name[NAME_FILE]) : NULL;
 		__builtin_prefetch(file[i]);
-		spec[i] = live[i] ? PyDict_GetItem(live[i], search->spec) : NULL;
+		spec[i] = live[i] ? PyDict_GetItem(live[i], w->name[NAME_SPEC]) : NULL;
 		__builtin_prefetch(spec[i]);
 	}
 	for (int i = 0; i < some.count; i++) {
@@ -377,11 +375,8 @@ static int search_init(struct search *out, struct job *job)
 		.start_ns = job->start_ns,
 		.way = {.known = PyDict_New(), .since_ns = job->start_ns},
 		.baselines = py_ref(home_baselines(job)),
-		.file = PyUnicode_FromString("__file__"),
-		.spec = PyUnicode_FromString("__spec__"),
-		.origin = PyUnicode_FromString("origin"),
 	};
-	if (!out->way.known || !out->file || !out->spec || !out->origin)
+	if (!out->way.known)
 		return -1;
 	return filter_init(&out->filter, job_request(job));
 }

@@ -10,7 +10,7 @@
 int elsewhere_find(const struct job *job, struct module *module)
 {
 	const struct world *w = &job->world;
-	_cleanup_py_ PyObject *name = origin_of_spec(w, module->live, "name");
+	_cleanup_py_ PyObject *name = origin_of_spec(w, module->live, NAME_NAME);
 	PyObject *importlib = PyDict_GetItemString(w->modules, "_frozen_importlib_external");
 	_cleanup_py_ PyObject *globals =
 		Py_BuildValue("{sOsO}", "asked", module->object, "dotted", name);

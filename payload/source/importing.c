@@ -14,7 +14,7 @@
 int importing_is(const struct world *w, const struct module *module)
 {
 	_cleanup_py_ PyObject *flag =
-		module->live ? origin_of_spec(w, module->live, "_initializing") : NULL;
+		module->live ? origin_of_spec(w, module->live, NAME_INITIALIZING) : NULL;
 
 	return flag && py_is(flag, w->boolean) && PyObject_IsTrue(flag) == 1;
 }

@@ -13,11 +13,12 @@
 
 #define PATH_SIZE 4096 /* PATH_MAX of include/uapi/linux/limits.h */
 
-PyObject *origin_of_spec(const struct world *w, PyObject *namespace, const char *name)
+PyObject *origin_of_spec(const struct world *w, PyObject *namespace, enum world_name name)
 {
-	PyObject *spec = PyDict_GetItemString(namespace, "__spec__");
-	PyObject *found =
-		spec && py_is(spec, w->module_spec) ? PyObject_GetAttrString(spec, name) : NULL;
+	PyObject *spec = PyDict_GetItem(namespace, w->name[NAME_SPEC]);
+	PyObject *found = spec && py_is(spec, w->module_spec)
+				  ? PyObject_GetAttr(spec, w->name[name])
+				  : NULL;
 
 	PyErr_Clear();
 	return found;
@@ -35,7 +36,7 @@ static int is_by(PyObject *loader, PyObject *importer)
 
 static PyObject *find_loader(const struct world *w, const struct module *module)
 {
-	PyObject *loader = origin_of_spec(w, names_of(module), "loader");
+	PyObject *loader = origin_of_spec(w, names_of(module), NAME_LOADER);
 
 	if (loader && loader != w->none)
 		return loader;
@@ -47,11 +48,11 @@ static PyObject *find_loader(const struct world *w, const struct module *module)
 static PyObject *find_file(const struct world *w, const struct module *module)
 {
 	_cleanup_py_ PyObject *has_location =
-		origin_of_spec(w, names_of(module), "has_location");
-	PyObject *file = PyDict_GetItemString(names_of(module), "__file__");
+		origin_of_spec(w, names_of(module), NAME_HAS_LOCATION);
+	PyObject *file = PyDict_GetItem(names_of(module), w->name[NAME_FILE]);
 
 	if (has_location && PyObject_IsTrue(has_location) == 1) {
-		PyObject *origin = origin_of_spec(w, names_of(module), "origin");
+		PyObject *origin = origin_of_spec(w, names_of(module), NAME_ORIGIN);
 		if (origin && py_is(origin, w->str))
 			return origin;
 		Py_DecRef(origin);
@@ -63,7 +64,7 @@ static PyObject *find_file(const struct world *w, const struct module *module)
  * say. New reference. */
 static PyObject *find_name_of_loader(const struct world *w, const struct module *module)
 {
-	_cleanup_py_ PyObject *name = origin_of_spec(w, names_of(module), "name");
+	_cleanup_py_ PyObject *name = origin_of_spec(w, names_of(module), NAME_NAME);
 	_cleanup_py_ PyObject *get = PyObject_GetAttrString(module->loader, "get_filename");
 	PyObject *found = get ? py_call(get, name ? name : module->name) : NULL;
 

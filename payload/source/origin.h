@@ -14,6 +14,6 @@ const char *origin_find(const struct job *job, struct module *module);
 
 /* An attribute of the __spec__ in a module's namespace; NULL without exception when it has
  * none, or a spec that is not the import system's. New reference. */
-PyObject *origin_of_spec(const struct world *world, PyObject *namespace, const char *name);
+PyObject *origin_of_spec(const struct world *world, PyObject *namespace, enum world_name name);
 
 #endif

@@ -17,8 +17,8 @@
 /* ModuleSpec.cached is worked out when it is first read, and kept. New reference or NULL. */
 static PyObject *cached_of_spec(const struct world *w, const struct module *module)
 {
-	_cleanup_py_ PyObject *before = origin_of_spec(w, module->live, "_cached");
-	PyObject *cached = origin_of_spec(w, module->live, "cached");
+	_cleanup_py_ PyObject *before = origin_of_spec(w, module->live, NAME_KEPT_CACHED);
+	PyObject *cached = origin_of_spec(w, module->live, NAME_CACHED);
 
 	if (before == w->none && cached && cached != w->none &&
 	    PyObject_SetAttrString(PyDict_GetItemString(module->live, "__spec__"), "_cached",

@@ -117,7 +117,7 @@ static int read_from_archive(struct job *job, struct module *module)
 /* What the loader calls the module: __main__ has another name of its own. */
 static PyObject *name_for_loader(struct job *job, const struct module *module)
 {
-	PyObject *name = origin_of_spec(&job->world, module->live, "name");
+	PyObject *name = origin_of_spec(&job->world, module->live, NAME_NAME);
 
 	return name ? name : py_ref(module->name);
 }
