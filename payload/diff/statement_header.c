@@ -9,14 +9,13 @@
 #include "payload/python/node.h"
 #include "payload/python/tree.h"
 
-static int is_same_but(const struct stream *old, const struct stream *new,
-		       const struct definition *d_old, const struct definition *d_new)
+/* Are as many steps the same, but for what loads the body? */
+static int is_same_but(const struct step *olds, const struct step *news, int count,
+		       PyObject *old_body, PyObject *new_body)
 {
-	if (old->count != new->count)
-		return 0;
-	for (int i = 0; i < new->count; i++)
-		if (old->steps[i].token != new->steps[i].token &&
-		    (old->steps[i].value != d_old->body || new->steps[i].value != d_new->body))
+	for (int i = 0; i < count; i++)
+		if (olds[i].token != news[i].token &&
+		    (olds[i].value != old_body || news[i].value != new_body))
 			return 0;
 	return 1;
 }
@@ -32,7 +31,8 @@ static int are_parameters_same(struct tokens *t, PyObject *old_code, PyObject *n
 		return 1;
 	if (old_code != old->body && new_code != new->body && !stream_init(&a, t, old_code) &&
 	    !stream_init(&b, t, new_code))
-		same = is_same_but(&a, &b, old, new);
+		same = a.count == b.count &&
+		       is_same_but(a.steps, b.steps, b.count, old->body, new->body);
 	stream_fini(&a);
 	stream_fini(&b);
 	PyErr_Clear();
@@ -43,16 +43,14 @@ int selection_is_rest_same(const struct body *b, const struct definition *old,
 			   const struct definition *new)
 {
 	const struct step *olds = b->old.steps, *news = b->new.steps;
+	PyObject *old_code = olds[old->code].value, *new_code = news[new->code].value;
 
-	if (old->code - old->first != new->code - new->first ||
-	    old->end - old->code != new->end - new->code)
-		return 0;
-	for (int i = 0; i < new->end - new->first; i++)
-		if (new->first + i != new->code &&
-		    olds[old->first + i].token != news[new->first + i].token)
-			return 0;
-	return are_parameters_same(b->tokens, olds[old->code].value, news[new->code].value, old,
-				   new);
+	return old->code - old->first == new->code - new->first &&
+	       old->end - old->code == new->end - new->code &&is_same_but(olds + old->first,
+									  news + new->first,
+									  new->end - new->first,
+									  old_code, new_code) &&
+	       are_parameters_same(b->tokens, old_code, new_code, old, new);
 }
 
 /* A property's functions have one name. */

@@ -16,15 +16,6 @@ int merge_is_new_class(const struct plan *p, const struct module *m, PyObject *o
 	       !pointer_map_get(&p->migration->old_classes, o);
 }
 
-static int is_attribute_same(PyObject *a, PyObject *b, const char *name)
-{
-	_cleanup_py_ PyObject *x = world_type_attribute(a, name);
-	_cleanup_py_ PyObject *y = world_type_attribute(b, name);
-
-	PyErr_Clear();
-	return x && y && py_equal(x, y);
-}
-
 /* A donor of shadow/hooks/classes.py, which has the changed attributes alone? Whatever new code
  * has made of it since. */
 static int is_part(const struct plan *p, PyObject *old, PyObject *new)
@@ -54,8 +45,9 @@ struct class_pair *merge_add_pair(struct plan *p, const struct module *m, PyObje
 /* A class that `o` depends on, made anew together with it under the same name. */
 static int merge_relative(struct plan *p, const struct module *m, PyObject *old, PyObject *new)
 {
-	if (old == new || !merge_is_new_class(p, m, new) ||
-	    !is_attribute_same(old, new, "__name__"))
+	_cleanup_py_ PyObject *x = world_name(old), *y = world_name(new);
+
+	if (old == new || !merge_is_new_class(p, m, new) || !x || !y || !py_equal(x, y))
 		return 0;
 	_cleanup_py_ PyObject *merged = merge_value(p, m, old, new);
 	return merged ? 0 : -1;

@@ -122,7 +122,7 @@ static int is_still_there(const struct plan *p, const struct module *m, PyObject
 
 	return next && (!are_namesakes || code_is_same(w, code, next) == 1) &&
 	       PyObject_RichCompareBool(next, new_code, PY_EQ) != 1 &&
-	       code_are_siblings(w, m->code, next, new_code) == 1;
+	       code_are_siblings(w, m->code, next, new_code);
 }
 
 /* A function whose decorators changed may have got a wrapper of another module, or have had

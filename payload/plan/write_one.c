@@ -68,12 +68,7 @@ static int set_code(const struct world *w, PyObject *function, PyObject *code_an
 		return -1;
 	if (!put_code(w, function, py_first(code_and_closure)))
 		return 0;
-	if (old) {
-		PyFunction_SetClosure(function, old);
-	} else {
-		_cleanup_py_ PyObject *none = Py_BuildValue("");
-		PyFunction_SetClosure(function, none);
-	}
+	PyFunction_SetClosure(function, old ? old : w->none);
 	return -1;
 }
 
@@ -235,6 +230,8 @@ static int is_gone_already(const struct world *w, const struct write *write, PyO
 int write_put(const struct world *w, const struct write *write, PyObject *value, int is_undo)
 {
 	PyObject *value_or_none = value ? value : w->none;
+	PyObject *from = is_undo ? write->value : write->key;
+	PyObject *to = is_undo ? write->key : write->value;
 
 	if (is_gone_already(w, write, value))
 		return 0;
@@ -262,8 +259,8 @@ int write_put(const struct world *w, const struct write *write, PyObject *value,
 	case WRITE_CELL:
 		return PyCell_Set(write->object, value);
 	case WRITE_INSTANCES:
-		return is_undo ? move_all(w, write->key, write->value, write->object)
-			       : move_all(w, write->key, write->object, write->value);
+		return move_all(w, write->key, is_undo ? write->value : write->object,
+				is_undo ? write->object : write->value);
 	case WRITE_CLASS:
 		return set_class(w, write->object, value,
 				 class_is_exchangeable(w, py_type(write->object), value));
@@ -276,13 +273,9 @@ int write_put(const struct world *w, const struct write *write, PyObject *value,
 	case WRITE_GLOBALS:
 		return set_globals(write, value);
 	case WRITE_WORD:
-		return is_undo ? set_word(write->object, write->offset, write->value,
-					  write->key)
-			       : set_word(write->object, write->offset, write->key,
-					  write->value);
+		return set_word(write->object, write->offset, from, to);
 	case WRITE_FRAME:
-		return is_undo ? set_in_frame(write, write->value, write->key)
-			       : set_in_frame(write, write->key, write->value);
+		return set_in_frame(write, from, to);
 	}
 	return -1;
 }

@@ -473,17 +473,13 @@ int code_stored_names(const struct world *w, PyObject *code, PyObject *out)
 int code_are_siblings(const struct world *w, PyObject *code, PyObject *a, PyObject *b)
 {
 	_cleanup_py_ PyObject *inner = inner_codes(w, code);
+	PyObject *item;
 	int found = 0;
 
-	if (!inner)
-		return -1;
-	PyObject *item;
 	for (Py_ssize_t i = 0; (item = py_item(inner, i)); i++) {
-		found |= py_equal(item, a);
-		found |= 2 * (py_equal(item, b));
-	}
-	for (Py_ssize_t i = 0; found != 3 && (item = py_item(inner, i)); i++)
-		if (code_are_siblings(w, item, a, b) == 1)
+		found |= py_equal(item, a) | 2 * py_equal(item, b);
+		if (code_are_siblings(w, item, a, b))
 			return 1;
+	}
 	return found == 3;
 }
