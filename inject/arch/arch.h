@@ -56,6 +56,12 @@ bool arch_reissue_wait(struct arch_regs *regs);
  * EINTR instead. */
 void arch_resume_context(struct arch_regs *out, const struct arch_regs *stopped);
 
+/* How many bytes of the vector state (NT_X86_XSTATE) to ask for: all but the tiles of AMX, 8
+ * KiB at the end, which hardly anybody uses. Slow: before a stop. */
+size_t arch_xstate_ask(void);
+/* Whether that is all that is in use. */
+bool arch_xstate_is_whole(const uint8_t *xstate);
+
 /* The frame for `resume`: it goes below the red zone of its stack pointer. xstate is what
  * NT_X86_XSTATE gave; restorer is libc's code that calls rt_sigreturn. */
 struct arch_frame {

@@ -163,42 +163,44 @@ void arch_resume_context(struct arch_regs *out, const struct arch_regs *stopped)
 	out->gp.orig_rax = (uint64_t)-1;
 }
 
-/* Where in the standard XSAVE format the tile data begins, with its size behind (CPUID leaf
- * 0xD). In a virtual machine each CPUID leaves it, and takes a microsecond. */
-static size_t tile_data_at(size_t *size)
+/* The tile data comes last in the standard XSAVE format (CPUID leaf 0xD). In a virtual machine
+ * each CPUID leaves it, and takes a microsecond. */
+size_t arch_xstate_ask(void)
 {
-	unsigned offset, c, d, len;
+	unsigned offset = 0, len = 0, c, d;
 
-	__cpuid_count(0xd, 18, len, offset, c, d);
-	*size = len;
-	return offset;
+	if (!__get_cpuid_count(0xd, 18, &len, &offset, &c, &d) || !len)
+		return ARCH_XSTATE_MAX;
+	return offset < XSTATE_MIN || offset > ARCH_XSTATE_MAX ? ARCH_XSTATE_MAX : offset;
 }
 
-/* What of xstate, as ptrace gave it, goes into the frame. The kernel falls
- * back to the legacy registers alone when the size is larger than the task may use: AMX tile
- * data is in ptrace's format always, but in a task's only on permission; so it is left out
- * unless in use. */
-static size_t xstate_used(uint64_t *features, struct span xstate)
+static bool has_tiles(const uint8_t *xstate)
 {
-	const uint8_t *from = xstate.data;
-	size_t tiles_at, tiles_len;
 	uint64_t in_use;
 
-	memcpy(features, from + XSTATE_SW_OFFSET, sizeof(*features));
-	memcpy(&in_use, from + XSTATE_BV_OFFSET, sizeof(in_use));
-	if (!(*features & XFEATURE_TILEDATA) || (in_use & XFEATURE_TILEDATA))
-		return xstate.len;
-	*features &= ~XFEATURE_TILEDATA;
-	tiles_at = tile_data_at(&tiles_len);
-	return tiles_at >= XSTATE_MIN && tiles_at + tiles_len == xstate.len
-		       ? tiles_at /* they are the last */
-		       : xstate.len;
+	memcpy(&in_use, xstate + XSTATE_BV_OFFSET, sizeof(in_use));
+	return in_use & XFEATURE_TILEDATA;
 }
 
-/* With magic2 behind it. */
-static void xstate_write(uint8_t *at, const void *xstate, size_t size, uint64_t features)
+bool arch_xstate_is_whole(const uint8_t *xstate)
 {
+	return !has_tiles(xstate);
+}
+
+/* Make it what the kernel accepts in a signal frame, magic2 behind it. The kernel falls back to
+ * the legacy registers alone when there is more than the task may use: AMX tile data only on
+ * permission; so it is left out unless in use. */
+static void xstate_write(uint8_t *at, struct span xstate)
+{
+	const uint8_t *from = xstate.data;
 	const uint32_t magic2 = XSTATE_MAGIC2;
+	const size_t size = xstate.len;
+	uint64_t features;
+
+	memcpy(&features, from + XSTATE_SW_OFFSET, sizeof(features));
+	if (!has_tiles(from))
+		features &= ~XFEATURE_TILEDATA;
+
 	const struct fpx_sw_bytes sw = {
 		.magic1 = XSTATE_MAGIC1,
 		.extended_size = (uint32_t)(size + sizeof(magic2)),
@@ -206,7 +208,7 @@ static void xstate_write(uint8_t *at, const void *xstate, size_t size, uint64_t 
 		.xstate_size = (uint32_t)size,
 	};
 
-	memcpy(at, xstate, size);
+	memcpy(at, from, size);
 	memcpy(at + XSTATE_SW_OFFSET, &sw, sizeof(sw));
 	memcpy(at + size, &magic2, sizeof(magic2));
 }
@@ -249,22 +251,20 @@ int arch_frame_build(struct arch_frame *out, const struct arch_regs *resume, str
 		     uint64_t sigmask, remote_addr restorer, struct hp_err *err)
 {
 	struct rt_sigframe frame = {.pretcode = restorer.v, .info = ARCH_FRAME_NOTE};
-	uint64_t fpstate, at, features;
-	size_t size;
+	uint64_t fpstate, at;
 
 	if (xstate.len < XSTATE_MIN || xstate.len > ARCH_XSTATE_MAX - 64)
 		return hp_err_set(err, HP_UNSUPPORTED, 0, "vector state of %zu bytes",
 				  xstate.len);
-	size = xstate_used(&features, xstate);
-	fpstate = (resume->gp.rsp - RED_ZONE - size - sizeof(uint32_t)) & ~63ull;
+	fpstate = (resume->gp.rsp - RED_ZONE - xstate.len - sizeof(uint32_t)) & ~63ull;
 	at = ((fpstate - sizeof(frame)) & ~15ull) - 8;
 	context_fill(&frame.uc, &resume->gp);
 	frame.uc.uc_mcontext.fpstate = fpstate;
 	frame.uc.uc_sigmask = sigmask;
 	memset(out->bytes, 0, fpstate - at);
 	memcpy(out->bytes, &frame, sizeof(frame));
-	xstate_write(out->bytes + (fpstate - at), xstate.data, size, features);
-	out->len = (size_t)(fpstate - at) + size + sizeof(uint32_t);
+	xstate_write(out->bytes + (fpstate - at), xstate);
+	out->len = (size_t)(fpstate - at) + xstate.len + sizeof(uint32_t);
 	out->at = addr_of(at);
 	out->vectors = addr_of(fpstate);
 	return 0;

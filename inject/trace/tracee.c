@@ -128,6 +128,7 @@ static int make_room(struct tracee *tracee, struct hp_err *err)
 		return hp_err_set(err, HP_SYSTEM, ENOMEM, "make room for thread %d",
 				  tracee->tid);
 	memset(tracee->room, 0, sizeof(*tracee->room));
+	tracee->room->xstate_ask = arch_xstate_ask();
 	/* Another user's limit is not told without CAP_SYS_RESOURCE: no growth then. */
 	(void)!prlimit(tracee->target->pid, RLIMIT_STACK, NULL, &limit);
 	tracee->room->stack_limit = limit.rlim_cur;
@@ -161,14 +162,23 @@ int tracee_stop(struct tracee *out, const struct target *target, pid_t tid,
 
 /* ---- hijack ---- */
 
-static int xstate_get(struct tracee *tracee, struct hp_err *err)
+static int xstate_ask(struct tracee *tracee, size_t len, struct hp_err *err)
 {
-	struct iovec iov = {tracee->room->xstate, sizeof(tracee->room->xstate)};
+	struct iovec iov = {tracee->room->xstate, len};
 
 	if (ptrace(PTRACE_GETREGSET, tracee->tid, NT_X86_XSTATE, &iov) < 0)
 		return tracee_ptrace_failed(tracee, err, "read the vector state");
 	tracee->xstate_len = iov.iov_len;
 	return 0;
+}
+
+static int xstate_get(struct tracee *tracee, struct hp_err *err)
+{
+	if (xstate_ask(tracee, tracee->room->xstate_ask, err) < 0)
+		return -1;
+	if (arch_xstate_is_whole(tracee->room->xstate))
+		return 0;
+	return xstate_ask(tracee, ARCH_XSTATE_MAX, err);
 }
 
 static int no_room(const struct tracee *tracee, int sys_errno, struct hp_err *err)
@@ -396,7 +406,8 @@ static int64_t const release_ns = 2000000000;
  * one the thread resumes with those of the frame. */
 static int restore_by_frame_context(struct tracee *tracee, struct hp_err *err)
 {
-	struct iovec iov = {tracee->room->xstate, tracee->xstate_len};
+	/* The kernel wants it whole, and takes what it has a place for. */
+	struct iovec iov = {tracee->room->xstate, sizeof(tracee->room->xstate)};
 	int r;
 
 	if (!tracee->has_vectors &&

@@ -35,7 +35,8 @@ enum tracee_state {
 /* Made before the stop: not to look for it while the thread is held. */
 struct tracee_room {
 	uint64_t stack_limit;            /* RLIMIT_STACK; 0: not known */
-	uint8_t xstate[ARCH_XSTATE_MAX]; /* as it was found */
+	size_t xstate_ask;               /* arch_xstate_ask() */
+	uint8_t xstate[ARCH_XSTATE_MAX]; /* as it was found; zeros behind */
 	struct arch_frame frame;
 };
 

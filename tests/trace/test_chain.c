@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -66,6 +67,34 @@ static void sleeps(struct victim_shared *shared)
 		const int r = clock_nanosleep(CLOCK_MONOTONIC, 0, &ts, NULL);
 
 		shared->wrong += r != 0 || clock_now_ns() - began < ts.tv_nsec;
+		shared->rounds++;
+	}
+}
+
+#define TILE_SIZE      1024
+#define REQ_XCOMP_PERM 0x1023 /* ARCH_REQ_XCOMP_PERM, Linux 5.16 */
+#define XFEATURE_TILE  18
+
+/* Keeps a tile of AMX loaded: 8 KiB of vector state more, which the kernel gives a place only
+ * to who has asked. */
+static void has_tile(struct victim_shared *shared)
+{
+	static uint8_t from[TILE_SIZE], to[TILE_SIZE];
+	static const struct {
+		uint8_t palette, start, reserved[14];
+		uint16_t width[16];
+		uint8_t rows[16];
+	} config = {.palette = 1, .width = {64}, .rows = {16}};
+
+	for (size_t i = 0; i < TILE_SIZE; i++)
+		from[i] = (uint8_t)(i * 7 + 1);
+	__asm__ volatile("ldtilecfg %0; tileloadd (%1,%2,1), %%tmm0"
+			 :
+			 : "m"(config), "r"(from), "r"(64l));
+	victim_ready(shared);
+	for (;;) {
+		__asm__ volatile("tilestored %%tmm0, (%0,%1,1)" ::"r"(to), "r"(64l) : "memory");
+		shared->wrong += memcmp(from, to, TILE_SIZE) != 0;
 		shared->rounds++;
 	}
 }
@@ -230,6 +259,37 @@ static void check_calls(bool on_thread)
 	}
 	cr_expect(lt(int, late, 20), "it is not put back, but left to the end of its wait");
 	expect_goes_on(&stage, 10);
+	stage_close(&stage);
+}
+
+Test(chain, tiles_are_not_lost)
+{
+	const uint64_t args[6] = {0};
+	struct hp_err err = {0};
+	struct chain chain;
+	struct stage stage;
+	int64_t pid;
+
+	if (syscall(SYS_arch_prctl, REQ_XCOMP_PERM, XFEATURE_TILE) != 0)
+		cr_skip_test("no AMX on this machine");
+	stage_open(&stage, has_tile, false);
+	for (int i = 0; i < 20; i++) {
+		hijack(&stage);
+		cr_assert(lt(sz, 8192, stage.tracee.xstate_len));
+		if (i % 2 == 0) {
+			cr_assert(eq(int, append_digits(&stage, &chain, &err), CHAIN_DONE));
+		} else {
+			cr_assert(eq(int,
+				     tracee_syscall(&pid, &stage.tracee, SYS_getpid, args,
+						    deadline_after_ns(SECOND), &err),
+				     0));
+		}
+		if (i % 4 < 2)
+			release(&stage);
+		else
+			tracee_abandon(&stage.tracee); /* by its frame */
+		expect_goes_on(&stage, 10);
+	}
 	stage_close(&stage);
 }
 
