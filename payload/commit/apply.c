@@ -11,29 +11,15 @@
 #include "payload/job/failure.h"
 #include "payload/job/frames.h"
 #include "payload/job/idle.h"
+#include "payload/job/walk.h"
 #include "payload/record/history.h"
 #include "payload/source/home.h"
-
-static int note_subclasses(struct pointer_map *classes, const struct world *w, PyObject *class,
-			   int depth)
-{
-	_cleanup_py_ PyObject *found = py_call(w->type_subclasses, class);
-	int status = found && depth < 200 ? 0 : -1;
-	PyObject *sub;
-
-	for (Py_ssize_t i = 0; status >= 0 && (sub = py_item(found, i)); i++) {
-		status = pointer_map_add(classes, sub);
-		if (status == 1)
-			status = note_subclasses(classes, w, sub, depth + 1);
-	}
-	return status < 0 ? -1 : 0;
-}
 
 /* Every class is below object. type.__subclasses__ of each knows its own. */
 int migration_init(struct migration *out, struct job *job)
 {
 	*out = (struct migration){0};
-	return note_subclasses(&out->old_classes, &job->world, job->world.object, 0);
+	return walk_subclasses(&out->old_classes, &job->world, job->world.object, 0);
 }
 
 void migration_fini(struct migration *migration)
@@ -82,7 +68,7 @@ static int judge_failure(struct plan *p, struct migration *migration)
 	    world_is_type_error(&p->job->world)) {
 		PyErr_Clear();
 		return pointer_map_set(&migration->must_move, class, class) ||
-				       note_subclasses(&migration->must_move, &p->job->world,
+				       walk_subclasses(&migration->must_move, &p->job->world,
 						       class, 0)
 			       ? -1
 			       : 1;
@@ -210,10 +196,7 @@ void apply_warn(struct job *job)
 {
 	_cleanup_py_ PyObject *reason = failure_text(&job->world);
 
-	job_note(job,
-		 &(struct reply_item){.kind = WIRE_RECORD_WARNING,
-				      .text = reason ? PyUnicode_AsUTF8(reason) : NULL},
-		 NULL);
+	job_warn(job, NULL, NULL, reason ? PyUnicode_AsUTF8(reason) : NULL);
 }
 
 /* Donors are cycles. Where the program has turned the collector off, they stay. */

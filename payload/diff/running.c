@@ -118,14 +118,11 @@ static void warn_of_cache(struct job *job, const struct module *module, const st
 {
 	if (!pyc->is_trusted || code_is_same(&job->world, pyc->code, module->code))
 		return;
-	job_note(
-		job,
-		&(struct reply_item){
-			.kind = WIRE_RECORD_WARNING,
-			.text = "a restart would run old code: the .pyc is of an older source, "
-				"but Python goes by whole seconds and sizes, or was told not to "
-				"check; touch the source, or delete the .pyc"},
-		module);
+	job_warn(
+		job, module, NULL,
+		"a restart would run old code: the .pyc is of an older source, but Python goes "
+		"by whole seconds and sizes, or was told not to check; touch the source, or "
+		"delete the .pyc");
 }
 
 /* Another process may have compiled the new source into the .pyc. Functions would have told;

@@ -418,13 +418,9 @@ int selection_infer(struct selection *s)
 		status = changed < 0 ? -1 : 0;
 	}
 	if (!s->is_deciding)
-		job_note(s->job,
-			 &(struct reply_item){
-				 .kind = WIRE_RECORD_WARNING,
-				 .action = WIRE_ACTION_NONE,
-				 .text = "the old source is not known: what changed was "
-					 "inferred from what is running"},
-			 s->module);
+		job_warn(s->job, s->module, NULL,
+			 "the old source is not known: what changed was inferred from what is "
+			 "running");
 	return status;
 }
 

@@ -27,6 +27,15 @@ void job_note(struct job *job, const struct reply_item *item, const struct modul
 }
 
 /* The first refusal throws away what was planned; further ones join it. */
+void job_warn(struct job *job, const struct module *module, PyObject *name, const char *text)
+{
+	job_note(job,
+		 &(struct reply_item){.kind = WIRE_RECORD_WARNING,
+				      .name = name ? PyUnicode_AsUTF8(name) : NULL,
+				      .text = text},
+		 module);
+}
+
 int job_refuse(struct job *job, enum wire_status status, const struct module *module,
 	       PyObject *reason)
 {

@@ -55,6 +55,9 @@ int job_begin_commit(struct job *job);
 /* A record about `module` (may be NULL). Text and name are UTF-8. */
 void job_note(struct job *job, const struct reply_item *item, const struct module *module);
 
+/* A warning; `name` and `text` may be NULL. */
+void job_warn(struct job *job, const struct module *module, PyObject *name, const char *text);
+
 /* Ends the job as `status` for a reason; returns -1. The pending exception, if any, is dropped.
  */
 int job_refuse(struct job *job, enum wire_status status, const struct module *module,

@@ -31,15 +31,17 @@ static uint64_t size_of(const struct world *w, PyObject *o)
 }
 
 void note_name(struct job *job, const struct module *m, PyObject *name, PyObject *value,
-	       const struct reply_item *item)
+	       enum wire_record_kind kind, enum wire_action action)
 {
-	struct reply_item complete = *item;
 	_cleanup_py_ PyObject *type = value ? world_name(py_type(value)) : NULL;
 
-	complete.name = PyUnicode_AsUTF8(name);
-	complete.text = type ? PyUnicode_AsUTF8(type) : NULL;
-	complete.value = value ? size_of(&job->world, value) : 0;
-	job_note(job, &complete, m);
+	job_note(job,
+		 &(struct reply_item){.kind = kind,
+				      .action = action,
+				      .name = PyUnicode_AsUTF8(name),
+				      .text = type ? PyUnicode_AsUTF8(type) : NULL,
+				      .value = value ? size_of(&job->world, value) : 0},
+		 m);
 	PyErr_Clear();
 }
 
@@ -116,9 +118,7 @@ static void note_kept(struct job *job, const struct module *m)
 	for (Py_ssize_t i = 0; (name = py_item(names, i)); i++) {
 		PyObject *value = PyDict_GetItem(m->live, name);
 		if (value && note_is_state(&job->world, value))
-			note_name(job, m, name, value,
-				  &(struct reply_item){.kind = WIRE_RECORD_NAME,
-						       .action = WIRE_ACTION_KEPT});
+			note_name(job, m, name, value, WIRE_RECORD_NAME, WIRE_ACTION_KEPT);
 	}
 	PyErr_Clear();
 }

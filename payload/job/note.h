@@ -26,7 +26,7 @@ int note_methods(struct job *job, const struct module *module, PyObject *class);
 
 /* A name, and the value that the item speaks of, which may be NULL. */
 void note_name(struct job *job, const struct module *module, PyObject *name, PyObject *value,
-	       const struct reply_item *item);
+	       enum wire_record_kind kind, enum wire_action action);
 
 /* The word for a thing that is bound to a name of a module. */
 enum wire_record_kind note_kind_of(const struct world *world, PyObject *value);

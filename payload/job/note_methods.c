@@ -23,8 +23,7 @@ static void note(const struct class_body *b, PyObject *name, enum wire_record_ki
 	_cleanup_py_ PyObject *whole = world_dotted(b->qualname, name);
 
 	if (whole)
-		note_name(b->job, b->module, whole, NULL,
-			  &(struct reply_item){.kind = kind, .action = action});
+		note_name(b->job, b->module, whole, NULL, kind, action);
 }
 
 static void note_if_added(const struct class_body *b, PyObject *name)

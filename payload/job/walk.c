@@ -240,3 +240,18 @@ int walk_is_definition(const struct world *w, const struct module *m, PyObject *
 	}
 	return 0;
 }
+
+int walk_subclasses(struct pointer_map *classes, const struct world *w, PyObject *class,
+		    int depth)
+{
+	_cleanup_py_ PyObject *found = py_call(w->type_subclasses, class);
+	int status = found && depth < 200 ? 0 : -1;
+	PyObject *sub;
+
+	for (Py_ssize_t i = 0; status >= 0 && (sub = py_item(found, i)); i++) {
+		status = pointer_map_add(classes, sub);
+		if (status == 1)
+			status = walk_subclasses(classes, w, sub, depth + 1);
+	}
+	return status < 0 ? -1 : 0;
+}

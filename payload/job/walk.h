@@ -5,6 +5,7 @@
 #ifndef PAYLOAD_JOB_WALK_H
 #define PAYLOAD_JOB_WALK_H
 
+#include "payload/base/pointer_map.h"
 #include "payload/job/job.h"
 
 /* Appends to the list `out` every function whose globals are `globals` and that can be reached
@@ -33,5 +34,9 @@ PyObject *walk_cache_size(PyObject *cache);
 /* 1 when `type` is a class whose __module__ is the str `module_name`, or a package above that
  * which has taken it for its own. */
 int walk_is_class_of(const struct world *world, PyObject *type, PyObject *module_name);
+
+/* Adds the classes below `class` to the map, whose keys they are. -1 with an exception. */
+int walk_subclasses(struct pointer_map *out, const struct world *world, PyObject *class,
+		    int depth);
 
 #endif

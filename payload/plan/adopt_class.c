@@ -136,17 +136,13 @@ static int report(struct plan *p, const struct class_pair *pair, size_t writes_b
 {
 	_cleanup_py_ PyObject *name = world_qualname(pair->old);
 
-	if (!pair->module)
+	if (!pair->module || !name)
 		return 0; /* of its instances is told */
 	if (!pair->is_migrating &&
-	    (!name || !is_redefined(pair, name, p->writes.count != writes_before)))
+	    (!is_redefined(pair, name, p->writes.count != writes_before)))
 		return 0;
-	job_note(p->job,
-		 &(struct reply_item){.kind = WIRE_RECORD_CLASS,
-				      .action = pair->is_migrating ? WIRE_ACTION_MIGRATED
-								   : WIRE_ACTION_CHANGED,
-				      .name = name ? PyUnicode_AsUTF8(name) : NULL},
-		 pair->module);
+	note_name(p->job, pair->module, name, NULL, WIRE_RECORD_CLASS,
+		  pair->is_migrating ? WIRE_ACTION_MIGRATED : WIRE_ACTION_CHANGED);
 	return note_methods(p->job, pair->module, pair->old);
 }
 

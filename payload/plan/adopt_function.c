@@ -304,13 +304,8 @@ int adopt_code_alone(struct plan *p, PyObject *function)
 		return pointer_map_set(&p->adopted, function, function); /* once */
 	}
 	_cleanup_py_ PyObject *name = PyObject_GetAttrString(function, "__qualname__");
-	job_note(p->job,
-		 &(struct reply_item){
-			 .kind = WIRE_RECORD_WARNING,
-			 .action = WIRE_ACTION_KEPT,
-			 .name = name ? PyUnicode_AsUTF8(name) : NULL,
-			 .text = "a closure made before keeps its old code: the new code uses "
-				 "variables that it does not have"},
-		 NULL);
+	job_warn(p->job, NULL, name,
+		 "a closure made before keeps its old code: the new code uses variables that "
+		 "it does not have");
 	return 0;
 }

@@ -13,9 +13,7 @@ static void report(struct plan *p, const struct module *m, PyObject *name, PyObj
 		   enum wire_action action)
 {
 	if (!annotations_is_hidden(name))
-		note_name(p->job, m, name, value,
-			  &(struct reply_item){.kind = note_kind_of(&p->job->world, value),
-					       .action = action});
+		note_name(p->job, m, name, value, note_kind_of(&p->job->world, value), action);
 }
 
 static void report_binding(struct plan *p, const struct module *m, PyObject *name,

@@ -155,13 +155,8 @@ static int keep_shadow(struct frame_search *s, const struct module *m)
 	if (!pointer_map_get(&s->seen, m->fresh)) {
 		Py_IncRef(m->fresh);
 		Py_IncRef(s->plan->shadow->builtins);
-		job_note(s->plan->job,
-			 &(struct reply_item){
-				 .kind = WIRE_RECORD_WARNING,
-				 .action = WIRE_ACTION_KEPT,
-				 .text = "what new code started goes on with a copy of the "
-					 "module's names"},
-			 m);
+		job_warn(s->plan->job, m, NULL,
+			 "what new code started goes on with a copy of the module's names");
 	}
 	return pointer_map_set(&s->seen, m->fresh, m->fresh);
 }

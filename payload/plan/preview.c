@@ -92,10 +92,8 @@ static int preview_new(struct job *job, const struct module *m, PyObject *entry,
 {
 	long kind = PyLong_AsLong(PyTuple_GetItem(entry, STATEMENT_IS_DEFINITION));
 
-	note_name(job, m, name, NULL,
-		  &(struct reply_item){.kind = kind ? (enum wire_record_kind)kind
-						    : WIRE_RECORD_NAME,
-				       .action = WIRE_ACTION_ADDED});
+	note_name(job, m, name, NULL, kind ? (enum wire_record_kind)kind : WIRE_RECORD_NAME,
+		  WIRE_ACTION_ADDED);
 	return 0;
 }
 
@@ -128,11 +126,8 @@ static int preview_binding(struct job *job, const struct module *m, PyObject *en
 		return -1;
 	if (!kind && is_own && !PyFunction_GetClosure(now))
 		return 0;
-	note_name(job, m, name, now,
-		  &(struct reply_item){.kind = kind ? (enum wire_record_kind)kind
-						    : WIRE_RECORD_NAME,
-				       .action = note_is_state(w, now) ? WIRE_ACTION_LOST
-								       : WIRE_ACTION_CHANGED});
+	note_name(job, m, name, now, kind ? (enum wire_record_kind)kind : WIRE_RECORD_NAME,
+		  note_is_state(w, now) ? WIRE_ACTION_LOST : WIRE_ACTION_CHANGED);
 	return 0;
 }
 
@@ -158,9 +153,8 @@ static int preview_removals(struct job *job, const struct module *m)
 		PyObject *value = PyDict_GetItem(m->live, name);
 		if (annotations_is_hidden(name))
 			continue;
-		note_name(job, m, name, value,
-			  &(struct reply_item){.kind = note_kind_of(&job->world, value),
-					       .action = WIRE_ACTION_REMOVED});
+		note_name(job, m, name, value, note_kind_of(&job->world, value),
+			  WIRE_ACTION_REMOVED);
 	}
 	return gone ? 0 : -1;
 }
@@ -219,9 +213,7 @@ static void preview_class(struct job *job, const struct module *m, PyObject *cla
 	Py_ssize_t at = 0;
 
 	if (qualname && is_redefined(m, qualname, is_outer_unknown)) {
-		note_name(job, m, qualname, NULL,
-			  &(struct reply_item){.kind = WIRE_RECORD_CLASS,
-					       .action = WIRE_ACTION_CHANGED});
+		note_name(job, m, qualname, NULL, WIRE_RECORD_CLASS, WIRE_ACTION_CHANGED);
 		(void)note_methods(job, m, class);
 	}
 	while (inside && depth < NESTED_MAX && PyDict_Next(inside, &at, &name, &value))

@@ -342,12 +342,7 @@ static void report_refused(const struct shadow *s, struct job *job)
 		_cleanup_py_ PyObject *text = PyUnicode_FromFormat(
 			"not made again, its attributes were set one by one: %U",
 			py_second(entry));
-		job_note(job,
-			 &(struct reply_item){.kind = WIRE_RECORD_WARNING,
-					      .action = WIRE_ACTION_KEPT,
-					      .name = PyUnicode_AsUTF8(py_first(entry)),
-					      .text = text ? PyUnicode_AsUTF8(text) : NULL},
-			 NULL);
+		job_warn(job, NULL, py_first(entry), text ? PyUnicode_AsUTF8(text) : NULL);
 	}
 }
 
