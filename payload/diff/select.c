@@ -7,6 +7,7 @@
 
 #include "payload/base/freestanding.h"
 #include "payload/diff/bodies.h"
+#include "payload/diff/class_hooks.h"
 #include "payload/diff/running.h"
 #include "payload/diff/star_imports.h"
 #include "payload/diff/statements.h"
@@ -84,18 +85,18 @@ static int give_up_statements(struct job *job, struct module *module)
 {
 	PyErr_Clear();
 	module_forget_choice(module);
-	job_note(job,
-		 &(struct reply_item){.kind = WIRE_RECORD_WARNING,
-				      .text = "its loader compiles whole modules only: all of "
-					      "it is run again"},
-		 module);
+	job_warn(job, module, NULL,
+		 "its loader compiles whole modules only: all of it is run again");
 	return 1;
 }
 
 static int choose_statements(struct job *job, struct module *module)
 {
+	PyObject *body;
 	int status = 1;
 
+	for (Py_ssize_t i = 0; (body = py_item(module->bodies, i)); i++)
+		class_hooks_note(job, module, py_first(body));
 	if (module->is_moved)
 		return 0;
 	if (!job->is_rerun || !module->is_changed)

@@ -21,6 +21,7 @@
  * same.
  */
 #include "payload/base/freestanding.h"
+#include "payload/diff/class_hooks.h"
 #include "payload/diff/selection.h"
 #include "payload/job/walk.h"
 #include "payload/python/class_maker.h"
@@ -307,6 +308,8 @@ static int refine(const struct class_change *c, const struct group *group, PyObj
 
 	if (!qualname || (node_is_function(node) && selection_note_head(c->s->module, &place)))
 		return -1;
+	if (group->is_changed)
+		class_hooks_note(c->s->job, c->s->module, qualname);
 	return node_is_function(node) ? selection_function(c->s, &place, node)
 				      : selection_class(c->s, &place, node);
 }
