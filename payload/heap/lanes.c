@@ -16,6 +16,7 @@
 #include "payload/heap/ring.h"
 
 #define LANES     24
+#define OLDEST    (GENERATIONS - 1)
 #define PARTS_MAX (1 << 14)
 #define FOUND_MAX (1 << 18)
 /* At parts, for modules that are linked in another order than that of sys.modules. */
@@ -40,6 +41,7 @@ struct survey {
 	size_t parts, left, found, looks;
 	struct lane lane[LANES];
 	size_t lanes;
+	struct link *back;           /* of the oldest ring, from its end on; NULL: no more */
 	struct part part[PARTS_MAX]; /* those of the heads come first */
 	struct {
 		PyObject *o;
@@ -96,17 +98,46 @@ static void advance(struct lane *lane, const struct link *at)
 	__builtin_prefetch(lane->at + 2);
 }
 
+static PyObject *note(struct survey *s, struct link *at, size_t part)
+{
+	PyObject *type = py_type_inlined(object_of(at));
+
+	s->object[s->found].o = object_of(at);
+	s->object[s->found].part = part;
+	s->found += type == s->type; /* as a branch nobody could foretell it */
+	return type;
+}
+
+/* Behind the last import lies all that the program has made since, as one part: it is followed
+ * from its end, too, until the two meet or this one comes to a module. */
+static void step_back(struct survey *s)
+{
+	struct link *at = link_before(s->back);
+
+	if (is_head(s, at) || note(s, at, OLDEST) == s->module)
+		at = NULL;
+	else
+		__builtin_prefetch(link_before(at));
+	s->back = at;
+}
+
+/* The part that goes on from there; as many as there are parts: this one does. */
+static size_t part_behind(struct survey *s, const struct link *at, size_t part)
+{
+	if (at != s->back && at->next != s->back)
+		return find_part(s, at, part + 1);
+	s->back = NULL;
+	return OLDEST;
+}
+
 /* 0: the lane has come to its end. */
 static int step(struct survey *s, struct lane *lane)
 {
 	struct link *at = lane->at;
-	PyObject *type = py_type_inlined(object_of(at));
+	PyObject *type = note(s, at, lane->part);
 
-	s->object[s->found].o = object_of(at);
-	s->object[s->found].part = lane->part;
-	s->found += type == s->type; /* as a branch nobody could foretell it */
-	if (type == s->module || is_head(s, at)) {
-		size_t next = find_part(s, at, lane->part + 1);
+	if (type == s->module || at == s->back || at->next == s->back || is_head(s, at)) {
+		size_t next = part_behind(s, at, lane->part);
 		if (next < s->parts) {
 			s->part[lane->part].next = (uint32_t)next;
 			at = begin_part(s, lane);
@@ -122,12 +153,16 @@ static int follow(struct survey *s)
 	struct link *at;
 
 	s->left = s->parts;
+	s->back = s->part[OLDEST].from;
 	for (; s->lanes < LANES && (at = begin_part(s, &s->lane[s->lanes])); s->lanes++)
 		advance(&s->lane[s->lanes], at);
-	while (s->lanes && s->looks < LOOKS_MAX && s->found + LANES < FOUND_MAX)
+	while (s->lanes && s->looks < LOOKS_MAX && s->found + 2 * LANES < FOUND_MAX) {
+		if (s->back)
+			step_back(s);
 		for (size_t i = 0; i < s->lanes; i++)
 			if (!step(s, &s->lane[i]))
 				s->lane[i] = s->lane[--s->lanes];
+	}
 	return s->lanes ? -1 : 0;
 }
 
