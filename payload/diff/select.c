@@ -8,6 +8,7 @@
 #include "payload/base/freestanding.h"
 #include "payload/diff/bodies.h"
 #include "payload/diff/class_hooks.h"
+#include "payload/diff/classes_below.h"
 #include "payload/diff/running.h"
 #include "payload/diff/star_imports.h"
 #include "payload/diff/statements.h"
@@ -111,6 +112,7 @@ int select_changed(struct job *job)
 	int status = 0;
 
 	job->quiet = source_quiet(job);
+	job->remade = PyList_New(0);
 	for (size_t i = 0; i < job->modules.count; i++) {
 		struct module *module = &job->modules.items[i];
 		int status_of_source = source_compile(job, module);
@@ -129,6 +131,9 @@ int select_changed(struct job *job)
 		status = choose_statements(job, &job->modules.items[i]);
 		source_let_run(job);
 	}
+	if (!status)
+		status = classes_below_follow(job, choose_statements);
+	Py_DecRef(py_take(&job->remade));
 	source_loud(job, py_take(&job->quiet));
 	job->is_selecting = 0;
 	return status;

@@ -15,14 +15,12 @@ struct selection {
 	struct module *module; /* borrowed */
 	struct tokens tokens;
 	struct body body;
-	PyObject *rebound[3]; /* sets, owned, NULL until it is asked: names that functions
-				 declare global; attributes that are assigned or deleted;
-				 those that are deleted */
-	PyObject *codes;      /* dict, likewise: those of the new source */
-	PyObject *renewed;    /* set, likewise: constants of the module that changed, and
-				 what is made of them */
-	PyObject *remade;     /* set, likewise: qualified names of classes that are made as a
-				 whole */
+	PyObject *rebound[3];     /* sets, owned, NULL until it is asked: names that functions
+				     declare global; attributes that are assigned or deleted;
+				     those that are deleted */
+	PyObject *codes;          /* dict, likewise: those of the new source */
+	PyObject *renewed;        /* set, likewise: constants of the module that changed, and
+				     what is made of them */
 	unsigned is_deciding : 1; /* whether the module changed at all */
 };
 
@@ -120,10 +118,15 @@ int selection_is_rest_same(const struct body *body, const struct definition *old
 void selection_need(struct selection *s, struct body *body, PyObject *names,
 		    PyObject *class_names);
 
-/* Is the class below one of the module that is made again, from which its maker took something
- * over? `bound`: what its body binds. */
-int selection_is_below_remade(const struct selection *selection, PyObject *class,
-			      PyObject *bound);
+/* Notes that the class is made again as a whole. */
+int selection_note_remade(const struct job *job, PyObject *class);
+
+/* Is it? */
+int selection_is_remade(const struct job *job, PyObject *class);
+
+/* Is it below one that is, from which its maker took something over? `bound`: what its body
+ * binds. */
+int selection_is_below_remade(const struct job *job, PyObject *class, PyObject *bound);
 
 /* --- statement_infer.c --- */
 

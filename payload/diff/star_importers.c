@@ -10,10 +10,8 @@
 #include "payload/base/freestanding.h"
 #include "payload/diff/import_search.h"
 #include "payload/diff/names_gone.h"
-#include "payload/diff/running.h"
 #include "payload/diff/star_imports.h"
-#include "payload/source/origin.h"
-#include "payload/source/source.h"
+#include "payload/diff/unchanged.h"
 
 /* Has it all names of the module, or one of its own values? Most modules do not import from it:
  * their sources are not read. What is imported, None, and small numbers are everybody's. */
@@ -43,39 +41,17 @@ struct search {
 	PyObject *star;    /* "*" */
 };
 
-/* 1 when the importer, of which name and objects are there, was filled, and what runs is its
- * source. */
-static int is_importer(const struct search *s, struct module *importer, PyObject *module_name)
-{
-	const struct import wanted = {module_name, s->star, s->star, 0};
-
-	if (origin_find(s->job, importer) ||
-	    !import_is_in_source(s->job, s->imports, importer, &wanted) ||
-	    source_compile(s->job, importer) || importer->is_translated ||
-	    running_compare(s->job, importer) || importer->is_changed)
-		return 0;
-	if (!importer->old_code)
-		importer->old_code = py_ref(importer->code);
-	return 1;
-}
-
 static int add(const struct search *s, size_t at, PyObject *key, PyObject *object)
 {
-	struct modules *modules = &s->job->modules;
-	struct module *importer = modules_add(modules);
+	PyObject *module_name = s->job->modules.items[at].name;
+	const struct import wanted = {module_name, s->star, s->star, 0};
+	struct module *importer = unchanged_add(s->job, key, object);
 
 	if (!importer)
-		return -1;
-	importer->name = py_ref(key);
-	importer->key = py_ref(key);
-	importer->object = py_ref(object);
-	importer->anchor = py_ref(object);
-	importer->live = py_ref(PyModule_GetDict(object));
-	if (is_importer(s, importer, modules->items[at].name))
-		return 0;
-	PyErr_Clear();
-	module_fini(importer);
-	modules->count--;
+		return PyErr_Occurred() ? -1 : 0;
+	if (!import_is_in_source(s->job, s->imports, importer, &wanted) ||
+	    !unchanged_is_source(s->job, importer))
+		unchanged_drop(s->job);
 	return 0;
 }
 

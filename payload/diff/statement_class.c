@@ -401,13 +401,6 @@ static int run_whole(const struct class_change *c, int is_header_same)
 	return add_part(c, PyDict_GetItem(c->s->module->kept, c->place->qualname));
 }
 
-static int note_remade(const struct class_change *c)
-{
-	if (!c->s->remade)
-		c->s->remade = PySet_New(NULL);
-	return c->s->remade ? PySet_Add(c->s->remade, c->place->qualname) : -1;
-}
-
 /* 1 when it is the same, else what is to run is in the syntax tree. */
 static int select_in(struct class_change *c, const struct definition *old,
 		     const struct definition *new)
@@ -427,7 +420,7 @@ static int select_in(struct class_change *c, const struct definition *old,
 			 : selection_is_header_plausible(c->s, outer, c->node, c->live);
 	if (add_stores(t, &c->body.new, c->after))
 		return -1;
-	int is_below = selection_is_below_remade(c->s, c->live, c->after);
+	int is_below = selection_is_below_remade(c->s->job, c->live, c->after);
 	if (is_known && is_header_same && !is_below && body_is_same(&c->body) &&
 	    !selection_is_annotate_other(&c->body, NULL) && !is_reordered(c))
 		return 1;
@@ -436,7 +429,10 @@ static int select_in(struct class_change *c, const struct definition *old,
 		return -1;
 	c->is_annotated_anew = is_annotated_anew(c);
 	int status = !is_header_same || is_below || must_be_made(c)
-			     ? (run_whole(c, is_header_same) || note_remade(c) ? -1 : 0)
+			     ? (run_whole(c, is_header_same) ||
+						selection_note_remade(c->s->job, c->live)
+					? -1
+					: 0)
 			     : run_part(c);
 	if (!status && (!is_header_same || is_below || is_special(c) ||
 			extent_of(c) != CHANGE_CODE || selection_is_decorated_anew(&c->body)))

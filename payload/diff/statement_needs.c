@@ -238,22 +238,35 @@ static PyObject *taken_from(const struct world *w, PyObject *class, PyObject *bo
 	return py_take(&out);
 }
 
-int selection_is_below_remade(const struct selection *s, PyObject *class, PyObject *bound)
+int selection_is_remade(const struct job *job, PyObject *class)
 {
-	_cleanup_py_ PyObject *above =
-		s->remade ? taken_from(&s->job->world, class, bound) : NULL;
-	PyObject *base;
+	PyObject *item;
 
-	for (Py_ssize_t i = 0; (base = py_item(above, i)); i++) {
-		_cleanup_py_ PyObject *own = world_qualname(base);
-		if (own && walk_is_class_of(&s->job->world, base, s->module->name) &&
-		    PySet_Contains(s->remade, own) == 1)
+	for (Py_ssize_t i = 0; (item = py_item(job->remade, i)); i++)
+		if (item == class)
 			return 1;
-	}
 	return 0;
 }
 
-static void need_below(struct body *b, struct group *group, PyObject *names)
+int selection_note_remade(const struct job *job, PyObject *class)
+{
+	return selection_is_remade(job, class) ? 0 : PyList_Append(job->remade, class);
+}
+
+int selection_is_below_remade(const struct job *job, PyObject *class, PyObject *bound)
+{
+	_cleanup_py_ PyObject *above =
+		PyList_Size(job->remade) ? taken_from(&job->world, class, bound) : NULL;
+	PyObject *base;
+
+	for (Py_ssize_t i = 0; (base = py_item(above, i)); i++)
+		if (selection_is_remade(job, base))
+			return 1;
+	return 0;
+}
+
+static void need_below(const struct selection *s, struct body *b, struct group *group,
+		       PyObject *names)
 {
 	_cleanup_py_ PyObject *id = node_name(node_of(b, group));
 	PyObject *class = id ? PyDict_GetItem(names, id) : NULL;
@@ -262,9 +275,11 @@ static void need_below(struct body *b, struct group *group, PyObject *names)
 
 	for (Py_ssize_t i = 0; (item = py_item(above, i)); i++) {
 		_cleanup_py_ PyObject *own = world_name(item);
+		int is_anew = selection_is_remade(s->job, item);
 		for (int k = 0; own && k < b->group_count; k++)
-			if (b->groups[k].is_changed && body_binds(b, &b->groups[k], own))
-				body_let_go(b, group);
+			is_anew |= b->groups[k].is_changed && body_binds(b, &b->groups[k], own);
+		if (is_anew)
+			body_let_go(b, group);
 	}
 }
 
@@ -346,7 +361,7 @@ void selection_need(struct selection *s, struct body *b, PyObject *names, PyObje
 	need_defaults(b, s->renewed, names != NULL);
 	for (int i = 0; names && i < b->group_count; i++)
 		if (tree_is(node_of(b, &b->groups[i]), "ClassDef"))
-			need_below(b, &b->groups[i], names);
+			need_below(s, b, &b->groups[i], names);
 	body_follow(b);
 	PyErr_Clear();
 }

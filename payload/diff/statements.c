@@ -332,7 +332,7 @@ static int select_statements(struct selection *s)
 void selection_fini(struct selection *s)
 {
 	body_fini(&s->body);
-	py_drop_all(s->rebound, &s->remade + 1);
+	py_drop_all(s->rebound, &s->renewed + 1);
 	tokens_fini(&s->tokens);
 }
 

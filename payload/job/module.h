@@ -25,7 +25,7 @@ enum module_kind {
  * side; those that a step has not made yet are NULL. */
 struct module {
 	enum module_kind kind;
-	/* changed: if not, it is there for its star imports alone (star_importers.c)
+	/* changed: if not, it has to follow one that did (unchanged.h)
 	 * moved: nothing but lines and bodies changed; code objects are replaced, nothing runs
 	 */
 	unsigned is_main : 1, is_changed : 1, is_moved : 1;

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Classes of other modules below those that are made again.
+ */
+#ifndef PAYLOAD_DIFF_CLASSES_BELOW_H
+#define PAYLOAD_DIFF_CLASSES_BELOW_H
+
+#include "payload/job/job.h"
+
+/* Which statements of a module run. -1 with an exception. */
+typedef int (*chooser)(struct job *job, struct module *module);
+
+/* Adds their modules to the job, and has the statements chosen, of those that it had anew. -1
+ * with an exception. */
+int classes_below_follow(struct job *job, chooser choose);
+
+#endif
