@@ -217,7 +217,7 @@ static int adopt(struct plan *p, PyObject *old, PyObject *donor, PyObject *code)
  * Without the old source a code is paired with what a decorator has in its place now. */
 static PyObject *code_of(const struct plan *p, PyObject *old, PyObject *donor)
 {
-	const struct module *m = modules_find(&p->job->modules, PyFunction_GetGlobals(donor));
+	const struct module *m = modules_find(&p->job->modules, PyFunction_GetGlobals(old));
 	PyObject *code = PyFunction_GetCode(donor);
 	PyObject *next = m && m->old_code && code == PyFunction_GetCode(old)
 				 ? PyDict_GetItem(p->codes, code)
