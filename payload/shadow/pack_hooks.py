@@ -77,7 +77,8 @@ def short_names(function):
 
 def shared_names(texts, paths):
     """Two letters for each name that the texts themselves bind for each other, the frequent ones first.
-    Not for those that C asks for."""
+    Not for those that C asks for. An argument that is named in a call cannot be one of them: short_names()
+    leaves it alone, so that here it would become another."""
     asked = set()
     beside = [os.path.splitext(path)[0] + ".c" for path in paths]
     here = glob.glob(os.path.join(os.path.dirname(os.path.abspath(__file__)), "*.c"))
@@ -89,6 +90,12 @@ def shared_names(texts, paths):
         bound.update(x.id for x in ast.walk(node) if isinstance(node, ast.Assign) and
                      isinstance(x, ast.Name) and isinstance(x.ctx, ast.Store))
         bound.add(getattr(node, "name", "__"))
+    nodes = [node for text in texts for node in ast.walk(ast.parse(text))]
+    named = {node.arg for node in nodes if isinstance(node, ast.keyword)}
+    named.update(*[{each.arg for each in node.args.args} for node in nodes
+                   if isinstance(node, ast.FunctionDef) and node.name == "__import__"])
+    if bound & named:
+        sys.exit("bound at the top, and the name of an argument elsewhere: %s" % ", ".join(bound & named))
     words = collections.Counter(re.findall(r"\w+", "".join(texts)))
     letters = string.ascii_lowercase
     free = iter([a + b for a in letters for b in letters

@@ -14,7 +14,7 @@
 
 given = []  # (namespace of a shadow, live one, path, key)
 plain = str, int, bytes, bool, float, type(None)
-attribute, item, name, constant, dot, extended = numbers[:6]
+attribute, item, named, constant, dot, extended = numbers[:6]
 
 
 # (path to the object, key) -> what puts the value on the stack, and its name or constant
@@ -27,13 +27,13 @@ def stores_of(code):
             high = number if op == extended else 0
             if op in (0, extended):
                 continue
-            if op == name + 1 and attribute > 108:  # 3.14: LOAD_SMALL_INT
+            if op == named + 1 and attribute > 108:  # 3.14: LOAD_SMALL_INT
                 op, value = constant, number
             elif op == constant:
                 value = each.co_consts[number]
-            elif op in (name, attribute, dot):
+            elif op in (named, attribute, dot):
                 value = each.co_names[number >> (op == dot and modules['sys'].hexversion > 0x30c0000)]
-            if op == name:
+            if op == named:
                 path, said = (value,), last
             elif path and op in (dot, constant):
                 path += value,
@@ -89,7 +89,7 @@ def take_back():
         value = get(owner, key)
         if said:  # a function cannot be without what its type knows
             op, it = said
-            if type(owner) is not type(where_in) and (value is live.get(it) if op == name else
+            if type(owner) is not type(where_in) and (value is live.get(it) if op == named else
                     op == constant and type(value) is type(it) in plain and value == it):
                 sets.append((owner, key))
         elif value is not old:
