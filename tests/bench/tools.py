@@ -31,6 +31,15 @@ class Tools:
             raise RuntimeError("attach: %s" % report["error"])
         return report
 
+    def gdb_calls(self, python):
+        """Can gdb call functions? gdb 13 cannot where the vector state is larger than it knows (AMX:
+        "Couldn't write extended state status"), and leaves the process with its GIL taken."""
+        with subprocess.Popen([python, "-c", "import time; time.sleep(60)"]) as victim:
+            done = subprocess.run(gdb_command(victim.pid, "pass"), stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            victim.kill()
+        return done.returncode == 0
+
     def gdb_ms(self, target, code):
         """gdb -p and PyRun_SimpleString, as pyrasite does it."""
         return wall_ms(gdb_command(target.pid, code))
