@@ -12,7 +12,6 @@
 #include "payload/base/freestanding.h"
 #include "payload/diff/selection.h"
 #include "payload/diff/unchanged.h"
-#include "payload/job/walk.h"
 #include "payload/python/class_maker.h"
 
 /* The module that the class is in, one of the job's then; NULL when there is none, or nothing
@@ -47,8 +46,14 @@ static int follow(struct job *job, PyObject *class, PyObject *below, chooser cho
 	if (!world_is_class(&job->world, below) || selection_is_remade(job, below) ||
 	    !class_maker_took_over(&job->world, below, class, NULL))
 		return 0;
+	size_t count = job->modules.count;
 	struct module *module = module_of(job, below);
-	return module ? choose(job, module) : PyErr_Occurred() ? -1 : 0;
+	if (!module)
+		return PyErr_Occurred() ? -1 : 0;
+	job->is_told = job->modules.count == count;
+	int status = choose(job, module);
+	job->is_told = 0;
+	return status;
 }
 
 int classes_below_follow(struct job *job, chooser choose)

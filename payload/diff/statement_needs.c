@@ -17,7 +17,6 @@
  */
 #include "payload/base/freestanding.h"
 #include "payload/diff/selection.h"
-#include "payload/job/walk.h"
 #include "payload/python/class_maker.h"
 #include "payload/python/compare.h"
 #include "payload/python/node.h"

@@ -20,6 +20,8 @@ void job_note(struct job *job, const struct reply_item *item, const struct modul
 					       (long long)job->interpreter)
 			: NULL;
 
+	if (job->is_told)
+		return;
 	if (module)
 		complete.module = PyUnicode_AsUTF8(label ? label : module->name);
 	PyErr_Clear();

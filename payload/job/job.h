@@ -23,7 +23,9 @@ struct job {
 	int64_t interpreter;      /* 0: the main one */
 	int64_t start_ns;         /* when the program began, CLOCK_REALTIME */
 	Py_ssize_t attach_number; /* through all interpreters; once it is about to commit */
-	PyObject *quiet;  /* owned, while selecting: what source_loud() needs, or NULL */
+	PyObject *quiet; /* owned, while selecting: what source_loud() needs, or NULL */
+	int is_told; /* what is noted of a module was noted before: it is chosen from once more
+		      */
 	PyObject *remade; /* owned, while selecting: list of live classes that are made again as
 			     a whole */
 	int is_revoking;  /* what this very command did is taken back */
