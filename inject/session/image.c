@@ -127,15 +127,16 @@ static int entry_take(uint64_t *out, const struct image *image, const Elf64_Sym 
 	return *out < image->text_size ? 0 : image_damaged(err, "entry");
 }
 
-#define ENTRIES 4
+#define ENTRIES 5
 
 static int find_entries(struct image *image, const struct dynamic *d, struct hp_err *err)
 {
 	const uint32_t *hash = table_at(image, d->hash, 2 * sizeof(*hash), _Alignof(uint32_t));
 	static const char *const names[ENTRIES] = {"payload_launch", "payload_enter",
-						   "payload_lend", "payload_work"};
+						   "payload_lend", "payload_work",
+						   "payload_early"};
 	uint64_t *const entries[ENTRIES] = {&image->launch, &image->enter, &image->lend,
-					    &image->work};
+					    &image->work, &image->early};
 	size_t found = 0;
 
 	if (!hash)
@@ -156,10 +157,10 @@ static int find_entries(struct image *image, const struct dynamic *d, struct hp_
 	}
 	if (found != (1u << ENTRIES) - 1)
 		return image_damaged(err, "an entry is missing");
-	image->early = image->text_size;
 	for (size_t i = 0; i < ENTRIES; i++)
 		if (*entries[i] < image->early)
-			image->early = *entries[i] & ~(uint64_t)(IMAGE_PAGE - 1);
+			return image_damaged(err, "an entry lies in what is written later");
+	image->early &= ~(uint64_t)(IMAGE_PAGE - 1);
 	return 0;
 }
 

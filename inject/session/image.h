@@ -29,7 +29,7 @@ struct image {
 	size_t loaded;    /* with the tables behind them, for linking alone */
 	size_t text_size; /* [0, text_size) is R-X, the rest RW; whole pages */
 	uint64_t launch, enter, lend, work; /* offsets of payload_launch and so on */
-	size_t early; /* [early, text_size): all text that a thread needs which is sent in */
+	uint64_t early; /* [early, text_size): all text that a thread needs which is sent in */
 	struct image_reloc *relocs; /* owned */
 	size_t reloc_count;
 };

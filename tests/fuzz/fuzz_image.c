@@ -23,7 +23,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (image_parse(&image, (struct span){data, size}, lookup, NULL, &err) < 0)
 		return 0;
 	if (image.text_size > image.size || image.size > image.loaded ||
-	    image.launch >= image.text_size || image.lend >= image.text_size)
+	    image.launch >= image.text_size || image.lend >= image.text_size ||
+	    image.enter < image.early || image.work < image.early)
 		abort();
 	for (size_t i = 0; i < image.reloc_count; i++)
 		if (image.relocs[i].at < image.text_size ||

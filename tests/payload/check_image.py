@@ -6,8 +6,8 @@ import subprocess
 import sys
 
 ALLOWED = {'R_X86_64_RELATIVE', 'R_X86_64_GLOB_DAT', 'R_X86_64_JUMP_SLOT', 'R_X86_64_64'}
-ENTRIES = {'payload_launch', 'payload_enter', 'payload_lend', 'payload_work'}
-EXPORTED = ENTRIES | {'payload_serve'}
+EXPORTED = {'payload_launch', 'payload_enter', 'payload_lend', 'payload_work', 'payload_serve',
+            'payload_early'}
 MAX_MAPPED = 200 * 1024
 LATER = {'payload_serve', 'holder_serve'}  # called once the whole image is there
 
@@ -18,13 +18,12 @@ def readelf(*arguments):
 
 
 def strays():
-    """What the entries and the code behind them, which is written before a thread is sent in, calls or
-    reads that lies before their page."""
+    """What the code that is written before a thread is sent in calls or reads that is not written then."""
     text = subprocess.run(['objdump', '-d', '--no-show-raw-insn', sys.argv[1]], check=True,
                           stdout=subprocess.PIPE, universal_newlines=True).stdout
     functions = [(int(address, 16), name.split('.')[0], body) for address, name, body in
                  re.findall(r'^([0-9a-f]+) <(\S+)>:\n((?:.+\n)+)', text, re.M)]
-    first = min(address for address, name, _ in functions if name in ENTRIES)
+    first = int(re.search(r'^ *\d+: (\w+) .* payload_early$', readelf('-s'), re.M)[1], 16)
     uses = [(name, target, to) for address, name, body in functions if address >= first
             for target, to in re.findall(r'(?:\t(?:call|j\w+) +|# )([0-9a-f]+) <([^>+]+)', body)]
     return [(name, to) for name, target, to in uses

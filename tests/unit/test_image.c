@@ -177,7 +177,7 @@ Test(image, flipped_bytes_never_crash)
 /* The smallest file of the payload's shape: a page of text, one of data, one of tables. */
 #define DATA   0x1000u
 #define TABLES 0x2000u
-#define NAMES  "\0payload_launch\0payload_enter\0payload_lend\0payload_work"
+#define NAMES  "\0payload_launch\0payload_enter\0payload_lend\0payload_work\0payload_early"
 
 struct small {
 	union {
@@ -191,7 +191,7 @@ struct small {
 		Elf64_Dyn dynamic[8];
 		uint64_t data[(TABLES - DATA) / 8];
 	};
-	Elf64_Sym symbols[5];
+	Elf64_Sym symbols[6];
 	uint32_t hash[2];
 	char names[sizeof(NAMES)];
 	_Alignas(8) uint64_t packed[8];
@@ -232,8 +232,9 @@ static struct small small_with(const uint64_t *packed, size_t count)
 			    {.st_name = 1, .st_shndx = 1, .st_value = 0x800},
 			    {.st_name = 16, .st_shndx = 1, .st_value = 0x810},
 			    {.st_name = 30, .st_shndx = 1, .st_value = 0x820},
-			    {.st_name = 43, .st_shndx = 1, .st_value = 0x830}},
-		.hash = {1, 5},
+			    {.st_name = 43, .st_shndx = 1, .st_value = 0x830},
+			    {.st_name = 56, .st_shndx = 1, .st_value = 0x7f0}},
+		.hash = {1, 6},
 		.names = NAMES,
 	};
 
@@ -319,6 +320,22 @@ Test(image, a_table_of_packed_relocations_that_is_not_there)
 		f.dynamic[5].d_un.d_val = wrong[i][1];
 		cr_assert(eq(int, parse_small(&image, &f, &err), -1), "row %zu", i);
 		cr_assert(eq(int, err.kind, HP_INTERNAL), "row %zu", i);
+	}
+}
+
+Test(image, an_entry_that_would_be_written_later)
+{
+	const uint64_t packed[] = {DATA + 320};
+
+	for (size_t i = 1; i < 5; i++) {
+		struct small f = small_with(packed, 1);
+		struct image image;
+		struct hp_err err;
+
+		f.symbols[i].st_value = f.symbols[5].st_value - 1;
+		cr_assert(eq(int, parse_small(&image, &f, &err), -1), "row %zu", i);
+		cr_assert(eq(int, err.kind, HP_INTERNAL), "row %zu", i);
+		cr_assert(ne(ptr, strstr(err.text, "written later"), NULL), "%s", err.text);
 	}
 }
 
