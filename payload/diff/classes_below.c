@@ -2,8 +2,9 @@
  *
  * A class below one that is made again, from which its maker took something over (a pydantic
  * model below one that got a field), is made again, too, wherever it is. One of the same module
- * comes behind in its source (statement_needs.c). Other modules may have been chosen from
- * before, and are again; those that did not change are taken for changed ones.
+ * comes behind in its source (statement_needs.c). Other modules that did not change are taken
+ * for changed ones. All are chosen from once more then: what they import of those is new now,
+ * and who is below may have been looked at before.
  *
  * The invariant: below each class is looked once.
  */
@@ -13,10 +14,11 @@
 #include "payload/diff/selection.h"
 #include "payload/diff/unchanged.h"
 #include "payload/python/class_maker.h"
+#include "payload/source/source.h"
 
-/* The module that the class is in, one of the job's then; NULL when there is none, or nothing
- * to be chosen from. */
-static struct module *module_of(struct job *job, PyObject *class)
+/* Takes the module that the class is in among the job's. Then, or when it was chosen from
+ * before, 1. */
+static int take_module(struct job *job, PyObject *class)
 {
 	const struct world *w = &job->world;
 	_cleanup_py_ PyObject *names = world_type_dict(w, class);
@@ -24,49 +26,69 @@ static struct module *module_of(struct job *job, PyObject *class)
 	PyObject *object = key && py_is(key, w->str) ? PyDict_GetItem(w->modules, key) : NULL;
 
 	if (!object || !world_is_module(w, object))
-		return NULL;
+		return 0;
 	struct module *module = modules_find(&job->modules, PyModule_GetDict(object));
-	if (module && !module->chosen)
-		return NULL;
-	if (module) {
-		module_forget_choice(module);
-		Py_DecRef(py_take(&module->run_code));
-		return module;
-	}
+	if (module)
+		return module->chosen != NULL;
 	module = unchanged_add(job, key, object);
 	if (module && !unchanged_is_source(job, module)) {
 		unchanged_drop(job);
-		return NULL;
+		return 0;
 	}
-	return module;
+	return module != NULL;
 }
 
-static int follow(struct job *job, PyObject *class, PyObject *below, chooser choose)
+/* From `at` on those that are made again: is one below in a module to be chosen from? */
+static int look_below(struct job *job, Py_ssize_t *at)
 {
-	if (!world_is_class(&job->world, below) || selection_is_remade(job, below) ||
-	    !class_maker_took_over(&job->world, below, class, NULL))
-		return 0;
-	size_t count = job->modules.count;
-	struct module *module = module_of(job, below);
-	if (!module)
-		return PyErr_Occurred() ? -1 : 0;
-	job->is_told = job->modules.count == count;
-	int status = choose(job, module);
+	PyObject *class, *below;
+	int found = 0;
+
+	for (; (class = py_item(job->remade, *at)); ++*at) {
+		_cleanup_py_ PyObject *all = py_call(job->world.type_subclasses, class);
+		for (Py_ssize_t k = 0; (below = py_item(all, k)); k++)
+			found |= world_is_class(&job->world, below) &&
+				 !selection_is_remade(job, below) &&
+				 class_maker_took_over(&job->world, below, class, NULL) &&
+				 take_module(job, below);
+		if (PyErr_Occurred())
+			return -1;
+	}
+	return found;
+}
+
+/* Those before `count` were chosen from before, unless nothing or all of them runs. */
+static int choose_from_all(struct job *job, size_t count, chooser choose)
+{
+	int status = 0;
+
+	for (size_t i = 0; !status && i < job->modules.count; i++) {
+		struct module *module = &job->modules.items[i];
+		job->is_told = i < count;
+		if (job->is_told && !module->chosen)
+			continue;
+		if (job->is_told) {
+			module_forget_choice(module);
+			Py_DecRef(py_take(&module->run_code));
+		}
+		status = choose(job, module);
+		source_let_run(job);
+	}
 	job->is_told = 0;
 	return status;
 }
 
-int classes_below_follow(struct job *job, chooser choose)
+int classes_below_choose(struct job *job, chooser choose)
 {
-	PyObject *class, *below;
+	size_t count = 0;
+	Py_ssize_t at = 0;
+	int status;
 
-	for (Py_ssize_t i = 0; (class = py_item(job->remade, i)); i++) {
-		_cleanup_py_ PyObject *all = py_call(job->world.type_subclasses, class);
-		if (!all)
+	do {
+		if (choose_from_all(job, count, choose))
 			return -1;
-		for (Py_ssize_t k = 0; (below = py_item(all, k)); k++)
-			if (follow(job, class, below, choose))
-				return -1;
-	}
-	return 0;
+		count = job->modules.count;
+		status = look_below(job, &at);
+	} while (status > 0);
+	return status;
 }

@@ -10,8 +10,8 @@
 /* Which statements of a module run. -1 with an exception. */
 typedef int (*chooser)(struct job *job, struct module *module);
 
-/* Adds their modules to the job, and has the statements chosen, of those that it had anew. -1
- * with an exception. */
-int classes_below_follow(struct job *job, chooser choose);
+/* Has the statements of the job's modules chosen, and of those that it adds for such classes.
+ * -1 with an exception. */
+int classes_below_choose(struct job *job, chooser choose);
 
 #endif

@@ -127,12 +127,8 @@ int select_changed(struct job *job)
 		status = keep_changed(job) || spare_runs(job) ? -1 : 0;
 	if (!status)
 		status = star_importers_add(job);
-	for (size_t i = 0; !status && i < job->modules.count; i++) {
-		status = choose_statements(job, &job->modules.items[i]);
-		source_let_run(job);
-	}
 	if (!status)
-		status = classes_below_follow(job, choose_statements);
+		status = classes_below_choose(job, choose_statements);
 	Py_DecRef(py_take(&job->remade));
 	source_loud(job, py_take(&job->quiet));
 	job->is_selecting = 0;
