@@ -78,6 +78,7 @@ static PyObject *make_hook(struct shadow *s, const struct world *w)
 		{"abc_meta", abc_meta ? abc_meta : w->none},
 		{"sets", s->sets},
 		{"numbers", numbers},
+		{"common", w->common},
 		{"made", s->made},
 		{"abc_init", abc_init ? abc_init : w->none},
 		{"texts", texts},

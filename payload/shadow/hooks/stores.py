@@ -2,8 +2,8 @@
 #
 # What statements store in attributes of functions and classes, and in items of dicts under
 # constants: `f.limit = 1`, `C.m.__doc__ = X`, `TABLE[1] = f`. Python like start.py, in the same
-# globals, which have these besides: numbers (the first of struct opcodes), sets (a list of
-# (object, key, value), without a value where there shall be none, for the plan).
+# globals, which have these besides: numbers (the first of struct opcodes), common (world.h), sets (a
+# list of (object, key, value), without a value where there shall be none, for the plan).
 #
 # Where the statement did not change and what it stores in is made anew, that gets what the old one
 # has. Where it runs it stores in what the program has, if that did not change: this is taken back
@@ -27,8 +27,8 @@ def stores_of(code):
             high = number if op == extended else 0
             if op in (0, extended):
                 continue
-            if op == named + 1 and attribute > 108:  # 3.14: LOAD_SMALL_INT
-                op, value = constant, number
+            if attribute > 108 and op in (named + 1, constant - 1):  # 3.14: LOAD_SMALL_INT, LOAD_COMMON_CONSTANT
+                op, value = constant, number if op > named else common[number]
             elif op == constant:
                 value = each.co_consts[number]
             elif op in (named, attribute, dot):
