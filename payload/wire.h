@@ -26,8 +26,10 @@
 
 #include <stdint.h>
 
+#include "payload/wire_texts.h"
+
 #define WIRE_MAGIC      0x31504850u /* "PHP1" */
-#define WIRE_VERSION    8u
+#define WIRE_VERSION    9u
 #define WIRE_REPLY_SIZE (4u << 20) /* address space; pages exist only where the reply wrote */
 #define WIRE_LEFTOVERS  4
 
@@ -179,7 +181,7 @@ enum wire_record_kind {
 	WIRE_RECORD_FRAME,     /* `count` frames in old code: name, text = file, line; value =
 				  the thread's id, 0 when in none or not known */
 	WIRE_RECORD_WARNING,   /* text */
-	WIRE_RECORD_ERROR,     /* text: as Python shows it, may hold several lines */
+	WIRE_RECORD_ERROR,     /* text, as Python shows it: may hold several lines */
 	WIRE_RECORD_ATTACH,    /* an attach, number `count`, at `value` ns since the epoch; what
 				  follows up to the next one is what it did */
 	WIRE_RECORD_SOURCE,    /* text = the file, or archive, that a module comes from */
@@ -204,7 +206,9 @@ enum wire_action {
 /* One uniform record: this, then three NUL-terminated UTF-8 strings (module, name, text), then
  * zero bytes up to a multiple of eight. `size` counts all of it. */
 struct wire_record {
-	uint16_t kind, action;
+	uint8_t kind;
+	uint8_t wording; /* enum wire_text: `text` has what is put into it */
+	uint16_t action;
 	uint32_t size;
 	uint32_t line; /* 0 when none */
 	uint32_t count;
@@ -215,5 +219,6 @@ _Static_assert(sizeof(struct wire_channel) == 216, "wire layout");
 _Static_assert(sizeof(struct wire_request) == 32, "wire layout");
 _Static_assert(sizeof(struct wire_reply) == 96, "wire layout");
 _Static_assert(sizeof(struct wire_record) == 24, "wire layout");
+_Static_assert(WIRE_RECORD_KIND_COUNT <= 256 && WIRE_TEXT_COUNT <= 256, "wire layout");
 
 #endif

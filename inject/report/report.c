@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "inject/report/text.h"
+#include "inject/report/wording.h"
 
 /* A record's fixed part and the NULs of its three strings, rounded up to eight. */
 #define RECORD_MIN_SIZE 32u
@@ -54,16 +55,17 @@ struct string_store {
 	size_t used;
 };
 
-/* The next string of the record, neutralized; NULL when none ends inside the record. */
+/* The next string of the record, put into the text and neutralized; NULL when none ends inside
+ * the record. */
 static const char *take_string(struct reader *r, struct string_store *store,
-			       enum text_shape shape)
+			       enum wire_text wording, enum text_shape shape)
 {
 	const char *raw = reader_take_string(r);
 	char *string = store->data + store->used;
 
 	if (!raw)
 		return NULL;
-	store->used += text_neutralize(string, raw, strlen(raw), shape) + 1;
+	store->used += wording_expand(string, wording, raw, shape) + 1;
 	return string;
 }
 
@@ -90,10 +92,10 @@ static int decode_record(struct report_record *out, struct reader *r,
 				  "a record claims %u bytes, %zu are left", wire.size,
 				  r->span.len - start);
 	if (!wire.kind || wire.kind >= WIRE_RECORD_KIND_COUNT ||
-	    wire.action >= WIRE_ACTION_COUNT)
+	    wire.action >= WIRE_ACTION_COUNT || wire.wording >= WIRE_TEXT_COUNT)
 		return hp_err_set(err, HP_BAD_REPORT, 0,
-				  "a record of unknown kind %u, action %u", wire.kind,
-				  wire.action);
+				  "a record of unknown kind %u, action %u, text %u", wire.kind,
+				  wire.action, wire.wording);
 
 	struct reader body =
 		reader_of((struct span){r->span.data + r->at, wire.size - sizeof(wire)});
@@ -105,9 +107,9 @@ static int decode_record(struct report_record *out, struct reader *r,
 		.count = wire.count,
 		.value = wire.value,
 	};
-	record.module = take_string(&body, store, TEXT_ONE_LINE);
-	record.name = take_string(&body, store, TEXT_ONE_LINE);
-	record.text = take_string(&body, store, shape);
+	record.module = take_string(&body, store, WIRE_TEXT_NONE, TEXT_ONE_LINE);
+	record.name = take_string(&body, store, WIRE_TEXT_NONE, TEXT_ONE_LINE);
+	record.text = take_string(&body, store, wire.wording, shape);
 	if (!only_padding_left(&body))
 		return hp_err_set(err, HP_BAD_REPORT, 0, "a record's strings do not fill it");
 	r->at = start + wire.size;
@@ -119,15 +121,15 @@ static int decode_records(struct report *report, struct span bytes, struct hp_er
 {
 	struct reader r = reader_of(bytes);
 	struct string_store store;
+	size_t count = report->header.record_count;
 
-	report->records =
-		calloc((size_t)report->header.record_count + 1, sizeof(*report->records));
-	report->strings = malloc(TEXT_GROWTH * bytes.len + 1);
+	report->records = calloc(count + 1, sizeof(*report->records));
+	report->strings = malloc(TEXT_GROWTH * bytes.len + count * wording_longest() + 1);
 	if (!report->records || !report->strings)
 		return hp_err_set(err, HP_SYSTEM, 0, "no memory for a report of %zu bytes",
 				  bytes.len);
 	store = (struct string_store){report->strings, 0};
-	for (; report->count < report->header.record_count; report->count++)
+	for (; report->count < count; report->count++)
 		if (decode_record(&report->records[report->count], &r, &store, err) < 0)
 			return -1;
 	if (r.at != bytes.len)

@@ -91,16 +91,10 @@ static int run_new_code(struct shadow *shadow, struct job *job)
 
 	if (status && job->status != WIRE_STATUS_NONE)
 		return status;
-	if (new_code.has_struck) {
-		_cleanup_py_ PyObject *text =
-			PyUnicode_FromString("timed out: the new module code had not ended");
-		return job_refuse(job, WIRE_STATUS_CANCELLED, NULL, text);
-	}
-	if (status) {
-		_cleanup_py_ PyObject *text = failure_text(&job->world);
-		job_refuse(job, WIRE_STATUS_SOURCE_ERROR, NULL, text);
-	}
-	return status;
+	if (new_code.has_struck)
+		return job_refuse(job, WIRE_STATUS_CANCELLED, NULL, WIRE_TEXT_STILL_RUNNING,
+				  NULL);
+	return status ? failure_refuse(job, WIRE_STATUS_SOURCE_ERROR, NULL) : 0;
 }
 
 static int has_run(const struct job *job)

@@ -37,8 +37,7 @@ static int announce(struct job *job)
 {
 	if (!PySys_Audit || !PySys_Audit("pyhotpatch.attach", "O&", event_argument, job))
 		return 0;
-	_cleanup_py_ PyObject *reason = failure_text(&job->world);
-	return job_refuse(job, WIRE_STATUS_REFUSED, NULL, reason);
+	return failure_refuse(job, WIRE_STATUS_REFUSED, NULL);
 }
 
 int command_enter(struct job *job)
@@ -94,10 +93,8 @@ void command_run(struct job *job)
 
 	if (!status)
 		status = run(job);
-	if (status && job->status == WIRE_STATUS_NONE) {
-		_cleanup_py_ PyObject *text = failure_text(&job->world);
-		job_refuse(job, WIRE_STATUS_INTERNAL, NULL, text);
-	}
+	if (status && job->status == WIRE_STATUS_NONE)
+		failure_refuse(job, WIRE_STATUS_INTERNAL, NULL);
 	command_leave(job);
 	turn_give();
 	PyErr_Clear();

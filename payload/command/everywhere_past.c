@@ -84,11 +84,6 @@ static int tell(struct visits *all, const struct past *past, Py_ssize_t last, in
 
 /* --- rollback ---------------------------------------------------------------------------- */
 
-static int refuse(struct job *job, PyObject *text)
-{
-	return job_refuse(job, WIRE_STATUS_REFUSED, NULL, text);
-}
-
 /* The number of the attach that is to be the last one afterwards. */
 static Py_ssize_t wanted(const struct job *job, Py_ssize_t newest)
 {
@@ -102,14 +97,13 @@ static int choose(Py_ssize_t *out, struct job *job, const struct past *past)
 {
 	*out = wanted(job, past->newest);
 	if (*out > past->newest) {
-		_cleanup_py_ PyObject *text = PyUnicode_FromFormat(
-			"there is no attach %zd: the last one is %zd", *out, past->newest);
-		return refuse(job, text);
+		_cleanup_py_ PyObject *numbers =
+			PyUnicode_FromFormat("%zd" WIRE_NEXT "%zd", *out, past->newest);
+		return job_refuse(job, WIRE_STATUS_REFUSED, NULL, WIRE_TEXT_NO_ATTACH, numbers);
 	}
 	if (past->newest && *out < past->dropped) {
-		_cleanup_py_ PyObject *text = PyUnicode_FromFormat(
-			"only what came after attach %zd is still recorded", past->dropped);
-		return refuse(job, text);
+		_cleanup_py_ PyObject *number = PyUnicode_FromFormat("%zd", past->dropped);
+		return job_refuse(job, WIRE_STATUS_REFUSED, NULL, WIRE_TEXT_DROPPED, number);
 	}
 	return 0;
 }

@@ -17,11 +17,6 @@
 #include "payload/record/lineage.h"
 #include "payload/record/record.h"
 
-static int refuse(struct job *job, PyObject *text)
-{
-	return job_refuse(job, WIRE_STATUS_REFUSED, NULL, text);
-}
-
 /* --- the plan of a way back -------------------------------------------------------------- */
 
 /* A later replacement led to this object; it leads further back now. */
@@ -291,12 +286,7 @@ static int refuse_changed(struct plan *p, const struct write *write)
 	_cleanup_py_ PyObject *subject = subject_of(&p->job->world, write);
 
 	PyErr_Clear();
-	_cleanup_py_ PyObject *text =
-		subject ? PyUnicode_FromFormat("%U was changed by the program since: what it "
-					       "made of it would be lost",
-					       subject)
-			: NULL;
-	return refuse(p->job, text);
+	return job_refuse(p->job, WIRE_STATUS_REFUSED, NULL, WIRE_TEXT_CHANGED_SINCE, subject);
 }
 
 /* Everything that stands in the way is named. Where several attaches wrote, the last one's
@@ -321,10 +311,10 @@ static int refuse_failed(struct plan *p)
 		p->writes.failed ? subject_of(&p->job->world, p->writes.failed) : NULL;
 
 	PyErr_Clear();
-	_cleanup_py_ PyObject *text =
-		subject ? PyUnicode_FromFormat("%U cannot be put back: %U", subject, reason)
-			: NULL;
-	return refuse(p->job, text ? text : reason);
+	_cleanup_py_ PyObject *both =
+		subject ? PyUnicode_FromFormat("%U" WIRE_NEXT "%U", subject, reason) : NULL;
+	return job_refuse(p->job, WIRE_STATUS_REFUSED, NULL,
+			  both ? WIRE_TEXT_NOT_PUT_BACK : WIRE_TEXT_NONE, both ? both : reason);
 }
 
 /* --- the command ------------------------------------------------------------------------- */

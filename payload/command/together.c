@@ -82,10 +82,8 @@ static int revoke(struct job *job)
 		job->status = WIRE_STATUS_REVOKED;
 		return 0;
 	}
-	if (job->status == WIRE_STATUS_NONE) {
-		_cleanup_py_ PyObject *text = failure_text(&job->world);
-		job_refuse(job, WIRE_STATUS_INTERNAL, NULL, text);
-	}
+	if (job->status == WIRE_STATUS_NONE)
+		failure_refuse(job, WIRE_STATUS_INTERNAL, NULL);
 	job->status = WIRE_STATUS_BROKEN;
 	return -1;
 }

@@ -45,18 +45,15 @@ int visit_settle(struct visit *visit, int status)
 
 	if (!status || job->status != WIRE_STATUS_NONE)
 		return status;
-	_cleanup_py_ PyObject *text = failure_text(&job->world);
-	return job_refuse(job, WIRE_STATUS_INTERNAL, NULL, text);
+	return failure_refuse(job, WIRE_STATUS_INTERNAL, NULL);
 }
 
 int visit_refuse_own_gil(struct visit *visit)
 {
-	_cleanup_py_ PyObject *reason = PyUnicode_FromFormat(
-		"interpreter %lld has a GIL of its own: its modules cannot be changed in one "
-		"step with the others",
-		(long long)visit->where.id);
+	_cleanup_py_ PyObject *number =
+		PyUnicode_FromFormat("%lld", (long long)visit->where.id);
 
-	return job_refuse(visit->job, WIRE_STATUS_REFUSED, NULL, reason);
+	return job_refuse(visit->job, WIRE_STATUS_REFUSED, NULL, WIRE_TEXT_OWN_GIL, number);
 }
 
 /* --- through all of them ----------------------------------------------------------------- */

@@ -36,12 +36,10 @@ static int is_class_set(const struct write *write)
 static int refuse_bases(struct job *job, PyObject *class, PyObject *reason)
 {
 	_cleanup_py_ PyObject *name = world_qualname(class);
-	_cleanup_py_ PyObject *text =
-		name ? PyUnicode_FromFormat("class %U cannot have its new bases: %U", name,
-					    reason)
-		     : NULL;
+	_cleanup_py_ PyObject *arguments =
+		name ? PyUnicode_FromFormat("%U" WIRE_NEXT "%U", name, reason) : NULL;
 
-	return job_refuse(job, WIRE_STATUS_REFUSED, NULL, text ? text : reason);
+	return job_refuse(job, WIRE_STATUS_REFUSED, NULL, WIRE_TEXT_BASES, arguments);
 }
 
 /* Did the write fail for what a class that is not yet to migrate is? Bases that the setter
@@ -73,16 +71,17 @@ static int judge_failure(struct plan *p, struct migration *migration)
 			       ? -1
 			       : 1;
 	}
+	int is_bases = failed && failed->kind == WRITE_BASES;
+	if (!is_bases && (!pair || !is_class_set(failed)))
+		return failure_refuse(p->job, WIRE_STATUS_REFUSED, NULL);
 	_cleanup_py_ PyObject *reason = failure_text(&p->job->world);
-	if (failed && failed->kind == WRITE_BASES)
+	if (is_bases)
 		return refuse_bases(p->job, failed->object, reason);
-	if (!pair || !is_class_set(failed))
-		return job_refuse(p->job, WIRE_STATUS_REFUSED, NULL, reason);
 	_cleanup_py_ PyObject *name = world_qualname(pair->old);
-	_cleanup_py_ PyObject *text = PyUnicode_FromFormat(
-		"%u live instances of class %U cannot take its new definition: %U",
-		(unsigned)pair->instances, name, reason);
-	return job_refuse(p->job, WIRE_STATUS_REFUSED, pair->module, text);
+	_cleanup_py_ PyObject *arguments = PyUnicode_FromFormat(
+		"%u" WIRE_NEXT "%U" WIRE_NEXT "%U", (unsigned)pair->instances, name, reason);
+	return job_refuse(p->job, WIRE_STATUS_REFUSED, pair->module, WIRE_TEXT_INSTANCES,
+			  arguments);
 }
 
 /* Tracebacks show the new lines, also when the file looks as old as before. */
@@ -167,9 +166,7 @@ static int commit_others(struct plan *p, int *undo_failed)
 
 int apply_refuse_broken(struct job *job)
 {
-	_cleanup_py_ PyObject *reason = failure_text(&job->world);
-
-	return job_refuse(job, WIRE_STATUS_BROKEN, NULL, reason);
+	return failure_refuse(job, WIRE_STATUS_BROKEN, NULL);
 }
 
 int apply_commit(struct plan *p, int *is_begun)
@@ -196,7 +193,7 @@ void apply_warn(struct job *job)
 {
 	_cleanup_py_ PyObject *reason = failure_text(&job->world);
 
-	job_warn(job, NULL, NULL, reason ? PyUnicode_AsUTF8(reason) : NULL);
+	job_warn(job, NULL, NULL, WIRE_TEXT_NONE, reason);
 }
 
 /* Donors are cycles. Where the program has turned the collector off, they stay. */

@@ -39,9 +39,8 @@ void class_hooks_note(struct job *job, const struct module *m, PyObject *qualnam
 				    (is_below || PyType_IsSubtype(class, w->type))
 			    ? count_made(w, class, !is_below)
 			    : 0;
-	_cleanup_py_ PyObject *said =
-		PyUnicode_FromFormat("is not called for classes that there are: %d", count);
-	if (count && said)
-		job_warn(job, m, qualname, PyUnicode_AsUTF8(said));
+	_cleanup_py_ PyObject *number = PyUnicode_FromFormat("%d", count);
+	if (count)
+		job_warn(job, m, qualname, WIRE_TEXT_NOT_CALLED, number);
 	PyErr_Clear();
 }

@@ -118,11 +118,7 @@ static void warn_of_cache(struct job *job, const struct module *module, const st
 {
 	if (!pyc->is_trusted || code_is_same(&job->world, pyc->code, module->code))
 		return;
-	job_warn(
-		job, module, NULL,
-		"a restart would run old code: the .pyc is of an older source, but Python goes "
-		"by whole seconds and sizes, or was told not to check; touch the source, or "
-		"delete the .pyc");
+	job_warn(job, module, NULL, WIRE_TEXT_OLD_PYC, NULL);
 }
 
 /* Another process may have compiled the new source into the .pyc. Functions would have told;
@@ -174,9 +170,7 @@ static int is_of_other_file(struct job *job, const struct module *module, PyObje
 {
 	if (!stranger || PyList_Size(functions))
 		return 0;
-	_cleanup_py_ PyObject *reason =
-		PyUnicode_FromFormat("its functions come from %U, not from its file", stranger);
-	candidates_skip(job, module, reason ? PyUnicode_AsUTF8(reason) : NULL);
+	candidates_skip(job, module, WIRE_TEXT_OTHER_FILE, stranger);
 	return 1;
 }
 

@@ -17,14 +17,6 @@
 #include "payload/source/home.h"
 #include "payload/source/source.h"
 
-/* All errors of all sources are reported, then everything is refused. */
-static void refuse_source(struct job *job, const struct module *module)
-{
-	_cleanup_py_ PyObject *text = failure_text(&job->world);
-
-	job_refuse(job, WIRE_STATUS_SOURCE_ERROR, module, text);
-}
-
 static int keep_changed(struct job *job)
 {
 	struct modules *all = &job->modules;
@@ -86,8 +78,7 @@ static int give_up_statements(struct job *job, struct module *module)
 {
 	PyErr_Clear();
 	module_forget_choice(module);
-	job_warn(job, module, NULL,
-		 "its loader compiles whole modules only: all of it is run again");
+	job_warn(job, module, NULL, WIRE_TEXT_WHOLE_ALONE, NULL);
 	return 1;
 }
 
@@ -113,13 +104,14 @@ int select_changed(struct job *job)
 
 	job->quiet = source_quiet(job);
 	job->remade = PyList_New(0);
+	/* All errors of all sources are reported, then everything is refused. */
 	for (size_t i = 0; i < job->modules.count; i++) {
 		struct module *module = &job->modules.items[i];
 		int status_of_source = source_compile(job, module);
 		if (status_of_source < 0)
-			refuse_source(job, module);
+			failure_refuse(job, WIRE_STATUS_SOURCE_ERROR, module);
 		else if (status_of_source)
-			candidates_skip(job, module, "its source is gone");
+			candidates_skip(job, module, WIRE_TEXT_SOURCE_GONE, NULL);
 	}
 	if (job->status != WIRE_STATUS_NONE)
 		status = -1;

@@ -418,9 +418,7 @@ int selection_infer(struct selection *s)
 		status = changed < 0 ? -1 : 0;
 	}
 	if (!s->is_deciding)
-		job_warn(s->job, s->module, NULL,
-			 "the old source is not known: what changed was inferred from what is "
-			 "running");
+		job_warn(s->job, s->module, NULL, WIRE_TEXT_OLD_UNKNOWN, NULL);
 	return status;
 }
 

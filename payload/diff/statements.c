@@ -94,14 +94,14 @@ static int note_refreshed(struct selection *s, PyObject *node)
 static void warn_not_run(const struct selection *s, PyObject *node)
 {
 	int line = node_number(node, "lineno", 0);
-	_cleanup_py_ PyObject *text = PyUnicode_FromFormat(
-		"line %d changed, but was not run: it would start the script again", line);
+	_cleanup_py_ PyObject *number = PyUnicode_FromFormat("%d", line);
 
 	job_note(s->job,
 		 &(struct reply_item){.kind = WIRE_RECORD_WARNING,
 				      .action = WIRE_ACTION_SKIPPED,
+				      .wording = WIRE_TEXT_NOT_RUN,
 				      .line = (uint32_t)line,
-				      .text = text ? PyUnicode_AsUTF8(text) : NULL},
+				      .text = number ? PyUnicode_AsUTF8(number) : NULL},
 		 s->module);
 	PyErr_Clear();
 }

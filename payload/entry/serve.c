@@ -31,13 +31,12 @@ static int is_understood(const struct job *job)
 	       request->command && request->command < WIRE_COMMAND_COUNT;
 }
 
-static enum wire_status refuse_unread(struct job *job)
+/* Without the GIL. */
+static enum wire_status refuse(struct job *job, enum wire_status status, enum wire_text wording)
 {
 	reply_add(&job->reply,
-		  &(struct reply_item){.kind = WIRE_RECORD_ERROR,
-				       .text = "pyhotpatch and its payload are of different "
-					       "versions"});
-	return WIRE_STATUS_INTERNAL;
+		  &(struct reply_item){.kind = WIRE_RECORD_ERROR, .wording = wording});
+	return status;
 }
 
 /* What can be said without the GIL. 3.6 and older create the GIL with the first thread; taking
@@ -45,18 +44,13 @@ static enum wire_status refuse_unread(struct job *job)
 static enum wire_status judge(struct job *job)
 {
 	if (!is_understood(job))
-		return refuse_unread(job);
+		return refuse(job, WIRE_STATUS_INTERNAL, WIRE_TEXT_OTHER_VERSION);
 	if (!Py_IsInitialized() || is_finalizing()) /* it was when we were called for */
 		return WIRE_STATUS_FINALIZING;
 	job->reply.header->python_version = version_hex();
 	if (job->reply.header->python_version < 0x03070000 &&
 	    !(PyEval_ThreadsInitialized && PyEval_ThreadsInitialized())) {
-		reply_add(&job->reply,
-			  &(struct reply_item){
-				  .kind = WIRE_RECORD_ERROR,
-				  .text = "CPython 3.6 can be served only after it has started "
-					  "a thread: it has no GIL before"});
-		return WIRE_STATUS_UNSUPPORTED;
+		return refuse(job, WIRE_STATUS_UNSUPPORTED, WIRE_TEXT_NO_GIL_YET);
 	}
 	return WIRE_STATUS_NONE;
 }
@@ -71,13 +65,7 @@ static void run(struct job *job)
 	if (!gil_window_is_needed()) {
 		command_run(job);
 	} else if (gil_window_run(run_job, job)) {
-		job->status = WIRE_STATUS_UNSUPPORTED;
-		reply_add(&job->reply,
-			  &(struct reply_item){
-				  .kind = WIRE_RECORD_ERROR,
-				  .text = "this free-threaded interpreter must not use its GIL "
-					  "(PYTHON_GIL=0 or -X gil=0), without which nothing "
-					  "can be changed in one step"});
+		job->status = refuse(job, WIRE_STATUS_UNSUPPORTED, WIRE_TEXT_NO_GIL);
 	}
 }
 

@@ -180,3 +180,11 @@ PyObject *failure_text(const struct world *w)
 	PyErr_Clear();
 	return text;
 }
+
+int failure_refuse(struct job *job, enum wire_status status, const struct module *module)
+{
+	_cleanup_py_ PyObject *text = failure_text(&job->world);
+
+	return job_refuse(job, status, module, text ? WIRE_TEXT_NONE : WIRE_TEXT_NO_MEMORY,
+			  text);
+}

@@ -12,4 +12,7 @@
  */
 PyObject *failure_text(const struct world *world);
 
+/* Ends the job as job_refuse() does, with the pending exception as the reason; returns -1. */
+int failure_refuse(struct job *job, enum wire_status status, const struct module *module);
+
 #endif

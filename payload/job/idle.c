@@ -39,10 +39,7 @@ void idle_let_run(struct job *job)
 
 static int give_up(struct job *job, const struct frame_types *types, PyObject *codes)
 {
-	_cleanup_py_ PyObject *reason = PyUnicode_FromString(
-		"timed out: functions that are to change were running all the time");
-
-	job_refuse(job, WIRE_STATUS_BUSY, NULL, reason);
+	job_refuse(job, WIRE_STATUS_BUSY, NULL, WIRE_TEXT_ALWAYS_RUNNING, NULL);
 	frames_report(job, types, codes);
 	PyErr_Clear();
 	return -1;
@@ -51,11 +48,7 @@ static int give_up(struct job *job, const struct frame_types *types, PyObject *c
 /* Who runs what cannot be known. */
 static int refuse(struct job *job)
 {
-	_cleanup_py_ PyObject *reason =
-		PyUnicode_FromString("an interpreter with a GIL of its own is there: whether "
-				     "functions are running cannot be told");
-
-	return job_refuse(job, WIRE_STATUS_REFUSED, NULL, reason);
+	return job_refuse(job, WIRE_STATUS_REFUSED, NULL, WIRE_TEXT_OWN_GIL_RUNS, NULL);
 }
 
 int idle_wait(struct job *job, const struct frame_types *types, PyObject *codes,

@@ -28,18 +28,20 @@ void job_note(struct job *job, const struct reply_item *item, const struct modul
 	reply_add(&job->reply, &complete);
 }
 
-/* The first refusal throws away what was planned; further ones join it. */
-void job_warn(struct job *job, const struct module *module, PyObject *name, const char *text)
+void job_warn(struct job *job, const struct module *module, PyObject *name,
+	      enum wire_text wording, PyObject *arguments)
 {
 	job_note(job,
 		 &(struct reply_item){.kind = WIRE_RECORD_WARNING,
+				      .wording = wording,
 				      .name = name ? PyUnicode_AsUTF8(name) : NULL,
-				      .text = text},
+				      .text = arguments ? PyUnicode_AsUTF8(arguments) : NULL},
 		 module);
 }
 
+/* The first refusal throws away what was planned; further ones join it. */
 int job_refuse(struct job *job, enum wire_status status, const struct module *module,
-	       PyObject *reason)
+	       enum wire_text wording, PyObject *arguments)
 {
 	PyErr_Clear();
 	if (job->status == WIRE_STATUS_NONE)
@@ -48,7 +50,8 @@ int job_refuse(struct job *job, enum wire_status status, const struct module *mo
 	job_note(job,
 		 &(struct reply_item){.kind = WIRE_RECORD_ERROR,
 				      .action = WIRE_ACTION_REFUSED,
-				      .text = reason ? PyUnicode_AsUTF8(reason) : "no memory"},
+				      .wording = wording,
+				      .text = arguments ? PyUnicode_AsUTF8(arguments) : NULL},
 		 module);
 	return -1;
 }

@@ -59,12 +59,16 @@ int job_begin_commit(struct job *job);
 /* A record about `module` (may be NULL). Text and name are UTF-8. */
 void job_note(struct job *job, const struct reply_item *item, const struct module *module);
 
-/* A warning; `name` and `text` may be NULL. */
-void job_warn(struct job *job, const struct module *module, PyObject *name, const char *text);
+/* What is said to people: the number of a text, and what is put into it (wire_texts.h), a str
+ * or NULL. */
+
+/* A warning; `name` may be NULL. */
+void job_warn(struct job *job, const struct module *module, PyObject *name,
+	      enum wire_text wording, PyObject *arguments);
 
 /* Ends the job as `status` for a reason; returns -1. The pending exception, if any, is dropped.
  */
 int job_refuse(struct job *job, enum wire_status status, const struct module *module,
-	       PyObject *reason);
+	       enum wire_text wording, PyObject *arguments);
 
 #endif

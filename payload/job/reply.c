@@ -64,7 +64,8 @@ void reply_add(struct reply *reply, const struct reply_item *item)
 	}
 	char *at = records_of(reply) + reply->header->used;
 	struct wire_record record = {
-		.kind = (uint16_t)item->kind,
+		.kind = (uint8_t)item->kind,
+		.wording = (uint8_t)item->wording,
 		.action = (uint16_t)item->action,
 		.size = (uint32_t)padded,
 		.line = item->line,

@@ -28,6 +28,7 @@ void reply_cut(struct reply *reply, struct reply_mark mark);
 struct reply_item {
 	enum wire_record_kind kind;
 	enum wire_action action;
+	enum wire_text wording;
 	const char *module, *name, *text; /* NULL counts as "" */
 	uint32_t line, count;
 	uint64_t value;

@@ -304,8 +304,6 @@ int adopt_code_alone(struct plan *p, PyObject *function)
 		return pointer_map_set(&p->adopted, function, function); /* once */
 	}
 	_cleanup_py_ PyObject *name = PyObject_GetAttrString(function, "__qualname__");
-	job_warn(p->job, NULL, name,
-		 "a closure made before keeps its old code: the new code uses variables that "
-		 "it does not have");
+	job_warn(p->job, NULL, name, WIRE_TEXT_OLD_CLOSURE, NULL);
 	return 0;
 }

@@ -155,8 +155,7 @@ static int keep_shadow(struct frame_search *s, const struct module *m)
 	if (!pointer_map_get(&s->seen, m->fresh)) {
 		Py_IncRef(m->fresh);
 		Py_IncRef(s->plan->shadow->builtins);
-		job_warn(s->plan->job, m, NULL,
-			 "what new code started goes on with a copy of the module's names");
+		job_warn(s->plan->job, m, NULL, WIRE_TEXT_COPY_OF_NAMES, NULL);
 	}
 	return pointer_map_set(&s->seen, m->fresh, m->fresh);
 }

@@ -260,9 +260,8 @@ static void preview_hook(struct job *job, const struct module *m)
 	if (reload_hook_is_in_source(&job->world, m) > 0)
 		job_note(job,
 			 &(struct reply_item){.kind = WIRE_RECORD_WARNING,
-					      .name = "__reload__",
-					      .text = "is called: what it binds is not known "
-						      "beforehand"},
+					      .wording = WIRE_TEXT_HOOK_IS_CALLED,
+					      .name = "__reload__"},
 			 m);
 	PyErr_Clear();
 }

@@ -63,13 +63,6 @@ static int await_errand(const struct job *job, struct errand *errand)
 	return is_dropped;
 }
 
-static int refuse(struct job *job, enum wire_status status, const char *why)
-{
-	_cleanup_py_ PyObject *reason = PyUnicode_FromString(why);
-
-	return job_refuse(job, status, NULL, reason);
-}
-
 static void keep_for_children(const struct job *job, int advice)
 {
 	sys_madvise((void *)job->channel->image_base, job->channel->image_size, advice);
@@ -85,14 +78,14 @@ int main_thread_run(struct job *job, int (*run)(void *argument), void *argument)
 	keep_for_children(job, MADV_DOFORK);
 	if (Py_AddPendingCall(do_errand, &errand)) {
 		keep_for_children(job, MADV_DONTFORK);
-		return refuse(job, WIRE_STATUS_REFUSED,
-			      "the interpreter has no room for another pending call");
+		return job_refuse(job, WIRE_STATUS_REFUSED, NULL, WIRE_TEXT_NO_PENDING_CALL,
+				  NULL);
 	}
 	int is_dropped = await_errand(job, &errand);
 	keep_for_children(job, MADV_DONTFORK);
 	if (is_dropped)
-		return refuse(job, WIRE_STATUS_CANCELLED,
-			      "timed out: the main thread executed no Python");
+		return job_refuse(job, WIRE_STATUS_CANCELLED, NULL, WIRE_TEXT_MAIN_IS_BUSY,
+				  NULL);
 	PyErr_Restore(errand.kind, errand.value, errand.traceback);
 	return errand.status;
 }

@@ -339,12 +339,9 @@ static int prepare(struct shadow *s, struct job *job)
 static void report_refused(const struct shadow *s, struct job *job)
 {
 	PyObject *entry;
-	for (Py_ssize_t i = 0; (entry = py_item(s->refused, i)); i++) {
-		_cleanup_py_ PyObject *text = PyUnicode_FromFormat(
-			"not made again, its attributes were set one by one: %U",
-			py_second(entry));
-		job_warn(job, NULL, py_first(entry), text ? PyUnicode_AsUTF8(text) : NULL);
-	}
+	for (Py_ssize_t i = 0; (entry = py_item(s->refused, i)); i++)
+		job_warn(job, NULL, py_first(entry), WIRE_TEXT_NOT_MADE_AGAIN,
+			 py_second(entry));
 }
 
 /* When there is such a function: not all of the hook is there always. */

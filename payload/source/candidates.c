@@ -38,12 +38,14 @@ struct search {
 	struct pointer_map seen; /* namespaces */
 };
 
-void candidates_skip(struct job *job, const struct module *module, const char *reason)
+void candidates_skip(struct job *job, const struct module *module, enum wire_text wording,
+		     PyObject *arguments)
 {
 	job_note(job,
 		 &(struct reply_item){.kind = WIRE_RECORD_MODULE,
 				      .action = WIRE_ACTION_SKIPPED,
-				      .text = reason},
+				      .wording = wording,
+				      .text = arguments ? PyUnicode_AsUTF8(arguments) : NULL},
 		 module);
 }
 
@@ -105,21 +107,21 @@ static int is_unchanged(struct search *search, const struct module *module,
 /* Of what was asked for or touched, the reader wants to know why nothing happens. Without /proc
  * nobody knows what was touched. */
 static int skip(const struct search *search, const struct module *module, const char *path,
-		const char *reason)
+		enum wire_text reason)
 {
 	struct file_stamp stamp;
 	int is_touched = path && search->start_ns && file_stamp_get(&stamp, path) >= 0 &&
 			 is_newer(search, &stamp);
 
 	if (is_touched || filter_names(&search->filter, PyUnicode_AsUTF8(module->name)))
-		candidates_skip(search->job, module, reason);
+		candidates_skip(search->job, module, reason, NULL);
 	return 0;
 }
 
 /* 1 when the module is a candidate. */
 static int judge(struct search *search, struct module *module)
 {
-	const char *obstacle;
+	enum wire_text obstacle;
 	char *path;
 	long result;
 
@@ -142,8 +144,7 @@ static int judge(struct search *search, struct module *module)
 	if (module->kind == MODULE_OTHER)
 		return 1;
 	candidates_skip(search->job, module,
-			result == -ENOENT ? "the source file is gone"
-					  : "the source cannot be read");
+			result == -ENOENT ? WIRE_TEXT_FILE_GONE : WIRE_TEXT_UNREADABLE, NULL);
 	return 0;
 }
 
@@ -186,7 +187,7 @@ static int consider_entry(struct search *search, PyObject *name, PyObject *objec
 		return 0;
 	if (!world_is_module(w, object)) {
 		const struct module module = {.name = name};
-		return PyUnicode_AsUTF8(name) ? skip(search, &module, NULL, "it is no module")
+		return PyUnicode_AsUTF8(name) ? skip(search, &module, NULL, WIRE_TEXT_NO_MODULE)
 					      : (PyErr_Clear(), 0);
 	}
 	const struct module module = {

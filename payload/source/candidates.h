@@ -11,6 +11,7 @@
 int candidates_find(struct job *job);
 
 /* Notes why a module that was asked for, or whose file changed, is not looked at. */
-void candidates_skip(struct job *job, const struct module *module, const char *reason);
+void candidates_skip(struct job *job, const struct module *module, enum wire_text wording,
+		     PyObject *arguments);
 
 #endif

@@ -82,38 +82,36 @@ static int ends_with(PyObject *text, const char *end)
 	return suffix && PyUnicode_Tailmatch(text, suffix, 0, PTRDIFF_MAX, 1) == 1;
 }
 
-/* Sets module->kind. NULL, or why there is no source. */
-static const char *judge_loader(const struct world *w, struct module *module)
+/* Sets module->kind. WIRE_TEXT_NONE, or why there is no source. */
+static enum wire_text judge_loader(const struct world *w, struct module *module)
 {
 	PyObject *loader = module->loader;
 
 	module->kind = MODULE_OTHER;
 	if (module->object && !py_is(module->object, w->module) &&
 	    py_is(module->object, world_loaded(w, "importlib.util", "_LazyModule")))
-		return "it is imported lazily, and not loaded yet";
+		return WIRE_TEXT_LAZY;
 	if (loader && (loader == w->frozen_importer || loader == w->builtin_importer))
-		return "it is built into the interpreter";
+		return WIRE_TEXT_BUILT_IN;
 	if (is_by(loader, w->sourceless_loader))
-		return "it was imported from a .pyc file without source";
+		return WIRE_TEXT_PYC_ALONE;
 	if (is_by(loader, w->extension_loader))
-		return "it is an extension module";
+		return WIRE_TEXT_EXTENSION;
 	if (!module->file)
-		return "it was not imported from a file";
+		return WIRE_TEXT_NO_FILE;
 	if (is_by(loader, w->zip_importer)) {
 		module->kind = MODULE_IN_ARCHIVE;
-		return ends_with(module->file, ".pyc")
-			       ? "it was imported from a .pyc file without source"
-			       : NULL;
+		return ends_with(module->file, ".pyc") ? WIRE_TEXT_PYC_ALONE : WIRE_TEXT_NONE;
 	}
 	if (is_by(loader, w->source_loader)) {
 		module->kind = MODULE_PLAIN;
-		return NULL;
+		return WIRE_TEXT_NONE;
 	}
 	if (loader)
-		return NULL;
+		return WIRE_TEXT_NONE;
 	module->kind = MODULE_PLAIN;
-	return module->is_main || ends_with(module->file, ".py") ? NULL
-								 : "it has no Python source";
+	return module->is_main || ends_with(module->file, ".py") ? WIRE_TEXT_NONE
+								 : WIRE_TEXT_NO_SOURCE;
 }
 
 /* --- relative paths: the program may have changed its working directory since ------------ */
@@ -175,27 +173,27 @@ static void look_where_started(struct folders *out, const struct world *w, const
 	PyErr_Clear();
 }
 
-static const char *resolve(const struct job *job, struct module *module)
+static enum wire_text resolve(const struct job *job, struct module *module)
 {
 	struct folders found = {.count = 0};
 	char *path;
 
 	if (PyBytes_AsStringAndSize(module->path, &path, NULL))
-		return "its path holds a zero";
+		return WIRE_TEXT_ZERO_IN_PATH;
 	if (*path == '/')
-		return NULL;
+		return WIRE_TEXT_NONE;
 	look_into(&found, ".", path);
 	look_where_started(&found, &job->world, path);
 	if (module->is_main)
 		look_beside_script(&found, &job->world, path);
 	if (found.count > 1)
-		return "its path is relative, and in more than one folder there is such a file";
+		return WIRE_TEXT_AMBIGUOUS_PATH;
 	PyObject *absolute = found.count ? PyBytes_FromString(found.path) : NULL;
 	if (absolute) {
 		Py_DecRef(module->path);
 		module->path = absolute;
 	}
-	return NULL;
+	return WIRE_TEXT_NONE;
 }
 
 /* A loader that was made with a relative path keeps it, while spec and __file__ have been
@@ -252,7 +250,7 @@ static PyObject *choose_file(const struct job *job, struct module *module)
 }
 
 /* What is to be looked at on disk: the file, or the archive that it is in. */
-static const char *find_path(const struct job *job, struct module *module, int has_source)
+static enum wire_text find_path(const struct job *job, struct module *module, int has_source)
 {
 	_cleanup_py_ PyObject *place =
 		!has_source ? py_ref(module->file)
@@ -261,15 +259,15 @@ static const char *find_path(const struct job *job, struct module *module, int h
 			: choose_file(job, module);
 
 	module->path = place ? PyUnicode_EncodeFSDefault(place) : NULL;
-	return module->path ? resolve(job, module) : "its path cannot be encoded";
+	return module->path ? resolve(job, module) : WIRE_TEXT_ODD_PATH;
 }
 
-const char *origin_find(const struct job *job, struct module *module)
+enum wire_text origin_find(const struct job *job, struct module *module)
 {
 	module->loader = find_loader(&job->world, module);
 	module->file = find_file(&job->world, module);
-	const char *obstacle = judge_loader(&job->world, module);
-	const char *lost = module->file ? find_path(job, module, !obstacle) : NULL;
+	enum wire_text obstacle = judge_loader(&job->world, module);
+	enum wire_text lost = module->file ? find_path(job, module, !obstacle) : WIRE_TEXT_NONE;
 
 	PyErr_Clear();
 	return obstacle ? obstacle : lost;

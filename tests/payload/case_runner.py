@@ -38,6 +38,7 @@ import gc
 import importlib.machinery
 import json
 import os
+import re
 import signal
 import struct
 import subprocess
@@ -59,8 +60,8 @@ ACTIONS = ['', 'changed', 'added', 'removed', 'kept', 'migrated', 'skipped', 're
            'lost']
 PENDING, RUNNING, COMMITTING, DONE, FAILED, CANCELLED, PREPARED, APPLIED, KEPT, REVOKED = range(1, 11)
 CHANNEL, REQUEST, REPLY = '<IIIIqiiiIQQQQQQQ', '<IIIIIIII', '<IIIIQIIQQQQQQQQ'
-RECORD = '<HHIIIQ'
-VERSION = 8
+RECORD = '<BBHIIIQ'
+VERSION = 9
 REPLY_SIZE = 1 << 20
 RUNNER = os.path.abspath(__file__)
 TIMEOUT = 300
@@ -68,6 +69,21 @@ TIMEOUT = 300
 # (Python/gc_free_threading.c): nothing that a case says about what is gone can hold there.
 FREES_CLASSES = sys.version_info[:2] != (3, 13) or 't' not in sys.abiflags
 Record = collections.namedtuple('Record', 'kind action module name text line count value')
+
+
+def texts_of_wire():
+    """What the payload says by number."""
+    with open(os.path.join(os.path.dirname(RUNNER), '..', '..', 'payload', 'wire_texts.h')) as f:
+        return re.findall(r'^\tX\(\w+, "(.*)"\)', f.read(), re.M)
+
+
+TEXTS = texts_of_wire()
+
+
+def said(number, arguments):
+    words = TEXTS[number].split('%')
+    arguments = arguments.split('\x1f', max(len(words) - 2, 0))
+    return ''.join(a + b for a, b in zip(words, arguments + [''] * len(words)))
 
 
 class Channel:
@@ -113,11 +129,11 @@ class Channel:
         data = ctypes.string_at(self.reply_at + size, header[4])
         records, at = [], 0
         for _ in range(header[3]):
-            kind, action, length, line, count, value = struct.unpack_from(RECORD, data, at)
+            kind, wording, action, length, line, count, value = struct.unpack_from(RECORD, data, at)
             texts = data[at + struct.calcsize(RECORD):at + length].split(b'\0')
             module, name, text = (x.decode() for x in texts[:3])
-            records.append(Record(KINDS[kind], ACTIONS[action], module, name, text, line, count,
-                                  value))
+            records.append(Record(KINDS[kind], ACTIONS[action], module, name, said(wording, text), line,
+                                  count, value))
             at += length
         assert at == len(data), (at, len(data))
         return STATUS[header[2]], records, header

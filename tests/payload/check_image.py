@@ -39,6 +39,7 @@ def main():
     foreign = {s for s in undefined if not re.match(r'_?Py[A-Z_]|pthread_|__errno_location$', s)}
     data = {s[7] for s in symbols if len(s) > 7 and s[3] in ('OBJECT', 'TLS')}
     dynamic = readelf('-d')
+    room = MAX_MAPPED - sum(int(x[0], 16) for x in loads[:2])
     checks = [
         ('two segments, R-X and RW, and tables', [x[1] for x in loads] == ['R E', 'RW ', 'R  '], loads),
         ('plain relocations only', kinds <= ALLOWED, kinds),
@@ -46,7 +47,7 @@ def main():
         ('no data symbols', not data, data),
         ('exports nothing else', exported <= EXPORTED, exported),
         ('what a thread needs that is sent in lies together', not strays(), strays()),
-        ('small', sum(int(x[0], 16) for x in loads[:2]) < MAX_MAPPED, loads),
+        ('small: %d bytes of %d are left' % (room, MAX_MAPPED), room > 0, loads),
         ('no text relocations, constructors or libraries',
          not re.search(r'TEXTREL|\((INIT|FINI)|NEEDED', dynamic), dynamic),
     ]

@@ -40,11 +40,14 @@ static void write_evil(struct wire_channel *channel, uint32_t status)
 
 	*reply = (struct wire_reply){
 		.magic = WIRE_MAGIC, .version = WIRE_VERSION, .status = status};
-	for (uint16_t kind = 1; kind < WIRE_RECORD_KIND_COUNT; kind++) {
+	for (uint8_t kind = 1; kind < WIRE_RECORD_KIND_COUNT; kind++) {
 		const size_t size =
 			(sizeof(struct wire_record) + 3 * sizeof(evil) + 7) & ~(size_t)7;
-		const struct wire_record record = {
-			.kind = kind, .action = 1, .size = (uint32_t)size, .count = ~0u};
+		const struct wire_record record = {.kind = kind,
+						   .wording = (uint8_t)(WIRE_TEXT_COUNT - kind),
+						   .action = 1,
+						   .size = (uint32_t)size,
+						   .count = ~0u};
 
 		memset(at, 0, size);
 		memcpy(at, &record, sizeof(record));

@@ -85,6 +85,57 @@ Test(report, other_texts_are_one_line)
 	report_fini(&report);
 }
 
+/* The text of a record that warns by this text and these arguments. */
+static void check_wording(enum wire_text wording, const char *arguments, const char *expected)
+{
+	struct report report;
+	struct hp_err err;
+
+	reply_begin(&builder, WIRE_STATUS_APPLIED);
+	reply_add(
+		&builder,
+		(struct wire_record){.kind = WIRE_RECORD_WARNING, .wording = (uint8_t)wording},
+		"m", "n", arguments);
+	cr_assert(eq(int, report_decode(&report, reply_end(&builder), &err), 0));
+	cr_assert(eq(str, report.records[0].text, expected));
+	report_fini(&report);
+}
+
+Test(report, numbers_become_texts)
+{
+	check_wording(WIRE_TEXT_BUILT_IN, "", "it is built into the interpreter");
+	check_wording(WIRE_TEXT_BUILT_IN, "more", "it is built into the interpreter");
+	check_wording(WIRE_TEXT_NOT_RUN, "7",
+		      "line 7 changed, but was not run: it would start the script again");
+	check_wording(WIRE_TEXT_NO_ATTACH, "3" WIRE_NEXT "2",
+		      "there is no attach 3: the last one is 2");
+}
+
+Test(report, arguments_may_be_anything)
+{
+	check_wording(WIRE_TEXT_NONE, "100 %" WIRE_NEXT, "100 %\\x1f");
+	check_wording(WIRE_TEXT_BASES, "", "class  cannot have its new bases: ");
+	check_wording(WIRE_TEXT_BASES, "A%" WIRE_NEXT "%\n" WIRE_NEXT "%",
+		      "class A% cannot have its new bases: %\\x0a\\x1f%");
+}
+
+/* As many as fit, each as long as can be: the room for them was reckoned beforehand. */
+Test(report, longest_texts_have_room)
+{
+	struct report report;
+	struct hp_err err;
+
+	reply_begin(&builder, WIRE_STATUS_APPLIED);
+	for (int i = 0; i < 1000; i++)
+		reply_add(&builder,
+			  (struct wire_record){.kind = WIRE_RECORD_WARNING,
+					       .wording = WIRE_TEXT_OLD_PYC},
+			  "\1", "\1\1", "");
+	cr_assert(eq(int, report_decode(&report, reply_end(&builder), &err), 0));
+	cr_assert(eq(sz, report.count, 1000));
+	report_fini(&report);
+}
+
 Test(report, bytes_after_the_used_ones_are_ignored)
 {
 	struct report report;
@@ -163,7 +214,9 @@ Test(report, bad_records_are_refused)
 	} while (0)
 	BAD(kind, 0);
 	BAD(kind, WIRE_RECORD_KIND_COUNT);
-	BAD(kind, UINT16_MAX);
+	BAD(kind, UINT8_MAX);
+	BAD(wording, WIRE_TEXT_COUNT);
+	BAD(wording, UINT8_MAX);
 	BAD(action, WIRE_ACTION_COUNT);
 	BAD(size, 0);
 	BAD(size, 24);
