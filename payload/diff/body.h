@@ -16,6 +16,7 @@ struct group {
 	unsigned is_changed : 1;
 	unsigned is_anew : 1;    /* what it binds may be otherwise though it says the same */
 	unsigned is_retyped : 1; /* it changed, but in its annotation alone */
+	unsigned is_rebased : 1; /* a class, for whose base another is imported now */
 };
 
 /* A definition among the steps: where it starts, loads its code, and ends behind its STORE. */

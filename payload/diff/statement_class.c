@@ -416,8 +416,9 @@ static int select_in(struct class_change *c, const struct definition *old,
 		return -1;
 	selection_need(c->s, &c->body, NULL, c->names);
 	int is_header_same =
-		is_known ? selection_is_rest_same(outer, old, new)
-			 : selection_is_header_plausible(c->s, outer, c->node, c->live);
+		!c->place->group->is_rebased &&
+		(is_known ? selection_is_rest_same(outer, old, new)
+			  : selection_is_header_plausible(c->s, outer, c->node, c->live));
 	if (add_stores(t, &c->body.new, c->after))
 		return -1;
 	int is_below = selection_is_below_remade(c->s->job, c->live, c->after);

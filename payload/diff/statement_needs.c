@@ -12,6 +12,7 @@
  *   - a value is made of names and operators alone (`URL = BASE + "/v1"`), one of the names a
  *     constant that changed, and nobody has bound anything else since;
  *   - a dataclass is below one that changed: it has that one's fields;
+ *   - a class has another base, by an import that changed (`from b import Base`);
  *   - one that bound a name again is gone (a property's setter, the second of two values): who
  *     binds it now runs.
  */
@@ -25,6 +26,15 @@
 static PyObject *node_of(const struct body *b, const struct group *group)
 {
 	return PyList_GetItem(b->nodes, group->first_node);
+}
+
+/* A statement that changed, and binds the name; NULL when there is none. */
+static const struct group *changed_for(const struct body *b, PyObject *name)
+{
+	for (int i = 0; i < b->group_count; i++)
+		if (b->groups[i].is_changed && body_binds(b, &b->groups[i], name))
+			return &b->groups[i];
+	return NULL;
 }
 
 /* --- names that are not there, and values that are built on ------------------------------- */
@@ -264,7 +274,20 @@ int selection_is_below_remade(const struct job *job, PyObject *class, PyObject *
 	return 0;
 }
 
-static void need_below(const struct selection *s, struct body *b, struct group *group,
+/* Does a changed import bring another base, or decorator? */
+static int is_rebased(struct selection *s, const struct body *b, const struct group *class)
+{
+	for (int i = class->first; i < class->end; i++) {
+		const struct group *import = body_uses_name(b, &b->new.steps[i])
+						     ? changed_for(b, b->new.steps[i].value)
+						     : NULL;
+		if (import && selection_is_import_other(s, node_of(b, import), s->module->live))
+			return 1;
+	}
+	return 0;
+}
+
+static void need_below(struct selection *s, struct body *b, struct group *group,
 		       PyObject *names)
 {
 	_cleanup_py_ PyObject *id = node_name(node_of(b, group));
@@ -272,14 +295,13 @@ static void need_below(const struct selection *s, struct body *b, struct group *
 	_cleanup_py_ PyObject *above = class ? taken_from(b->tokens->world, class, NULL) : NULL;
 	PyObject *item;
 
+	int is_anew = group->is_rebased = is_rebased(s, b, group) != 0;
 	for (Py_ssize_t i = 0; (item = py_item(above, i)); i++) {
 		_cleanup_py_ PyObject *own = world_name(item);
-		int is_anew = selection_is_remade(s->job, item);
-		for (int k = 0; own && k < b->group_count; k++)
-			is_anew |= b->groups[k].is_changed && body_binds(b, &b->groups[k], own);
-		if (is_anew)
-			body_let_go(b, group);
+		is_anew |= selection_is_remade(s->job, item) || (own && changed_for(b, own));
 	}
+	if (is_anew)
+		body_let_go(b, group);
 }
 
 /* --- names that were bound again -----------------------------------------------------------
@@ -305,13 +327,10 @@ static int binds_other(const struct body *b, const struct group *group, PyObject
 
 static void bind_again(struct body *b, PyObject *name, PyObject *now)
 {
-	int is_bound = 0;
-
-	if (body_count_stores(b, &b->old, name) <= body_count_stores(b, &b->new, name))
+	if (body_count_stores(b, &b->old, name) <= body_count_stores(b, &b->new, name) ||
+	    changed_for(b, name))
 		return;
 	for (int i = 0; i < b->group_count; i++)
-		is_bound |= b->groups[i].is_changed && body_binds(b, &b->groups[i], name);
-	for (int i = 0; !is_bound && i < b->group_count; i++)
 		b->groups[i].is_changed |= binds_other(b, &b->groups[i], name, now) != 0;
 }
 
