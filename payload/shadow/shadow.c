@@ -80,6 +80,7 @@ static PyObject *make_hook(struct shadow *s, const struct world *w)
 		{"numbers", numbers},
 		{"common", w->common},
 		{"made", s->made},
+		{"clones", s->clones},
 		{"abc_init", abc_init ? abc_init : w->none},
 		{"texts", texts},
 		{"import_text", texts ? PyList_GetItem(texts, HOOK_IMPORTS) : NULL},

@@ -5,8 +5,8 @@
 # what refers by name to what the changed statements bind, straight or through others, has a
 # clone in the shadow while they run, if they lead to it by name. What they keep of a clone
 # becomes at the commit what it stands for. Python like classes.py, in the same globals, which
-# have these besides: class_texts (overlay.py, donor.py and classes.py, the last first, as far as
-# they are not executed).
+# have these besides: clones (list of (clone, what it stands for, 0)), class_texts (overlay.py,
+# donor.py and classes.py, the last first, as far as they are not executed).
 #
 # A function is copied with the shadow for its namespace; so is what decorators made around it
 # of plain closures. A class gets an overlay (overlay.py).
@@ -15,7 +15,7 @@
 # but those of cloned functions. What lru_cache keeps may be objects that there shall be once:
 # it has no clone.
 
-hot, known, spaces, pairs, overlays = set(), {}, {}, [], []
+hot, asked, known, spaces, pairs, overlays = set(), set(), {}, {}, [], []
 dynamic = {'globals', 'vars', 'getattr', 'eval', 'exec'}
 
 
@@ -25,6 +25,7 @@ def clone_all(found):
     for live, fresh, statements, used in found:
         spaces[id(live)] = fresh
         hot.update(bound_by(statements))
+        asked.update(used)
         for each in used:
             todo |= {each} if type(each) is str else names(each)
     while todo:
@@ -62,7 +63,7 @@ def drop_all():
     for fresh in spaces.values():
         for name, value in list(fresh.items()):
             fresh[name] = lives.get(id(value), value)
-    for each in known, spaces, pairs, overlays:
+    for each in known, spaces, pairs, overlays, asked:
         each.clear()
 
 
