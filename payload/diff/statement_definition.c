@@ -105,37 +105,32 @@ PyObject *selection_inner(const struct selection *s, PyObject *value, PyObject *
 
 /* --- functions --------------------------------------------------------------------------- */
 
-/* The steps of the decorators' expressions come first, on lines above `def`. */
-static int count_decorator_steps(const struct body *b, const struct definition *d,
-				 PyObject *node)
+/* How many decorators are new above those that there were: none when all did not change, -1
+ * when it is otherwise. The steps of their expressions come first, on lines above `def`. */
+static int count_added(const struct body *b, const struct definition *old,
+		       const struct definition *new, PyObject *node)
 {
-	int line = node_header_line(node, b->tokens->world->opcodes.minor), count = 0;
-
-	while (d->first + count < d->code && b->new.steps[d->first + count].line < line)
-		count++;
-	return count;
-}
-
-static int are_decorators_same(const struct body *b, const struct definition *old,
-			       const struct definition *new, PyObject *node, int count)
-{
-	if (!count)
-		return old->end - old->code == new->end - new->code;
-	int steps = count_decorator_steps(b, new, node);
+	_cleanup_py_ PyObject *decorators = node_decorators(node);
+	int count = decorators ? (int)PyList_Size(decorators) : 0;
 	int call = new->end - 2 > new->code ? b->new.steps[new->end - 2].token : -1;
 	/* what makes type parameters is called before, as decorators are if it has no defaults
 	 */
 	int most = count + (b->new.steps[new->code].value != new->body);
 	int calls = body_count_calls(&b->new, new, call, most + 1);
+	int added = calls - body_count_calls(&b->old, old, call, most + 1);
+	int line = node_header_line(node, b->tokens->world->opcodes.minor), at = new->first;
 
-	if (calls < count || calls > most ||
-	    body_count_calls(&b->old, old, call, most + 1) != calls ||
-	    old->code - old->first < steps)
-		return 0;
-	for (int i = 0; i < steps; i++)
-		if (b->old.steps[old->first + i].token != b->new.steps[new->first + i].token)
-			return 0;
-	return 1;
+	if (!count)
+		return old->end - old->code == new->end - new->code ? 0 : -1;
+	if (calls < count || calls > most || added < 0 || added >= count)
+		return -1;
+	while (b->new.steps[at].line <
+	       node_number(PyList_GetItem(decorators, added), "lineno", 0))
+		at++;
+	for (int i = old->first; at < new->code && b->new.steps[at].line < line; i++, at++)
+		if (i >= old->code || b->old.steps[i].token != b->new.steps[at].token)
+			return -1;
+	return added;
 }
 
 /* @property, @staticmethod, @x.setter: they register nothing, and what they make can be
@@ -158,17 +153,18 @@ static PyObject *our_decorator(const struct selection *s)
 	return body ? node_decorators(py_head(body)) : NULL;
 }
 
-static int strip(struct selection *s, PyObject *node, PyObject *qualname, PyObject *entry)
+static int strip(struct selection *s, PyObject *decorators, int added, PyObject *qualname,
+		 PyObject *entry)
 {
-	_cleanup_py_ PyObject *decorators = our_decorator(s);
+	_cleanup_py_ PyObject *ours = our_decorator(s);
 
-	if (!decorators || !entry || PyDict_SetItem(s->module->inner, qualname, entry))
+	if (!ours || !entry || PyDict_SetItem(s->module->inner, qualname, entry))
 		return -1;
-	return PyObject_SetAttrString(node, "decorator_list", decorators);
+	return PyList_SetSlice(decorators, added, PyList_Size(decorators), ours);
 }
 
-/* The old code of a function, NULL without exception when it can only be told by its name. 0
- * when its decorators changed. */
+/* The old code of a function, NULL without exception when it can only be told by its name. -1
+ * when its decorators changed, or how many are new above those that there were. */
 static int find_old_code(struct selection *s, PyObject **code_out,
 			 const struct function_place *at, PyObject *node,
 			 const struct definition *new, int count)
@@ -178,14 +174,13 @@ static int find_old_code(struct selection *s, PyObject **code_out,
 
 	*code_out = NULL;
 	if (!b->old.steps)
-		return !count || !selection_is_decorated_otherwise(s, at, node);
+		return count && selection_is_decorated_otherwise(s, at, node) ? -1 : 0;
 	if (!at->group->is_changed)
-		return 1;
-	if (!body_find_old(&old, b, at->name) ||
-	    !are_decorators_same(b, &old, new, node, count))
 		return 0;
+	if (!body_find_old(&old, b, at->name))
+		return -1;
 	*code_out = old.body;
-	return 1;
+	return count_added(b, &old, new, node);
 }
 
 /* --- what the program put in the place of a function ------------------------------------- */
@@ -206,7 +201,9 @@ static PyObject *find_aside(const struct selection *s, PyObject *code)
 	return aside;
 }
 
-/* Where a function is as plain in its old source as in the new one, nothing else of the source
+/* Decorators that are new above the others are called, with what is there.
+ *
+ * Where a function is as plain in its old source as in the new one, nothing else of the source
  * binds its name, and something else is there, the program put that there: it stays, and the
  * function takes its new definition where it is. */
 int selection_function(struct selection *s, const struct function_place *at, PyObject *node)
@@ -215,14 +212,15 @@ int selection_function(struct selection *s, const struct function_place *at, PyO
 	_cleanup_py_ PyObject *decorators = node_decorators(node);
 	PyObject *live = PyDict_GetItem(at->names, at->name), *old_code;
 	struct definition new;
-	int count = decorators ? (int)PyList_Size(decorators) : 0;
+	int count = decorators ? (int)PyList_Size(decorators) : 0, added;
 	int is_plain = !count && !at->is_made;
 
 	if (!live ||
 	    ((count || !at->is_made) && is_plain_wrapper(s->tokens.world, live, node)) ||
 	    body_count_stores(b, &b->new, at->name) != 1 ||
 	    !body_find_new(&new, b, at->group, at->name) ||
-	    !find_old_code(s, &old_code, at, node, &new, count) ||
+	    (added = find_old_code(s, &old_code, at, node, &new, count)) < 0 ||
+	    (added && at->names != s->module->live) ||
 	    (is_plain && (!old_code || body_count_stores(b, &b->old, at->name) != 1)))
 		return 0;
 	_cleanup_py_ PyObject *inner = selection_inner(s, live, old_code, at->name);
@@ -234,24 +232,24 @@ int selection_function(struct selection *s, const struct function_place *at, PyO
 	if (is_plain && !inner)
 		return PyErr_Occurred() ? -1 : 1; /* it is gone */
 	_cleanup_py_ PyObject *entry =
-		inner ? Py_BuildValue("(OOOi)", inner, new.body, live,
-				      at->is_whole && at->is_made && !count)
+		inner ? Py_BuildValue("(OOOii)", inner, new.body, live,
+				      at->is_whole && at->is_made && !count, added)
 		      : NULL;
-	return inner && (count || inner != live) ? strip(s, node, at->qualname, entry) : 0;
+	return inner && (count || inner != live)
+		       ? strip(s, decorators, added, at->qualname, entry)
+		       : 0;
 }
 
 static int is_decorated_anew(const struct body *b, const struct group *group, PyObject *node)
 {
 	_cleanup_py_ PyObject *name = node_name(node);
-	_cleanup_py_ PyObject *decorators = node_decorators(node);
 	struct definition new, old;
-	int count = decorators ? (int)PyList_Size(decorators) : 0;
 
 	if (!name || !b->old.steps || !body_find_new(&new, b, group, name))
 		return 0;
 	if (!body_find_old(&old, b, name))
 		return 1;
-	return !are_decorators_same(b, &old, &new, node, count);
+	return count_added(b, &old, &new, node) != 0;
 }
 
 int selection_is_decorated_anew(const struct body *b)

@@ -55,8 +55,9 @@ struct module {
 	PyObject *before; /* is_partial: a copy of `live` from before the run */
 	PyObject *anchor; /* lives as long as the namespace: the module, or a function of it */
 	/* When not the whole body runs; first the dicts, then the sets, then the rest: */
-	PyObject *inner;  /* dict: name -> (live function, its new code), run undecorated; in a
-			     class: qualified name -> (..., what the decorators made) */
+	PyObject *inner;  /* dict: qualified name -> (live function, its new code, what the
+			     decorators made, does the class's maker get it bare, how many
+			     decorators were added above), run without the others */
 	PyObject *donors; /* dict: qualified name -> the function that ran undecorated */
 	PyObject *parts;  /* dict: qualified name -> (live class, set of attributes that stay or
 			     None when only what changed runs, dict of constants, is the whole of

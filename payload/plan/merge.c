@@ -222,6 +222,17 @@ static int clear_caches(struct plan *p, PyObject *value, int depth)
 	return 0;
 }
 
+/* Has a decorator that was added above put a function around what stood for the old one? Then
+ * the old one becomes that, around a function of its own. */
+static int is_wrapped_anew(const struct world *w, const struct module *m, PyObject *name,
+			   PyObject *entry, PyObject *meanwhile)
+{
+	PyObject *fresh = PyDict_GetItem(m->fresh, name);
+
+	return PyLong_AsLong(PyTuple_GetItem(entry, 4)) && fresh && fresh != meanwhile &&
+	       py_is(fresh, w->function) && meanwhile != PyTuple_GetItem(entry, 2);
+}
+
 /* Functions that ran without their decorators: what those once made stays, around the function
  * that takes the new definition. Meanwhile a copy may have stood for it. */
 static int merge_undecorated(struct plan *p, const struct module *m)
@@ -233,6 +244,8 @@ static int merge_undecorated(struct plan *p, const struct module *m)
 		PyObject *entry = PyDict_GetItem(m->inner, qualname);
 		PyObject *kept = entry ? PyTuple_GetItem(entry, 2) : NULL;
 		PyObject *meanwhile = py_second(pair);
+		if (entry && is_wrapped_anew(&p->job->world, m, qualname, entry, meanwhile))
+			continue;
 		_cleanup_py_ PyObject *merged =
 			entry ? merge_value(p, m, py_first(entry), py_first(pair)) : NULL;
 		if (!merged || clear_caches(p, kept, 0) ||

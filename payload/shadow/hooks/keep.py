@@ -2,6 +2,7 @@
 #
 # The decorator that stands for decorators which did not change. They are not called again:
 # what they made is there, and the function inside it takes the new definition at the commit.
+# Those that were added above it are called with that.
 # Python like classes.py, in the same globals.
 #
 # A method without any, of a class that is made again as a whole, goes to the class's maker as it is,
@@ -16,7 +17,7 @@
 def keep(function):
     for namespace, parts, kept, donors in classes:
         if namespace is function.__globals__ and function.__qualname__ in kept:
-            inner, code, value, is_bare = kept[function.__qualname__]
+            inner, code, value, is_bare, added = kept[function.__qualname__]
             function.__dict__.update(inner.__dict__)
             value = around(value, inner, function)
             donors[function.__qualname__] = function, value
