@@ -89,9 +89,12 @@ static int is_inside(const struct block_side *side, int at)
 	return at >= side->first && at < side->end;
 }
 
-/* Where control gets to among what was found in both. */
+/* Where control gets to among what was found in both; out of a loop that was not, by its end.
+ */
 static int follow(const struct block_side *side, int at)
 {
+	const struct step *steps = side->stream->steps;
+
 	for (int hops = 0; at >= 0; hops++) {
 		if (!is_inside(side, at))
 			return FLOW_END;
@@ -99,7 +102,9 @@ static int follow(const struct block_side *side, int at)
 			return OUTSIDE;
 		if (side->other[at] >= 0)
 			return at;
-		at = side->stream->steps[at].next;
+		int next = steps[at].next;
+		int is_back = next <= at && is_inside(side, next) && side->other[next] < 0;
+		at = is_back ? steps[next].target : next;
 	}
 	return at;
 }

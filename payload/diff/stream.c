@@ -107,6 +107,24 @@ static void find_cold(struct build *b)
 			b->cold = b->code.guards[i].handler;
 }
 
+/* On the way of an exception a comprehension puts its variables back since 3.12
+ * (Python/compile.c, pop_inlined_comprehension_state): that is of no statement. No other
+ * handler of a module or class knows local variables, but behind a branch. */
+static void forget_restoring(struct build *b)
+{
+	for (int g = 0; g < b->code.guard_count; g++) {
+		int first = b->code.guards[g].handler, at = first, is_local = 0;
+		for (; at + 1 < b->code.count; at++) {
+			const struct instruction *i = &b->code.items[at];
+			if (i->target >= 0 || i->kind == OPCODE_RAISE)
+				break;
+			is_local |= i->kind == OPCODE_LOCAL || i->kind == OPCODE_LOCAL_PAIR;
+		}
+		for (; is_local && at >= first; at--)
+			b->code.items[at].line = 0;
+	}
+}
+
 static int is_same_instruction(const struct instruction *a, const struct instruction *b)
 {
 	return a->op == b->op && a->arg == b->arg && a->line && a->line == b->line &&
@@ -302,6 +320,7 @@ static int build(struct build *b, PyObject *code)
 	if (!b->step_of || !b->copy_of)
 		return -1;
 	find_cold(b);
+	forget_restoring(b);
 	find_copies(b);
 	if (number_steps(b))
 		return -1;
