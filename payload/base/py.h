@@ -16,8 +16,8 @@ typedef struct _ts PyThreadState;
 typedef struct _is PyInterpreterState;
 typedef ptrdiff_t Py_ssize_t;
 #define PY_WEAK __attribute__((weak, noplt))
-/* Called in less than 14 places: each call is a byte longer, but the table through which calls
- * go has no entry for it, which would be 16 bytes. */
+/* Called in less than 10 places: each call is a byte longer, but the table through which calls
+ * go (plt.c) has no entry for it, which would be 8 bytes. */
 #define PY_RARE __attribute__((noplt))
 
 /* life cycle and GIL */
@@ -57,7 +57,7 @@ void PyMem_Free(void *p);
 /* any object */
 PY_RARE PyObject *PyObject_Type(PyObject *o);
 PY_RARE PyObject *PyObject_Str(PyObject *o);
-PY_RARE PyObject *PyObject_GetAttr(PyObject *o, PyObject *name);
+PyObject *PyObject_GetAttr(PyObject *o, PyObject *name);
 PyObject *PyObject_GetAttrString(PyObject *o, const char *name);
 PY_RARE int PyObject_SetAttr(PyObject *o, PyObject *name, PyObject *value);
 int PyObject_SetAttrString(PyObject *o, const char *name, PyObject *value);
@@ -71,9 +71,9 @@ PY_RARE PyObject *PyObject_CallObject(PyObject *callable, PyObject *args);
 PyObject *PyObject_CallFunctionObjArgs(PyObject *callable, ...);
 PyObject *PyObject_CallMethod(PyObject *o, const char *name, const char *format, ...);
 PY_RARE void *PyType_GetSlot(PyObject *type, int slot);
-PY_RARE int PyType_IsSubtype(PyObject *type, PyObject *base);
+int PyType_IsSubtype(PyObject *type, PyObject *base);
 PY_RARE void PyType_Modified(PyObject *type);
-PY_RARE unsigned long PyType_GetFlags(PyObject *type);
+unsigned long PyType_GetFlags(PyObject *type);
 #define PY_TYPE_IS_HEAP      (1ul << 9)
 #define PY_TYPE_IS_IMMUTABLE (1ul << 8) /* 3.10; those of C that are on the heap */
 #define PY_TYPE_HAS_GC       (1ul << 14)
@@ -96,16 +96,16 @@ PY_RARE void PyDict_Clear(PyObject *dict);
 PY_RARE int PyODict_SetItem(PyObject *ordered, PyObject *key, PyObject *value);
 PY_RARE int PyODict_DelItem(PyObject *ordered, PyObject *key);
 int PyDict_Next(PyObject *dict, Py_ssize_t *at, PyObject **key, PyObject **value);
-PY_RARE Py_ssize_t PyDict_Size(PyObject *dict);
+Py_ssize_t PyDict_Size(PyObject *dict);
 PY_RARE PyObject *PyDict_Keys(PyObject *dict);
-PY_RARE PyObject *PyDict_Values(PyObject *dict);
+PyObject *PyDict_Values(PyObject *dict);
 PY_RARE void PyObject_GC_UnTrack(void *o);
 PyObject *PyList_New(Py_ssize_t size);
 Py_ssize_t PyList_Size(PyObject *list);
 PyObject *PyList_GetItem(PyObject *list, Py_ssize_t at); /* borrowed */
 int PyList_Append(PyObject *list, PyObject *item);
 PY_RARE int PyList_Insert(PyObject *list, Py_ssize_t at, PyObject *item);
-PY_RARE int PyList_SetSlice(PyObject *list, Py_ssize_t low, Py_ssize_t high, PyObject *items);
+int PyList_SetSlice(PyObject *list, Py_ssize_t low, Py_ssize_t high, PyObject *items);
 PY_RARE PyObject *PyList_GetSlice(PyObject *list, Py_ssize_t low, Py_ssize_t high);
 PY_RARE int PyList_Sort(PyObject *list);
 PY_RARE PyObject *PyList_AsTuple(PyObject *list);
@@ -144,7 +144,7 @@ PY_RARE PyObject *PyBytes_FromString(const char *text);
 PY_RARE PyObject *PyBytes_FromStringAndSize(const char *bytes, Py_ssize_t size);
 int PyBytes_AsStringAndSize(PyObject *bytes, char **out, Py_ssize_t *size_out);
 PY_RARE PyObject *PyBool_FromLong(long value);
-PY_RARE PyObject *PyLong_FromLong(long value);
+PyObject *PyLong_FromLong(long value);
 PY_RARE PyObject *PyLong_FromLongLong(long long value);
 PY_RARE PyObject *PyLong_FromUnsignedLong(unsigned long value);
 long PyLong_AsLong(PyObject *o);
@@ -154,7 +154,7 @@ PY_RARE PyObject *PyFunction_New(PyObject *code, PyObject *globals);
 PY_RARE PyObject *PyCode_NewEmpty(const char *file, const char *name, int line);
 PyObject *PyFunction_GetCode(PyObject *function); /* this and the next four: borrowed */
 PyObject *PyFunction_GetGlobals(PyObject *function);
-PY_RARE PyObject *PyFunction_GetDefaults(PyObject *function);
+PyObject *PyFunction_GetDefaults(PyObject *function);
 PY_RARE PyObject *PyFunction_GetKwDefaults(PyObject *function);
 PY_RARE PyObject *PyFunction_GetClosure(PyObject *function);
 PY_RARE int PyFunction_SetDefaults(PyObject *function, PyObject *tuple_or_none);
