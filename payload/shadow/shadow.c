@@ -47,7 +47,6 @@ static int execute_texts(const struct job *job, PyObject *hook, int has_clones)
 
 static PyObject *make_hook(struct shadow *s, const struct world *w)
 {
-	_cleanup_py_ PyObject *hook = PyDict_New();
 	_cleanup_py_ PyObject *shadows = PyDict_New(), *pending = PyDict_New();
 	_cleanup_py_ PyObject *texts = hook_texts();
 	_cleanup_py_ PyObject *numbers = PyBytes_FromStringAndSize(
@@ -58,44 +57,36 @@ static PyObject *make_hook(struct shadow *s, const struct world *w)
 	PyObject *build = PyDict_GetItemString(w->builtins, "__build_class__");
 	PyObject *abc_meta = world_loaded(w, "abc", "ABCMeta"),
 		 *abc_init = world_loaded(w, "_abc", "_abc_init");
-	const struct {
-		const char *name;
-		PyObject *value;
-	} globals[] = {
-		{"__builtins__", w->builtins},
-		{"shadows", shadows},
-		{"pending", pending},
-		{"modules", w->modules},
-		{"loaded", s->loaded},
-		{"linked", s->linked},
-		{"builtins", s->builtins},
-		{"real", real},
-		{"bootstrap", bootstrap},
-		{"loader", loader},
-		{"classes", s->classes},
-		{"refused", s->refused},
-		{"build", build},
-		{"abc_meta", abc_meta ? abc_meta : w->none},
-		{"sets", s->sets},
-		{"numbers", numbers},
-		{"common", w->common},
-		{"made", s->made},
-		{"clones", s->clones},
-		{"abc_init", abc_init ? abc_init : w->none},
-		{"texts", texts},
-		{"import_text", texts ? PyList_GetItem(texts, HOOK_IMPORTS) : NULL},
-	};
 
-	if (!hook)
+	if (!real || !bootstrap || !loader || !build)
+		PyErr_SetString(w->error, "no import system");
+	if (PyErr_Occurred())
 		return NULL;
-	for (size_t i = 0; i < sizeof(globals) / sizeof(*globals); i++) {
-		if (!globals[i].value)
-			PyErr_SetString(w->error, "no import system");
-		if (!globals[i].value ||
-		    PyDict_SetItemString(hook, globals[i].name, globals[i].value))
-			return NULL;
-	}
-	return py_take(&hook);
+	/* clang-format off */
+	return Py_BuildValue("{sOsOsOsOsOsOsOsOsOsOsOsOsOsOsOsOsOsOsOsOsOsO}",
+			     "__builtins__", w->builtins,
+			     "shadows", shadows,
+			     "pending", pending,
+			     "modules", w->modules,
+			     "loaded", s->loaded,
+			     "linked", s->linked,
+			     "builtins", s->builtins,
+			     "real", real,
+			     "bootstrap", bootstrap,
+			     "loader", loader,
+			     "classes", s->classes,
+			     "refused", s->refused,
+			     "build", build,
+			     "abc_meta", abc_meta ? abc_meta : w->none,
+			     "sets", s->sets,
+			     "numbers", numbers,
+			     "common", w->common,
+			     "made", s->made,
+			     "clones", s->clones,
+			     "abc_init", abc_init ? abc_init : w->none,
+			     "texts", texts,
+			     "import_text", PyList_GetItem(texts, HOOK_IMPORTS));
+	/* clang-format on */
 }
 
 static PyObject *hook_item(const struct shadow *s, const char *name)
