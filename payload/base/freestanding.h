@@ -23,6 +23,13 @@ static inline int text_equal(const char *a, const char *b)
 	return length == strlen(b) && memcmp(a, b, length) == 0;
 }
 
+/* Of strings one behind the other, "a\0" "b\0", the next; the last one is empty. An array of
+ * pointers would be eight bytes more for each. */
+static inline const char *text_next(const char *text)
+{
+	return text + strlen(text) + 1;
+}
+
 /* Is the text one of the words, which a space or a dot stands between? */
 int text_is_word(const char *text, const char *words);
 

@@ -39,12 +39,12 @@ static int is_import_of(PyObject *node, const struct module *importer,
 
 int import_nodes(PyObject *node, PyObject *out)
 {
-	static const char *const inner[] = {"body", "orelse", "finalbody", "handlers"};
+	static const char inner[] = "body\0orelse\0finalbody\0handlers\0";
 
 	if (tree_is(node, "ImportFrom"))
 		return PyList_Append(out, node);
-	for (size_t i = 0; i < sizeof(inner) / sizeof(*inner); i++) {
-		_cleanup_py_ PyObject *list = node_field(node, inner[i]);
+	for (const char *field = inner; *field; field = text_next(field)) {
+		_cleanup_py_ PyObject *list = node_field(node, field);
 		PyObject *item;
 		for (Py_ssize_t j = 0; (item = py_item(list, j)); j++)
 			if (import_nodes(item, out))

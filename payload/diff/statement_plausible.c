@@ -166,18 +166,19 @@ static int is_metaclass_plausible(const struct selection *s, PyObject *node, PyO
 /* Were the parameters of dataclass() those that are there? */
 static int are_parameters_plausible(struct selection *s, PyObject *node, PyObject *names)
 {
-	static const char *const known[] = {"init",       "repr",    "eq",
-					    "match_args", "order",   "unsafe_hash",
-					    "frozen",     "kw_only", "slots"};
+	static const char known[] =
+		"init\0repr\0eq\0match_args\0" /* these are True by default */
+		"order\0unsafe_hash\0frozen\0kw_only\0slots\0";
 	const struct world *w = s->tokens.world;
 	PyObject *there = PyDict_GetItemString(names, "__dataclass_params__");
 	_cleanup_py_ PyObject *decorators = node_decorators(node);
 	PyObject *call = py_head(decorators);
+	const char *name = known;
 
-	for (int i = 0; there && i < 9; i++) {
-		_cleanup_py_ PyObject *now = PyObject_GetAttrString(there, known[i]);
+	for (int i = 0; there && *name; i++, name = text_next(name)) {
+		_cleanup_py_ PyObject *now = PyObject_GetAttrString(there, name);
 		PyErr_Clear(); /* match_args is there from 3.12 on */
-		_cleanup_py_ PyObject *said = keyword(w, call, known[i]);
+		_cleanup_py_ PyObject *said = keyword(w, call, name);
 		_cleanup_py_ PyObject *wanted =
 			said ? selection_value(s, NULL, said) : PyBool_FromLong(i < 4);
 		PyErr_Clear();

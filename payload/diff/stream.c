@@ -304,13 +304,13 @@ static void link_steps(struct build *b)
 
 static int build(struct build *b, PyObject *code)
 {
-	static const char *const attributes[] = {"co_consts", "co_names", "co_varnames",
-						 "co_cellvars", "co_freevars"};
-	PyObject **const slots[] = {&b->names.constants, &b->names.names, &b->names.locals,
-				    &b->names.cells, &b->names.frees};
+	/* in the order of struct names */
+	static const char attributes[] =
+		"co_consts\0co_names\0co_varnames\0co_cellvars\0co_freevars\0";
+	PyObject **slot = &b->names.constants;
 
-	for (size_t i = 0; i < sizeof(attributes) / sizeof(*attributes); i++)
-		if (!(*slots[i] = PyObject_GetAttrString(code, attributes[i])))
+	for (const char *each = attributes; *each; each = text_next(each), slot++)
+		if (!(*slot = PyObject_GetAttrString(code, each)))
 			return -1;
 	b->names.code = code;
 	if (bytecode_init(&b->code, b->tokens->world, code))

@@ -139,11 +139,11 @@ static int write_defaults(struct plan *p, PyObject *old, PyObject *donor)
 static int write_attributes(struct plan *p, PyObject *old, PyObject *donor)
 {
 	/* The last is of 3.12 */
-	static const char *const names[] = {"__doc__", "__name__", "__qualname__", "__module__",
-					    "__type_params__"};
+	static const char names[] = "__doc__\0__name__\0__qualname__\0__module__\0"
+				    "__type_params__\0";
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		_cleanup_py_ PyObject *name = PyUnicode_FromString(names[i]);
+	for (const char *each = names; *each; each = text_next(each)) {
+		_cleanup_py_ PyObject *name = PyUnicode_FromString(each);
 		_cleanup_py_ PyObject *x = name ? PyObject_GetAttr(old, name) : NULL;
 		_cleanup_py_ PyObject *y = x ? PyObject_GetAttr(donor, name) : NULL;
 		PyErr_Clear();

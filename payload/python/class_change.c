@@ -58,11 +58,11 @@ static long number(PyObject *class, const char *name)
 
 static int is_laid_out_like(PyObject *a, PyObject *b)
 {
-	static const char *const names[] = {"__basicsize__", "__itemsize__", "__dictoffset__",
-					    "__weakrefoffset__"};
+	static const char names[] = "__basicsize__\0__itemsize__\0__dictoffset__\0"
+				    "__weakrefoffset__\0";
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-		if (number(a, names[i]) != number(b, names[i]))
+	for (const char *name = names; *name; name = text_next(name))
+		if (number(a, name) != number(b, name))
 			return 0;
 	return !PyErr_Occurred();
 }

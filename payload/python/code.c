@@ -239,15 +239,13 @@ static int are_instructions_same(const struct world *w, PyObject *a, PyObject *b
 
 int code_is_same(const struct world *w, PyObject *a, PyObject *b)
 {
-	static const char *const attributes[] = {
-		"co_name",  "co_argcount", "co_kwonlyargcount", "co_flags",
-		"co_names", "co_varnames", "co_freevars",       "co_cellvars",
-	};
+	static const char attributes[] = "co_name\0co_argcount\0co_kwonlyargcount\0co_flags\0"
+					 "co_names\0co_varnames\0co_freevars\0co_cellvars\0";
 
 	if (a == b)
 		return 1;
-	for (size_t i = 0; i < sizeof(attributes) / sizeof(*attributes); i++) {
-		int equal = is_attribute_equal(a, b, attributes[i]);
+	for (const char *each = attributes; *each; each = text_next(each)) {
+		int equal = is_attribute_equal(a, b, each);
 		if (equal != 1)
 			return equal;
 	}

@@ -45,37 +45,26 @@ static PyObject *type_and_drop(PyObject *o)
 
 static void find_types(struct world *w)
 {
-	static const char *const names[] = {
-		"object",    "type",     "dict",         "list",        "tuple", "set",
-		"frozenset", "property", "staticmethod", "classmethod", "str",   "bytes",
-		"int",       "float",    "bool",         "complex"};
-	PyObject **const slots[] = {
-		&w->object,       &w->type,        &w->dict,      &w->list,
-		&w->tuple,        &w->set,         &w->frozenset, &w->property,
-		&w->staticmethod, &w->classmethod, &w->str,       &w->bytes,
-		&w->integer,      &w->real,        &w->boolean,   &w->complex};
+	/* in the order of struct world */
+	static const char names[] =
+		"object\0type\0dict\0list\0tuple\0set\0frozenset\0str\0int\0"
+		"bool\0property\0staticmethod\0classmethod\0bytes\0float\0"
+		"complex\0";
+	PyObject **slot = &w->object;
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-		*slots[i] = keep(w, builtin(w, names[i]));
+	for (const char *name = names; *name; name = text_next(name))
+		*slot++ = keep(w, builtin(w, name));
 }
 
 static void find_names(struct world *w)
 {
-	static const char *const names[NAMES] = {
-		[NAME_MODULE] = "__module__",
-		[NAME_FILE] = "__file__",
-		[NAME_SPEC] = "__spec__",
-		[NAME_LOADER] = "loader",
-		[NAME_ORIGIN] = "origin",
-		[NAME_NAME] = "name",
-		[NAME_HAS_LOCATION] = "has_location",
-		[NAME_INITIALIZING] = "_initializing",
-		[NAME_CACHED] = "cached",
-		[NAME_KEPT_CACHED] = "_cached",
-	};
+	/* in the order of enum world_name */
+	static const char names[] = "__module__\0__file__\0__spec__\0loader\0origin\0name\0"
+				    "has_location\0_initializing\0cached\0_cached\0";
+	PyObject **slot = w->name;
 
-	for (int i = 0; i < NAMES; i++)
-		w->name[i] = keep(w, PyUnicode_InternFromString(names[i]));
+	for (const char *name = names; *name; name = text_next(name))
+		*slot++ = keep(w, PyUnicode_InternFromString(name));
 }
 
 static int find_made_types(struct world *w)
@@ -116,69 +105,63 @@ PyObject *world_loaded(const struct world *w, const char *module, const char *na
 
 static void find_optional_types(struct world *w)
 {
-	static const char *const names[][2] = {
-		{"functools", "partial"},
-		{"functools", "_lru_cache_wrapper"},
-		{"functools", "cached_property"},
-		{"enum", "EnumMeta"},
-		{"collections", "OrderedDict"},
-		{"abc", "ABCMeta"},
-		{"_frozen_importlib", "ModuleSpec"},
-		{"_frozen_importlib", "BuiltinImporter"},
-		{"_frozen_importlib", "FrozenImporter"},
-		{"_frozen_importlib_external", "SourceFileLoader"},
-		{"_frozen_importlib_external", "SourcelessFileLoader"},
-		{"_frozen_importlib_external", "ExtensionFileLoader"},
-		{"zipimport", "zipimporter"}};
-	PyObject **const slots[] = {
-		&w->partial,       &w->lru_cache,         &w->cached_property,
-		&w->enum_type,     &w->ordered_dict,      &w->abc_meta,
-		&w->module_spec,   &w->builtin_importer,  &w->frozen_importer,
-		&w->source_loader, &w->sourceless_loader, &w->extension_loader,
-		&w->zip_importer};
+	/* modules and their types, in the order of struct world */
+	static const char names[] = "functools\0partial\0"
+				    "functools\0_lru_cache_wrapper\0"
+				    "functools\0cached_property\0"
+				    "enum\0EnumMeta\0"
+				    "collections\0OrderedDict\0"
+				    "abc\0ABCMeta\0"
+				    "_frozen_importlib\0ModuleSpec\0"
+				    "_frozen_importlib\0BuiltinImporter\0"
+				    "_frozen_importlib\0FrozenImporter\0"
+				    "_frozen_importlib_external\0SourceFileLoader\0"
+				    "_frozen_importlib_external\0SourcelessFileLoader\0"
+				    "_frozen_importlib_external\0ExtensionFileLoader\0"
+				    "zipimport\0zipimporter\0";
+	PyObject **slot = &w->partial;
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		PyObject *found = world_loaded(w, names[i][0], names[i][1]);
+	for (const char *module = names; *module; slot++) {
+		const char *name = text_next(module);
+		PyObject *found = world_loaded(w, module, name);
 		if (found)
-			*slots[i] = keep(w, py_ref(found));
+			*slot = keep(w, py_ref(found));
+		module = text_next(name);
 	}
 }
 
 int world_stop_collector(struct world *w)
 {
+	/* in the order of struct world */
+	static const char names[] =
+		"get_objects\0get_referrers\0get_referents\0enable\0disable\0"
+		"isenabled\0";
 	_cleanup_py_ PyObject *gc = py_import("gc");
-	_cleanup_py_ PyObject *enabled = gc ? PyObject_CallMethod(gc, "isenabled", NULL) : NULL;
-	if (!enabled)
-		return -1;
-	w->get_objects = keep(w, PyObject_GetAttrString(gc, "get_objects"));
-	w->get_referrers = keep(w, PyObject_GetAttrString(gc, "get_referrers"));
-	w->get_referents = keep(w, PyObject_GetAttrString(gc, "get_referents"));
-	w->gc_enable = keep(w, PyObject_GetAttrString(gc, "enable"));
-	w->gc_disable = keep(w, PyObject_GetAttrString(gc, "disable"));
-	w->gc_is_enabled = keep(w, PyObject_GetAttrString(gc, "isenabled"));
-	_cleanup_py_ PyObject *disabled =
-		w->gc_disable ? PyObject_CallObject(w->gc_disable, NULL) : NULL;
-	w->is_gc_enabled = disabled && PyObject_IsTrue(enabled) == 1;
+	PyObject **slot = &w->get_objects;
+
+	for (const char *name = names; gc && *name; name = text_next(name))
+		*slot++ = keep(w, PyObject_GetAttrString(gc, name));
 	w->getrefcount = PySys_GetObject("getrefcount");
-	return disabled && w->error && w->getrefcount ? 0 : -1;
+	if (!gc || !w->error || !w->getrefcount)
+		return -1;
+	_cleanup_py_ PyObject *enabled = PyObject_CallObject(w->gc_is_enabled, NULL);
+	_cleanup_py_ PyObject *disabled =
+		enabled ? PyObject_CallObject(w->gc_disable, NULL) : NULL;
+	w->is_gc_enabled = disabled && PyObject_IsTrue(enabled) == 1;
+	return disabled ? 0 : -1;
 }
 
 /* What the argument of LOAD_COMMON_CONSTANT is an index of: 3.14 has the first five, 3.15 all.
  * Lib/opcode.py of each, _common_constants. */
 static PyObject *common_constants(const struct world *w)
 {
-	static const char *const names[] = {"AssertionError",
-					    "NotImplementedError",
-					    "tuple",
-					    "all",
-					    "any",
-					    "list",
-					    "set",
-					    "None"};
+	static const char names[] =
+		"AssertionError\0NotImplementedError\0tuple\0all\0any\0list\0"
+		"set\0None\0";
 	_cleanup_py_ PyObject *list = PyList_New(0);
 
-	for (size_t i = 0; list && i < sizeof(names) / sizeof(*names); i++) {
-		PyObject *value = PyDict_GetItemString(w->builtins, names[i]);
+	for (const char *name = names; list && *name; name = text_next(name)) {
+		PyObject *value = PyDict_GetItemString(w->builtins, name);
 		if (PyList_Append(list, value ? value : w->none))
 			return NULL;
 	}

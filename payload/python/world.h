@@ -31,10 +31,10 @@ struct world {
 	PyObject *none;
 	PyObject *modules; /* sys.modules */
 	/* types; those of functools and collections are NULL when not loaded */
-	PyObject *object, *type, *function, *module, *dict, *list, *tuple, *set, *frozenset;
-	PyObject *str, *integer, *boolean, *property;
-	PyObject *code, *cell, *method, *staticmethod, *classmethod, *bytes, *real, *complex;
-	PyObject *member_descriptor, *getset_descriptor;
+	PyObject *function, *module;
+	PyObject *object, *type, *dict, *list, *tuple, *set, *frozenset, *str, *integer,
+		*boolean, *property, *staticmethod, *classmethod, *bytes, *real, *complex;
+	PyObject *code, *cell, *method, *member_descriptor, *getset_descriptor;
 	PyObject *partial, *lru_cache, *cached_property, *enum_type, *ordered_dict, *abc_meta,
 		*module_spec, *builtin_importer, *frozen_importer, *source_loader,
 		*sourceless_loader, *extension_loader, *zip_importer;
