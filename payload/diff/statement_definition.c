@@ -105,6 +105,18 @@ PyObject *selection_inner(const struct selection *s, PyObject *value, PyObject *
 
 /* --- functions --------------------------------------------------------------------------- */
 
+/* The steps that make the function and what is made of it, but for those that give it what it
+ * has besides its code. */
+static int count_making(const struct body *b, const struct stream *s,
+			const struct definition *d)
+{
+	int count = 0;
+
+	for (int i = d->code; i < d->end; i++)
+		count += b->tokens->world->opcodes.kind[s->steps[i].op] != OPCODE_GIVES;
+	return count;
+}
+
 /* How many decorators are new above those that there were: none when all did not change, -1
  * when it is otherwise. The steps of their expressions come first, on lines above `def`. */
 static int count_added(const struct body *b, const struct definition *old,
@@ -121,7 +133,7 @@ static int count_added(const struct body *b, const struct definition *old,
 	int line = node_header_line(node, b->tokens->world->opcodes.minor), at = new->first;
 
 	if (!count)
-		return old->end - old->code == new->end - new->code ? 0 : -1;
+		return count_making(b, &b->old, old) == count_making(b, &b->new, new) ? 0 : -1;
 	if (calls < count || calls > most || added < 0 || added >= count)
 		return -1;
 	while (b->new.steps[at].line <

@@ -127,6 +127,7 @@ static const struct rule {
 	{102, OPCODE_RAISE,         0, 13, 13}, /* RERAISE */
 	{103, OPCODE_RETURN_CONST,  0, 13, 13},
 	{104, OPCODE_FORWARD,       0, 13, 13}, /* SEND */
+	{106, OPCODE_GIVES,         0, 13, 13}, /* SET_FUNCTION_ATTRIBUTE */
 	{108, OPCODE_NAME,          0, 13, 13},
 	{109, OPCODE_FREE,          0, 13, 13},
 	{110, OPCODE_LOCAL,         0, 13, 13},
@@ -179,6 +180,7 @@ static const struct rule {
 	{104, OPCODE_RAISE,         0, 14, 14}, /* RAISE_VARARGS */
 	{105, OPCODE_RAISE,         0, 14, 14}, /* RERAISE */
 	{106, OPCODE_FORWARD,       0, 14, 14},
+	{108, OPCODE_GIVES,         0, 14, 14}, /* SET_FUNCTION_ATTRIBUTE */
 	{110, OPCODE_NAME,          0, 14, 14},
 	{111, OPCODE_FREE,          0, 14, 14},
 	{112, OPCODE_LOCAL,         0, 14, 14},
@@ -231,6 +233,7 @@ static const struct rule {
 	{103, OPCODE_RAISE,         0, 15, 15}, /* RAISE_VARARGS */
 	{104, OPCODE_RAISE,         0, 15, 15}, /* RERAISE */
 	{105, OPCODE_FORWARD,       0, 15, 15},
+	{107, OPCODE_GIVES,         0, 15, 15}, /* SET_FUNCTION_ATTRIBUTE */
 	{109, OPCODE_NAME,          0, 15, 15},
 	{110, OPCODE_FREE,          0, 15, 15},
 	{111, OPCODE_LOCAL,         0, 15, 15},

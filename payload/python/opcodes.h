@@ -27,6 +27,7 @@ enum opcode_kind {
 	OPCODE_GO_FORWARD, /* always jumps */
 	OPCODE_GO_BACKWARD,
 	OPCODE_GO_ABSOLUTE,
+	OPCODE_GIVES, /* 3.13: to a function that was made its defaults and the like */
 	OPCODE_RETURN,
 	OPCODE_RETURN_CONST,
 	OPCODE_RAISE, /* what follows is not reached from here */

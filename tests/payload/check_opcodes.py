@@ -56,7 +56,7 @@ def allowed(name, op, has, minor):
         way = 'BACKWARD' if 'BACKWARD' in name else 'FORWARD'
         return ['GO_' + way if name.startswith('JUMP_') and '_IF_' not in name else way]
     return {'EXTENDED_ARG': ['EXTENDED'], 'RETURN_VALUE': ['RETURN'], 'RERAISE': ['RAISE'],
-            'RAISE_VARARGS': ['RAISE']}.get(name, ['PLAIN', 'DROP'])
+            'RAISE_VARARGS': ['RAISE'], 'SET_FUNCTION_ATTRIBUTE': ['GIVES']}.get(name, ['PLAIN', 'DROP'])
 
 
 def numbered(text, minor):
