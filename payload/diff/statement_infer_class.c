@@ -7,6 +7,7 @@
 #include "payload/diff/selection.h"
 #include "payload/job/walk.h"
 #include "payload/python/class_maker.h"
+#include "payload/python/compare.h"
 #include "payload/python/node.h"
 #include "payload/python/tree.h"
 
@@ -43,6 +44,35 @@ static int has_plain_values(const struct selection *s, const struct body *b, PyO
 	       !(s->is_deciding && has_store(b, "__init__"));
 }
 
+/* The constant that the body binds the name to, borrowed; or NULL. */
+static PyObject *bound_constant(const struct body *b, PyObject *name)
+{
+	const struct step *steps = b->new.steps;
+
+	for (int i = 1; i < b->new.count; i++)
+		if (stream_is_store(b->tokens, &steps[i]) &&
+		    !PyUnicode_Compare(steps[i].value, name))
+			return steps[i - 1].op == b->tokens->world->opcodes.load_const
+				       ? steps[i - 1].value
+				       : NULL;
+	return NULL;
+}
+
+/* What the body says, when the type of a member that is a string or a number makes the member's
+ * value of it ('1' of 1); else the value. Borrowed. */
+static PyObject *value_in_body(const struct world *w, const struct body *b, PyObject *name,
+			       PyObject *member, PyObject *value)
+{
+	PyObject *type = py_is_a(member, w->str)       ? w->str
+			 : py_is_a(member, w->integer) ? w->integer
+						       : NULL;
+	PyObject *said = type && py_is(value, type) ? bound_constant(b, name) : NULL;
+	_cleanup_py_ PyObject *made = said ? py_call(type, said) : NULL;
+
+	PyErr_Clear();
+	return made && compare_constants(w, made, value) ? said : value;
+}
+
 /* The class's namespace as its body left it: members of an enum by their values. */
 static PyObject *names_in_body(const struct selection *s, const struct body *b, PyObject *names,
 			       PyObject *class)
@@ -61,7 +91,8 @@ static PyObject *names_in_body(const struct selection *s, const struct body *b, 
 		_cleanup_py_ PyObject *dict = world_own_dict(w, member);
 		PyObject *value =
 			dict && is_plain ? PyDict_GetItemString(dict, "_value_") : NULL;
-		if (PyDict_SetItem(out, name, value ? value : members)) /* no constant */
+		value = value ? value_in_body(w, b, name, member, value) : members;
+		if (PyDict_SetItem(out, name, value)) /* members: no constant */
 			return NULL;
 	}
 	PyObject *defaults = own_map(w, names, "_field_defaults"); /* of a NamedTuple */
