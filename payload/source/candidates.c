@@ -244,6 +244,15 @@ static const char *plain_path(struct search *search, PyObject *file, PyObject *s
 	return path;
 }
 
+/* Nothing is said of it but to who asks for it by name. */
+static int is_built_in(const struct search *search, PyObject *live)
+{
+	const struct world *w = &search->job->world;
+	_cleanup_py_ PyObject *loader = origin_of_spec(w, live, NAME_LOADER);
+
+	return loader && loader == w->builtin_importer && !search->filter.module_count;
+}
+
 /* A part of sys.modules at a time. The memory that it is looked up in is fetched for all of it
  * at once, here and below: one after the other it would be waited for. */
 struct some {
@@ -288,7 +297,8 @@ static int list_some(struct search *search, Py_ssize_t *at)
 		size_t length = 0;
 		const char *path =
 			is_new ? plain_path(search, file[i], spec[i], &length) : NULL;
-		stamps_list(search->stamps, is_new ? live[i] : NULL, path, length);
+		int is_left_out = !is_new || (!file[i] && is_built_in(search, live[i]));
+		stamps_list(search->stamps, is_left_out ? NULL : live[i], path, length);
 	}
 	return some.count;
 }
