@@ -42,24 +42,62 @@ def ensure_submodules(package, full, names):
 
 
 # A module that did not change, for one `from` statement: what it has of one that did, is new. A
-# package may have said that a class is its own.
+# package may have said that a class is its own. Of a constant only its source tells where it is
+# from.
 def relay(module, names):
     made = module
     for name in names:
-        value = getattr(module, name, None)
+        new = value = getattr(module, name, None)
         if type(value) is type(relay) or isinstance(value, type):
             home = str(value.__module__)
             if home in pending:
                 run(home)
             for full, shadow in shadows.items():
                 for key in (name, value.__name__) if (full + '.').startswith(home + '.') else ():
-                    new = shadow.__dict__.get(key, value)
-                    if new is not value and modules[full].__dict__.get(key) is value:
-                        if made is module:
-                            made = type(bootstrap)(full)
-                            made.__dict__.update(module.__dict__)
-                        made.__dict__[name] = new
+                    if modules[full].__dict__.get(key) is value:
+                        new = shadow.__dict__.get(key, value)
+        elif id(value) in held:
+            new = imported(module, name, value)
+        if new is not value:
+            if made is module:
+                made = type(bootstrap)('')
+                made.__dict__.update(module.__dict__)
+            made.__dict__[name] = new
     return made
+
+
+# numbers of what modules have that changed
+held = {id(each) for full in shadows if full in modules
+        for each in list(modules[full].__dict__.values())}
+imports = {}
+
+
+# by a statement at the top of its source
+def imported(module, name, value):
+    if id(module) not in imports:
+        imports[id(module)] = imports_of(getattr(module, '__spec__', None))
+    for node in imports[id(module)]:
+        for alias in node.names:
+            if (alias.asname or alias.name) == name:
+                made = __import__(node.module or '', module.__dict__, None, [alias.name], node.level)
+                value = getattr(made, alias.name, value)
+    return value
+
+
+# the compiler may warn of what is there
+def imports_of(spec):
+    if type(getattr(spec, 'loader', None)) is not loader:
+        return ()
+    filters = getattr(modules.get('warnings'), 'filters', [])
+    quiet = 'ignore', None, Warning, None, 0
+    filters.insert(0, quiet)
+    try:
+        tree = compile(spec.loader.get_data(spec.origin), '', 'exec', 1024)  # PyCF_ONLY_AST
+    except Exception:
+        return ()
+    finally:
+        filters.remove(quiet)
+    return [node for node in tree.body if hasattr(node, 'level')]
 
 
 def link(package, name, module):
