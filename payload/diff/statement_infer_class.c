@@ -88,11 +88,10 @@ static PyObject *names_in_body(const struct selection *s, const struct body *b, 
 	if (!out || PyDict_Update(out, names))
 		return NULL;
 	while (members && PyDict_Next(members, &at, &name, &member)) {
-		_cleanup_py_ PyObject *dict = world_own_dict(w, member);
-		PyObject *value =
-			dict && is_plain ? PyDict_GetItemString(dict, "_value_") : NULL;
-		value = value ? value_in_body(w, b, name, member, value) : members;
-		if (PyDict_SetItem(out, name, value)) /* members: no constant */
+		_cleanup_py_ PyObject *value =
+			is_plain ? world_own_item(w, member, "_value_") : NULL;
+		PyObject *now = value ? value_in_body(w, b, name, member, value) : members;
+		if (PyDict_SetItem(out, name, now)) /* members: no constant */
 			return NULL;
 	}
 	PyObject *defaults = own_map(w, names, "_field_defaults"); /* of a NamedTuple */

@@ -32,8 +32,7 @@ static int append_attribute(PyObject *list, PyObject *o, const char *name)
 
 static int append_own(const struct world *w, PyObject *list, PyObject *o, const char *name)
 {
-	_cleanup_py_ PyObject *dict = world_own_dict(w, o);
-	PyObject *value = dict ? PyDict_GetItemString(dict, name) : NULL;
+	_cleanup_py_ PyObject *value = world_own_item(w, o, name);
 
 	return value ? PyList_Append(list, value) : 0;
 }

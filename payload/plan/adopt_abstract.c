@@ -37,8 +37,8 @@ static int is_abc(const struct plan *p, PyObject *class)
 static int is_marked(const struct plan *p, PyObject *function)
 {
 	PyObject *donor = pointer_map_get(&p->adopted, function);
-	_cleanup_py_ PyObject *dict = world_own_dict(&p->job->world, donor ? donor : function);
-	PyObject *mark = dict ? PyDict_GetItemString(dict, "__isabstractmethod__") : NULL;
+	_cleanup_py_ PyObject *mark = world_own_item(&p->job->world, donor ? donor : function,
+						     "__isabstractmethod__");
 
 	return mark && py_is(mark, p->job->world.boolean) && PyObject_IsTrue(mark) == 1;
 }

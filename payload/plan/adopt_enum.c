@@ -78,10 +78,8 @@ static int is_plain(const struct world *w, PyObject *member)
 
 static int can_take_value(const struct world *w, PyObject *old, PyObject *new)
 {
-	_cleanup_py_ PyObject *old_dict = world_own_dict(w, old);
-	_cleanup_py_ PyObject *new_dict = world_own_dict(w, new);
-	PyObject *x = old_dict ? PyDict_GetItemString(old_dict, "_value_") : NULL;
-	PyObject *y = new_dict ? PyDict_GetItemString(new_dict, "_value_") : NULL;
+	_cleanup_py_ PyObject *x = world_own_item(w, old, "_value_");
+	_cleanup_py_ PyObject *y = world_own_item(w, new, "_value_");
 
 	if (!x || !y || is_plain(w, old))
 		return x && y && is_plain(w, new);
@@ -160,8 +158,7 @@ static int is_in(PyObject *list, PyObject *o)
 
 static long number_of(const struct world *w, PyObject *member)
 {
-	_cleanup_py_ PyObject *dict = world_own_dict(w, member);
-	PyObject *value = dict ? PyDict_GetItemString(dict, "_value_") : NULL;
+	_cleanup_py_ PyObject *value = world_own_item(w, member, "_value_");
 	long number = value && py_is(value, w->integer) ? PyLong_AsLong(value) : -1;
 
 	PyErr_Clear();

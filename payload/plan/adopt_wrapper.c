@@ -63,8 +63,8 @@ static int tell_way(struct plan *p, PyObject *o, const struct wrapped *f, int de
 
 	if (o == f->old || depth > DEPTH_MAX)
 		return o == f->old;
-	_cleanup_py_ PyObject *dict = world_is_class(w, o) ? NULL : world_own_dict(w, o);
-	PyObject *next = dict ? PyDict_GetItemString(dict, "__wrapped__") : NULL;
+	_cleanup_py_ PyObject *next =
+		world_is_class(w, o) ? NULL : world_own_item(w, o, "__wrapped__");
 	if (next) {
 		int found = tell_way(p, next, f, depth + 1);
 		return found == 1 && tell_wrapper(p, o, f) ? -1 : found;

@@ -17,10 +17,8 @@
 static int are_parameters_same(const struct world *w, PyObject *old, PyObject *new)
 {
 	_cleanup_py_ PyObject *size = walk_cache_size(old), *wanted = walk_cache_size(new);
-	_cleanup_py_ PyObject *old_dict = world_own_dict(w, old);
-	_cleanup_py_ PyObject *new_dict = world_own_dict(w, new);
-	PyObject *x = old_dict ? PyDict_GetItemString(old_dict, "cache_parameters") : NULL;
-	PyObject *y = new_dict ? PyDict_GetItemString(new_dict, "cache_parameters") : NULL;
+	_cleanup_py_ PyObject *x = world_own_item(w, old, "cache_parameters");
+	_cleanup_py_ PyObject *y = world_own_item(w, new, "cache_parameters");
 
 	if (size && wanted && !compare_constants(w, size, wanted))
 		return 0;

@@ -101,9 +101,9 @@ static PyObject *kept_attributes(const struct world *w, const struct module *m, 
  * It has no place among others that were made anew. */
 static int is_counted(const struct world *w, PyObject *value)
 {
-	_cleanup_py_ PyObject *dict = world_own_dict(w, value);
+	_cleanup_py_ PyObject *counter = world_own_item(w, value, "creation_counter");
 
-	return dict && PyDict_GetItemString(dict, "creation_counter");
+	return counter != NULL;
 }
 
 /* Functions and classes in a class keep their identity anyhow and take the new lines. What a

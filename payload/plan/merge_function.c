@@ -57,10 +57,8 @@ static int merge_closures(struct plan *p, const struct module *m, PyObject *old,
 static int merge_wrapped(struct plan *p, const struct module *m, PyObject *old, PyObject *new)
 {
 	const struct world *w = &p->job->world;
-	_cleanup_py_ PyObject *old_dict = world_own_dict(w, old);
-	_cleanup_py_ PyObject *new_dict = world_own_dict(w, new);
-	PyObject *x = old_dict ? PyDict_GetItemString(old_dict, "__wrapped__") : NULL;
-	PyObject *y = new_dict ? PyDict_GetItemString(new_dict, "__wrapped__") : NULL;
+	_cleanup_py_ PyObject *x = world_own_item(w, old, "__wrapped__");
+	_cleanup_py_ PyObject *y = world_own_item(w, new, "__wrapped__");
 
 	if (!x || !y)
 		return 0;

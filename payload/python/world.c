@@ -321,6 +321,13 @@ PyObject *world_own_dict(const struct world *w, PyObject *o)
 	return dict;
 }
 
+PyObject *world_own_item(const struct world *w, PyObject *o, const char *name)
+{
+	_cleanup_py_ PyObject *dict = world_own_dict(w, o);
+
+	return dict ? py_ref(PyDict_GetItemString(dict, name)) : NULL;
+}
+
 PyObject *world_deque(const struct world *w)
 {
 	return world_loaded(w, "collections", "deque");

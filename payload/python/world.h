@@ -84,6 +84,9 @@ PyObject *world_class_namespace(const struct world *world, PyObject *type);
 /* An instance's own dict, or NULL without exception when it has none. A new reference. */
 PyObject *world_own_dict(const struct world *world, PyObject *o);
 
+/* What is in there under a name, likewise. */
+PyObject *world_own_item(const struct world *world, PyObject *o, const char *name);
+
 /* Makes every class from `type` down look its methods up anew. */
 void world_forget_lookups(const struct world *world, PyObject *type, int depth);
 
