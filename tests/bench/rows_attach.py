@@ -19,7 +19,20 @@ def toggling(target, number, after):
     return call
 
 
+def beside_pyinjector(bench):
+    """It loads a library, and knows nothing of Python: what to do is left to the library."""
+    if not bench.tools.pyinjector_works(bench.python):
+        print("pyinjector is not installed for %s: its row is left out" % bench.python, flush=True)
+        return
+    with bench.target(modules=500) as target:
+        ours, theirs = in_turns(bench.rounds * 3, lambda: bench.tools.attach_ms(target),
+                                lambda: bench.tools.pyinjector_ms(bench.python, target))
+    yield Row("end to end", "attach, nothing changed, 500 modules", "ms", ours, theirs,
+              "pyinjector, loading a library", ("<=", 1 / 10))
+
+
 def end_to_end(bench):
+    yield from beside_pyinjector(bench)
     has_gdb = bench.tools.gdb_calls(bench.python)
     if not has_gdb:
         print("gdb cannot call functions on this machine: its rows are left out", flush=True)

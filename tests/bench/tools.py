@@ -12,6 +12,7 @@ class Tools:
         self.program = os.path.join(build, "src", "pyhotpatch")
         self.payload = os.path.join(build, "payload", "payload.so")
         self.floor = os.path.join(build, "tests", "bench", "floor")
+        self.library = os.path.join(build, "tests", "bench", "libnothing.so")
 
     def attach_ms(self, target):
         return wall_ms([self.program, "attach", "-q", str(target.pid)])
@@ -30,6 +31,21 @@ class Tools:
         if done.returncode:
             raise RuntimeError("attach: %s" % report["error"])
         return report
+
+    def pyinjector_works(self, python):
+        """Whether it is installed for that interpreter. It ends with 0 whatever happens."""
+        with subprocess.Popen([python, "-c", "import time; time.sleep(60)"]) as victim:
+            done = subprocess.run(self.pyinjector_command(python, victim.pid),
+                                  stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+            victim.kill()
+        return done.stdout.startswith(b"Handle:")
+
+    def pyinjector_command(self, python, pid):
+        """Unloads it again, for otherwise it would be there already the next time."""
+        return [python, "-m", "pyinjector", "--uninject", str(pid), self.library]
+
+    def pyinjector_ms(self, python, target):
+        return wall_ms(self.pyinjector_command(python, target.pid))
 
     def gdb_calls(self, python):
         """Can gdb call functions? gdb 13 cannot where the vector state is larger than it knows (AMX:
