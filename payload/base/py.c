@@ -72,3 +72,13 @@ SHORT int py_equal(PyObject *a, PyObject *b)
 {
 	return PyObject_RichCompareBool(a, b, PY_EQ) == 1;
 }
+
+SHORT PyObject *py_attribute(PyObject *o, const char *name)
+{
+	if (!o)
+		return NULL;
+	PyObject *value = PyObject_GetAttrString(o, name);
+
+	PyErr_Clear();
+	return value;
+}

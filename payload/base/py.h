@@ -236,6 +236,10 @@ PyObject *py_head(PyObject *list);
 PyObject *py_pair(PyObject *a, PyObject *b); /* new reference */
 int py_equal(PyObject *a, PyObject *b);      /* 0 with an exception, too */
 
+/* NULL without exception where there is no such attribute. No object has none, and what is
+ * pending then stays so. New reference. */
+PyObject *py_attribute(PyObject *o, const char *name);
+
 /* For loops. Borrowed; NULL behind the last one, and where there is no list or tuple. */
 PyObject *py_item(PyObject *list, Py_ssize_t at);
 PyObject *py_tuple_item(PyObject *tuple, Py_ssize_t at);

@@ -213,8 +213,7 @@ static int look_at_step(const struct look *l, const char *attribute, PyObject **
 {
 	if (!py_is(*value, l->s->tokens.world->property))
 		return is_bare(l, *value) ? OTHER : UNKNOWN;
-	_cleanup_py_ PyObject *function = PyObject_GetAttrString(*value, attribute);
-	PyErr_Clear();
+	_cleanup_py_ PyObject *function = py_attribute(*value, attribute);
 	if (function == l->s->tokens.world->none)
 		return OTHER;
 	return peel(value, py_take(&function));

@@ -176,8 +176,8 @@ static int are_parameters_plausible(struct selection *s, PyObject *node, PyObjec
 	const char *name = known;
 
 	for (int i = 0; there && *name; i++, name = text_next(name)) {
-		_cleanup_py_ PyObject *now = PyObject_GetAttrString(there, name);
-		PyErr_Clear(); /* match_args is there from 3.12 on */
+		/* match_args is there from 3.12 on */
+		_cleanup_py_ PyObject *now = py_attribute(there, name);
 		_cleanup_py_ PyObject *said = keyword(w, call, name);
 		_cleanup_py_ PyObject *wanted =
 			said ? selection_value(s, NULL, said) : PyBool_FromLong(i < 4);

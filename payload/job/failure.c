@@ -43,9 +43,9 @@ static PyObject *source_line(PyObject *file, long number)
 
 static PyObject *path(PyObject *o, const char *first, const char *second)
 {
-	_cleanup_py_ PyObject *middle = PyObject_GetAttrString(o, first);
+	_cleanup_py_ PyObject *middle = py_attribute(o, first);
 
-	return middle ? PyObject_GetAttrString(middle, second) : NULL;
+	return py_attribute(middle, second);
 }
 
 static int is_ours(PyObject *file)
@@ -59,8 +59,8 @@ static int is_ours(PyObject *file)
 static void append_frame(PyObject **text, PyObject *entry)
 {
 	_cleanup_py_ PyObject *code = path(entry, "tb_frame", "f_code");
-	_cleanup_py_ PyObject *file = code ? PyObject_GetAttrString(code, "co_filename") : NULL;
-	_cleanup_py_ PyObject *name = code ? PyObject_GetAttrString(code, "co_name") : NULL;
+	_cleanup_py_ PyObject *file = py_attribute(code, "co_filename");
+	_cleanup_py_ PyObject *name = py_attribute(code, "co_name");
 	_cleanup_py_ PyObject *line = PyObject_GetAttrString(entry, "tb_lineno");
 
 	if (!file || !name || !line || is_ours(file))

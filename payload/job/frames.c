@@ -97,12 +97,9 @@ static int is_old(struct search *s, PyObject *code)
 /* 3.11 knows the qualified name of a code. */
 static PyObject *name_of(PyObject *code)
 {
-	PyObject *name = PyObject_GetAttrString(code, "co_qualname");
+	PyObject *name = py_attribute(code, "co_qualname");
 
-	if (name)
-		return name;
-	PyErr_Clear();
-	return code_name(code);
+	return name ? name : code_name(code);
 }
 
 static int add(struct search *s, PyObject *frame, PyObject *code, long thread, int waits)

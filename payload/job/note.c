@@ -155,9 +155,8 @@ static int is_nested(PyObject *qualname)
 static PyObject *qualname_of(PyObject *function)
 {
 	PyObject *code = PyFunction_GetCode(function);
-	_cleanup_py_ PyObject *in_source = PyObject_GetAttrString(code, "co_qualname");
+	_cleanup_py_ PyObject *in_source = py_attribute(code, "co_qualname"); /* 3.11 */
 
-	PyErr_Clear(); /* before 3.11 */
 	if (in_source && !is_nested(in_source))
 		return py_take(&in_source);
 	return PyObject_GetAttrString(function, "__qualname__");

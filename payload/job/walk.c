@@ -21,13 +21,9 @@ struct walk {
 /* Appends o.name (None stands for nothing), so that positions stay comparable. */
 static int append_attribute(PyObject *list, PyObject *o, const char *name)
 {
-	_cleanup_py_ PyObject *value = PyObject_GetAttrString(o, name);
+	_cleanup_py_ PyObject *value = py_attribute(o, name);
 
-	if (!value) {
-		PyErr_Clear();
-		return 0;
-	}
-	return PyList_Append(list, value);
+	return value ? PyList_Append(list, value) : 0;
 }
 
 static int append_own(const struct world *w, PyObject *list, PyObject *o, const char *name)

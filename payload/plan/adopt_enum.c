@@ -189,11 +189,9 @@ static long number_now(const struct world *w, const struct enum_maps *old,
 static int combines_alone(const struct world *w, PyObject *class)
 {
 	_cleanup_py_ PyObject *missing =
-		py_is(class, w->enum_type) ? PyObject_GetAttrString(class, "_missing_") : NULL;
-	_cleanup_py_ PyObject *module =
-		missing ? PyObject_GetAttrString(missing, "__module__") : NULL;
+		py_is(class, w->enum_type) ? py_attribute(class, "_missing_") : NULL;
+	_cleanup_py_ PyObject *module = py_attribute(missing, "__module__");
 
-	PyErr_Clear();
 	return module && py_is(module, w->str) &&
 	       !PyUnicode_CompareWithASCIIString(module, "enum");
 }

@@ -22,11 +22,9 @@ int annotations_is_hidden(PyObject *name)
 /* The function, or NULL without exception: before 3.14, and where nothing is annotated. */
 static PyObject *annotate_of(const struct world *w, PyObject *function)
 {
-	PyObject *found = w->opcodes.minor >= 14
-				  ? PyObject_GetAttrString(function, "__annotate__")
-				  : NULL;
+	PyObject *found =
+		w->opcodes.minor >= 14 ? py_attribute(function, "__annotate__") : NULL;
 
-	PyErr_Clear();
 	if (found != w->none)
 		return found;
 	Py_DecRef(found);

@@ -35,10 +35,8 @@ static int are_parameters_same(const struct world *w, PyObject *old, PyObject *n
 
 static int is_attribute_same(const struct world *w, PyObject *a, PyObject *b, const char *name)
 {
-	_cleanup_py_ PyObject *x = PyObject_GetAttrString(a, name);
-	_cleanup_py_ PyObject *y = PyObject_GetAttrString(b, name);
+	_cleanup_py_ PyObject *x = py_attribute(a, name), *y = py_attribute(b, name);
 
-	PyErr_Clear();
 	return x && y && compare_constants(w, x, y);
 }
 

@@ -124,10 +124,9 @@ static int stays(const struct world *w, PyObject *kept, PyObject *key, PyObject 
 /* A method that the maker got as it is (shadow/hooks/keep.py), and left so. */
 static PyObject *stand_for_bare(const struct module *m, PyObject *value)
 {
-	_cleanup_py_ PyObject *name = PyObject_GetAttrString(value, "__qualname__");
+	_cleanup_py_ PyObject *name = py_attribute(value, "__qualname__");
 	PyObject *pair = name ? PyDict_GetItem(m->donors, name) : NULL;
 
-	PyErr_Clear();
 	return pair && py_first(pair) == value ? py_second(pair) : value;
 }
 

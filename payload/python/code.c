@@ -69,9 +69,8 @@ int code_are_namesakes(PyObject *a, PyObject *b)
 	int same = 1;
 
 	for (size_t i = 0; same && i < sizeof(names) / sizeof(*names); i++) {
-		_cleanup_py_ PyObject *x = PyObject_GetAttrString(a, names[i]);
-		_cleanup_py_ PyObject *y = PyObject_GetAttrString(b, names[i]);
-		PyErr_Clear();
+		_cleanup_py_ PyObject *x = py_attribute(a, names[i]);
+		_cleanup_py_ PyObject *y = py_attribute(b, names[i]);
 		same = !x || !y ? i > 0 : !PyUnicode_Compare(x, y);
 	}
 	return same;
@@ -139,10 +138,9 @@ static int are_constants_same(const struct world *w, PyObject *a, PyObject *b)
 /* 3.11: which instructions a handler covers is in no instruction. */
 static int is_exception_table_same(PyObject *a, PyObject *b)
 {
-	_cleanup_py_ PyObject *x = PyObject_GetAttrString(a, "co_exceptiontable");
-	_cleanup_py_ PyObject *y = x ? PyObject_GetAttrString(b, "co_exceptiontable") : NULL;
+	_cleanup_py_ PyObject *x = py_attribute(a, "co_exceptiontable");
+	_cleanup_py_ PyObject *y = py_attribute(b, "co_exceptiontable");
 
-	PyErr_Clear();
 	return !x || !y || PyObject_RichCompareBool(x, y, PY_EQ);
 }
 
@@ -250,9 +248,8 @@ int code_is_same(const struct world *w, PyObject *a, PyObject *b)
 			return equal;
 	}
 	/* 3.8 */
-	_cleanup_py_ PyObject *x = PyObject_GetAttrString(a, "co_posonlyargcount");
-	_cleanup_py_ PyObject *y = PyObject_GetAttrString(b, "co_posonlyargcount");
-	PyErr_Clear();
+	_cleanup_py_ PyObject *x = py_attribute(a, "co_posonlyargcount");
+	_cleanup_py_ PyObject *y = py_attribute(b, "co_posonlyargcount");
 	if (x && y && PyObject_RichCompareBool(x, y, PY_EQ) != 1)
 		return 0;
 	return are_instructions_same(w, a, b);
@@ -274,12 +271,9 @@ static PyObject *inner_codes(const struct world *w, PyObject *code)
 
 static PyObject *line_table(PyObject *code)
 {
-	PyObject *table = PyObject_GetAttrString(code, "co_linetable"); /* 3.10 */
+	PyObject *table = py_attribute(code, "co_linetable"); /* 3.10 */
 
-	if (table)
-		return table;
-	PyErr_Clear();
-	return code_attribute(code, "co_lnotab");
+	return table ? table : code_attribute(code, "co_lnotab");
 }
 
 int code_is_unmoved(const struct world *w, PyObject *a, PyObject *b)

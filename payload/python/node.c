@@ -10,16 +10,6 @@
 #include "payload/python/compare.h"
 #include "payload/python/tree.h"
 
-PyObject *node_field(PyObject *node, const char *name)
-{
-	if (!node)
-		return NULL;
-	PyObject *value = PyObject_GetAttrString(node, name);
-
-	PyErr_Clear();
-	return value;
-}
-
 /* Each call is shorter by the name. */
 __attribute__((noinline)) PyObject *node_body(PyObject *node)
 {

@@ -9,7 +9,10 @@
 
 /* A field, or NULL without exception. New reference. No node has none, and what is pending then
  * stays so. */
-PyObject *node_field(PyObject *node, const char *name);
+static inline PyObject *node_field(PyObject *node, const char *name)
+{
+	return py_attribute(node, name);
+}
 
 /* Those that are asked for in many places. */
 PyObject *node_args(PyObject *node);

@@ -25,11 +25,9 @@ int tree_any(const struct world *world, PyObject *node,
 				return 1;
 		return 0;
 	}
-	_cleanup_py_ PyObject *fields = PyObject_GetAttrString(py_type(node), "_fields");
-	if (!fields) {
-		PyErr_Clear();
+	_cleanup_py_ PyObject *fields = py_attribute(py_type(node), "_fields");
+	if (!fields)
 		return 0;
-	}
 	if (found(node, context))
 		return 1;
 	if (tree_is(node, "Lambda"))

@@ -16,10 +16,10 @@ static PyObject *same_reference(const struct world *w, PyObject *ref, PyObject *
 	_cleanup_py_ PyObject *proxy = PyWeakref_NewProxy(o, NULL);
 	if (proxy == ref)
 		return PyWeakref_NewProxy(to, NULL);
-	_cleanup_py_ PyObject *callback = PyObject_GetAttrString(ref, "__callback__");
+	_cleanup_py_ PyObject *callback =
+		py_attribute(ref, "__callback__"); /* not of a proxy */
 	PyObject *made = NULL;
 
-	PyErr_Clear(); /* a proxy does not tell */
 	if (callback && type == world_loaded(w, "_weakref", "ReferenceType"))
 		made = PyWeakref_NewRef(to, callback == w->none ? NULL : callback);
 	if (callback && type == world_loaded(w, "weakref", "KeyedRef")) {
@@ -50,8 +50,8 @@ int rebind_is_weakly_held(const struct world *w, PyObject *o)
  * the base. Does nobody else have this one? */
 static int is_of_bases_alone(const struct world *w, PyObject *ref, PyObject *class)
 {
-	_cleanup_py_ PyObject *callback = PyObject_GetAttrString(ref, "__callback__");
-	PyErr_Clear(); /* a proxy does not tell */
+	_cleanup_py_ PyObject *callback =
+		py_attribute(ref, "__callback__"); /* not of a proxy */
 	_cleanup_py_ PyObject *bases =
 		callback == w->none && world_is_class(w, class) ? world_bases(class) : NULL;
 	_cleanup_py_ PyObject *listed = PyList_New(0); /* once, as `ref` by getweakrefs() */

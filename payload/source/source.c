@@ -125,11 +125,9 @@ static PyObject *name_for_loader(struct job *job, const struct module *module)
 /* The loader's own way to the source, if it has one. */
 static int read_by_loader(struct job *job, struct module *module)
 {
-	_cleanup_py_ PyObject *get_data = PyObject_GetAttrString(module->loader, "get_data");
-	PyErr_Clear();
+	_cleanup_py_ PyObject *get_data = py_attribute(module->loader, "get_data");
 	_cleanup_py_ PyObject *get_source =
-		get_data ? NULL : PyObject_GetAttrString(module->loader, "get_source");
-	PyErr_Clear();
+		get_data ? NULL : py_attribute(module->loader, "get_source");
 	_cleanup_py_ PyObject *name = name_for_loader(job, module);
 
 	if (get_data)
@@ -163,12 +161,8 @@ int source_read(struct job *job, struct module *module)
 /* NULL without exception when it has no way of its own. */
 static PyObject *compiler_of(const struct module *module)
 {
-	PyObject *compiler = module->kind == MODULE_OTHER && module->loader
-				     ? PyObject_GetAttrString(module->loader, "source_to_code")
-				     : NULL;
-
-	PyErr_Clear();
-	return compiler;
+	return module->kind == MODULE_OTHER ? py_attribute(module->loader, "source_to_code")
+					    : NULL;
 }
 
 /* A loader that makes of the source what Python does need not be asked for parts of it. */
