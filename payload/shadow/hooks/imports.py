@@ -68,8 +68,8 @@ def relay(module, names):
 
 # numbers of what modules have that changed
 held = {id(each) for full in shadows if full in modules
-        for each in list(modules[full].__dict__.values())}
-imports = {}
+        for each in list(modules[full].__dict__.values()) if type(each) is not type(bootstrap)}
+imports, busy = {}, set()
 
 
 # by a statement at the top of its source
@@ -78,9 +78,11 @@ def imported(module, name, value):
         imports[id(module)] = imports_of(getattr(module, '__spec__', None))
     for node in imports[id(module)]:
         for alias in node.names:
-            if (alias.asname or alias.name) == name:
+            if (alias.asname or alias.name) == name and node not in busy:
+                busy.add(node)
                 made = __import__(node.module or '', module.__dict__, None, [alias.name], node.level)
                 value = getattr(made, alias.name, value)
+                busy.remove(node)
     return value
 
 
@@ -173,7 +175,7 @@ def __import__(name, globals=None, locals=None, fromlist=(), level=0):
             ensure_submodules(module, full, fromlist)
         if stars and '*' in fromlist:
             return star(module, (level, name), globals)
-        return module if full in shadows else relay(module, fromlist)
+        return module if full in changed else relay(module, fromlist)
     if level:
         return find(full[:len(full) - len(name) + len(name.partition('.')[0])])
     return find(parts[0])

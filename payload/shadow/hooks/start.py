@@ -13,7 +13,7 @@
 # classes.py adds to them. pack_hooks.py brings all of them into the payload.
 
 
-stars, saved = [], []
+stars, saved, changed = [], [], set()
 read, names_of = type.__getattribute__, type.__dict__['__dict__'].__get__
 
 
@@ -82,6 +82,7 @@ def run(name):
 
 def start():
     had_threading = 'threading' in modules
+    changed.update(pending)
     if any(code and has_stores(code) for entry in pending.values() for code in entry[5:]):
         exec(compile(texts[-1], '<pyhotpatch>', 'exec'), globals())
         for entry in pending.values():
