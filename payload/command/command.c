@@ -4,6 +4,7 @@
  */
 #include "payload/command/command.h"
 
+#include "payload/base/freestanding.h"
 #include "payload/command/attach.h"
 #include "payload/command/everywhere.h"
 #include "payload/command/together.h"
@@ -13,13 +14,12 @@
 
 static const char *command_name(uint32_t command)
 {
-	static const char *const names[WIRE_COMMAND_COUNT] = {
-		[WIRE_COMMAND_ATTACH] = "attach",     [WIRE_COMMAND_PLAN] = "plan",
-		[WIRE_COMMAND_ROLLBACK] = "rollback", [WIRE_COMMAND_STATUS] = "status",
-		[WIRE_COMMAND_FORGET] = "forget",     [WIRE_COMMAND_SOURCES] = "sources",
-	};
+	/* in the order of enum wire_command */
+	const char *name = "attach\0plan\0rollback\0status\0forget\0sources\0";
 
-	return command < WIRE_COMMAND_COUNT && names[command] ? names[command] : "";
+	for (; command > WIRE_COMMAND_ATTACH && *name; command--)
+		name = text_next(name);
+	return name;
 }
 
 /* Asked for by the interpreter only when there is a hook: PySys_Audit() leaves early otherwise

@@ -187,7 +187,7 @@ static int peel_wrapper(const struct look *l, PyObject **value)
 {
 	_cleanup_py_ PyObject *inside = walk_inside(l->s->tokens.world, *value);
 
-	return peel(value, inside && PyList_Size(inside) ? py_ref(py_head(inside)) : NULL);
+	return peel(value, py_ref(py_item(inside, 0)));
 }
 
 static int makes_its_own(const struct world *w, PyObject *class)
@@ -232,10 +232,8 @@ static int look_at_cache(const struct look *l, PyObject **value)
 		return is_known(l, *value) ? OTHER : UNKNOWN;
 	_cleanup_py_ PyObject *args = l->call ? node_args(l->call) : NULL;
 	_cleanup_py_ PyObject *keywords = l->call ? node_field(l->call, "keywords") : NULL;
-	_cleanup_py_ PyObject *given = args && PyList_Size(args) ? py_ref(py_head(args))
-				       : keywords && PyList_Size(keywords)
-					       ? node_value(py_head(keywords))
-					       : NULL;
+	PyObject *first = py_item(args, 0);
+	_cleanup_py_ PyObject *given = first ? py_ref(first) : node_value(py_item(keywords, 0));
 	_cleanup_py_ PyObject *said = given ? selection_value(l->s, NULL, given) : NULL;
 	_cleanup_py_ PyObject *now = walk_cache_size(*value);
 	if (said && now && !py_is(said, w->boolean) && !compare_constants(w, said, now))

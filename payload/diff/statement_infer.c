@@ -149,7 +149,7 @@ static int is_value_other(struct selection *s, const struct body *b, const struc
 	PyObject *maker = called ? selection_resolve(s, called) : NULL;
 	int is_pattern = maker && maker == world_loaded(b->tokens->world, "re", "compile");
 	_cleanup_py_ PyObject *args = is_pattern ? node_args(expression) : NULL;
-	PyObject *made = args && PyList_Size(args) ? py_head(args) : expression;
+	PyObject *pattern = py_item(args, 0), *made = pattern ? pattern : expression;
 	_cleanup_py_ PyObject *value =
 		made ? selection_value(s, b == &s->body ? NULL : names, made) : NULL;
 	PyObject *item;

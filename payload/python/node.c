@@ -71,21 +71,18 @@ int node_number(PyObject *node, const char *name, int otherwise)
 	return (int)number;
 }
 
-int node_first_line(PyObject *node)
-{
-	_cleanup_py_ PyObject *decorators = node_decorators(node);
-	int line = node_number(node, "lineno", 0);
-
-	if (decorators && PyList_Size(decorators) > 0) {
-		int first = node_number(py_head(decorators), "lineno", line);
-		line = first < line ? first : line;
-	}
-	return line;
-}
-
 static int least(int a, int b)
 {
 	return a < b ? a : b;
+}
+
+int node_first_line(PyObject *node)
+{
+	_cleanup_py_ PyObject *decorators = node_decorators(node);
+	PyObject *first = py_item(decorators, 0);
+	int line = node_number(node, "lineno", 0);
+
+	return first ? least(line, node_number(first, "lineno", line)) : line;
 }
 
 static int list_line(PyObject *parent, const char *field, const char *inner)
@@ -165,7 +162,7 @@ int node_is_plainly_decorated(PyObject *node)
 int node_is_overload(PyObject *node)
 {
 	_cleanup_py_ PyObject *decorators = node_decorators(node);
-	PyObject *first = decorators && PyList_Size(decorators) ? py_head(decorators) : NULL;
+	PyObject *first = py_item(decorators, 0);
 
 	return node_field_is(first, "id", "overload") ||
 	       node_field_is(first, "attr", "overload");

@@ -146,8 +146,7 @@ static void look_into(struct folders *out, const char *folder, const char *path)
 static void look_beside_script(struct folders *out, const struct world *w, const char *path)
 {
 	PyObject *all = PySys_GetObject("path");
-	PyObject *first =
-		all && py_is_a(all, w->list) && PyList_Size(all) ? py_head(all) : NULL;
+	PyObject *first = all && py_is_a(all, w->list) ? py_item(all, 0) : NULL;
 	const char *text = first && py_is(first, w->str) ? PyUnicode_AsUTF8(first) : NULL;
 	const char *leaf = path;
 
