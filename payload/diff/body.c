@@ -319,8 +319,9 @@ int body_binds(const struct body *b, const struct group *group, PyObject *name)
 
 int body_uses_name(const struct body *b, const struct step *step)
 {
-	return step->value && step->op != b->tokens->world->opcodes.load_const &&
-	       py_is(step->value, b->tokens->world->str) && !stream_is_store(b->tokens, step);
+	const struct opcodes *opcodes = &b->tokens->world->opcodes;
+
+	return step->op == opcodes->load_name || step->op == opcodes->delete_name;
 }
 
 static int reads(const struct body *b, const struct group *group, PyObject *name)

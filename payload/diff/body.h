@@ -55,7 +55,7 @@ int body_count_stores(const struct body *body, const struct stream *stream, PyOb
 /* Does the statement bind the name? */
 int body_binds(const struct body *body, const struct group *group, PyObject *name);
 
-/* Does the step read, or unbind, the name or attribute that is its value? */
+/* Does the step read, or unbind, the name that is its value? */
 int body_uses_name(const struct body *body, const struct step *step);
 
 /* A statement that builds on a name (`x = f(x)`, @x.setter) changed when the statement did that
