@@ -92,13 +92,15 @@ def imports_of(spec):
         return ()
     filters = getattr(modules.get('warnings'), 'filters', [])
     quiet = 'ignore', None, Warning, None, 0
-    filters.insert(0, quiet)
     try:
-        tree = compile(spec.loader.get_data(spec.origin), '', 'exec', 1024)  # PyCF_ONLY_AST
+        data = spec.loader.get_data(spec.origin)  # others may run meanwhile, and warn
+        filters.insert(0, quiet)
+        try:
+            tree = compile(data, '', 'exec', 1024)  # PyCF_ONLY_AST
+        finally:
+            filters.remove(quiet)
     except Exception:
         return ()
-    finally:
-        filters.remove(quiet)
     return [node for node in tree.body if hasattr(node, 'level')]
 
 
