@@ -136,18 +136,35 @@ static int write_defaults(struct plan *p, PyObject *old, PyObject *donor)
 	return annotations_adopt(p, old, donor);
 }
 
+/* Has a statement given it the module? By itself a function has its namespace's, and a wrapper
+ * that of what it wraps. */
+static int is_given(const struct world *w, PyObject *function, PyObject *module)
+{
+	PyObject *globals = PyFunction_GetGlobals(function);
+	_cleanup_py_ PyObject *inner = world_own_item(w, function, "__wrapped__");
+	_cleanup_py_ PyObject *own =
+		inner && py_is(inner, w->function)
+			? py_attribute(inner, "__module__")
+			: py_ref(PyDict_GetItemString(globals, "__name__"));
+
+	return own && !compare_constants(w, module, own);
+}
+
+/* A module that was given stays, unless another is given now. */
 static int write_attributes(struct plan *p, PyObject *old, PyObject *donor)
 {
 	/* The last is of 3.12 */
-	static const char names[] = "__doc__\0__name__\0__qualname__\0__module__\0"
+	static const char names[] = "__module__\0__doc__\0__name__\0__qualname__\0"
 				    "__type_params__\0";
+	const struct world *w = &p->job->world;
 
 	for (const char *each = names; *each; each = text_next(each)) {
 		_cleanup_py_ PyObject *name = PyUnicode_FromString(each);
 		_cleanup_py_ PyObject *x = name ? PyObject_GetAttr(old, name) : NULL;
 		_cleanup_py_ PyObject *y = x ? PyObject_GetAttr(donor, name) : NULL;
 		PyErr_Clear();
-		if (y && !compare_constants(&p->job->world, x, y) &&
+		if (y && !compare_constants(w, x, y) &&
+		    !(each == names && is_given(w, old, x) && !is_given(w, donor, y)) &&
 		    plan_write(p, WRITE_ATTRIBUTE, old, name, y))
 			return -1;
 	}

@@ -266,6 +266,17 @@ int merge_copies(struct plan *p)
 	return 0;
 }
 
+/* What a statement said that its module is stays, unless one says another now, or it moved. */
+static int bind_module(const struct world *w, const struct class_pair *pair, PyObject *old_dict,
+		       PyObject *new_dict)
+{
+	PyObject *key = w->name[NAME_MODULE], *said = PyDict_GetItem(new_dict, key);
+
+	if (!said || compare_constants(w, said, pair->module->name))
+		said = PyDict_GetItem(old_dict, key);
+	return said ? PyDict_SetItem(pair->binds, key, said) : 0;
+}
+
 PyObject *merge_classes(struct plan *p, const struct module *m, PyObject *old, PyObject *new)
 {
 	const struct world *w = &p->job->world;
@@ -285,7 +296,7 @@ PyObject *merge_classes(struct plan *p, const struct module *m, PyObject *old, P
 	if (part)
 		forget_donors_own(new_dict);
 	struct class_pair *pair = merge_add_pair(p, home, old, new);
-	if (!pair || (home != m && PyDict_SetItemString(pair->binds, "__module__", m->name)))
+	if (!pair || bind_module(w, pair, old_dict, new_dict))
 		return NULL;
 	_cleanup_py_ PyObject *binds = py_ref(pair->binds);
 	int moves = !part && (pointer_map_get(&p->migration->must_move, old) ||
