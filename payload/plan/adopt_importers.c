@@ -1,22 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
  * Other modules that imported a name by `from m import n` hold the object itself. Those that
- * still hold the identical old object get the new one. For a function or class of the module
- * identity is proof enough; a constant such as True or 8080 is shared by strangers, so the
- * importer's source must have the import. What a package imports so, others import from it.
+ * still hold the identical old object get the new one. For a function or class of the module,
+ * under its own name, identity is proof enough; a constant such as True or 8080 is shared by
+ * strangers, and of `handler = f` there is f, too, so the importer's source must have the
+ * import. What a package imports so, others import from it.
  */
 #include "payload/base/freestanding.h"
 #include "payload/diff/import_search.h"
-#include "payload/job/walk.h"
+#include "payload/diff/names_gone.h"
 #include "payload/plan/plan.h"
 #include "payload/source/origin.h"
-
-static int is_own_definition(const struct world *w, const struct replaced_name *r)
-{
-	if (py_is(r->old, w->function))
-		return PyFunction_GetGlobals(r->old) == r->module->live;
-	return walk_is_class_of(w, r->old, r->module->name);
-}
 
 /* Did what ran make something of the name? */
 static int is_settled(const struct plan *p, const struct module *m, PyObject *name,
@@ -51,7 +45,9 @@ static int adopt_into(struct plan *p, const struct replaced_name *r, struct modu
 	Py_ssize_t at = 0;
 
 	ran = ran && ran->fresh ? ran : NULL;
-	int is_own = !ran && is_own_definition(&p->job->world, r), has_source = -1, status = 0;
+	int is_own = ran != r->module &&
+		     names_is_definition(&p->job->world, r->module, r->name, r->old);
+	int has_source = -1, status = 0;
 	while (names && !status && PyDict_Next(names, &at, &name, &value)) {
 		struct import wanted = {r->module->name, r->name, name,
 					ran && r->module->fresh};
