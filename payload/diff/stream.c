@@ -109,7 +109,7 @@ static void find_cold(struct build *b)
 
 /* On the way of an exception a comprehension puts its variables back since 3.12
  * (Python/compile.c, pop_inlined_comprehension_state): that is of no statement. No other
- * handler of a module or class knows local variables, but behind a branch. */
+ * handler of a module or class knows local variables, but before a loop (`finally`). */
 static void forget_restoring(struct build *b)
 {
 	for (int g = 0; g < b->code.guard_count; g++) {
@@ -120,6 +120,7 @@ static void forget_restoring(struct build *b)
 				break;
 			is_local |= i->kind == OPCODE_LOCAL || i->kind == OPCODE_LOCAL_PAIR;
 		}
+		is_local &= b->code.items[at].kind == OPCODE_RAISE;
 		for (; is_local && at >= first; at--)
 			b->code.items[at].line = 0;
 	}
