@@ -12,6 +12,7 @@
 #include "payload/job/frames.h"
 #include "payload/job/idle.h"
 #include "payload/job/walk.h"
+#include "payload/rebind/rebind_weak.h"
 #include "payload/record/history.h"
 #include "payload/source/home.h"
 
@@ -26,6 +27,7 @@ void migration_fini(struct migration *migration)
 {
 	pointer_map_fini(&migration->old_classes);
 	pointer_map_fini(&migration->must_move);
+	pointer_map_fini(&migration->left);
 }
 
 static int is_class_set(const struct write *write)
@@ -50,6 +52,46 @@ static int is_for_class(const struct write *failed, const struct class_pair *pai
 	if (pair && pair->is_migrating)
 		return 0;
 	return failed->kind == WRITE_BASES || (is_class_set(failed) && pair && !pair->is_part);
+}
+
+/* Instances of one class that only the records hold. */
+struct leaving {
+	struct job *job;
+	PyObject *class; /* borrowed */
+	struct pointer_map *left;
+	int any; /* out */
+};
+
+/* Besides the holder, the write and `inside` refer to it. */
+static int leave_those_in(void *context, PyObject *holder)
+{
+	struct leaving *l = context;
+	const struct world *w = &l->job->world;
+	_cleanup_py_ PyObject *inside = py_call(w->get_referents, holder);
+	PyObject *o;
+
+	for (Py_ssize_t i = 0; (o = py_item(inside, i)); i++) {
+		if (py_type(o) != l->class || pointer_map_get(l->left, o) ||
+		    rebind_is_weakly_held(w, o) ||
+		    !history_holds_alone(l->job, o, 1 + history_references_in(w, inside, o)))
+			continue;
+		if (pointer_map_set(l->left, o, o))
+			return -1;
+		l->any = 1;
+	}
+	return inside ? 0 : -1;
+}
+
+/* What the program has no more stays what it was, for the way back: that is no reason to
+ * refuse. 1 when there are such among the instances that could not move. */
+static int leave_recorded(struct job *job, struct migration *migration,
+			  const struct write *failed)
+{
+	struct leaving l = {job, failed->object, &migration->left, 0};
+
+	return failed->kind == WRITE_INSTANCES && history_visit(job, leave_those_in, &l)
+		       ? -1
+		       : l.any;
 }
 
 /* 1: the class is to migrate, with those below it, and the plan to be made anew. */
@@ -77,6 +119,9 @@ static int judge_failure(struct plan *p, struct migration *migration)
 	_cleanup_py_ PyObject *reason = failure_text(&p->job->world);
 	if (is_bases)
 		return refuse_bases(p->job, failed->object, reason);
+	int left = leave_recorded(p->job, migration, failed);
+	if (left)
+		return left;
 	_cleanup_py_ PyObject *name = world_qualname(pair->old);
 	_cleanup_py_ PyObject *arguments = PyUnicode_FromFormat(
 		"%u" WIRE_NEXT "%U" WIRE_NEXT "%U", (unsigned)pair->instances, name, reason);

@@ -16,70 +16,19 @@
 
 /* --- who holds it ------------------------------------------------------------------------ */
 
-static long references_in(const struct world *w, PyObject *holder, PyObject *class)
+/* Its own descriptors (__dict__, slots) and its __mro__ refer to it. */
+static long count_own(const struct world *w, PyObject *class)
 {
-	_cleanup_py_ PyObject *inside = py_call(w->get_referents, holder);
-	long count = 0;
-	PyObject *item;
-
-	for (Py_ssize_t i = 0; (item = py_item(inside, i)); i++)
-		count += item == class;
-	return count;
-}
-
-struct holders {
-	const struct world *world;
-	PyObject *class;
-	struct pointer_map seen;
-	long count;
-};
-
-static int count_holder(void *context, PyObject *holder)
-{
-	struct holders *h = context;
-
-	int is_new = world_is_class(h->world, holder) ? 0 : pointer_map_add(&h->seen, holder);
-
-	if (is_new == 1)
-		h->count += references_in(h->world, holder, h->class);
-	return is_new < 0 ? -1 : 0;
-}
-
-/* Its own descriptors (__dict__, slots) and its __mro__. */
-static int count_own(struct holders *h)
-{
-	const struct world *w = h->world;
-	_cleanup_py_ PyObject *names = world_type_dict(w, h->class);
-	_cleanup_py_ PyObject *mro = world_mro(h->class);
+	_cleanup_py_ PyObject *names = world_type_dict(w, class);
+	_cleanup_py_ PyObject *mro = world_mro(class);
 	PyObject *name, *value;
 	Py_ssize_t at = 0;
+	long count = mro ? history_references_in(w, mro, class) : -1;
 
-	if (!names || !mro || count_holder(h, mro))
-		return -1;
-	while (PyDict_Next(names, &at, &name, &value))
-		if ((py_is(value, w->getset_descriptor) ||
-		     py_is(value, w->member_descriptor)) &&
-		    count_holder(h, value))
-			return -1;
-	return 0;
-}
-
-static long reference_count(const struct world *w, PyObject *o)
-{
-	_cleanup_py_ PyObject *count = py_call(w->getrefcount, o);
-
-	return count ? PyLong_AsLong(count) : -1;
-}
-
-static int is_held_by_record_alone(struct job *job, PyObject *class)
-{
-	struct holders h = {.world = &job->world, .class = class};
-	_cleanup_py_ PyObject *probe = PyList_New(0); /* what asking adds differs by version */
-	int status = count_own(&h) || history_visit(job, count_holder, &h);
-
-	pointer_map_fini(&h.seen);
-	return !status && probe &&
-	       reference_count(h.world, class) == h.count + reference_count(h.world, probe) - 1;
+	while (names && PyDict_Next(names, &at, &name, &value))
+		if (py_is(value, w->getset_descriptor) || py_is(value, w->member_descriptor))
+			count += history_references_in(w, value, class);
+	return count;
 }
 
 /* --- the place --------------------------------------------------------------------------- */
@@ -131,7 +80,8 @@ static void park_those_of(struct job *job, PyObject *migrated)
 		if (!world_is_class(w, class))
 			continue;
 		_cleanup_py_ PyObject *bases = world_bases(class);
-		if (bases == PyTuple_GetItem(entry, 2) && is_held_by_record_alone(job, class))
+		if (bases == PyTuple_GetItem(entry, 2) &&
+		    history_holds_alone(job, class, count_own(w, class)))
 			parking_hide(w, class);
 		PyErr_Clear();
 	}

@@ -53,6 +53,7 @@ struct plan {
 struct migration {
 	struct pointer_map old_classes; /* all that there were before the run */
 	struct pointer_map must_move; /* those that cannot take definition or bases in place */
+	struct pointer_map left;      /* instances that only the record for rollback holds */
 };
 
 /* Lists all writes. -1: refused (job->status) or an exception. plan_fini is due either way. */

@@ -133,7 +133,8 @@ static int rebind_all(struct rebind *r, PyObject *found)
 	PyObject *o;
 
 	for (Py_ssize_t i = 0; !status && (o = py_item(found, i)); i++) {
-		if (pointer_map_get(&r->ignore, o))
+		if (pointer_map_get(&r->ignore, o) ||
+		    pointer_map_get(&r->plan->migration->left, o))
 			continue;
 		status = pointer_map_add(&seen, o);
 		if (status == 1)
@@ -202,6 +203,9 @@ int rebind_references(struct plan *plan)
 				 ? rebind_all(&r, found)
 				 : -1;
 	}
+	/* It refers to what was searched for in turn, and so was found itself. */
+	if (found && PyList_SetSlice(found, 0, PyList_Size(found), NULL))
+		status = -1;
 	pointer_map_fini(&r.ignore);
 	pointer_map_fini(&r.written);
 	pointer_map_fini(&r.moving);

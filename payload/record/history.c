@@ -252,3 +252,53 @@ int history_visit(struct job *job, int (*visit)(void *context, PyObject *o), voi
 	}
 	return 0;
 }
+
+/* --- who holds an object ----------------------------------------------------------------- */
+
+long history_references_in(const struct world *w, PyObject *holder, PyObject *o)
+{
+	_cleanup_py_ PyObject *inside = py_call(w->get_referents, holder);
+	long count = 0;
+	PyObject *item;
+
+	for (Py_ssize_t i = 0; (item = py_item(inside, i)); i++)
+		count += item == o;
+	return count;
+}
+
+struct holders {
+	const struct world *world;
+	PyObject *object;
+	struct pointer_map seen;
+	long count;
+};
+
+static int count_holder(void *context, PyObject *holder)
+{
+	struct holders *h = context;
+
+	int is_new = world_is_class(h->world, holder) ? 0 : pointer_map_add(&h->seen, holder);
+
+	if (is_new == 1)
+		h->count += history_references_in(h->world, holder, h->object);
+	return is_new < 0 ? -1 : 0;
+}
+
+static long reference_count(const struct world *w, PyObject *o)
+{
+	_cleanup_py_ PyObject *count = py_call(w->getrefcount, o);
+
+	return count ? PyLong_AsLong(count) : -1;
+}
+
+int history_holds_alone(struct job *job, PyObject *o, long others)
+{
+	struct holders h = {.world = &job->world, .object = o, .count = others};
+	_cleanup_py_ PyObject *probe = PyList_New(0); /* what asking adds differs by version */
+	int status = history_visit(job, count_holder, &h);
+
+	PyErr_Clear();
+	pointer_map_fini(&h.seen);
+	return !status && probe &&
+	       reference_count(h.world, o) == h.count + reference_count(h.world, probe) - 1;
+}
