@@ -110,14 +110,23 @@ struct wire_channel {
 	int32_t leftover_fd[WIRE_LEFTOVERS];
 };
 
+/* What is asked for, and what it is called. */
+/* clang-format off */
+#define WIRE_COMMANDS(X) \
+	X(ATTACH, "attach")     /* apply what changed on disk */ \
+	X(PLAN, "plan")         /* say what attach would do: change nothing, run nothing */ \
+	X(ROLLBACK, "rollback") /* take the last attach back, or those after `argument` */ \
+	X(STATUS, "status")     /* say what was applied */ \
+	X(FORGET, "forget")     /* remove all that earlier commands left in the target */ \
+	X(SOURCES, "sources")   /* name the files that the modules come from */
+/* clang-format on */
+
 enum wire_command {
-	WIRE_COMMAND_ATTACH = 1, /* apply what changed on disk */
-	WIRE_COMMAND_PLAN,       /* say what attach would do: change nothing, run nothing */
-	WIRE_COMMAND_ROLLBACK,   /* take the last attach back, or those after `argument` */
-	WIRE_COMMAND_STATUS,     /* say what was applied */
-	WIRE_COMMAND_FORGET,     /* remove all that earlier commands left in the target */
-	WIRE_COMMAND_SOURCES,    /* name the files that the modules come from */
-	WIRE_COMMAND_COUNT
+	WIRE_COMMAND_NONE = 0,
+#define WIRE_COMMAND(name, text) WIRE_COMMAND_##name,
+	WIRE_COMMANDS(WIRE_COMMAND)
+#undef WIRE_COMMAND
+		WIRE_COMMAND_COUNT
 };
 
 /* The request: this, then module_count NUL-terminated module names and path_count such paths,

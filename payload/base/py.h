@@ -260,6 +260,12 @@ void *py_room(size_t size);
 /* References that lie side by side: each becomes NULL. */
 void py_drop_all(PyObject **first, const void *end);
 
+/* Members of `type`, of which a list of `count` names fills one after the other. */
+#define PY_FILLED(type, first, last, count)                                                    \
+	_Static_assert(__builtin_offsetof(type, last) - __builtin_offsetof(type, first) ==     \
+			       ((count)-1) * sizeof(PyObject *),                               \
+		       "one name for each")
+
 /* Where objects keep their type, as type_word.c proved it; 0: not known. */
 extern size_t py_type_offset;
 

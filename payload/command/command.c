@@ -14,8 +14,9 @@
 
 static const char *command_name(uint32_t command)
 {
-	/* in the order of enum wire_command */
-	const char *name = "attach\0plan\0rollback\0status\0forget\0sources\0";
+#define WIRE_COMMAND(name, text) text "\0"
+	const char *name = WIRE_COMMANDS(WIRE_COMMAND);
+#undef WIRE_COMMAND
 
 	for (; command > WIRE_COMMAND_ATTACH && *name; command--)
 		name = text_next(name);

@@ -306,6 +306,7 @@ static void link_steps(struct build *b)
 static int build(struct build *b, PyObject *code)
 {
 	/* in the order of struct names */
+	PY_FILLED(struct names, constants, frees, 5);
 	static const char attributes[] =
 		"co_consts\0co_names\0co_varnames\0co_cellvars\0co_freevars\0";
 	PyObject **slot = &b->names.constants;

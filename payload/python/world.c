@@ -10,13 +10,6 @@
 #include "payload/python/type_word.h"
 #include "payload/python/version.h"
 
-/* Members that a list of names fills one after the other. */
-#define FILLED(first, last, count)                                                             \
-	_Static_assert(__builtin_offsetof(struct world, last) -                                \
-				       __builtin_offsetof(struct world, first) ==              \
-			       ((count)-1) * sizeof(PyObject *),                               \
-		       "one name for each")
-
 /* Keeps `o` in world->owned, which steals it; returns it borrowed. */
 static PyObject *keep(struct world *world, PyObject *o)
 {
@@ -53,7 +46,7 @@ static PyObject *type_and_drop(PyObject *o)
 static void find_types(struct world *w)
 {
 	/* in the order of struct world */
-	FILLED(object, complex, 16);
+	PY_FILLED(struct world, object, complex, 16);
 	static const char names[] =
 		"object\0type\0dict\0list\0tuple\0set\0frozenset\0str\0int\0"
 		"bool\0property\0staticmethod\0classmethod\0bytes\0float\0"
@@ -115,7 +108,7 @@ PyObject *world_loaded(const struct world *w, const char *module, const char *na
 static void find_optional_types(struct world *w)
 {
 	/* modules and their types, in the order of struct world */
-	FILLED(partial, zip_importer, 13);
+	PY_FILLED(struct world, partial, zip_importer, 13);
 	static const char names[] = "functools\0partial\0"
 				    "functools\0_lru_cache_wrapper\0"
 				    "functools\0cached_property\0"
@@ -143,7 +136,7 @@ static void find_optional_types(struct world *w)
 int world_stop_collector(struct world *w)
 {
 	/* in the order of struct world */
-	FILLED(get_objects, gc_is_enabled, 6);
+	PY_FILLED(struct world, get_objects, gc_is_enabled, 6);
 	static const char names[] =
 		"get_objects\0get_referrers\0get_referents\0enable\0disable\0"
 		"isenabled\0";
