@@ -100,14 +100,17 @@ static void note_statement(struct job *job, const struct module *m, PyObject *en
 	PyErr_Clear();
 }
 
-/* The names that statements bind which do not run. New reference; NULL without exception. */
+/* The names that statements bind which do not run, but not what these import: it is no state
+ * of this module. New reference; NULL without exception. */
 static PyObject *names_that_stay(const struct world *w, const struct module *m)
 {
-	_cleanup_py_ PyObject *names = m->bodies ? PySet_New(NULL) : NULL;
+	_cleanup_py_ PyObject *names = PySet_New(m->bodies ? NULL : m->stays);
 
-	if (!names)
-		return py_ref(m->stays);
-	return code_stored_names(w, m->code, names) ? NULL : PySequence_List(names);
+	if (!names || (m->bodies && code_stored_names(w, m->code, names)) ||
+	    code_drop_imported(w, m->code, names))
+		return NULL;
+	_cleanup_py_ PyObject *list = PySequence_List(names);
+	return list && !PyList_Sort(list) ? py_take(&list) : NULL;
 }
 
 static void note_kept(struct job *job, const struct module *m)

@@ -449,17 +449,39 @@ static int pair_by_name(const struct world *w, PyObject *olds, PyObject *news, P
 	return 0;
 }
 
-int code_stored_names(const struct world *w, PyObject *code, PyObject *out)
+/* Is it `from m import name`, whose instruction names what the store binds? */
+static int is_from_import(const struct world *w, const struct instruction *store)
+{
+	const struct instruction *before = store - 1;
+
+	return before->arg == store->arg && before->op != w->opcodes.load_name &&
+	       before->op != w->opcodes.load_attr && before->kind == OPCODE_NAME;
+}
+
+static int stored_names(const struct world *w, PyObject *code, int are_imported,
+			int (*act)(PyObject *set, PyObject *name), PyObject *set)
 {
 	_cleanup_py_ PyObject *names = code_attribute(code, "co_names");
 	struct bytecode body = {0};
 	int status = names ? bytecode_init(&body, w, code) : -1;
 
-	for (int i = 0; !status && i < body.count; i++)
-		if (w->opcodes.same_as[body.items[i].op] == w->opcodes.store_name)
-			status = PySet_Add(out, PyTuple_GetItem(names, body.items[i].arg));
+	/* a store is never the first */
+	for (int i = 1; status >= 0 && i < body.count; i++)
+		if (w->opcodes.same_as[body.items[i].op] == w->opcodes.store_name &&
+		    (!are_imported || is_from_import(w, &body.items[i])))
+			status = act(set, PyTuple_GetItem(names, body.items[i].arg));
 	bytecode_fini(&body);
-	return status;
+	return status < 0 ? -1 : 0;
+}
+
+int code_stored_names(const struct world *w, PyObject *code, PyObject *out)
+{
+	return stored_names(w, code, 0, PySet_Add, out);
+}
+
+int code_drop_imported(const struct world *w, PyObject *code, PyObject *names)
+{
+	return stored_names(w, code, 1, PySet_Discard, names);
 }
 
 int code_are_siblings(const struct world *w, PyObject *code, PyObject *a, PyObject *b)

@@ -59,4 +59,7 @@ int code_are_siblings(const struct world *world, PyObject *code, PyObject *a, Py
 /* Adds the names that the body of a module or class binds to the set `out`. */
 int code_stored_names(const struct world *world, PyObject *code, PyObject *out);
 
+/* Removes from the set what it imports from a module without giving it another name. */
+int code_drop_imported(const struct world *world, PyObject *code, PyObject *names);
+
 #endif
