@@ -140,9 +140,11 @@ static int judge(struct search *search, struct module *module)
 	const struct place at = {path, path ? strlen(path) : 0, module->stamp, result == 1};
 	if (result >= 0)
 		return may_differ(search, module, &at);
-	/* A loader may have its sources anywhere. */
-	if (module->kind == MODULE_OTHER)
+	/* A loader may have its sources anywhere, or none (gi.repository). */
+	if (module->kind == MODULE_OTHER && (result != -ENOENT || source_has_way(module)))
 		return 1;
+	if (path && *path == '<')
+		return skip(search, module, NULL, WIRE_TEXT_NO_FILE);
 	candidates_skip(search->job, module,
 			result == -ENOENT ? WIRE_TEXT_FILE_GONE : WIRE_TEXT_UNREADABLE, NULL);
 	return 0;

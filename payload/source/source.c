@@ -143,6 +143,14 @@ static int read_by_loader(struct job *job, struct module *module)
 	return module->source ? 0 : is_gone(&job->world);
 }
 
+int source_has_way(const struct module *module)
+{
+	_cleanup_py_ PyObject *get_data = py_attribute(module->loader, "get_data");
+	_cleanup_py_ PyObject *get_source = py_attribute(module->loader, "get_source");
+
+	return get_data || get_source;
+}
+
 int source_read(struct job *job, struct module *module)
 {
 	switch (module->kind) {

@@ -11,6 +11,10 @@
  * more; -1 with an exception. */
 int source_read(struct job *job, struct module *module);
 
+/* Has the module's loader, which is not one of the import system's, a way of its own to the
+ * source? If not, its file is all that there is. */
+int source_has_way(const struct module *module);
+
 /* Fills module->source and module->code through the module's own loader. 1 when there is no
  * source any more; -1 with an exception of the new source's (SyntaxError, decoding, reading).
  */
