@@ -19,8 +19,8 @@ struct selection {
 				     declare global; attributes that are assigned or deleted;
 				     those that are deleted */
 	PyObject *codes;          /* dict, likewise: those of the new source */
-	PyObject *renewed;        /* set, likewise: constants of the module that changed, and
-				     what is made of them */
+	PyObject *renewed;        /* set, likewise: names of the module that statements which
+				     changed assign, and what is made of them */
 	unsigned is_deciding : 1; /* whether the module changed at all */
 };
 

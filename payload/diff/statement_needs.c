@@ -7,17 +7,17 @@
  *   - a changed one builds on the value that it binds anew (`N += 1`): it would be built on
  *     twice. Who bound it runs if that was plain constants, not state. What is new there
  *     (`urlpatterns += [...]`) has not been built on yet;
- *   - a function has a default of names and operators (`timeout=2 * TIMEOUT`), one of them a
- *     constant that changed, unless it has others that are called;
- *   - a value is made of names and operators alone (`URL = BASE + "/v1"`), one of the names a
- *     constant that changed, and nobody has bound anything else since;
+ *   - a function has a default of names and operators (`timeout=2 * TIMEOUT`), one of them
+ *     assigned by a statement that changed, unless it has others that are called;
+ *   - a value is made of names and operators alone (`URL = BASE + "/v1"`), one of the names
+ *     assigned by a statement that changed, and nobody has bound anything else since;
  *   - a dataclass is below one that changed: it has that one's fields;
  *   - a class has another base, by an import that changed (`from b import Base`);
  *   - one that bound a name again is gone (a property's setter, the second of two values): who
  *     binds it now runs.
  */
 #include "payload/base/freestanding.h"
-#include "payload/diff/selection.h"
+#include "payload/diff/block.h"
 #include "payload/python/class_maker.h"
 #include "payload/python/compare.h"
 #include "payload/python/node.h"
@@ -90,144 +90,129 @@ static void drop(struct body *b, int at, PyObject *names)
 	}
 }
 
-/* --- defaults ---------------------------------------------------------------------------- */
+/* --- what is made of what changed -------------------------------------------------------- */
 
-static int is_odd(PyObject *node, void *context)
-{
-	(void)context;
-	return !node_is_plain(node);
-}
-
-/* Does the body bind the name, and only to a constant that changed, or to what is made of one?
- */
-static int is_renewed(const struct body *b, PyObject *name)
-{
-	int renewed = 0;
-
-	for (int i = 0; i < b->group_count; i++) {
-		if (!body_binds(b, &b->groups[i], name))
-			continue;
-		_cleanup_py_ PyObject *value = node_value(node_of(b, &b->groups[i]));
-		if (renewed || !b->groups[i].is_changed || !value ||
-		    (!b->groups[i].is_anew && tree_any(b->tokens->world, value, is_odd, NULL)))
-			return 0;
-		renewed = 1;
-	}
-	return renewed;
-}
-
-struct defaults {
-	const struct body *body;
-	PyObject *outer; /* constants around a class */
-	int renewed;     /* how many names of what changed are in them */
+/* Of a body. */
+struct renewal {
+	struct selection *s;
+	struct body *body;
+	PyObject *class_names; /* NULL: the module's body */
+	PyObject *names;       /* set: those that are bound anew */
+	int found;             /* how many of them there are */
 };
+
+/* Notes what a statement that changed binds by assignments, unless others bind it as well; of a
+ * block what that part of it binds which changed. */
+static void note_renewed(const struct renewal *r, const struct group *group)
+{
+	const struct body *b = r->body;
+	PyObject *node = node_of(b, group);
+	int in_block = !r->class_names && block_is(node);
+	struct block block = {0};
+	int found = in_block ? block_init(&block, r->s, group, node) : 0;
+	_cleanup_py_ PyObject *value = node_value(node);
+
+	for (int i = group->first; i < group->end; i++)
+		if (stream_is_store(b->tokens, &b->new.steps[i]) &&
+		    (found > 0 ? block.new.other[i] < 0 : in_block || value) &&
+		    body_count_stores(b, &b->new, b->new.steps[i].value) == 1 &&
+		    PySet_Add(r->names, b->new.steps[i].value))
+			break;
+	block_fini(&block);
+}
 
 /* What is called may do more than make an object. */
 static int is_call(PyObject *node, void *context)
 {
-	struct defaults *d = context;
-	const struct body *b = d->body;
+	struct renewal *r = context;
 	_cleanup_py_ PyObject *id = tree_is(node, "Name") ? node_id(node) : NULL;
 
 	if (!id)
 		return !node_is_plain(node) && !tree_is(node, "List Dict Set");
-	d->renewed += is_renewed(b, id) || (d->outer && !body_count_stores(b, &b->new, id) &&
-					    PySet_Contains(d->outer, id) == 1);
+	r->found += PySet_Contains(r->names, id) == 1 ||
+		    (r->class_names && !body_count_stores(r->body, &r->body->new, id) &&
+		     PySet_Contains(r->s->renewed, id) == 1);
 	return 0;
 }
 
 /* `def f(timeout=TIMEOUT)`. */
-static int has_renewed_default(const struct body *b, PyObject *outer, PyObject *node)
+static int has_renewed_default(struct renewal r, PyObject *node)
 {
 	_cleanup_py_ PyObject *args = node_args(node);
 	_cleanup_py_ PyObject *defaults = args ? node_field(args, "defaults") : NULL;
 	_cleanup_py_ PyObject *keywords = args ? node_field(args, "kw_defaults") : NULL;
-	struct defaults d = {.body = b, .outer = outer};
-	const struct world *w = b->tokens->world;
+	const struct world *w = r.body->tokens->world;
 
-	return defaults && keywords && !tree_any(w, defaults, is_call, &d) &&
-	       !tree_any(w, keywords, is_call, &d) && d.renewed;
-}
-
-static void note_renewed_by(const struct body *b, const struct group *group, PyObject *renewed)
-{
-	for (int i = group->first; i < group->end; i++)
-		if (stream_is_store(b->tokens, &b->new.steps[i]) &&
-		    is_renewed(b, b->new.steps[i].value) &&
-		    PySet_Add(renewed, b->new.steps[i].value))
-			return;
-}
-
-static void note_renewed(const struct body *b, PyObject *renewed)
-{
-	for (int i = 0; renewed && i < b->group_count; i++)
-		if (b->groups[i].is_changed)
-			note_renewed_by(b, &b->groups[i], renewed);
+	return defaults && keywords && !tree_any(w, defaults, is_call, &r) &&
+	       !tree_any(w, keywords, is_call, &r) && r.found;
 }
 
 /* `x = ...` of names and operators; with its value, a new reference, or NULL. */
-static PyObject *derived_name(const struct body *b, PyObject *renewed, PyObject *node,
-			      PyObject **value)
+static PyObject *derived_name(struct renewal r, PyObject *node, PyObject **value)
 {
 	_cleanup_py_ PyObject *targets =
 		tree_is(node, "Assign") ? node_field(node, "targets") : NULL;
 	_cleanup_py_ PyObject *target =
 		tree_is(node, "AnnAssign") ? node_field(node, "target") : NULL;
 	PyObject *one = targets && PyList_Size(targets) == 1 ? py_head(targets) : target;
-	struct defaults d = {.body = b, .outer = renewed};
 
 	*value = one ? node_value(node) : NULL;
-	if (!*value || tree_any(b->tokens->world, *value, is_call, &d) || !d.renewed)
+	if (!*value || tree_any(r.body->tokens->world, *value, is_call, &r) || !r.found)
 		return NULL;
 	return node_id(one);
 }
 
-static int has_part_to_renew(const struct body *b, PyObject *renewed, PyObject *class)
+static int has_part_to_renew(const struct renewal *r, PyObject *class)
 {
 	_cleanup_py_ PyObject *nodes = node_body(class);
 	PyObject *node;
 
 	for (Py_ssize_t i = 0; (node = py_item(nodes, i)); i++) {
 		_cleanup_py_ PyObject *value = NULL;
-		_cleanup_py_ PyObject *name = derived_name(b, renewed, node, &value);
-		if (name || (node_is_function(node) && has_renewed_default(b, renewed, node)))
+		_cleanup_py_ PyObject *name = derived_name(*r, node, &value);
+		if (name || (node_is_function(node) && has_renewed_default(*r, node)))
 			return 1;
 	}
 	return 0;
 }
 
-/* When what the name has is what the old constants make of the value. */
-static void need_derived(struct selection *s, struct body *b, struct group *group,
-			 PyObject *class_names)
+/* Has the name what the old constants make of the value? */
+static int is_value_to_renew(const struct renewal *r, PyObject *node)
 {
+	const struct world *w = r->body->tokens->world;
 	_cleanup_py_ PyObject *value = NULL;
-	_cleanup_py_ PyObject *name = derived_name(b, s->renewed, node_of(b, group), &value);
+	_cleanup_py_ PyObject *name = derived_name(*r, node, &value);
 	PyObject *live =
-		name ? PyDict_GetItem(class_names ? class_names : s->module->live, name) : NULL;
-	_cleanup_py_ PyObject *old = live ? selection_value(s, class_names, value) : NULL;
+		name ? PyDict_GetItem(r->class_names ? r->class_names : r->s->module->live,
+				      name)
+		     : NULL;
+	_cleanup_py_ PyObject *old = live ? selection_value(r->s, r->class_names, value) : NULL;
 
-	if (!old || !compare_is_constant(&s->job->world, live) ||
-	    !compare_constants(&s->job->world, live, old))
-		return;
-	body_let_go(b, group);
-	group->is_anew = 1;
-	if (!class_names && PySet_Add(s->renewed, name))
-		PyErr_Clear();
+	return old && compare_is_constant(w, live) && compare_constants(w, live, old) &&
+	       !PySet_Add(r->names, name);
 }
 
-static void need_defaults(struct body *b, PyObject *renewed, int is_module)
+static int is_to_renew(const struct renewal *r, PyObject *node)
 {
-	for (int i = 0; renewed && PySet_Size(renewed) + !is_module && i < b->group_count;
-	     i++) {
+	if (!node_is_definition(node))
+		return is_value_to_renew(r, node);
+	return node_is_function(node) ? has_renewed_default(*r, node)
+				      : !r->class_names && has_part_to_renew(r, node);
+}
+
+static void renew(const struct renewal *r)
+{
+	struct body *b = r->body;
+
+	for (int i = 0; r->names && i < b->group_count; i++) {
 		struct group *group = &b->groups[i];
-		PyObject *node = node_of(b, group);
-		if (group->is_changed || group->node_count > 1 || !node_is_definition(node))
-			continue;
-		if (node_is_function(node) ? !has_renewed_default(b, renewed, node)
-					   : !is_module || !has_part_to_renew(b, renewed, node))
-			continue;
-		body_let_go(b, group);
-		group->is_anew = 1;
+		if (group->is_changed) {
+			note_renewed(r, group);
+		} else if (PySet_Size(r->names) + (r->class_names != NULL) &&
+			   group->node_count == 1 && is_to_renew(r, node_of(b, group))) {
+			body_let_go(b, group);
+			group->is_anew = 1;
+		}
 	}
 }
 
@@ -371,12 +356,8 @@ void selection_need(struct selection *s, struct body *b, PyObject *names, PyObje
 			if (b->groups[i].is_changed)
 				need_all(b, i, names ? names : class_names);
 	}
-	if (names)
-		note_renewed(b, s->renewed);
-	for (int i = 0; PySet_Size(s->renewed) && i < b->group_count; i++)
-		if (!b->groups[i].is_changed && b->groups[i].node_count == 1)
-			need_derived(s, b, &b->groups[i], class_names);
-	need_defaults(b, s->renewed, names != NULL);
+	_cleanup_py_ PyObject *own = names ? py_ref(s->renewed) : PySet_New(NULL);
+	renew(&(struct renewal){s, b, class_names, own, 0});
 	for (int i = 0; names && i < b->group_count; i++)
 		if (tree_is(node_of(b, &b->groups[i]), "ClassDef"))
 			need_below(s, b, &b->groups[i], names);
