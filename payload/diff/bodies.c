@@ -106,7 +106,7 @@ static int put_old_class(const struct bodies *b, PyObject **out, const struct pa
 	_cleanup_py_ PyObject *name = code_name(at->new);
 	PyObject *class = name ? PyDict_GetItem(at->names, name) : NULL;
 
-	if (!class || at->depth > DEPTH_MAX || !walk_is_class_of(w, class, b->module->name))
+	if (!class || at->depth > DEPTH_MAX || !walk_is_class_of(w, b->module, class))
 		return 0;
 	_cleanup_py_ PyObject *names = world_type_dict(w, class);
 	const struct pair inner = {.old = at->old,

@@ -15,7 +15,7 @@ int names_is_definition(const struct world *w, const struct module *m, PyObject 
 
 	if (py_is(value, w->function) && PyFunction_GetGlobals(value) == m->live)
 		own = code_name(PyFunction_GetCode(value));
-	else if (walk_is_class_of(w, value, m->name))
+	else if (walk_is_class_of(w, m, value))
 		own = world_name(value);
 	PyErr_Clear();
 	return own && !PyUnicode_Compare(own, name);

@@ -455,7 +455,7 @@ int selection_class(struct selection *s, const struct function_place *place, PyO
 	PyObject *live = PyDict_GetItem(place->names, place->name);
 	struct definition new, old = {0};
 
-	if (!live || !walk_is_class_of(&s->job->world, live, s->module->name) ||
+	if (!live || !walk_is_class_of(&s->job->world, s->module, live) ||
 	    !is_called(live, place->qualname) ||
 	    body_count_stores(place->body, &place->body->new, place->name) != 1 ||
 	    !body_find_new(&new, place->body, place->group, place->name) ||

@@ -230,7 +230,7 @@ static int is_class_code_other(const struct selection *s, const struct body *b,
 {
 	const struct world *w = b->tokens->world;
 	_cleanup_py_ PyObject *names =
-		walk_is_class_of(w, live, s->module->name) ? world_type_dict(w, live) : NULL;
+		walk_is_class_of(w, s->module, live) ? world_type_dict(w, live) : NULL;
 	PyObject *name, *value;
 	Py_ssize_t at = 0;
 
@@ -332,7 +332,7 @@ static int was_class(const struct selection *s, PyObject *node, PyObject *live)
 	_cleanup_py_ PyObject *decorators = node_decorators(node);
 
 	return decorators && !PyList_Size(decorators) &&
-	       walk_is_class_of(s->tokens.world, live, s->module->name);
+	       walk_is_class_of(s->tokens.world, s->module, live);
 }
 
 int selection_is_function_other(struct selection *s, const struct body *b,

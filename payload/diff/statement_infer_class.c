@@ -223,7 +223,7 @@ int selection_is_class_other(struct selection *s, const struct body *outer,
 		return 0;
 	if (was_function(s, node, name, live))
 		return 1;
-	if (!world_is_class(w, live) || !walk_is_class_of(w, live, s->module->name))
+	if (!walk_is_class_of(w, s->module, live))
 		return 0;
 	_cleanup_py_ PyObject *own = world_name(live);
 	if (!own || PyUnicode_Compare(own, name)) /* a decorator's */

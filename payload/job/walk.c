@@ -8,6 +8,7 @@
 #include "payload/base/freestanding.h"
 #include "payload/base/pointer_map.h"
 #include "payload/python/code.h"
+#include "payload/python/compare.h"
 
 #define DEPTH_MAX 20
 
@@ -114,39 +115,53 @@ static int is_package_above(PyObject *package, PyObject *name)
 	       !memcmp(text, above, length);
 }
 
-/* Packages make classes of their modules say that they are the package's own (httpx, anyio).
- * The functions in them tell; where there is none the name does. */
-static int has_functions_of(const struct world *w, PyObject *type, PyObject *module_name)
+/* A class may say that it is of another module: of the package above (httpx, anyio), or of one
+ * that shows it. Its functions know where they were written; without any a package is believed.
+ */
+static int is_of(const struct world *w, PyObject *class, PyObject *said, PyObject *module_name)
 {
-	_cleanup_py_ PyObject *names = world_type_dict(w, type);
+	_cleanup_py_ PyObject *names = world_type_dict(w, class);
 	PyObject *key, *value;
 	Py_ssize_t at = 0;
-	int others = 0;
 
 	while (names && PyDict_Next(names, &at, &key, &value)) {
-		if (!py_is(value, w->function))
-			continue;
-		_cleanup_py_ PyObject *module = PyObject_GetAttr(value, w->name[NAME_MODULE]);
-		if (module && py_equal(module, module_name))
+		PyObject *home =
+			py_is(value, w->function)
+				? PyDict_GetItemString(PyFunction_GetGlobals(value), "__name__")
+				: NULL;
+		if (home && compare_constants(w, home, said))
+			return 0;
+		if (home && compare_constants(w, home, module_name))
 			return 1;
-		others++;
 	}
-	PyErr_Clear();
-	return names && !others;
+	return is_package_above(said, module_name);
 }
 
-int walk_is_class_of(const struct world *w, PyObject *type, PyObject *module_name)
+static int is_class_of(const struct world *w, PyObject *type, PyObject *module_name)
 {
 	if (!world_is_class(w, type))
 		return 0;
 	_cleanup_py_ PyObject *names =
 		py_call(w->dict_of_type, type); /* no copy: many are asked */
-	_cleanup_py_ PyObject *own =
+	_cleanup_py_ PyObject *said =
 		names ? PyObject_GetItem(names, w->name[NAME_MODULE]) : NULL;
 	PyErr_Clear();
-	return own && py_is(own, w->str) &&
-	       (PyUnicode_Compare(own, module_name) == 0 ||
-		(is_package_above(own, module_name) && has_functions_of(w, type, module_name)));
+	return said && py_is(said, w->str) &&
+	       (!PyUnicode_Compare(said, module_name) || is_of(w, type, said, module_name));
+}
+
+int walk_is_class_of(const struct world *w, const struct module *m, PyObject *type)
+{
+	if (!world_is_class(w, type))
+		return 0;
+	if (is_class_of(w, type, m->name))
+		return 1;
+	_cleanup_py_ PyObject *said = world_type_attribute(type, "__module__");
+	_cleanup_py_ PyObject *name = world_qualname(type);
+	_cleanup_py_ PyObject *code = name ? code_find(w, m->code, name) : NULL;
+	_cleanup_py_ PyObject *constants = code ? code_attribute(code, "co_consts") : NULL;
+	PyErr_Clear();
+	return said && constants && PySequence_Contains(constants, said) == 1;
 }
 
 static int visit(struct walk *walk, PyObject *o);
@@ -197,7 +212,7 @@ static int visit(struct walk *walk, PyObject *o)
 	    PyList_Append(walk->out, o))
 		return -1;
 	walk->depth++;
-	if (walk_is_class_of(w, o, walk->module_name)) {
+	if (is_class_of(w, o, walk->module_name)) {
 		_cleanup_py_ PyObject *dict = world_type_dict(w, o);
 		status = dict ? visit_values(walk, dict) : -1;
 	} else {

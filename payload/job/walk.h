@@ -31,9 +31,9 @@ PyObject *walk_free_value(PyObject *function, PyObject *name);
 /* The maxsize of an lru_cache; NULL without exception when it does not tell. New reference. */
 PyObject *walk_cache_size(PyObject *cache);
 
-/* 1 when `type` is a class whose __module__ is the str `module_name`, or a package above that
- * which has taken it for its own. */
-int walk_is_class_of(const struct world *world, PyObject *type, PyObject *module_name);
+/* 1 when `type` is a class that the module made: its __module__ says so; or another, as that of
+ * a package above, but its methods, or the body in the new source, tell. */
+int walk_is_class_of(const struct world *world, const struct module *module, PyObject *type);
 
 /* Adds the classes below `class` to the map, whose keys they are. -1 with an exception. */
 int walk_subclasses(struct pointer_map *out, const struct world *world, PyObject *class,

@@ -12,7 +12,7 @@
 
 int merge_is_new_class(const struct plan *p, const struct module *m, PyObject *o)
 {
-	return walk_is_class_of(&p->job->world, o, m->name) &&
+	return walk_is_class_of(&p->job->world, m, o) &&
 	       !pointer_map_get(&p->migration->old_classes, o);
 }
 
@@ -191,7 +191,7 @@ static int is_defined_in(const struct world *w, const struct module *m, PyObject
 			 PyObject *qualname)
 {
 	_cleanup_py_ PyObject *code =
-		walk_is_class_of(w, class, m->name) ? code_find(w, m->code, qualname) : NULL;
+		walk_is_class_of(w, m, class) ? code_find(w, m->code, qualname) : NULL;
 
 	return code != NULL;
 }
@@ -283,8 +283,7 @@ PyObject *merge_classes(struct plan *p, const struct module *m, PyObject *old, P
 	const struct module *home = p->moved_from ? p->moved_from : m;
 	int part = is_part(p, old, new);
 
-	if ((!part &&
-	     (!merge_is_new_class(p, m, new) || !walk_is_class_of(w, old, home->name))) ||
+	if ((!part && (!merge_is_new_class(p, m, new) || !walk_is_class_of(w, home, old))) ||
 	    pointer_map_get(&p->adopted, old))
 		return py_ref(new);
 	if (!p->moved_from)

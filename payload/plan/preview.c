@@ -42,7 +42,7 @@ static int is_adopted(const struct world *w, const struct module *m, PyObject *e
 	long kind = PyLong_AsLong(PyTuple_GetItem(entry, STATEMENT_IS_DEFINITION));
 
 	if (kind == WIRE_RECORD_CLASS)
-		return walk_is_class_of(w, value, m->name);
+		return walk_is_class_of(w, m, value);
 	return kind &&
 	       ((py_is(value, w->function) && PyFunction_GetGlobals(value) == m->live) ||
 		(m->inner && PyDict_GetItem(m->inner, name)));
@@ -217,7 +217,7 @@ static void preview_class(struct job *job, const struct module *m, PyObject *cla
 		(void)note_methods(job, m, class);
 	}
 	while (inside && depth < NESTED_MAX && PyDict_Next(inside, &at, &name, &value))
-		if (walk_is_class_of(w, value, m->name))
+		if (walk_is_class_of(w, m, value))
 			preview_class(job, m, value, depth + 1, is_unknown);
 	PyErr_Clear();
 }
@@ -228,7 +228,7 @@ static void preview_classes(struct job *job, const struct module *m)
 	Py_ssize_t at = 0;
 
 	while (PyDict_Next(m->live, &at, &name, &value))
-		if (walk_is_class_of(&job->world, value, m->name) && definition_of(m, name))
+		if (walk_is_class_of(&job->world, m, value) && definition_of(m, name))
 			preview_class(job, m, value, 0, 1);
 }
 

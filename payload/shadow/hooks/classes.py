@@ -12,9 +12,9 @@
 # A class that must be made as a whole, because its maker looks at the body, is. A maker that
 # refuses because the class is there already (a table, a command) has it filled in part.
 
-own = frozenset(('__module__', '__qualname__', '__classcell__', '__classdictcell__',
-                 '__firstlineno__', '__static_attributes__', '__conditional_annotations__',
-                 '__annotate__', '__annotate_func__'))
+own = frozenset(('__qualname__', '__classcell__', '__classdictcell__', '__firstlineno__',
+                 '__static_attributes__', '__conditional_annotations__', '__annotate__',
+                 '__annotate_func__'))
 of_type = ('__dict__', '__weakref__')
 already = ('already', 'duplicate', 'conflict', 'exists', 'redefin')
 
@@ -103,7 +103,8 @@ def build_part(function, name, part):
     if '__classdictcell__' in names:
         names['__classdictcell__'].cell_contents = names_of(live)
     changed = {k: v for k, v in names.items() if k not in own and k not in (kept or ())
-               and not (k in old and old[k] is v)}
+               and not (k in old and old[k] is v)
+               and (k, v) != ('__module__', __name__)}  # as each body begins
     for k in changed:
         if type(changed[k]) is type(make):
             changed[k] = implicit(k, changed[k])
