@@ -312,7 +312,9 @@ static int refuse_failed(struct plan *p)
 
 	PyErr_Clear();
 	_cleanup_py_ PyObject *both =
-		subject ? PyUnicode_FromFormat("%U" WIRE_NEXT "%U", subject, reason) : NULL;
+		subject ? PyUnicode_FromFormat("%s" WIRE_NEXT "%U", failure_subject(subject),
+					       reason)
+			: NULL;
 	return job_refuse(p->job, WIRE_STATUS_REFUSED, NULL,
 			  both ? WIRE_TEXT_NOT_PUT_BACK : WIRE_TEXT_NONE, both ? both : reason);
 }

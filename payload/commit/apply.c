@@ -39,7 +39,7 @@ static int refuse_bases(struct job *job, PyObject *class, PyObject *reason)
 {
 	_cleanup_py_ PyObject *name = world_qualname(class);
 	_cleanup_py_ PyObject *arguments =
-		name ? PyUnicode_FromFormat("%U" WIRE_NEXT "%U", name, reason) : NULL;
+		PyUnicode_FromFormat("%s" WIRE_NEXT "%U", failure_subject(name), reason);
 
 	return job_refuse(job, WIRE_STATUS_REFUSED, NULL, WIRE_TEXT_BASES, arguments);
 }
@@ -123,8 +123,9 @@ static int judge_failure(struct plan *p, struct migration *migration)
 	if (left)
 		return left;
 	_cleanup_py_ PyObject *name = world_qualname(pair->old);
-	_cleanup_py_ PyObject *arguments = PyUnicode_FromFormat(
-		"%u" WIRE_NEXT "%U" WIRE_NEXT "%U", (unsigned)pair->instances, name, reason);
+	_cleanup_py_ PyObject *arguments =
+		PyUnicode_FromFormat("%u" WIRE_NEXT "%s" WIRE_NEXT "%U",
+				     (unsigned)pair->instances, failure_subject(name), reason);
 	return job_refuse(p->job, WIRE_STATUS_REFUSED, pair->module, WIRE_TEXT_INSTANCES,
 			  arguments);
 }

@@ -181,6 +181,17 @@ PyObject *failure_text(const struct world *w)
 	return text;
 }
 
+const char *failure_subject(PyObject *name)
+{
+	const char *text = name ? PyUnicode_AsUTF8(name) : NULL;
+
+	PyErr_Clear();
+	for (const char *at = text; at && *at != *WIRE_NEXT; at++)
+		if (!*at)
+			return text;
+	return "?";
+}
+
 int failure_refuse(struct job *job, enum wire_status status, const struct module *module)
 {
 	_cleanup_py_ PyObject *text = failure_text(&job->world);

@@ -12,6 +12,10 @@
  */
 PyObject *failure_text(const struct world *world);
 
+/* A name as an argument that another follows: "?" for one that would end it, or that is no
+ * UTF-8. Borrowed from the name, which may be NULL. */
+const char *failure_subject(PyObject *name);
+
 /* Ends the job as job_refuse() does, with the pending exception as the reason; returns -1. */
 int failure_refuse(struct job *job, enum wire_status status, const struct module *module);
 
