@@ -247,10 +247,15 @@ int body_find_new(struct definition *out, const struct body *b, const struct gro
 	return 0;
 }
 
-void body_let_go(struct body *b, struct group *group)
+void body_forget(const struct body *b, const struct group *group)
 {
 	if (group->old_first >= 0)
 		memset(b->is_used + group->old_first, 0, (size_t)(group->end - group->first));
+}
+
+void body_let_go(struct body *b, struct group *group)
+{
+	body_forget(b, group);
 	group->old_first = -1;
 	group->is_changed = 1;
 }

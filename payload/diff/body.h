@@ -46,7 +46,11 @@ int body_find_new(struct definition *out, const struct body *body, const struct 
 		  PyObject *name);
 int body_find_old(struct definition *out, const struct body *body, PyObject *name);
 
-/* A statement that was found counts as changed, and its old one as not found. */
+/* The old statement in which this one was found counts as not found, so that parts of it may be
+ * found. */
+void body_forget(const struct body *body, const struct group *group);
+
+/* The same, and the statement counts as changed. */
 void body_let_go(struct body *body, struct group *group);
 
 /* How many statements of the old or new body bind the name; those on one line count as one. */

@@ -312,15 +312,18 @@ static void use(const struct block *b)
 int selection_block(struct selection *s, const struct group *group, PyObject *node)
 {
 	struct block b = {0};
+	/* When it runs for the sake of others, its definitions are compared all the same. */
+	int is_same = group->old_first >= 0;
 
 	if (!s->body.old.steps || group->first == group->end)
 		return SELECTION_WHOLE;
+	body_forget(&s->body, group);
 	int found = block_init(&b, s, group, node);
 	int runs = found < 0 ? -1 : SELECTION_WHOLE;
-	if (found > 0) {
+	if (found > 0 && !is_same) {
 		use(&b);
 		runs = sort_block(&b, node, NEVER);
-	} else if (!found && b.is_told_apart) {
+	} else if (found >= 0 && b.is_told_apart) {
 		runs = sort_whole(&b, node);
 	}
 	block_fini(&b);
