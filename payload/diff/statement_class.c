@@ -382,17 +382,27 @@ static int run_part(const struct class_change *c)
 	return add_part(c, c->s->job->world.none);
 }
 
-/* All statements run, since the maker shall see what it saw; but decorators of methods do not,
- * nor those of the class that leave no trace. */
-static int run_whole(const struct class_change *c, int is_header_same)
+/* All statements run. What its definitions are made of stays all the same, and the decorators
+ * of methods do not run. */
+static int refine_all(const struct class_change *c)
 {
 	for (int i = 0; i < c->body.group_count; i++) {
 		const struct group *group = &c->body.groups[i];
 		PyObject *node = PyList_GetItem(c->nodes, group->first_node);
-		if (group->node_count == 1 && (group->is_changed || node_is_function(node)) &&
+		if (node_is_definition(node) && !node_is_function(node))
+			body_forget(&c->body, group);
+		if (group->node_count == 1 && (group->is_changed || node_is_definition(node)) &&
 		    refine(c, group, node, 1) < 0)
 			return -1;
 	}
+	return 0;
+}
+
+/* Since the maker shall see what it saw; but decorators that leave no trace do not run. */
+static int run_whole(const struct class_change *c, int is_header_same)
+{
+	if (refine_all(c))
+		return -1;
 	if (!is_header_same)
 		return 0;
 	if (!class_maker_left_traces(&c->s->job->world, c->names, c->before) &&
@@ -422,11 +432,12 @@ static int select_in(struct class_change *c, const struct definition *old,
 	if (add_stores(t, &c->body.new, c->after))
 		return -1;
 	int is_below = selection_is_below_remade(c->s->job, c->live, c->after);
+	if (keep_attributes(c))
+		return -1;
 	if (is_known && is_header_same && !is_below && body_is_same(&c->body) &&
 	    !selection_is_annotate_other(&c->body, NULL) && !is_reordered(c))
-		return 1;
-	if ((is_known ? add_stores(t, &c->body.old, c->before) : add_live(c)) ||
-	    keep_attributes(c))
+		return c->place->is_whole && refine_all(c) ? -1 : 1;
+	if (is_known ? add_stores(t, &c->body.old, c->before) : add_live(c))
 		return -1;
 	c->is_annotated_anew = is_annotated_anew(c);
 	int status = !is_header_same || is_below || must_be_made(c)
