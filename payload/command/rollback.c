@@ -13,6 +13,7 @@
 #include "payload/command/together.h"
 #include "payload/commit/apply.h"
 #include "payload/job/failure.h"
+#include "payload/python/code.h"
 #include "payload/record/history.h"
 #include "payload/record/lineage.h"
 #include "payload/record/record.h"
@@ -202,7 +203,7 @@ static int add_attach(struct plan *p, PyObject *entry)
 static int finish_function(struct plan *p, PyObject *function, PyObject *code)
 {
 	const struct world *w = &p->job->world;
-	PyObject *end = PyDict_GetItem(p->codes, code);
+	PyObject *end = code_next(p->codes, code);
 
 	if (pointer_map_get(&p->adopted, function) || end == code)
 		return 0;

@@ -87,7 +87,7 @@ static int is_old(struct search *s, PyObject *code)
 
 	if (code == s->last_code)
 		return s->is_last_old;
-	new = PyDict_GetItem(s->codes, code);
+	new = code_next(s->codes, code);
 	s->last_code = code;
 	s->is_last_old = new && !code_name_is(code, "<module>") &&
 			 code_is_same(&s->job->world, code, new) == 0;
@@ -226,12 +226,14 @@ static PyObject *gather_waiting(const struct search *s)
 /* Is there a generator among what changed? Nothing else waits, and the heap is large. */
 static int may_wait(struct search *s)
 {
-	PyObject *code, *new;
+	PyObject *file, *steps, *code, *new;
 	Py_ssize_t at = 0;
 
-	while (PyDict_Next(s->codes, &at, &code, &new)) {
-		if (code_kind(code) && is_old(s, code))
-			return 1;
+	while (PyDict_Next(s->codes, &at, &file, &steps)) {
+		Py_ssize_t inner = 0;
+		while (PyDict_Next(steps, &inner, &code, &new))
+			if (code_kind(code) && is_old(s, code))
+				return 1;
 	}
 	return 0;
 }

@@ -17,8 +17,8 @@ struct frame_types {
 int frame_types_init(struct frame_types *out);
 void frame_types_fini(struct frame_types *types);
 
-/* Adds a record for each place in which there is a frame whose code is among the keys of
- * `codes` (old -> new) and whose new code does something else. Returns the number of such
+/* Adds a record for each place in which there is a frame whose code leads on in
+ * `codes` (of code_steps) and whose new code does something else. Returns the number of such
  * frames, -1 with an exception. Runs no bytecode, except that of audit hooks. */
 Py_ssize_t frames_report(struct job *job, const struct frame_types *types, PyObject *codes);
 

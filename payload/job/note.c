@@ -196,7 +196,7 @@ static int note_if_changed(struct job *job, const struct module *m, PyObject *fu
 			   PyObject *codes)
 {
 	PyObject *code = PyFunction_GetCode(function);
-	PyObject *new = PyDict_GetItem(codes, code);
+	PyObject *new = code_next(codes, code);
 	_cleanup_py_ PyObject *name = qualname_of(function);
 	int same = new ? code_is_same(&job->world, code, new) : 1;
 

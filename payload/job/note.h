@@ -12,7 +12,7 @@
  * with an exception. */
 int note_module(struct job *job, struct module *module);
 
-/* The functions of the module that take new code, by `codes` (old -> new), or another
+/* The functions of the module that take new code, by `codes` (of code_steps), or another
  * definition. -1 with an exception. */
 int note_functions(struct job *job, const struct module *module, PyObject *codes);
 

@@ -237,7 +237,7 @@ static PyObject *code_of(const struct plan *p, PyObject *old, PyObject *donor)
 	const struct module *m = modules_find(&p->job->modules, PyFunction_GetGlobals(old));
 	PyObject *code = PyFunction_GetCode(donor);
 	PyObject *next = m && m->old_code && code == PyFunction_GetCode(old)
-				 ? PyDict_GetItem(p->codes, code)
+				 ? code_next(p->codes, code)
 				 : NULL;
 	_cleanup_py_ PyObject *cells = next ? adopt_cells(&p->job->world, donor, next) : NULL;
 
@@ -272,7 +272,7 @@ static PyObject *successor(const struct plan *p, const struct module *m, PyObjec
 
 	if (!now || now == function || !py_is(now, w->function) ||
 	    PyFunction_GetGlobals(now) != m->live || !m->old_code ||
-	    (PyDict_GetItem(p->codes, PyFunction_GetCode(function)) &&
+	    (code_next(p->codes, PyFunction_GetCode(function)) &&
 	     !is_same_or_none(w, PyFunction_GetDefaults(function),
 			      PyFunction_GetDefaults(now))))
 		return NULL;
@@ -283,9 +283,8 @@ static PyObject *successor(const struct plan *p, const struct module *m, PyObjec
 static int adopt_left_behind(struct plan *p, PyObject *function, PyObject *now)
 {
 	PyObject *donor = pointer_map_get(&p->adopted, now);
-	PyObject *code = donor && donor != now
-				 ? PyFunction_GetCode(donor)
-				 : PyDict_GetItem(p->codes, PyFunction_GetCode(now));
+	PyObject *code = donor && donor != now ? PyFunction_GetCode(donor)
+					       : code_next(p->codes, PyFunction_GetCode(now));
 
 	donor = donor ? donor : now;
 	return code && (pointer_map_set(&p->adopted, function, donor) ||
@@ -298,7 +297,7 @@ int adopt_code_alone(struct plan *p, PyObject *function)
 {
 	const struct world *w = &p->job->world;
 	PyObject *old = PyFunction_GetCode(function), *now = NULL;
-	PyObject *code = PyDict_GetItem(p->codes, old);
+	PyObject *code = code_next(p->codes, old);
 
 	if (code == old || pointer_map_get(&p->adopted, function) ||
 	    pointer_map_get(&p->stand_in, function))

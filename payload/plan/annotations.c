@@ -132,7 +132,7 @@ static int is_computed_as_before(const struct plan *p, PyObject *function)
 	const struct world *w = &p->job->world;
 	PyObject *code =
 		function && py_is(function, w->function) ? PyFunction_GetCode(function) : NULL;
-	PyObject *next = code ? PyDict_GetItem(p->codes, code) : NULL;
+	PyObject *next = code ? code_next(p->codes, code) : NULL;
 
 	return next && code_is_same(w, code, next) == 1;
 }

@@ -88,7 +88,7 @@ static int is_of_module(const struct world *w, const struct module *m, PyObject 
  * NULL without exception. */
 static PyObject *next_code(const struct plan *p, const struct module *m, PyObject *code)
 {
-	PyObject *next = PyDict_GetItem(p->codes, code);
+	PyObject *next = code_next(p->codes, code);
 	_cleanup_py_ PyObject *all = !next && !m->old_code ? PyDict_New() : NULL;
 
 	if (all && !code_collect(&p->job->world, m->code, all))
@@ -144,13 +144,14 @@ static int pair_codes(const struct plan *p, const struct module *m, PyObject *ol
 		      PyObject *new)
 {
 	PyObject *a = PyFunction_GetCode(old), *b = PyFunction_GetCode(new);
-	_cleanup_py_ PyObject *known = NULL;
+	_cleanup_py_ PyObject *known = NULL, *file = code_file(a);
 
 	/* Closures of what moved have the namespace that they have. */
-	if (p->moved_from || code_is_generated(a) || !code_are_namesakes(a, b))
+	if (p->moved_from || code_is_generated(a) || code_is_generated(b) ||
+	    !code_are_namesakes(a, b))
 		return 0;
 	known = next_code(p, m, a);
-	return known ? 0 : code_pair(&p->job->world, a, b, p->codes);
+	return known ? 0 : code_pair(&p->job->world, a, b, code_steps(p->codes, file));
 }
 
 PyObject *merge_functions(struct plan *p, const struct module *m, PyObject *old, PyObject *new)

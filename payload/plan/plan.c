@@ -132,11 +132,12 @@ static int add_clones(struct plan *p)
 static int plan_module(struct plan *p, struct module *m)
 {
 	const struct world *w = &p->job->world;
+	PyObject *steps = code_steps(p->codes, m->old_file);
 
-	if (note_module(p->job, m))
+	if (!steps || note_module(p->job, m))
 		return -1;
-	if (m->old_code ? code_pair(w, m->old_code, m->code, p->codes)
-			: m->place && code_collect(w, m->code, p->codes))
+	if (m->old_code ? code_pair(w, m->old_code, m->code, steps)
+			: m->place && code_collect(w, m->code, steps))
 		return -1;
 	return m->fresh ? merge_names(p, m) : 0;
 }

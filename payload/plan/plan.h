@@ -36,7 +36,7 @@ struct plan {
 	const struct module *moved_from; /* while a definition is paired that left it */
 	struct class_pair *classes;
 	size_t class_count, class_capacity;
-	PyObject *codes;    /* dict: old code -> new code */
+	PyObject *codes;    /* of code_steps() */
 	PyObject *caches;   /* list: lru_cache wrappers and ABCs to clear afterwards */
 	PyObject *replaced; /* list of (old, new): members of enums */
 	PyObject *imports;  /* for import_is_in_source() */

@@ -112,7 +112,7 @@ static int preview_binding(struct job *job, const struct module *m, PyObject *en
 		return 0;
 	int is_own = py_is(now, w->function) && PyFunction_GetGlobals(now) == m->live;
 	/* The program gave it code that is not of the old source. */
-	if (kind && is_own && !PyDict_GetItem(codes, PyFunction_GetCode(now)))
+	if (kind && is_own && !code_next(codes, PyFunction_GetCode(now)))
 		return note_function(job, m, now, NULL);
 	if (is_imported_again(w, name, now) || !is_rebound(job, m, name, now))
 		return 0;
@@ -162,7 +162,7 @@ static int preview_removals(struct job *job, const struct module *m)
 /* --- functions and classes --------------------------------------------------------------- */
 
 /* Without the old code a function is told by its name. */
-static int pair_by_name(struct job *job, const struct module *m, PyObject *codes)
+static int pair_by_name(struct job *job, const struct module *m, PyObject *steps)
 {
 	const struct world *w = &job->world;
 	_cleanup_py_ PyObject *found = PyList_New(0);
@@ -176,7 +176,7 @@ static int pair_by_name(struct job *job, const struct module *m, PyObject *codes
 		_cleanup_py_ PyObject *new = is_named ? code_find(w, m->code, name) : NULL;
 		if (PyErr_Occurred())
 			return -1;
-		if (new != NULL && PyDict_SetItem(codes, PyFunction_GetCode(function), new))
+		if (new != NULL && PyDict_SetItem(steps, PyFunction_GetCode(function), new))
 			return -1;
 	}
 	return 0;
@@ -268,12 +268,14 @@ static void preview_hook(struct job *job, const struct module *m)
 
 int preview_module(struct job *job, struct module *m, PyObject *codes)
 {
-	if (note_module(job, m) ||
-	    (m->old_code && code_pair(&job->world, m->old_code, m->code, codes)))
+	PyObject *steps = code_steps(codes, m->old_file);
+
+	if (!steps || note_module(job, m) ||
+	    (m->old_code && code_pair(&job->world, m->old_code, m->code, steps)))
 		return -1;
 	if (m->is_moved)
 		return note_functions(job, m, codes);
-	if ((!m->old_code && pair_by_name(job, m, codes)) || (!m->chosen && choose_all(job, m)))
+	if ((!m->old_code && pair_by_name(job, m, steps)) || (!m->chosen && choose_all(job, m)))
 		return -1;
 	preview_hook(job, m);
 	preview_classes(job, m);

@@ -38,6 +38,9 @@ int code_is_same(const struct world *world, PyObject *a, PyObject *b);
 /* 1 when even the lines are the same; for two codes that code_is_same. */
 int code_is_unmoved(const struct world *world, PyObject *a, PyObject *b);
 
+/* A list of the code objects right inside `code`. */
+PyObject *code_inner(const struct world *world, PyObject *code);
+
 /* Adds every code object inside `code`, itself included, to the dict `out` as a key
  * and its value. */
 int code_collect(const struct world *world, PyObject *code, PyObject *out);
@@ -46,7 +49,14 @@ int code_collect(const struct world *world, PyObject *code, PyObject *out);
  * without exception when there is none. */
 PyObject *code_find(const struct world *world, PyObject *module_code, PyObject *qualname);
 
-/* Maps `old` and the functions inside to `new` and the functions inside, in the dict `out`. */
+/* What new code has the place of an old one is kept by the file of the old one, as functions of
+ * two files may have equal codes: a dict of file -> dict of old -> new. The one for a file,
+ * borrowed, or NULL with an exception; the new code, borrowed, or NULL without. */
+PyObject *code_steps(PyObject *codes, PyObject *file);
+PyObject *code_next(PyObject *codes, PyObject *code);
+
+/* Maps `old` and the functions inside to `new` and the functions inside, in the dict `out` of a
+ * file. */
 int code_pair(const struct world *world, PyObject *old, PyObject *new, PyObject *out);
 
 /* 1 when it is directly inside `outer`, and no other one that is called like it; else 0, maybe

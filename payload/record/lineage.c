@@ -10,15 +10,16 @@
 
 static int add(const struct world *w, PyObject *from, PyObject *to, PyObject *out)
 {
-	_cleanup_py_ PyObject *step = PyDict_New();
+	_cleanup_py_ PyObject *step = PyDict_New(), *file = code_file(from);
+	PyObject *steps = file ? code_steps(out, file) : NULL;
 	PyObject *code, *next;
 	Py_ssize_t at = 0;
 
-	if (!step || code_pair(w, from, to, step))
+	if (!step || !steps || code_pair(w, from, to, step))
 		return -1;
 	while (PyDict_Next(step, &at, &code, &next)) {
-		PyObject *end = PyDict_GetItem(out, next);
-		if (PyDict_SetItem(out, code, end ? end : next))
+		PyObject *end = code_next(out, next);
+		if (PyDict_SetItem(steps, code, end ? end : next))
 			return -1;
 	}
 	return 0;

@@ -11,6 +11,7 @@
 #include "payload/record/record.h"
 
 #include "payload/heap/word.h"
+#include "payload/python/code.h"
 
 enum hold { HOLD_STRONG, HOLD_WEAK, HOLD_NAMESPACE };
 enum entry_flags { HAD_OLD = 1, HAD_NEW = 2, HAS_CELLS = 4, IS_FOREIGN = 8 };
@@ -85,7 +86,7 @@ static int has_same_cells(const struct world *w, const struct write *write)
  * elsewhere, it does not lead back to this one's. */
 static int is_foreign(const struct plan *p, const struct write *write)
 {
-	PyObject *next = PyDict_GetItem(p->codes, py_first(write->old));
+	PyObject *next = code_next(p->codes, py_first(write->old));
 
 	return !next || PyObject_RichCompareBool(next, py_first(write->value), PY_EQ) != 1;
 }
