@@ -30,13 +30,6 @@ struct pair {
 	int depth;
 };
 
-static long number_of(PyObject *code, const char *attribute)
-{
-	_cleanup_py_ PyObject *value = code_attribute(code, attribute);
-
-	return value ? PyLong_AsLong(value) : -1;
-}
-
 static int is_same_text(PyObject *a, PyObject *b)
 {
 	return a && b && !PyUnicode_Compare(a, b);
@@ -60,11 +53,11 @@ static int are_parameters_same(PyObject *old, PyObject *new)
 	static const char *const counts[] = {"co_argcount", "co_kwonlyargcount", "co_flags"};
 	_cleanup_py_ PyObject *x = code_variables(old);
 	_cleanup_py_ PyObject *y = code_variables(new);
-	long count = number_of(old, "co_argcount") + number_of(old, "co_kwonlyargcount");
-	long flags = number_of(old, "co_flags");
+	long count = code_number(old, "co_argcount") + code_number(old, "co_kwonlyargcount");
+	long flags = code_number(old, "co_flags");
 
 	for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++)
-		if (number_of(old, counts[i]) != number_of(new, counts[i]))
+		if (code_number(old, counts[i]) != code_number(new, counts[i]))
 			return 0;
 	count += ((flags & 4) != 0) + ((flags & 8) != 0); /* *args, **kwargs */
 	for (Py_ssize_t i = 0; x && y && i < count; i++)
@@ -146,8 +139,8 @@ static int put_old_code(const struct bodies *b, PyObject **out, const struct pai
 	named.qualname = qualname;
 	if (!qualname)
 		return -1;
-	return number_of(at->new, "co_flags") & IS_FUNCTION ? put_old_function(b, out, &named)
-							    : put_old_class(b, out, &named);
+	return code_number(at->new, "co_flags") & IS_FUNCTION ? put_old_function(b, out, &named)
+							      : put_old_class(b, out, &named);
 }
 
 /* The code with other constants; code.replace() came with 3.8. */

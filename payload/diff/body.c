@@ -224,12 +224,10 @@ static int find_store(const struct body *b, const struct stream *s, int from, Py
 /* The decorators stand before the code and the defaults, not before the first line. */
 static int first_step(const struct stream *s, int at, PyObject *code, int low)
 {
-	_cleanup_py_ PyObject *line = code_attribute(code, "co_firstlineno");
-	long first_line = line ? PyLong_AsLong(line) : 0;
+	long first_line = code_number(code, "co_firstlineno");
 
 	while (at > low && s->steps[at - 1].line >= first_line)
 		at--;
-	PyErr_Clear();
 	return at;
 }
 

@@ -47,14 +47,13 @@ static PyObject *live_functions(struct job *job, const struct module *module,
 /* The code as the compiler made it: types.coroutine sets a flag (Lib/types.py). */
 static PyObject *as_compiled(PyObject *code)
 {
-	_cleanup_py_ PyObject *flags = code_attribute(code, "co_flags");
-	long value = flags ? PyLong_AsLong(flags) : 0;
+	long flags = code_number(code, "co_flags");
 
-	if (!(value & ITERABLE_COROUTINE))
+	if (!(flags & ITERABLE_COROUTINE))
 		return py_ref(code);
 	_cleanup_py_ PyObject *none = PyTuple_New(0);
 	_cleanup_py_ PyObject *named =
-		Py_BuildValue("{sl}", "co_flags", value & ~ITERABLE_COROUTINE);
+		Py_BuildValue("{sl}", "co_flags", flags & ~ITERABLE_COROUTINE);
 	_cleanup_py_ PyObject *replace = PyObject_GetAttrString(code, "replace"); /* 3.8 */
 	PyObject *made = none && named && replace ? PyObject_Call(replace, none, named) : NULL;
 	PyErr_Clear();

@@ -84,8 +84,7 @@ static int is_parameter(const struct world *w, PyObject *code, const struct inst
 /* Does the function return variables alone that are none of its parameters? */
 static int returns_made(const struct world *w, PyObject *code)
 {
-	_cleanup_py_ PyObject *arguments = code_attribute(code, "co_argcount");
-	long count = arguments ? PyLong_AsLong(arguments) : 0;
+	long count = code_number(code, "co_argcount");
 	struct bytecode b;
 	int made = only_code(w, code) && !bytecode_init(&b, w, code);
 
@@ -123,8 +122,7 @@ static int are_arguments_other(const struct look *l, PyObject *maker, PyObject *
 	_cleanup_py_ PyObject *names = code_variables(code);
 	_cleanup_py_ PyObject *args = node_args(l->call);
 	_cleanup_py_ PyObject *keywords = node_field(l->call, "keywords");
-	_cleanup_py_ PyObject *parameters = code_attribute(code, "co_argcount");
-	long count = parameters ? PyLong_AsLong(parameters) : 0; /* *args has several */
+	long count = code_number(code, "co_argcount"); /* *args has several */
 	struct bytecode b;
 	int other = 0, is_set = !names || bytecode_init(&b, w, code);
 

@@ -170,13 +170,12 @@ static int note_named(struct job *job, const struct module *m, PyObject *name,
 {
 	if (PySet_Contains(m->told, name) == 1)
 		return 0;
-	_cleanup_py_ PyObject *line =
-		new_code ? code_attribute(new_code, "co_firstlineno") : NULL;
+	long line = code_number(new_code, "co_firstlineno");
 	job_note(job,
 		 &(struct reply_item){.kind = WIRE_RECORD_FUNCTION,
 				      .action = WIRE_ACTION_CHANGED,
 				      .name = PyUnicode_AsUTF8(name),
-				      .line = line ? (uint32_t)PyLong_AsLong(line) : 0},
+				      .line = line > 0 ? (uint32_t)line : 0},
 		 m);
 	return PySet_Add(m->told, name);
 }

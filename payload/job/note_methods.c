@@ -31,12 +31,11 @@ static void note_if_added(const struct class_body *b, PyObject *name)
 	const struct world *w = &b->job->world;
 	_cleanup_py_ PyObject *whole = world_dotted(b->qualname, name);
 	_cleanup_py_ PyObject *code = whole ? code_find(w, b->module->code, whole) : NULL;
-	_cleanup_py_ PyObject *flags = code ? code_attribute(code, "co_flags") : NULL;
 
-	if (flags)
+	if (code)
 		note(b, name,
-		     PyLong_AsLong(flags) & CO_NEWLOCALS ? WIRE_RECORD_FUNCTION
-							 : WIRE_RECORD_CLASS,
+		     code_number(code, "co_flags") & CO_NEWLOCALS ? WIRE_RECORD_FUNCTION
+								  : WIRE_RECORD_CLASS,
 		     WIRE_ACTION_ADDED);
 }
 

@@ -8,8 +8,7 @@
 #include "payload/base/freestanding.h"
 #include "payload/python/bytecode.h"
 
-#define CODE_KINDS                                                                             \
-	0x2a0 /* generator, coroutine, async generator: Include/code.h, all versions */
+#define CODE_KINDS 0x2a0 /* generator, coroutine, async generator: Include/code.h */
 
 PyObject *code_attribute(PyObject *code, const char *name)
 {
@@ -42,11 +41,16 @@ __attribute__((noinline)) PyObject *code_name(PyObject *code)
 	return code_attribute(code, "co_name");
 }
 
+long code_number(PyObject *code, const char *name)
+{
+	_cleanup_py_ PyObject *value = py_attribute(code, name);
+
+	return value ? PyLong_AsLong(value) : -1;
+}
+
 long code_kind(PyObject *code)
 {
-	_cleanup_py_ PyObject *flags = code_attribute(code, "co_flags");
-
-	return flags ? PyLong_AsLong(flags) & CODE_KINDS : -1;
+	return code_number(code, "co_flags") & CODE_KINDS;
 }
 
 int code_name_is(PyObject *code, const char *name)
@@ -248,11 +252,9 @@ int code_is_same(const struct world *w, PyObject *a, PyObject *b)
 			return equal;
 	}
 	/* 3.8 */
-	_cleanup_py_ PyObject *x = py_attribute(a, "co_posonlyargcount");
-	_cleanup_py_ PyObject *y = py_attribute(b, "co_posonlyargcount");
-	if (x && y && PyObject_RichCompareBool(x, y, PY_EQ) != 1)
-		return 0;
-	return are_instructions_same(w, a, b);
+	return code_number(a, "co_posonlyargcount") == code_number(b, "co_posonlyargcount")
+		       ? are_instructions_same(w, a, b)
+		       : 0;
 }
 
 /* The code objects among the constants of `code`, as a new list. */

@@ -17,8 +17,11 @@ PyObject *code_file(PyObject *code);
 PyObject *code_name(PyObject *code);
 PyObject *code_variables(PyObject *code);
 
+/* A number that it says of itself; -1 when it is not to be had, or there is no code. */
+long code_number(PyObject *code, const char *name);
+
 /* What calling it makes: 0 for a plain function, else a generator, a coroutine or an
- * asynchronous generator; -1 with an exception. */
+ * asynchronous generator. */
 long code_kind(PyObject *code);
 
 int code_name_is(PyObject *code, const char *name);
