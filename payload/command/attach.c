@@ -162,7 +162,7 @@ int attach_plan(struct job *job)
 		if (preview_module(job, m, codes))
 			return -1;
 	}
-	if (frame_types_init(&types) || frames_report(job, &types, codes) < 0)
+	if (frame_types_init(&types, &job->world) || frames_report(job, &types, codes) < 0)
 		PyErr_Clear();
 	frame_types_fini(&types);
 	return 0;

@@ -335,7 +335,7 @@ static int take_back(struct plan *p, struct history *history, Py_ssize_t to)
 	/* One that may be taken back has a record of its own, above those that it is about. */
 	if (together_is_asked(p->job) && history_push(p))
 		return apply_refuse_broken(p->job);
-	if (frame_types_init(&types))
+	if (frame_types_init(&types, &p->job->world))
 		apply_warn(p->job);
 	apply_aftermath(p, &types);
 	frame_types_fini(&types);

@@ -17,7 +17,7 @@ int status_frames(struct job *job)
 
 	if (!codes || history_get(&history, job) || lineage_forward(job, &history, codes))
 		return -1;
-	if (frame_types_init(&types) || frames_report(job, &types, codes) < 0)
+	if (frame_types_init(&types, &job->world) || frames_report(job, &types, codes) < 0)
 		PyErr_Clear();
 	frame_types_fini(&types);
 	return 0;

@@ -278,7 +278,7 @@ int apply_try(struct job *job, const struct shadow *shadow, struct migration *mi
 	struct reply_mark records = reply_mark(&job->reply);
 	struct frame_types types;
 	struct plan plan = {.job = job};
-	int status = frame_types_init(&types);
+	int status = frame_types_init(&types, &job->world);
 
 	if (!status)
 		status = plan_make(&plan, job, shadow, migration);
@@ -296,7 +296,7 @@ int apply(struct job *job, const struct shadow *shadow, struct migration *migrat
 	struct reply_mark records = reply_mark(&job->reply);
 	int64_t idle_limit = idle_limit_of(job);
 	struct frame_types types;
-	int is_begun = 0, status = frame_types_init(&types) ? -1 : 1;
+	int is_begun = 0, status = frame_types_init(&types, &job->world) ? -1 : 1;
 
 	while (status == 1) {
 		struct plan plan;

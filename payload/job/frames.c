@@ -29,7 +29,7 @@ static PyObject *type_of_item(PyObject *dict, const char *name)
 	return o ? PyObject_Type(o) : NULL;
 }
 
-int frame_types_init(struct frame_types *out)
+int frame_types_init(struct frame_types *out, const struct world *w)
 {
 	static const char source[] = "g = (lambda: (yield))()\n"
 				     "async def c(): pass\n"
@@ -47,7 +47,9 @@ int frame_types_init(struct frame_types *out)
 		return -1;
 	*out = (struct frame_types){.generator = type_of_item(names, "g"),
 				    .coroutine = type_of_item(names, "c"),
-				    .async_generator = type_of_item(names, "a")};
+				    .async_generator = type_of_item(names, "a"),
+				    .greenlet =
+					    py_ref(world_loaded(w, "greenlet", "greenlet"))};
 	return 0;
 }
 
@@ -56,6 +58,7 @@ void frame_types_fini(struct frame_types *types)
 	Py_DecRef(types->generator);
 	Py_DecRef(types->coroutine);
 	Py_DecRef(types->async_generator);
+	Py_DecRef(types->greenlet);
 	*types = (struct frame_types){0};
 }
 
@@ -131,7 +134,7 @@ static long native_id(const struct world *w, PyObject *ident)
 	return id && py_is(id, w->integer) ? PyLong_AsLong(id) : 0;
 }
 
-static int search_stack(struct search *s, PyObject *top, long thread)
+static int search_stack(struct search *s, PyObject *top, long thread, int waits)
 {
 	PyObject *frame = py_ref(top);
 	int status = 0;
@@ -141,7 +144,7 @@ static int search_stack(struct search *s, PyObject *top, long thread)
 		if (!code)
 			status = -1;
 		else if (is_old(s, code))
-			status = add(s, frame, code, thread, 0);
+			status = add(s, frame, code, thread, waits);
 		PyObject *back = caller_of(&s->job->world, frame);
 		Py_DecRef(frame);
 		frame = back;
@@ -157,7 +160,7 @@ static int search_threads(struct search *s)
 	Py_ssize_t at = 0;
 
 	while (frames && PyDict_Next(frames, &at, &ident, &top))
-		if (search_stack(s, top, native_id(&s->job->world, ident)))
+		if (search_stack(s, top, native_id(&s->job->world, ident), 0))
 			return -1;
 	return frames || !PyErr_Occurred() ? 0 : -1;
 }
@@ -184,10 +187,23 @@ static PyObject *attribute(PyObject *o, const char *prefix, const char *name)
 	return full ? PyObject_GetAttr(o, full) : NULL;
 }
 
+/* Past what a class of the program's below it may do with attributes. */
+PyObject *frames_of_greenlet(const struct frame_types *types, PyObject *o)
+{
+	_cleanup_py_ PyObject *getter =
+		py_is_a(o, types->greenlet) ? py_attribute(types->greenlet, "gr_frame") : NULL;
+
+	return getter ? PyObject_CallMethod(getter, "__get__", "O", o) : NULL;
+}
+
 /* One that runs right now is on the stack of a thread. */
 static int search_waiting(struct search *s, PyObject *o)
 {
 	const char *prefix = prefix_of(s->types, o);
+	_cleanup_py_ PyObject *top = prefix ? NULL : frames_of_greenlet(s->types, o);
+
+	if (!prefix)
+		return !top ? -1 : top == s->job->world.none ? 0 : search_stack(s, top, 0, 1);
 	_cleanup_py_ PyObject *code = attribute(o, prefix, "code");
 
 	if (!code || !is_old(s, code))
@@ -210,7 +226,8 @@ static int gather(PyObject *o, void *gathering)
 {
 	struct gathering *g = gathering;
 
-	return !prefix_of(g->types, o) || !PyList_Append(g->found, o);
+	return !(prefix_of(g->types, o) || py_is_a(o, g->types->greenlet)) ||
+	       !PyList_Append(g->found, o);
 }
 
 static PyObject *gather_waiting(const struct search *s)
@@ -223,12 +240,15 @@ static PyObject *gather_waiting(const struct search *s)
 	return py_take(&found);
 }
 
-/* Is there a generator among what changed? Nothing else waits, and the heap is large. */
+/* Is there a generator among what changed, or any greenlet? Nothing else waits, and the heap is
+ * large. */
 static int may_wait(struct search *s)
 {
 	PyObject *file, *steps, *code, *new;
 	Py_ssize_t at = 0;
 
+	if (s->types->greenlet)
+		return 1;
 	while (PyDict_Next(s->codes, &at, &file, &steps)) {
 		Py_ssize_t inner = 0;
 		while (PyDict_Next(steps, &inner, &code, &new))

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Frames that new code began and that live on: of a thread that it started, of a generator or
- * coroutine that it made, of an exception that it kept. Their namespace is a shadow; they are
- * given the live one with all others.
+ * Frames that new code began and that live on: of a thread or greenlet that it started, of a
+ * generator or coroutine that it made, of an exception that it kept. Their namespace is a
+ * shadow; they are given the live one with all others.
  *
  * Up to 3.10 a frame object owns its namespace; rebind.c finds those that wait.
  * Since 3.11 a frame is a part of the stack, of
@@ -133,7 +133,7 @@ static int search_init(struct frame_search *s)
 	PyObject *generator = result ? PyDict_GetItemString(names, "g") : NULL;
 	PyObject *frame = generator ? PyDict_GetItemString(names, "f") : NULL;
 
-	if (!frame || frame_types_init(&s->types))
+	if (!frame || frame_types_init(&s->types, &s->plan->job->world))
 		return -1;
 	s->frame_type = PyObject_Type(frame);
 	s->is_layout_known = measure(s, frame, generator, names) != 0;
@@ -245,25 +245,30 @@ static int see_frame(struct frame_search *s, PyObject *frame)
 
 /* --- all --------------------------------------------------------------------------------- */
 
+/* The frame, and those that called it. */
+static int see_stack(struct frame_search *s, PyObject *top)
+{
+	PyObject *frame = py_ref(top);
+
+	while (frame && frame != s->plan->job->world.none) {
+		PyObject *back =
+			see_frame(s, frame) ? NULL : PyObject_GetAttrString(frame, "f_back");
+		Py_DecRef(frame);
+		frame = back;
+	}
+	Py_DecRef(frame);
+	return PyErr_Occurred() ? -1 : 0;
+}
+
 static int see_threads(struct frame_search *s)
 {
 	_cleanup_py_ PyObject *frames = world_current_frames(&s->plan->job->world);
 	PyObject *ident, *top;
 	Py_ssize_t at = 0;
 
-	while (frames && PyDict_Next(frames, &at, &ident, &top)) {
-		PyObject *frame = py_ref(top);
-		while (frame && frame != s->plan->job->world.none) {
-			PyObject *back = see_frame(s, frame)
-						 ? NULL
-						 : PyObject_GetAttrString(frame, "f_back");
-			Py_DecRef(frame);
-			frame = back;
-		}
-		Py_DecRef(frame);
-		if (PyErr_Occurred())
+	while (frames && PyDict_Next(frames, &at, &ident, &top))
+		if (see_stack(s, top))
 			return -1;
-	}
 	return frames || !PyErr_Occurred() ? 0 : -1;
 }
 
@@ -277,12 +282,9 @@ static int see_object(struct frame_search *s, PyObject *o)
 
 	if (type == s->frame_type)
 		return see_frame(s, o);
-	if (!name)
-		return 0;
-	_cleanup_py_ PyObject *frame = PyObject_GetAttrString(o, name);
-	if (!frame)
-		return -1;
-	return frame == s->plan->job->world.none ? 0 : see_frame(s, frame);
+	_cleanup_py_ PyObject *top =
+		name ? PyObject_GetAttrString(o, name) : frames_of_greenlet(&s->types, o);
+	return top ? see_stack(s, top) : PyErr_Occurred() ? -1 : 0;
 }
 
 static int see_heap(struct frame_search *s)
