@@ -65,16 +65,14 @@ static int tell_way(struct plan *p, PyObject *o, const struct wrapped *f, int de
 		return o == f->old;
 	_cleanup_py_ PyObject *next =
 		world_is_class(w, o) ? NULL : world_own_item(w, o, "__wrapped__");
-	if (next) {
-		int found = tell_way(p, next, f, depth + 1);
-		return found == 1 && tell_wrapper(p, o, f) ? -1 : found;
-	}
-	_cleanup_py_ PyObject *inside = walk_inside(w, o);
-	int found = inside ? 0 : -1;
+	_cleanup_py_ PyObject *inside = next ? NULL : walk_inside(w, o);
+	int found = next ? tell_way(p, next, f, depth + 1) : inside ? 0 : -1;
 	PyObject *item;
 	for (Py_ssize_t i = 0; !found && (item = py_item(inside, i)); i++)
 		found = tell_way(p, item, f, depth + 1);
-	return found;
+	/* cached_property copies, and has no __wrapped__ */
+	int may_copy = next || !py_is(o, w->function);
+	return found == 1 && may_copy && tell_wrapper(p, o, f) ? -1 : found;
 }
 
 static int adopt_of_module(struct plan *p, const struct module *m)
