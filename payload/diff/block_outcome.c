@@ -57,7 +57,8 @@ static PyObject *old_code_of(const struct block *b, int at)
 	struct definition definition;
 
 	if (b->new.other[at] < 0)
-		return body_find_old(&definition, &b->s->body, b->new.stream->steps[at].value)
+		return body_find_old(&definition, &b->s->body, b->new.stream->steps[at].value,
+				     b->s->body.old.count)
 			       ? definition.body
 			       : NULL;
 	for (int i = at; i >= 0 && b->owner[i] == b->owner[at] && b->new.other[i] >= 0; i--) {

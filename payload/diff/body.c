@@ -270,9 +270,9 @@ static int is_copy(const struct stream *s, int at)
 	return i < at;
 }
 
-int body_find_old(struct definition *out, const struct body *b, PyObject *name)
+int body_find_old(struct definition *out, const struct body *b, PyObject *name, int end)
 {
-	int i = b->old.count - 1;
+	int i = end - 1;
 	PyObject *code = NULL;
 
 	while (i >= 0 && (b->is_used[i] || !(code = loaded_code(b, &b->old.steps[i], name)) ||

@@ -40,11 +40,11 @@ int body_init(struct body *out, struct tokens *tokens, PyObject *old_code, PyObj
 	      PyObject *nodes);
 void body_fini(struct body *body);
 
-/* The definition called `name` in the group, or the last one in the old body that no statement
- * was found in. 0 when there is none. */
+/* The definition called `name` in the group, or the last one in the first `end` steps of
+ * the old body that no statement was found in. 0 when there is none. */
 int body_find_new(struct definition *out, const struct body *body, const struct group *group,
 		  PyObject *name);
-int body_find_old(struct definition *out, const struct body *body, PyObject *name);
+int body_find_old(struct definition *out, const struct body *body, PyObject *name, int end);
 
 /* The old statement in which this one was found counts as not found, so that parts of it may be
  * found. */

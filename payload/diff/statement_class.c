@@ -470,7 +470,8 @@ int selection_class(struct selection *s, const struct function_place *place, PyO
 	    !is_called(live, place->qualname) ||
 	    body_count_stores(place->body, &place->body->new, place->name) != 1 ||
 	    !body_find_new(&new, place->body, place->group, place->name) ||
-	    (place->body->old.steps && !body_find_old(&old, place->body, place->name)))
+	    (place->body->old.steps &&
+	     !body_find_old(&old, place->body, place->name, place->body->old.count)))
 		return 0;
 	_cleanup_py_ PyObject *nodes = PyObject_GetAttrString(node, "body");
 	_cleanup_py_ PyObject *names = world_type_dict(&s->job->world, live);

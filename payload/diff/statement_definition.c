@@ -156,21 +156,31 @@ static int is_plain_wrapper(const struct world *w, PyObject *value, PyObject *no
 	       node_is_plainly_decorated(node);
 }
 
-static PyObject *our_decorator(const struct selection *s)
+static PyObject *our_decorator(const struct selection *s, PyObject *key)
 {
+	_cleanup_py_ PyObject *text =
+		PyUnicode_FromFormat("@__pyhotpatch_keep__('%U')\ndef f(): pass", key);
 	_cleanup_py_ PyObject *tree =
-		source_parse(s->job, "@__pyhotpatch_keep__\ndef f(): pass");
+		text ? source_parse(s->job, PyUnicode_AsUTF8(text)) : NULL;
 	_cleanup_py_ PyObject *body = node_body(tree);
 
 	return body ? node_decorators(py_head(body)) : NULL;
 }
 
+/* Several may be called the same (`_` that is registered somewhere). */
 static int strip(struct selection *s, PyObject *decorators, int added, PyObject *qualname,
 		 PyObject *entry)
 {
-	_cleanup_py_ PyObject *ours = our_decorator(s);
+	PyObject *inner = s->module->inner;
+	_cleanup_py_ PyObject *key = py_ref(qualname);
 
-	if (!ours || !entry || PyDict_SetItem(s->module->inner, qualname, entry))
+	while (key && PyDict_GetItem(inner, key)) {
+		PyObject *taken = key;
+		key = PyUnicode_FromFormat("%U ", taken);
+		Py_DecRef(taken);
+	}
+	_cleanup_py_ PyObject *ours = key ? our_decorator(s, key) : NULL;
+	if (!ours || !entry || PyDict_SetItem(inner, key, entry))
 		return -1;
 	return PyList_SetSlice(decorators, added, PyList_Size(decorators), ours);
 }
@@ -189,10 +199,13 @@ static int find_old_code(struct selection *s, PyObject **code_out,
 		return count && selection_is_decorated_otherwise(s, at, node) ? -1 : 0;
 	if (!at->group->is_changed)
 		return 0;
-	if (!body_find_old(&old, b, at->name))
-		return -1;
-	*code_out = old.body;
-	return count_added(b, &old, new, node);
+	int added = -1;
+	for (int end = b->old.count; added < 0 && body_find_old(&old, b, at->name, end);
+	     end = old.code) {
+		*code_out = old.body;
+		added = count_added(b, &old, new, node);
+	}
+	return added;
 }
 
 /* --- what the program put in the place of a function ------------------------------------- */
@@ -226,20 +239,20 @@ int selection_function(struct selection *s, const struct function_place *at, PyO
 	struct definition new;
 	int count = decorators ? (int)PyList_Size(decorators) : 0, added;
 	int is_plain = !count && !at->is_made;
+	int several = body_count_stores(b, &b->new, at->name) != 1;
 
 	if (!live ||
 	    ((count || !at->is_made) && is_plain_wrapper(s->tokens.world, live, node)) ||
-	    body_count_stores(b, &b->new, at->name) != 1 ||
-	    !body_find_new(&new, b, at->group, at->name) ||
+	    (several && !count) || !body_find_new(&new, b, at->group, at->name) ||
 	    (added = find_old_code(s, &old_code, at, node, &new, count)) < 0 ||
-	    (added && at->names != s->module->live) ||
+	    (added && at->names != s->module->live) || (several && !old_code) ||
 	    (is_plain && (!old_code || body_count_stores(b, &b->old, at->name) != 1)))
 		return 0;
 	_cleanup_py_ PyObject *inner = selection_inner(s, live, old_code, at->name);
 	if (is_plain && !inner && py_is(live, s->tokens.world->function) &&
 	    PyFunction_GetGlobals(live) == s->module->live)
 		return 0; /* it may have been given another code */
-	if (is_plain && !inner)
+	if ((is_plain || several) && !inner)
 		inner = find_aside(s, old_code);
 	if (is_plain && !inner)
 		return PyErr_Occurred() ? -1 : 1; /* it is gone */
@@ -259,7 +272,7 @@ static int is_decorated_anew(const struct body *b, const struct group *group, Py
 
 	if (!name || !b->old.steps || !body_find_new(&new, b, group, name))
 		return 0;
-	if (!body_find_old(&old, b, name))
+	if (!body_find_old(&old, b, name, b->old.count))
 		return 1;
 	return count_added(b, &old, &new, node) != 0;
 }

@@ -73,7 +73,8 @@ int selection_note_head(struct module *module, const struct function_place *at)
 	if (!b->old.steps || !body_find_new(&new, b, at->group, at->name))
 		return 0;
 	return note(module, at->qualname,
-		    body_find_old(&old, b, at->name) && selection_is_rest_same(b, &old, &new));
+		    body_find_old(&old, b, at->name, b->old.count) &&
+			    selection_is_rest_same(b, &old, &new));
 }
 
 struct in_block {

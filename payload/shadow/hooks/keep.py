@@ -14,15 +14,17 @@
 # the one that holds it is copied around the new one; the copy never survives.
 
 
-def keep(function):
-    for namespace, parts, kept, donors in classes:
-        if namespace is function.__globals__ and function.__qualname__ in kept:
-            inner, code, value, is_bare, added = kept[function.__qualname__]
-            function.__dict__.update(inner.__dict__)
-            value = around(value, inner, function)
-            donors[function.__qualname__] = function, value
-            return function if is_bare else value
-    return function
+def keep(key):
+    def instead(function):
+        for namespace, parts, kept, donors in classes:
+            if namespace is function.__globals__ and key in kept:
+                inner, code, value, is_bare, added = kept[key]
+                function.__dict__.update(inner.__dict__)
+                value = around(value, inner, function)
+                donors[key] = function, value
+                return function if is_bare else value
+        return function
+    return instead
 
 
 def around(value, inner, function):
