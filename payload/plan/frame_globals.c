@@ -31,13 +31,6 @@ struct frame_search {
 
 /* --- is there one? ----------------------------------------------------------------------- */
 
-static long reference_count(const struct world *w, PyObject *o)
-{
-	_cleanup_py_ PyObject *count = py_call(w->getrefcount, o);
-
-	return count ? PyLong_AsLong(count) : -1;
-}
-
 /* A frame refers to its code, which but for that its parent, one function, the dict of those
  * collected, and the call that counts refer to. */
 static int may_have_frames(const struct world *w, const struct module *m)
@@ -51,7 +44,7 @@ static int may_have_frames(const struct world *w, const struct module *m)
 	if (!codes || code_collect(w, m->run_code, codes))
 		return -1;
 	while (PyDict_Next(codes, &at, &code, &unused))
-		if (reference_count(w, code) >
+		if (world_references(w, code) >
 		    (code == m->run_code ? m->run_references + 1 : 4))
 			return 1;
 	return PyErr_Occurred() ? -1 : 0;
@@ -62,7 +55,7 @@ static int clones_may(const struct world *w, PyObject *clones)
 	PyObject *entry;
 	for (Py_ssize_t i = 0; (entry = py_item(clones, i)); i++) {
 		PyObject *f = py_second(entry);
-		if (py_is(f, w->function) && reference_count(w, PyFunction_GetCode(f)) >
+		if (py_is(f, w->function) && world_references(w, PyFunction_GetCode(f)) >
 						     PyLong_AsLong(PyTuple_GetItem(entry, 2)))
 			return 1;
 	}

@@ -12,13 +12,6 @@
 #include "payload/job/walk.h"
 #include "payload/python/gil_window.h"
 
-static long count_of(const struct world *w, PyObject *o)
-{
-	_cleanup_py_ PyObject *count = py_call(w->getrefcount, o);
-
-	return count ? PyLong_AsLong(count) : -1;
-}
-
 int holders_are_known(const struct plan *p, const struct module *m)
 {
 	const struct world *w = &p->job->world;
@@ -36,5 +29,5 @@ int holders_are_known(const struct plan *p, const struct module *m)
 	known += m->object && PyModule_GetDict(m->object) == m->live;
 	for (size_t i = 0; i < p->writes.count; i++)
 		known += p->writes.items[i].object == m->live;
-	return count_of(w, m->live) - known == count_of(w, alone) - 1;
+	return world_references(w, m->live) - known == world_references(w, alone) - 1;
 }

@@ -346,6 +346,13 @@ PyObject *world_list_items(const struct world *w, PyObject *o)
 	return iterator ? PySequence_List(iterator) : NULL;
 }
 
+long world_references(const struct world *w, PyObject *o)
+{
+	_cleanup_py_ PyObject *count = py_call(w->getrefcount, o);
+
+	return count ? PyLong_AsLong(count) : -1;
+}
+
 PyObject *world_type_attribute(PyObject *type, const char *name)
 {
 	_cleanup_py_ PyObject *key = PyUnicode_FromString(name);

@@ -90,6 +90,10 @@ PyObject *world_own_item(const struct world *world, PyObject *o, const char *nam
 /* Makes every class from `type` down look its methods up anew. */
 void world_forget_lookups(const struct world *world, PyObject *type, int depth);
 
+/* How many there are to the object, as sys.getrefcount() tells when it is called from C; -1
+ * with an exception. */
+long world_references(const struct world *world, PyObject *o);
+
 /* type's own answer for `name` (__bases__, __basicsize__ ...), whatever the metaclass says. New
  * reference; NULL with an exception. */
 PyObject *world_type_attribute(PyObject *type, const char *name);

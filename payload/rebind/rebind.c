@@ -15,17 +15,10 @@
 #include "payload/rebind/rebind_hashed.h"
 #include "payload/rebind/rebind_weak.h"
 
-static long reference_count(const struct world *w, PyObject *o)
-{
-	_cleanup_py_ PyObject *count = py_call(w->getrefcount, o);
-
-	return count ? PyLong_AsLong(count) : -1;
-}
-
 /* Donor functions that only their namespace and the plan (twice) hold need no search: most. */
 static int needs_search(struct rebind *r, PyObject *donor)
 {
-	return !py_is(donor, r->world->function) || reference_count(r->world, donor) > 3 ||
+	return !py_is(donor, r->world->function) || world_references(r->world, donor) > 3 ||
 	       rebind_is_weakly_held(r->world, donor);
 }
 

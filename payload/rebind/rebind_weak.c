@@ -55,12 +55,11 @@ static int is_of_bases_alone(const struct world *w, PyObject *ref, PyObject *cla
 	_cleanup_py_ PyObject *bases =
 		callback == w->none && world_is_class(w, class) ? world_bases(class) : NULL;
 	_cleanup_py_ PyObject *listed = PyList_New(0); /* once, as `ref` by getweakrefs() */
-	_cleanup_py_ PyObject *count = py_call(w->getrefcount, ref);
-	_cleanup_py_ PyObject *least = listed ? py_call(w->getrefcount, listed) : NULL;
+	long count = world_references(w, ref);
+	long least = listed ? world_references(w, listed) : -1;
 
 	PyErr_Clear();
-	return bases && count && least &&
-	       PyLong_AsLong(count) - PyLong_AsLong(least) == PyTuple_Size(bases);
+	return bases && count > 0 && least > 0 && count - least == PyTuple_Size(bases);
 }
 
 static int replace_references(struct plan *p, PyObject *more, PyObject *o)

@@ -143,15 +143,14 @@ static int count_modules(struct account *a, const struct rebind *r)
 static long total_of(const struct world *w, PyObject *keys)
 {
 	_cleanup_py_ PyObject *probe = PyList_New(0); /* what asking adds differs by version */
-	_cleanup_py_ PyObject *least = probe ? py_call(w->getrefcount, probe) : NULL;
-	long total = 0;
+	long least = probe ? world_references(w, probe) : -1, total = 0;
 	PyObject *item;
 
 	for (Py_ssize_t i = 0; (item = py_item(keys, i)); i++) {
-		_cleanup_py_ PyObject *count = py_call(w->getrefcount, item);
-		if (!count || !least)
+		long count = world_references(w, item);
+		if (count < 0 || least < 0)
 			return -1;
-		total += PyLong_AsLong(count) - PyLong_AsLong(least) + 1;
+		total += count - least + 1;
 	}
 	return total;
 }

@@ -284,13 +284,6 @@ static int count_holder(void *context, PyObject *holder)
 	return is_new < 0 ? -1 : 0;
 }
 
-static long reference_count(const struct world *w, PyObject *o)
-{
-	_cleanup_py_ PyObject *count = py_call(w->getrefcount, o);
-
-	return count ? PyLong_AsLong(count) : -1;
-}
-
 int history_holds_alone(struct job *job, PyObject *o, long others)
 {
 	struct holders h = {.world = &job->world, .object = o, .count = others};
@@ -300,5 +293,5 @@ int history_holds_alone(struct job *job, PyObject *o, long others)
 	PyErr_Clear();
 	pointer_map_fini(&h.seen);
 	return !status && probe &&
-	       reference_count(h.world, o) == h.count + reference_count(h.world, probe) - 1;
+	       world_references(h.world, o) == h.count + world_references(h.world, probe) - 1;
 }

@@ -191,8 +191,7 @@ static int prepare_module(struct shadow *s, const struct world *w, struct module
 						    m->old_code ? m->old_code : w->none);
 	if (!entry || PyDict_SetItem(hook_item(s, "pending"), m->key, entry))
 		return -1;
-	_cleanup_py_ PyObject *count = py_call(w->getrefcount, m->run_code);
-	m->run_references = count ? PyLong_AsLong(count) : 0;
+	m->run_references = world_references(w, m->run_code);
 	return add_shadow(s, w, m->object ? m->name : NULL, m->shadow,
 			  m->object ? m->object : m->live);
 }
@@ -367,9 +366,9 @@ int shadow_run(struct shadow *out, struct job *job)
 static int is_kept(const struct shadow *s, const struct world *w, const char *name)
 {
 	PyObject *import = hook_item(s, name);
-	_cleanup_py_ PyObject *count = import ? py_call(w->getrefcount, import) : NULL;
+	long count = import ? world_references(w, import) : 0;
 
-	return import && (!count || PyLong_AsLong(count) > 2);
+	return count < 0 || count > 2;
 }
 
 void shadow_fini(struct shadow *s, const struct world *w, int is_failure)
