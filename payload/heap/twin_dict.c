@@ -16,13 +16,6 @@ static PyObject *base_of(const struct world *w, PyObject *dict)
 	return py_is_a(dict, w->ordered_dict) ? w->ordered_dict : w->dict;
 }
 
-static long offset_in(PyObject *type, const char *name)
-{
-	_cleanup_py_ PyObject *value = world_type_attribute(type, name);
-
-	return value ? PyLong_AsLong(value) : -1;
-}
-
 static void swap_word(PyObject *a, PyObject *b, long at)
 {
 	void *one, *other;
@@ -36,10 +29,10 @@ static void swap_word(PyObject *a, PyObject *b, long at)
 int twin_dict_swap(const struct world *w, PyObject *dict, PyObject *twin)
 {
 	PyObject *base = base_of(w, twin);
-	long end = offset_in(base, "__basicsize__"),
-	     head = offset_in(w->object, "__basicsize__");
-	long attributes = offset_in(base, "__dictoffset__");
-	long weak = offset_in(base, "__weakrefoffset__");
+	long end = world_type_number(base, "__basicsize__"),
+	     head = world_type_number(w->object, "__basicsize__");
+	long attributes = world_type_number(base, "__dictoffset__");
+	long weak = world_type_number(base, "__weakrefoffset__");
 
 	if (head <= 0 || end <= head || attributes < 0 || weak < 0)
 		return -1;

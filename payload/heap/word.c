@@ -18,16 +18,15 @@ static int count_in_list(PyObject *list, PyObject *o)
 
 int word_find(const struct world *w, PyObject *o, PyObject *old, size_t *offset)
 {
-	_cleanup_py_ PyObject *size = world_type_attribute(py_type(o), "__basicsize__");
+	long size = world_type_number(py_type(o), "__basicsize__");
 	_cleanup_py_ PyObject *referents = py_call(w->get_referents, o);
 	/* An instance refers to its class twice when a slot does, too. */
 	int found = 0, is_type = py_type_offset && old == py_type(o);
 	size_t from = *offset, next = 0;
 
-	if (!size || !referents)
+	if (size < 0 || !referents)
 		return -1;
-	for (size_t at = 0; at + sizeof(old) <= (size_t)PyLong_AsLong(size);
-	     at += sizeof(old)) {
+	for (size_t at = 0; at + sizeof(old) <= (size_t)size; at += sizeof(old)) {
 		if (memcmp((const char *)o + at, &old, sizeof(old)) ||
 		    (is_type && at == py_type_offset))
 			continue;

@@ -51,8 +51,7 @@ static int is_equal_as(PyObject *type, PyObject *a, PyObject *b)
 
 static int is_number_in_place(PyObject *class, const char *name)
 {
-	_cleanup_py_ PyObject *value = world_type_attribute(class, name);
-	long number = value ? PyLong_AsLong(value) : 0;
+	long number = world_type_number(class, name);
 
 	PyErr_Clear();
 	return number > 0;
@@ -60,9 +59,7 @@ static int is_number_in_place(PyObject *class, const char *name)
 
 static long basic_size(PyObject *class)
 {
-	_cleanup_py_ PyObject *size = world_type_attribute(class, "__basicsize__");
-
-	return size ? PyLong_AsLong(size) : -1;
+	return world_type_number(class, "__basicsize__");
 }
 
 /* All that a member has is in its __dict__: neither slots nor what a type written in C adds. */

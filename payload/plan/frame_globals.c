@@ -66,9 +66,9 @@ static int clones_may(const struct world *w, PyObject *clones)
 
 static size_t basic_size(PyObject *type)
 {
-	_cleanup_py_ PyObject *size = world_type_attribute(type, "__basicsize__");
+	long size = world_type_number(type, "__basicsize__");
 
-	return size ? (size_t)PyLong_AsLong(size) : 0;
+	return size > 0 ? (size_t)size : 0;
 }
 
 static PyObject *word_at(const void *base, size_t at)

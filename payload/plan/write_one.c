@@ -26,12 +26,11 @@ static int is_setter_loud(const struct world *w, PyObject *function, PyObject *c
  * asks the collector for on top of that, it tells audit hooks. */
 static char *find_code(const struct world *w, PyObject *function)
 {
-	_cleanup_py_ PyObject *size = world_type_attribute(w->function, "__basicsize__");
+	long size = world_type_number(w->function, "__basicsize__");
 	PyObject *code = PyFunction_GetCode(function);
 	char *found = NULL;
 
-	for (size_t at = 0; size && at + sizeof(code) <= (size_t)PyLong_AsLong(size);
-	     at += sizeof(code)) {
+	for (long at = 0; at + (long)sizeof(code) <= size; at += (long)sizeof(code)) {
 		if (memcmp((char *)function + at, &code, sizeof(code)))
 			continue;
 		if (found)

@@ -49,20 +49,13 @@ PyObject *class_solid(const struct world *w, PyObject *class)
 	return py_take(&solid);
 }
 
-static long number(PyObject *class, const char *name)
-{
-	_cleanup_py_ PyObject *value = world_type_attribute(class, name);
-
-	return value ? PyLong_AsLong(value) : -1;
-}
-
 static int is_laid_out_like(PyObject *a, PyObject *b)
 {
 	static const char names[] = "__basicsize__\0__itemsize__\0__dictoffset__\0"
 				    "__weakrefoffset__\0";
 
 	for (const char *name = names; *name; name = text_next(name))
-		if (number(a, name) != number(b, name))
+		if (world_type_number(a, name) != world_type_number(b, name))
 			return 0;
 	return !PyErr_Occurred();
 }
@@ -89,9 +82,9 @@ static int is_solid_same(const struct world *w, PyObject *a, PyObject *b)
  */
 static int is_place_shared(PyObject *class, PyObject *base, const char *name)
 {
-	long place = number(base, name);
+	long place = world_type_number(base, name);
 
-	return !place || place == number(class, name);
+	return !place || place == world_type_number(class, name);
 }
 
 /* What the bases below the solid one add is a dict and a list of weak references alone. */
@@ -103,8 +96,10 @@ static int takes_base(const struct world *w, PyObject *class, PyObject *base)
 	return now && !(gained & PY_TYPE_HAS_GC) && is_solid_same(w, now, base) &&
 	       is_place_shared(class, base, "__dictoffset__") &&
 	       is_place_shared(class, base, "__weakrefoffset__") &&
-	       number(base, "__basicsize__") <= number(class, "__basicsize__") &&
-	       number(base, "__itemsize__") == number(class, "__itemsize__");
+	       world_type_number(base, "__basicsize__") <=
+		       world_type_number(class, "__basicsize__") &&
+	       world_type_number(base, "__itemsize__") ==
+		       world_type_number(class, "__itemsize__");
 }
 
 int class_put(const struct world *w, PyObject *class, PyObject *name, PyObject *value)
@@ -229,11 +224,11 @@ int class_has_own_mro(const struct world *w, PyObject *metaclass)
 int class_is_exchangeable(const struct world *w, PyObject *a, PyObject *b)
 {
 	int is_meta = PyType_IsSubtype(a, w->type);
-	int is_so =
-		py_type_offset &&
-		(is_meta ? !class_has_own_mro(w, a) && !class_has_own_mro(w, b)
-			 : !number(a, "__dictoffset__") && number(a, "__weakrefoffset__")) &&
-		is_laid_out_like(a, b) && is_solid_same(w, a, b);
+	int is_so = py_type_offset &&
+		    (is_meta ? !class_has_own_mro(w, a) && !class_has_own_mro(w, b)
+			     : !world_type_number(a, "__dictoffset__") &&
+				       world_type_number(a, "__weakrefoffset__")) &&
+		    is_laid_out_like(a, b) && is_solid_same(w, a, b);
 
 	PyErr_Clear();
 	return is_so;

@@ -360,6 +360,13 @@ PyObject *world_type_attribute(PyObject *type, const char *name)
 	return key ? PyObject_GenericGetAttr(type, key) : NULL;
 }
 
+__attribute__((noinline)) long world_type_number(PyObject *type, const char *name)
+{
+	_cleanup_py_ PyObject *value = world_type_attribute(type, name);
+
+	return value ? PyLong_AsLong(value) : -1;
+}
+
 /* Each call is shorter by the name. */
 __attribute__((noinline)) PyObject *world_base(PyObject *type)
 {

@@ -98,6 +98,9 @@ long world_references(const struct world *world, PyObject *o);
  * reference; NULL with an exception. */
 PyObject *world_type_attribute(PyObject *type, const char *name);
 
+/* The same for one that is a number; -1 with an exception. */
+long world_type_number(PyObject *type, const char *name);
+
 /* The same for what is asked for in many places. */
 PyObject *world_base(PyObject *type);
 PyObject *world_bases(PyObject *type);

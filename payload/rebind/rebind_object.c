@@ -59,15 +59,15 @@ static int rebind_function(struct rebind *r, PyObject *function)
  * against what PyTuple_GetItem says before each write. */
 static int rebind_tuple(struct rebind *r, PyObject *tuple)
 {
-	_cleanup_py_ PyObject *size = world_type_attribute(r->world->tuple, "__basicsize__");
+	long size = world_type_number(r->world->tuple, "__basicsize__");
 
-	if (!size)
+	if (size < 0)
 		return -1;
 	/* One that C code is still filling has gaps. */
 	for (Py_ssize_t i = 0; i < PyTuple_Size(tuple); i++) {
 		PyObject *item = PyTuple_GetItem(tuple, i);
 		PyObject *value = plan_stand_in(r->plan, item);
-		size_t offset = (size_t)PyLong_AsLong(size) + (size_t)i * sizeof(item);
+		size_t offset = (size_t)size + (size_t)i * sizeof(item);
 		if (value == item || memcmp((const char *)tuple + offset, &item, sizeof(item)))
 			continue;
 		if (write_word(r->plan, tuple, item, value, offset))
@@ -170,9 +170,9 @@ static int is_repeated(PyObject *list, Py_ssize_t at)
 
 static size_t size_of(PyObject *type, const char *which)
 {
-	_cleanup_py_ PyObject *size = world_type_attribute(type, which);
+	long size = world_type_number(type, which);
 
-	return size ? (size_t)PyLong_AsLong(size) : 0;
+	return size > 0 ? (size_t)size : 0;
 }
 
 /* Slots of classes written in Python; whatever a type written in C has that it shows the
