@@ -11,6 +11,7 @@
 #include "payload/base/pointer_map.h"
 #include "payload/diff/selection.h"
 #include "payload/heap/referrers.h"
+#include "payload/heap/untracked.h"
 #include "payload/job/walk.h"
 #include "payload/python/code.h"
 #include "payload/python/node.h"
@@ -210,20 +211,30 @@ static int find_old_code(struct selection *s, PyObject **code_out,
 
 /* --- what the program put in the place of a function ------------------------------------- */
 
+static PyObject *aside_among(const struct selection *s, PyObject *objects, PyObject *code)
+{
+	PyObject *aside = NULL;
+	PyObject *item;
+
+	for (Py_ssize_t i = 0; !aside && (item = py_item(objects, i)); i++)
+		if (py_is(item, s->tokens.world->function) &&
+		    PyFunction_GetGlobals(item) == s->module->live)
+			aside = selection_inner(s, item, code, NULL);
+	return aside;
+}
+
 /* What replaced it need not lead to it (unittest.mock.patch holds it elsewhere): among all that
- * refers to the module's namespace. */
+ * refers to the module's namespace, also where the collector does not list it. */
 static PyObject *find_aside(const struct selection *s, PyObject *code)
 {
 	const struct world *w = s->tokens.world;
 	_cleanup_py_ PyObject *keys = Py_BuildValue("[O]", s->module->live);
 	_cleanup_py_ PyObject *found = keys ? referrers_find(w, keys) : NULL;
-	PyObject *aside = NULL;
-	PyObject *item;
+	PyObject *aside = aside_among(s, found, code);
+	_cleanup_py_ PyObject *hidden =
+		aside ? NULL : untracked_find(w, untracked_is_frozen(w));
 
-	for (Py_ssize_t i = 0; !aside && (item = py_item(found, i)); i++)
-		if (py_is(item, w->function))
-			aside = selection_inner(s, item, code, NULL);
-	return aside;
+	return aside ? aside : aside_among(s, hidden, code);
 }
 
 /* Decorators that are new above the others are called, with what is there.
