@@ -14,7 +14,7 @@
  *   - a dataclass is below one that changed: it has that one's fields;
  *   - a class has another base, by an import that changed (`from b import Base`);
  *   - one that bound a name again is gone (a property's setter, the second of two values): who
- *     binds it now runs.
+ *     binds it now runs, unless that is a loop: its variables are nobody's values.
  */
 #include "payload/base/freestanding.h"
 #include "payload/diff/block.h"
@@ -316,7 +316,8 @@ static void bind_again(struct body *b, PyObject *name, PyObject *now)
 	    changed_for(b, name))
 		return;
 	for (int i = 0; i < b->group_count; i++)
-		b->groups[i].is_changed |= binds_other(b, &b->groups[i], name, now) != 0;
+		b->groups[i].is_changed |= !tree_is(node_of(b, &b->groups[i]), "For While") &&
+					   binds_other(b, &b->groups[i], name, now);
 }
 
 /* -------------------------------------------------------------------------------------------
