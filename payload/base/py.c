@@ -33,6 +33,11 @@ SHORT PyObject *py_tuple_item(PyObject *tuple, Py_ssize_t at)
 	return tuple && at < PyTuple_Size(tuple) ? PyTuple_GetItem(tuple, at) : NULL;
 }
 
+SHORT long py_number(PyObject *tuple, Py_ssize_t at)
+{
+	return PyLong_AsLong(PyTuple_GetItem(tuple, at));
+}
+
 SHORT PyObject *py_pair(PyObject *a, PyObject *b)
 {
 	return PyTuple_Pack(2, a, b);

@@ -244,6 +244,9 @@ PyObject *py_attribute(PyObject *o, const char *name);
 PyObject *py_item(PyObject *list, Py_ssize_t at);
 PyObject *py_tuple_item(PyObject *tuple, Py_ssize_t at);
 
+/* An item of a tuple that is an int. */
+long py_number(PyObject *tuple, Py_ssize_t at);
+
 /* Items that lie side by side, with room for more. */
 struct py_array {
 	char *items;

@@ -14,7 +14,7 @@ static int has_thresholds(const struct generation *young)
 	int agreeing = 0;
 
 	for (Py_ssize_t i = 0; all && i < GENERATIONS; i++)
-		agreeing += PyLong_AsLong(PyTuple_GetItem(all, i)) == young[i].threshold;
+		agreeing += py_number(all, i) == young[i].threshold;
 	PyErr_Clear();
 	return agreeing == GENERATIONS;
 }

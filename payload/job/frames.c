@@ -276,7 +276,7 @@ static int search_heap(struct search *s)
 
 static uint32_t number(PyObject *place, Py_ssize_t at)
 {
-	long value = PyLong_AsLong(PyTuple_GetItem(place, at));
+	long value = py_number(place, at);
 
 	return value > 0 ? (uint32_t)value : 0;
 }

@@ -88,7 +88,7 @@ static PyObject *line_text(const struct module *m, long line)
 
 static void note_statement(struct job *job, const struct module *m, PyObject *entry)
 {
-	long line = PyLong_AsLong(PyTuple_GetItem(entry, STATEMENT_LINE));
+	long line = py_number(entry, STATEMENT_LINE);
 	_cleanup_py_ PyObject *text = line_text(m, line);
 
 	job_note(job,
@@ -131,8 +131,8 @@ static void note_statements(struct job *job, const struct module *m)
 {
 	PyObject *entry;
 	for (Py_ssize_t i = 0; (entry = py_item(m->chosen, i)); i++) {
-		if (!PyLong_AsLong(PyTuple_GetItem(entry, STATEMENT_IS_DEFINITION)) &&
-		    PyLong_AsLong(PyTuple_GetItem(entry, STATEMENT_LINE)))
+		if (!py_number(entry, STATEMENT_IS_DEFINITION) &&
+		    py_number(entry, STATEMENT_LINE))
 			note_statement(job, m, entry);
 	}
 }

@@ -55,8 +55,8 @@ static int clones_may(const struct world *w, PyObject *clones)
 	PyObject *entry;
 	for (Py_ssize_t i = 0; (entry = py_item(clones, i)); i++) {
 		PyObject *f = py_second(entry);
-		if (py_is(f, w->function) && world_references(w, PyFunction_GetCode(f)) >
-						     PyLong_AsLong(PyTuple_GetItem(entry, 2)))
+		if (py_is(f, w->function) &&
+		    world_references(w, PyFunction_GetCode(f)) > py_number(entry, 2))
 			return 1;
 	}
 	return 0;

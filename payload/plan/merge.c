@@ -225,7 +225,7 @@ static int is_wrapped_anew(const struct world *w, const struct module *m, PyObje
 {
 	PyObject *fresh = PyDict_GetItem(m->fresh, name);
 
-	return PyLong_AsLong(PyTuple_GetItem(entry, 4)) && fresh && fresh != meanwhile &&
+	return py_number(entry, 4) && fresh && fresh != meanwhile &&
 	       py_is(fresh, w->function) && meanwhile != PyTuple_GetItem(entry, 2);
 }
 

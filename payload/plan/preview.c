@@ -19,7 +19,7 @@
 
 static int is_definition_entry(PyObject *entry)
 {
-	return PyLong_AsLong(PyTuple_GetItem(entry, STATEMENT_IS_DEFINITION)) != 0;
+	return py_number(entry, STATEMENT_IS_DEFINITION) != 0;
 }
 
 /* --- names ------------------------------------------------------------------------------- */
@@ -39,7 +39,7 @@ static int binds(PyObject *entry, PyObject *name)
 static int is_adopted(const struct world *w, const struct module *m, PyObject *entry,
 		      PyObject *name, PyObject *value)
 {
-	long kind = PyLong_AsLong(PyTuple_GetItem(entry, STATEMENT_IS_DEFINITION));
+	long kind = py_number(entry, STATEMENT_IS_DEFINITION);
 
 	if (kind == WIRE_RECORD_CLASS)
 		return walk_is_class_of(w, m, value);
@@ -90,7 +90,7 @@ static int is_imported_again(const struct world *w, PyObject *name, PyObject *va
 
 static int preview_new(struct job *job, const struct module *m, PyObject *entry, PyObject *name)
 {
-	long kind = PyLong_AsLong(PyTuple_GetItem(entry, STATEMENT_IS_DEFINITION));
+	long kind = py_number(entry, STATEMENT_IS_DEFINITION);
 
 	note_name(job, m, name, NULL, kind ? (enum wire_record_kind)kind : WIRE_RECORD_NAME,
 		  WIRE_ACTION_ADDED);
@@ -102,7 +102,7 @@ static int preview_binding(struct job *job, const struct module *m, PyObject *en
 {
 	const struct world *w = &job->world;
 	PyObject *now = PyDict_GetItem(m->live, name);
-	long kind = PyLong_AsLong(PyTuple_GetItem(entry, STATEMENT_IS_DEFINITION));
+	long kind = py_number(entry, STATEMENT_IS_DEFINITION);
 
 	if (annotations_is_hidden(name))
 		return 0;

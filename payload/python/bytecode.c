@@ -120,8 +120,8 @@ static int read_lines(struct bytecode *b, const struct world *w, const struct op
 		PyObject *line = PyTuple_GetItem(entry, 2);
 		if (line == w->none)
 			continue;
-		set_lines(b, PyLong_AsLong(py_first(entry)) / 2,
-			  (PyLong_AsLong(py_second(entry)) + 1) / 2, (int)PyLong_AsLong(line));
+		set_lines(b, py_number(entry, 0) / 2, (py_number(entry, 1) + 1) / 2,
+			  (int)PyLong_AsLong(line));
 	}
 	return list && !PyErr_Occurred() ? 0 : -1;
 }

@@ -43,7 +43,7 @@ static PyObject *young_objects(const struct world *w)
 		return NULL;
 	_cleanup_py_ PyObject *gc = py_import("gc");
 	_cleanup_py_ PyObject *count = gc ? PyObject_CallMethod(gc, "get_count", NULL) : NULL;
-	if (!count || PyLong_AsLong(py_first(count)) > YOUNG_MAX)
+	if (!count || py_number(count, 0) > YOUNG_MAX)
 		return NULL;
 	_cleanup_py_ PyObject *all = generation(w, 0);
 	_cleanup_py_ PyObject *more = all ? generation(w, 1) : NULL;

@@ -72,7 +72,7 @@ Py_ssize_t history_number(struct job *job, const struct history *history, Py_ssi
 {
 	PyObject *entry = history_entry(&job->world, history, position);
 
-	return entry ? PyLong_AsLong(PyTuple_GetItem(entry, HISTORY_NUMBER)) : -1;
+	return entry ? py_number(entry, HISTORY_NUMBER) : -1;
 }
 
 Py_ssize_t history_position(struct job *job, const struct history *history, Py_ssize_t number)

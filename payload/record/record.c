@@ -173,8 +173,8 @@ static int add_cells(const struct world *w, PyObject *function, PyObject **old, 
 
 static int invert(struct writes *out, const struct world *w, PyObject *entry)
 {
-	long kind = PyLong_AsLong(PyTuple_GetItem(entry, KIND));
-	long flags = PyLong_AsLong(PyTuple_GetItem(entry, FLAGS));
+	long kind = py_number(entry, KIND);
+	long flags = py_number(entry, FLAGS);
 	PyObject *key = PyTuple_GetItem(entry, KEY);
 	_cleanup_py_ PyObject *object = record_held(w, PyTuple_GetItem(entry, OBJECT));
 	_cleanup_py_ PyObject *old =
@@ -228,8 +228,8 @@ PyObject *record_codes(const struct world *w, PyObject *record)
 	PyObject *entry;
 
 	for (Py_ssize_t i = 0; out && (entry = py_item(record, i)); i++) {
-		if (PyLong_AsLong(PyTuple_GetItem(entry, KIND)) != WRITE_CODE ||
-		    PyLong_AsLong(PyTuple_GetItem(entry, FLAGS)) & IS_FOREIGN)
+		if (py_number(entry, KIND) != WRITE_CODE ||
+		    py_number(entry, FLAGS) & IS_FOREIGN)
 			continue;
 		_cleanup_py_ PyObject *came = record_held(w, PyTuple_GetItem(entry, NEW));
 		PyObject *old = code_of(w, PyTuple_GetItem(entry, OLD));
