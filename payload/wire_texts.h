@@ -60,7 +60,8 @@
 	X(NO_ATTACH, "there is no attach %: the last one is %") \
 	X(DROPPED, "only what came after attach % is still recorded") \
 	X(CHANGED_SINCE, "% was changed by the program since: what it made of it would be lost") \
-	X(NOT_PUT_BACK, "% cannot be put back: %")
+	X(NOT_PUT_BACK, "% cannot be put back: %") \
+	X(OLD_DEFAULTS, "a closure made before keeps its old code: the new code takes other arguments, and what defaults they have is not known")
 /* clang-format on */
 
 enum wire_text {

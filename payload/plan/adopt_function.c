@@ -10,6 +10,9 @@
 #include "payload/plan/plan.h"
 #include "payload/python/code.h"
 #include "payload/python/compare.h"
+#include "payload/python/defaults.h"
+
+#define CO_NESTED 0x10 /* Include/code.h: somewhere inside of a function */
 
 /* The cells of `function`, in the order in which the code wants them, but for those that lead
  * to the class, or its namespace: that is the kept one, of `old`. New reference, None for none;
@@ -293,33 +296,69 @@ static int adopt_left_behind(struct plan *p, PyObject *function, PyObject *now)
 		       : 0;
 }
 
+/* Those of what a function makes: no statement that runs gives it any. Borrowed. */
+static PyObject *defaults_for(struct plan *p, const struct module *m, PyObject *code)
+{
+	PyObject *found = pointer_map_get(&p->defaults, code);
+
+	if (!found && m && code_number(code, "co_flags") & CO_NESTED) {
+		found = defaults_of(&p->job->world, m->code, code);
+		if (pointer_map_set(&p->defaults, code, found))
+			return NULL;
+	}
+	return found;
+}
+
+/* Another number of parameters may need defaults. */
+static int takes_as_many(PyObject *a, PyObject *b)
+{
+	return code_number(a, "co_argcount") == code_number(b, "co_argcount") &&
+	       code_number(a, "co_kwonlyargcount") == code_number(b, "co_kwonlyargcount");
+}
+
+/* `defaults`: as defaults_of() has them. */
+static int write_closure(struct plan *p, PyObject *function, PyObject *code, PyObject *closure,
+			 PyObject *defaults)
+{
+	const struct world *w = &p->job->world;
+	_cleanup_py_ PyObject *value = py_pair(code, closure);
+
+	if (defaults == w->none)
+		defaults = NULL;
+	if (!value || plan_write(p, WRITE_CODE, function, NULL, value) ||
+	    (defaults != code &&
+	     !is_same_or_none(w, PyFunction_GetDefaults(function), defaults) &&
+	     plan_write(p, WRITE_DEFAULTS, function, NULL, defaults)))
+		return -1;
+	return pointer_map_set(&p->adopted, function, function); /* once */
+}
+
 int adopt_code_alone(struct plan *p, PyObject *function)
 {
 	const struct world *w = &p->job->world;
-	PyObject *old = PyFunction_GetCode(function), *now = NULL;
+	PyObject *old = PyFunction_GetCode(function);
 	PyObject *code = code_next(p->codes, old);
 
 	if (code == old || pointer_map_get(&p->adopted, function) ||
 	    pointer_map_get(&p->stand_in, function))
 		return 0;
-	for (size_t i = 0; !now && i < p->job->modules.count; i++)
-		if (p->job->modules.items[i].live == PyFunction_GetGlobals(function))
-			now = successor(p, &p->job->modules.items[i], function);
+	const struct module *m =
+		modules_find(&p->job->modules, PyFunction_GetGlobals(function));
+	PyObject *now = m ? successor(p, m, function) : NULL;
 	PyErr_Clear();
 	if (now)
 		return adopt_left_behind(p, function, now);
 	if (!code)
 		return 0;
 	_cleanup_py_ PyObject *closure = adopt_cells(w, function, code);
-	if (!closure && PyErr_Occurred())
+	PyObject *defaults = closure ? defaults_for(p, m, code) : NULL;
+	if (PyErr_Occurred())
 		return -1;
-	if (closure) {
-		_cleanup_py_ PyObject *value = py_pair(code, closure);
-		if (!value || plan_write(p, WRITE_CODE, function, NULL, value))
-			return -1;
-		return pointer_map_set(&p->adopted, function, function); /* once */
-	}
+	int is_known = defaults != code || takes_as_many(old, code);
+	if (closure && is_known)
+		return write_closure(p, function, code, closure, defaults ? defaults : code);
 	_cleanup_py_ PyObject *name = PyObject_GetAttrString(function, "__qualname__");
-	job_warn(p->job, NULL, name, WIRE_TEXT_OLD_CLOSURE, NULL);
+	job_warn(p->job, NULL, name, closure ? WIRE_TEXT_OLD_DEFAULTS : WIRE_TEXT_OLD_CLOSURE,
+		 NULL);
 	return 0;
 }

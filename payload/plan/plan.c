@@ -259,6 +259,7 @@ void plan_fini(struct plan *plan)
 	PyMem_Free(plan->classes);
 	pointer_map_fini(&plan->stand_in);
 	pointer_map_fini(&plan->adopted);
+	pointer_map_fini(&plan->defaults);
 	py_drop_all(&plan->codes, &plan->depth);
 	writes_fini(&plan->writes);
 	*plan = (struct plan){0};

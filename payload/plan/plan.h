@@ -46,6 +46,7 @@ struct plan {
 	struct writes writes;
 	struct pointer_map stand_in; /* donor -> kept; also shadow modules and namespaces */
 	struct pointer_map adopted;  /* kept function -> donor */
+	struct pointer_map defaults; /* code -> defaults_of() it */
 	uint64_t told_from, told_to; /* where the records of its changes are in the reply */
 };
 
