@@ -38,8 +38,8 @@ def is_inside(x, function, depth=0):
     """A decorator that is new wraps what the new source defined."""
     if type(function) is not FUNCTION or depth > 5:
         return False
-    cells = [contents(cell) for cell in function.__closure__ or ()]
-    return any(y is x or is_inside(x, y, depth + 1) for y in cells)
+    inner = [contents(cell) for cell in function.__closure__ or ()] + [function.__dict__.get('__wrapped__')]
+    return any(y is x or is_inside(x, y, depth + 1) for y in inner)
 
 
 def is_foreign(namespace):

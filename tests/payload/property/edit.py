@@ -4,8 +4,12 @@ import copy
 import re
 
 from generate import ENUMS, Raw
-from program import Assign, Class, Function, Import
+from program import Assign, Class, Function, Import, numbers
 
+# What else a function may become.
+OTHER_ROLES = {'plain': ['generator', 'async'], 'generator': ['plain', 'async', 'context'],
+               'async': ['plain'], 'context': ['generator'],
+               'property': ['settable'], 'settable': ['property']}
 NUMBER = re.compile(r'\b\d+\b')
 
 
@@ -17,7 +21,8 @@ class Editor:
         self.edits = [self.body, self.body, self.number, self.number, self.number, self.default,
                       self.decorators, self.add, self.add, self.remove, self.move, self.role,
                       self.bases, self.import_more, self.comment, self.doc, self.wrap,
-                      self.add_to_class, self.add_to_class, self.value, self.parameter]
+                      self.add_to_class, self.add_to_class, self.value, self.parameter,
+                      self.rename, self.other, self.mark]
 
     def functions(self):
         return [x for x in self.maker.program.walk() if isinstance(x[2], Function)]
@@ -65,15 +70,15 @@ class Editor:
             item.body[n] = NUMBER.sub(lambda _: self.maker.number(), item.body[n], 1)
 
     def default(self):
-        _, _, item = self.pick([x for x in self.functions()
-                                if len(x[2].parameters) > 1])
+        module, around, item = self.pick([x for x in self.functions()
+                                           if len(x[2].parameters) > 1])
         if item:
             name, _ = item.parameters[-1]
-            item.parameters[-1] = name, self.maker.number()
+            item.parameters[-1] = name, self.maker.default(self.scope(module, around, item))
 
     def parameter(self):
         _, _, item = self.pick([x for x in self.functions() if x[2].role not in (
-            'factory', 'property', 'init')])
+            'factory', 'property', 'settable', 'init')])
         if item and item.parameters and item.parameters[-1][0] != 'r':
             item.parameters.append(('r', self.maker.number()))
             item.body[-1] += ' + r'
@@ -131,6 +136,45 @@ class Editor:
             'static', 'class')])
         if item and not any('cls' in line for line in item.body):
             item.role = 'class' if item.role == 'static' else 'static'
+        _, _, item = self.pick([x for x in self.functions() if x[2].role in OTHER_ROLES and
+                                not x[2].decorators and (not x[1] or x[1][-1].kind == 'class')])
+        if item and self.maker.chance(.3):
+            item.role = self.random.choice(OTHER_ROLES[item.role])
+
+    def other(self):
+        _, _, item = self.pick([x for x in self.functions()
+                                if x[2].role in ('settable', 'dispatch')])
+        if item:
+            item.other = self.maker.number()
+
+    def mark(self):
+        """The argument of a class's decorator, or a decorator."""
+        _, around, item = self.pick([x for x in self.items(Class) if x[2].kind == 'class'])
+        if item and not around:
+            item.decorators = ['marked(%s)' % self.maker.number()]
+
+    def rename(self):
+        """Everywhere. What is called otherwise is another thing."""
+        _, _, item = self.pick([x for x in self.items((Function, Class, Assign))
+                                if x[2].name not in ('n', '__init__')])
+        if not item or getattr(item, 'kind', None) == 'effect':
+            return
+        old, new = item.name, self.maker.fresh_name(item.name.rstrip('0123456789'))
+        for _, around, each in self.maker.program.walk():
+            if item in around + [each]:
+                each.uid = next(numbers)
+            self.replace(each, lambda text, word=r'\b%s\b' % old: re.sub(word, new, text))
+
+    @staticmethod
+    def replace(item, change):
+        """In whatever text the item has."""
+        for field, value in vars(item).items():
+            if field in ('name', 'value', 'imported') and value:
+                setattr(item, field, change(value))
+            elif field in ('body', 'bases'):
+                setattr(item, field, [change(line) for line in value])
+            elif field == 'parameters':
+                item.parameters = [(name, default and change(default)) for name, default in value]
 
     def bases(self):
         module, around, item = self.pick([x for x in self.items(Class)
@@ -139,7 +183,8 @@ class Editor:
             item.bases = [self.random.choice(ENUMS)]
         elif item and not around and item.bases:
             whole, module.items = module.items, module.items[:module.items.index(item)]
-            item.bases = self.maker.bases(module) or item.bases
+            item.bases = item.bases[::-1] if len(item.bases) > 1 and self.maker.chance(.5) \
+                else self.maker.bases(module) or item.bases
             module.items = whole
 
     def import_more(self):
@@ -148,7 +193,8 @@ class Editor:
             return
         at = self.random.randint(2, len(modules) - 1)
         module, other = modules[at], modules[self.random.randint(1, at - 1)]
-        names = [x.name for x in other.items if not isinstance(x, Import)]
+        names = [x.name for x in other.items if not isinstance(x, Import) and
+                 getattr(x, 'kind', None) not in ('store', 'effect')]
         if names:
             made = Import(other.name, self.random.choice(names))
             module.items.insert(5, made)

@@ -6,7 +6,9 @@ version of each function took part in it. Functions call only what was made befo
 nothing recurs without end. A program that cannot run is no harm: its world says so and it is
 dropped.
 """
-from program import BLOCKS, Assign, Class, Function, Held, Import, INDENT, Module, Program, indented
+import re
+
+from program import BLOCKS, Assign, Class, Function, Import, INDENT, Module, Program
 
 DECORATORS = {
     'counted': ['def counted(function):', '    @functools.wraps(function)',
@@ -18,21 +20,21 @@ DECORATORS = {
                '        def wrapper(*arguments, **named):',
                '            return by * function(*arguments, **named)', '        return wrapper',
                '    return decorate'],
+    'finished': ['def finished(coroutine):', '    try:', '        coroutine.send(None)',
+                 '    except StopIteration as stop:', '        return stop.value'],
+    'marked': ['def marked(mark):', '    def decorate(made):', '        made.mark = mark',
+               '        return made', '    return decorate'],
     'listed': ['REGISTRY = {}', 'def listed(function):',
                '    REGISTRY[function.__name__] = function', '    return function'],
 }
 
 
 ENUMS = ['enum.Enum', 'enum.IntEnum', 'int, enum.Enum', 'str, enum.Enum']
-# How somebody may hold an object, and how to get it from there.
-WAYS = [('{0}', '{0}'), ("{{'key': {0}}}", "{0}['key']"), ('({0}, 1)', '{0}[0]'),
-        ('{{({0}, 1): 2}}', 'list({0})[0][0]'), ('{{{0}: 3}}', 'list({0})[0]'),
-        ('frozenset([({0}, 2)])', 'list({0})[0][0]'), ('collections.OrderedDict([({0}, 4)])', 'list({0})[0]'),
-        ('[{0}, 5, {0}]', '{0}[2]'), ('collections.deque([{0}, {0}])', '{0}[1]'),
-        ('functools.partial(id, {0})', '{0}.args[0]'), ('itertools.repeat({0})', 'next({0})'),
-        ('itertools.cycle([{0}])', 'next({0})'), ('types.MappingProxyType({{6: {0}}})', '{0}[6]'),
-        ('types.MethodType(id, {0})', '{0}.__self__'),
-        ('(lambda value: lambda: value)({0})', '{0}()'), ('weakref.ref({0})', '{0}()')]
+
+
+# What asks a function for its value that gives none when it is called.
+ASKED = {'generator': 'next({}, 7)', 'async': 'finished({})', 'context': '{}.__enter__()',
+         'dispatch': '{}'}
 
 
 class Raw(Assign):
@@ -49,12 +51,13 @@ class Raw(Assign):
 class Scope:
     """What an expression may use: integers, and callables with a place for one argument."""
 
-    def __init__(self, integers=(), calls=(), counters=(), caches=(), logs=()):
+    def __init__(self, integers=(), calls=(), counters=(), caches=(), logs=(), constants=()):
         self.integers, self.calls = list(integers), list(calls)
         self.counters, self.caches, self.logs = list(counters), list(caches), list(logs)
+        self.constants = list(constants)    # of the module itself
 
     def copy(self):
-        return Scope(self.integers, self.calls, self.counters, self.caches, self.logs)
+        return Scope(self.integers, self.calls, self.counters, self.caches, self.logs, self.constants)
 
 
 class Maker:
@@ -96,6 +99,11 @@ class Maker:
             scope.integers += other.integers
             scope.calls += other.calls
             return
+        if item.imported == '*':
+            for each in origin.items:
+                if not isinstance(each, Import) and getattr(each, 'kind', None) != 'counter':
+                    self.reach(scope, each, '', each.name)
+            return
         found = origin.find(item.imported)
         if found and not (isinstance(found, Assign) and found.kind == 'counter'):
             self.reach(scope, found, '', item.name)
@@ -103,7 +111,7 @@ class Maker:
     def reach(self, scope, item, qualifier, alias=None):
         name = qualifier + (alias or item.name)
         if isinstance(item, Assign):
-            if item.kind in ('constant', 'derived', 'counter'):
+            if item.kind in ('constant', 'derived', 'counter', 'store'):
                 scope.integers.append(name)
             elif item.kind in ('closure', 'lambda'):
                 scope.calls.append(name + '({})')
@@ -111,6 +119,10 @@ class Maker:
                 scope.integers.append(name + '.n')
             if not qualifier and item.kind in ('counter', 'cache', 'log'):
                 getattr(scope, item.kind + 's').append(name)
+            if not qualifier and not alias and item.kind == 'constant':
+                scope.constants.append(name)
+        elif isinstance(item, Function) and item.role in ASKED:
+            scope.calls.append(ASKED[item.role].format(name + '({})'))
         elif isinstance(item, Function) and item.role in ('plain', 'factory'):
             again = '(2)' if item.role == 'factory' else ''
             scope.calls.append(name + '({})' + again)
@@ -145,7 +157,7 @@ class Maker:
             return '%s %s %s' % (inner, self.random.choice('+-+'),
                                  self.expression(scope, depth - 1))
         if choice == 8:
-            if inner.isdigit():  # not for the compiler to decide
+            if not re.search('[a-z]', inner, re.I):  # not for the compiler to decide
                 inner = 'len(str(%s))' % inner
             return '(%s if %s %% 2 else %s)' % (self.expression(scope, 0), inner, self.number())
         return 'sum([%s for each in range(2)])' % self.expression(
@@ -197,16 +209,31 @@ class Maker:
         lines.sort(key=lambda line: not line.startswith('global'))
         return lines + ['return ' + self.expression(scope)]
 
-    def parameters(self):
-        return [('x', None)] + [(name, self.number()) for name in ('p', 'q')
+    def parameters(self, scope):
+        return [('x', None)] + [(name, self.default(scope)) for name in ('p', 'q')
                                 if self.chance(.25)]
+
+    def gather(self, made):
+        """Gives it a default that is state."""
+        made.parameters.append(('seen', '[]'))
+        made.body = ['seen.append(x)'] + made.body
+        made.body[-1] += ' + len(seen)'
+
+    def default(self, scope):
+        if not scope.constants or self.chance(.6):
+            return self.number()
+        return self.random.choice(['%s', '2 * %s']) % self.random.choice(scope.constants)
 
     # Items
 
     def function(self, scope, name=None):
-        parameters = self.parameters()
+        parameters = self.parameters(scope)
         made = Function(name or self.fresh_name('f'), parameters, self.body(scope, parameters))
-        if self.chance(.3):
+        if self.chance(.2):
+            made.role = self.random.choice(sorted(ASKED))
+        elif self.chance(.1):
+            self.gather(made)
+        elif self.chance(.3):
             made.decorators = self.decorators()
         return made
 
@@ -230,10 +257,11 @@ class Maker:
     def method(self, scope, owner, name=None):
         """Of any kind; `scope` is that of the module."""
         scope = scope.copy()
-        role = self.random.choice(['method'] * 4 + ['static', 'class', 'property'])
+        role = self.random.choice(['method'] * 4 + ['static', 'class', 'property'] +
+                                  ['settable'] * (owner.kind == 'class'))
         subject = {'class': 'cls', 'static': owner.name}.get(role, 'self')
         for item in owner.items:
-            if isinstance(item, Assign) and item.kind == 'constant':
+            if isinstance(item, Assign) and item.kind in ('constant', 'derived'):
                 scope.integers.append('%s.%s' % (subject, item.name))
             elif isinstance(item, Assign) and item.kind == 'log':
                 scope.logs.append('%s.%s' % (subject, item.name))
@@ -243,14 +271,17 @@ class Maker:
                 scope.calls.append('%s.%s({})' % (subject, item.name))
         if subject == 'self' and owner.kind != 'enum':
             scope.integers += ['self.n', 'self.n']
-        parameters = [] if role == 'property' else self.parameters()
-        name = name or self.fresh_name('value' if role == 'property' else 'm')
+        is_value = role in ('property', 'settable')
+        parameters = [] if is_value else self.parameters(scope)
+        name = name or self.fresh_name('value' if is_value else 'm')
         body = self.body(scope, parameters)
         made = Function(name, parameters, body, role)
         if role == 'method' and owner.kind == 'class' and owner.bases and self.chance(.4):
             self.call_super(made, owner)
         elif role == 'method' and self.chance(.15):
             made.decorators = self.decorators()
+        elif role in ('method', 'static', 'class') and self.chance(.1):
+            self.gather(made)
         return made
 
     def call_super(self, made, owner):
@@ -273,6 +304,7 @@ class Maker:
                 made.items.append(Function('__init__', [('n', None)], call + [
                     'self.n = n', 'self.k = ' + self.expression(scope, 1)], 'init'))
         elif kind == 'dataclass':
+            made.bases = self.bases(module, kind)[:1]
             made.items.append(Assign('n', None, 'field'))
             for _ in range(self.random.randrange(3)):
                 made.items.append(Assign(self.fresh_name('d'), self.number(), 'field'))
@@ -282,61 +314,90 @@ class Maker:
                 made.items.append(Assign(self.fresh_name('E'), str(value), 'member'))
         else:
             made.bases = ['Exception']
+        if kind == 'class' and self.chance(.2):
+            made.decorators = ['marked(%s)' % self.number()]
         if kind == 'class' and self.chance(.4):
             made.items.append(Assign(self.fresh_name('C'), self.number(), 'constant'))
+            if self.chance(.5):
+                made.items.append(Assign(self.fresh_name('D'), '%s + %s' % (
+                    made.items[-1].name, self.expression(scope, 0)), 'derived'))
         if kind == 'class' and self.chance(.4):
             made.items.append(Assign(self.fresh_name('seen'), '[]', 'log'))
         for _ in range(self.random.randint(1, 3)):
             made.items.append(self.method(scope, made))
         if kind == 'class' and self.chance(.15):
-            made.items.append(self.nested(scope))
+            made.items.append(self.nested(module, scope))
+        if kind == 'class':
+            self.hold_object(module, made)
         return made
 
-    def nested(self, scope):
+    def hold_object(self, module, owner):
+        names = [x.name for x in module.items if isinstance(x, Class) and
+                 x.kind in ('class', 'dataclass')]
+        if names and self.chance(.3):
+            owner.items.append(Assign(self.fresh_name('object'), '%s(%s)' % (
+                self.random.choice(names), self.number()), 'object'))
+
+    def nested(self, module, scope):
         made = Class(self.fresh_name('Inner'), [], [])
+        if self.chance(.5):
+            made.items.append(Assign(self.fresh_name('seen'), '[]', 'log'))
         made.items.append(self.method(Scope(scope.integers, scope.calls), Class('x', [], [])))
-        made.items[0].role = 'static'
-        made.items[0].body = self.body(Scope(scope.integers, scope.calls), [('x', None)])
+        made.items[-1].role, made.items[-1].decorators = 'static', []
+        made.items[-1].body = self.body(Scope(scope.integers, scope.calls), [('x', None)])
+        made.items[-1].parameters = [('x', None)]
+        self.hold_object(module, made)
         return made
 
-    def bases(self, module):
-        """One earlier class, or none, sometimes as an attribute of its module."""
+    def bases(self, module, kind='class'):
+        """One or two earlier classes, or none, sometimes as an attribute of its module."""
         names = []
         for item in module.items:
-            if isinstance(item, Class) and item.kind == 'class':
+            if isinstance(item, Class) and item.kind == kind:
                 names.append(item.name)
             if isinstance(item, Import):
                 origin = self.program.find(item.module)
                 found = [x.name for x in origin.items if isinstance(x, Class) and
-                         x.kind == 'class'] if origin else []
+                         x.kind == kind] if origin else []
                 if item.imported in found:
                     names.append(item.name)
                 elif item.imported is None:
                     names += ['%s.%s' % (item.module, x) for x in found]
-        return [self.random.choice(names)] if names and self.chance(.5) else []
+        if not names or self.chance(.5):
+            return []
+        return self.random.sample(names, min(len(names), 2 if self.chance(.5) else 1))
 
     def assignment(self, module, scope):
         kind = self.random.choice(['constant', 'constant', 'derived', 'counter', 'cache', 'log',
-                                   'object', 'closure', 'table', 'lambda'])
+                                   'object', 'closure', 'table', 'lambda', 'store'])
         value = {'constant': self.number, 'counter': self.number, 'cache': lambda: '{}',
                  'log': lambda: '[]', 'derived': lambda: self.expression(scope),
                  'lambda': lambda: 'lambda x: x + ' + self.expression(scope)}.get(kind)
         if value:
             return Assign(self.fresh_name(kind.upper()[0] if kind in ('constant', 'derived')
                                           else kind), value(), kind)
-        wanted = {'object': lambda x: isinstance(x, Class) and x.kind in ('class', 'dataclass'),
+        wanted = {'store': lambda x: getattr(x, 'role', 0) == 'plain' or isinstance(x, Class),
+                  'object': lambda x: isinstance(x, Class) and x.kind in ('class', 'dataclass'),
                   'closure': lambda x: isinstance(x, Function) and x.role == 'factory',
                   'table': lambda x: isinstance(x, Function) and x.role == 'plain'}[kind]
         names = [x.name for x in module.items if wanted(x)]
         if not names:
             return self.assignment(module, scope)
         name = self.random.choice(names)
+        if kind == 'store':
+            return Assign(self.fresh_name(name + '.limit'), self.number(), kind)
         value = "{'a': %s, 'b': functools.partial(%s, %s)}" % (name, name, self.number()) \
             if kind == 'table' else '%s(%s)' % (name, self.number())
         return Assign(self.fresh_name(kind), value, kind)
 
+    def effect(self, logs):
+        return Assign(self.fresh_name('effect'), '%s.append(each + %s)' % (
+            self.random.choice(logs), self.number()), 'effect')
+
     def item(self, module):
         scope = self.scope(module)
+        if scope.logs and self.chance(.2):
+            return self.effect(scope.logs)
         choice = self.random.randrange(10)
         if choice < 4:
             return self.function(scope)
@@ -350,7 +411,10 @@ class Maker:
             if other is module:
                 continue
             made.append(Import(other.name))
-            names = [x.name for x in other.items if not isinstance(x, (Import, Raw))]
+            if other.name != 'tools' and self.chance(.15):
+                made.append(Import(other.name, '*'))
+            names = [x.name for x in other.items if not isinstance(x, (Import, Raw)) and
+                     getattr(x, 'kind', None) not in ('store', 'effect')]
             for name in self.random.sample(names, min(len(names), self.random.randrange(3))):
                 made.append(Import(other.name, name, name + '_' if self.chance(.2) else None))
         return made
@@ -375,100 +439,6 @@ class Maker:
             form = self.random.choice(sorted(BLOCKS))
             low = self.random.randrange(len(items))
             for item in items[low:low + self.random.randint(1, 4)]:
+                if getattr(item, 'kind', None) == 'effect':
+                    break   # in a block it may happen again
                 item.block = item.block or (number, form)
-
-
-def references(random, program):
-    """What somebody holds of the program's objects."""
-    made = []
-
-    def hold(value, kind, probe, target):
-        name = 'h%d' % (len(made) + 1)
-        made.append(Held(name, value, kind, probe.format(name), target))
-        return name
-
-    for module, around, item in program.walk():
-        path = '.'.join([module.name] + [c.name for c in around] + [item.name])
-        if random.random() < .5:
-            continue
-        if isinstance(item, Function) and not around and item.role == 'plain':
-            way = random.choice(['{0}', 'functools.partial({0}, 4)', "{{'key': {0}}}",
-                                 '(lambda function: lambda: function(6))({0})',
-                                 'map({0}, itertools.repeat(8))'])
-            probe = {'{0}': '{0}(5)', "{{'key': {0}}}": "{0}['key'](5)",
-                     'map({0}, itertools.repeat(8))': 'next({0})'}.get(way, '{0}()')
-            hold(way.format(path), 'reference', probe, item)
-        elif isinstance(item, Function) and not around and item.role == 'factory':
-            hold(path + '(3)', 'closure', '{0}(5)', item)
-        elif isinstance(item, Class) and item.kind in ('class', 'dataclass') and not around:
-            owner = hold(path + '(7)', 'object', '{0}.n', item)
-            for each in item.items:
-                if isinstance(each, Function) and each.role in ('method', 'static', 'class'):
-                    hold('%s.%s' % (owner, each.name), 'reference', '{0}(2)', each)
-                elif isinstance(each, Function) and each.role == 'property':
-                    hold(owner, 'reference', '{0}.' + each.name, each)
-        elif isinstance(item, Class) and item.kind == 'enum':
-            for member in item.items:
-                if isinstance(member, Assign) and random.random() < .6:
-                    ways = WAYS if item.bases == ['str, enum.Enum'] else WAYS[:-1]
-                    way, back = random.choice(ways)
-                    name = hold(way.format('%s.%s' % (path, member.name)), 'reference',
-                                back + '.value', member)
-                    made.append(Held(name, None, 'probe', '%s is %s.%s' % (
-                        back.format(name), path, member.name), member))
-        if isinstance(item, Class) and not around and random.random() < .5:
-            way, back = random.choice(WAYS)
-            name = hold(way.format(path), 'reference', back + '.__name__', item)
-            made.append(Held(name, None, 'probe', '%s is %s' % (back.format(name), path), item))
-            if way.startswith('{{('):
-                made.append(Held(name, None, 'probe', '%s[%s, 1]' % (name, path), item))
-            elif way.startswith('{{{'):
-                made.append(Held(name, None, 'probe', '%s[%s]' % (name, path), item))
-    return made
-
-
-def probes(program, held):
-    """Expressions that look at everything that a program offers."""
-    made = [reference.probe for reference in held if reference.is_alive(program)]
-    names = [item.name for _, _, item in program.walk() if isinstance(item, Class)]
-    for module, around, item in program.walk():
-        path = '.'.join([module.name] + [c.name for c in around] + [item.name])
-        owner = '.'.join([module.name] + [c.name for c in around])
-        if isinstance(item, Assign) and item.kind in ('constant', 'derived', 'counter', 'cache',
-                                                      'log'):
-            made.append(path)
-        elif isinstance(item, Assign) and item.kind == 'member':
-            made += [path + '.value', path + '.name']
-        elif isinstance(item, Assign) and item.kind == 'object':
-            made.append('sorted(vars(%s).items())' % path)
-        elif isinstance(item, Assign) and item.kind in ('closure', 'lambda'):
-            made.append(path + '(2)')
-        elif isinstance(item, Assign) and item.kind == 'table':
-            made += ["%s['a'](2)" % path, "%s['b']()" % path]
-        elif isinstance(item, Function):
-            made += look_at_function(item, path, owner, around)
-        elif isinstance(item, Class):
-            made += look_at_class(item, path, names)
-    return made
-
-
-def look_at_function(item, path, owner, around):
-    if item.role == 'factory':
-        return [path + '(2)(3)']
-    if item.role in ('plain', 'static', 'class') and (not around or around[-1].kind != 'enum' or
-                                                      item.role != 'plain'):
-        return [path + '(3)', path + '.__doc__']
-    made = owner + '(4)' if around[-1].kind != 'enum' else 'list(%s)[0]' % owner
-    if item.role == 'method':
-        return ['%s.%s(3)' % (made, item.name)]
-    return ['%s.%s' % (made, item.name)] if item.role == 'property' else []
-
-
-def look_at_class(item, path, names):
-    if item.kind == 'enum':
-        return ['[x.name for x in %s]' % path, '%s(%s).name' % (
-            path, next((x.value for x in item.items if isinstance(x, Assign)), 0))]
-    if item.kind == 'dataclass':
-        return ['repr(%s(5))' % path, '%s(5) == %s(5)' % (path, path)]
-    return ['[x.__name__ for x in %s.__mro__]' % path, path + '.__doc__',
-            'sorted(x.__name__ for x in %s.__subclasses__() if x.__name__ in %r)' % (path, names)]

@@ -19,6 +19,7 @@ import signal
 import sys
 import tempfile
 import types
+import warnings
 import weakref
 
 SECONDS = 20
@@ -101,7 +102,7 @@ class Kept:
                         and getattr(place[2], 'value', None) != getattr(places[uid][2], 'value', None)}
         for uid in sorted(self.unchanged, key=list(places).index):
             item = places[uid][2]
-            if item.kind == 'derived' and not item.block and self.follows(*places[uid]):
+            if getattr(item, 'kind', None) == 'derived' and not item.block and self.follows(*places[uid]):
                 self.renewed.add(uid)
                 del self.unchanged[uid]
 
@@ -129,11 +130,28 @@ class Kept:
         return 'KEPT(%d, lambda: %s)' % (item.uid, value)
 
 
+def finished(coroutine):
+    try:
+        coroutine.send(None)
+    except StopIteration as stop:
+        return stop.value
+
+
 def look_up(module, name):
     found = sys.modules[module]
     for part in name.split('.'):
         found = vars(found)[part]
     return found
+
+
+def state_of(item, module, name):
+    if getattr(item, 'kind', None) == 'effect':
+        return None
+    found = look_up(module, name)
+    if not hasattr(item, 'parameters'):
+        return found
+    names = [x for x, _ in item.parameters]
+    return getattr(found, '__func__', found).__defaults__[names.index('seen') - len(names)]
 
 
 def see(names, expression):
@@ -149,7 +167,7 @@ def take_picture(program, held, names):
     for uid, (module, name, item) in program.places().items():
         if getattr(item, 'is_state', bool)():
             try:
-                values[uid] = freeze(look_up(module, name))
+                values[uid] = freeze(state_of(item, module, name))
             except (Unkept, KeyError):
                 pass
     for reference in held:
@@ -161,6 +179,7 @@ def take_picture(program, held, names):
 def inhabit(program, kept, pictures, held, probes):
     """Inside the fresh process: what the probes saw, and what is to be kept."""
     import builtins
+    warnings.simplefilter('ignore')     # a coroutine that nobody awaits
     builtins.KEPT = lambda uid, fresh: thaw(pictures[uid], fresh)
     folder = os.getcwd()
     for name, source in program.sources(kept).items():
@@ -169,7 +188,7 @@ def inhabit(program, kept, pictures, held, probes):
     sys.path.insert(0, folder)
     sys.dont_write_bytecode = True
     names = {'collections': collections, 'functools': functools, 'itertools': itertools,
-             'types': types, 'weakref': weakref}
+             'types': types, 'weakref': weakref, 'finished': finished}
     for module in program.modules:
         names[module.name] = __import__(module.name)
     for reference in held:

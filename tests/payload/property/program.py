@@ -54,17 +54,20 @@ class Import(Item):
 
 class Assign(Item):
     """`name = value`. What kind of value it is: 'constant', 'derived', 'counter', 'cache', 'log',
-    'object' (an instance), 'closure', 'table' (of functions), 'lambda', 'field' or 'member'."""
+    'object' (an instance), 'effect' (no name: what a loop does to a log), 'store' (an attribute of a
+    function or class), 'closure', 'table' (of functions), 'lambda', 'field' or 'member'."""
 
     def __init__(self, name, value, kind):
         Item.__init__(self, name)
         self.value, self.kind = value, kind
 
     def is_state(self):
-        return self.kind in ('derived', 'counter', 'cache', 'log', 'object', 'closure')
+        return self.kind in ('derived', 'counter', 'cache', 'log', 'object', 'closure', 'effect')
 
     def text(self, kept):
         value = self.value
+        if self.kind == 'effect':
+            return [] if kept and kept.has(self) else ['for each in range(2):', INDENT + value]
         if kept and self.is_state() and kept.has(self):
             value = kept.expression(self, value)
         if self.kind == 'field':
@@ -74,29 +77,58 @@ class Assign(Item):
 
 class Function(Item):
     """A function or method. `role`: 'plain', 'factory', 'decorator', 'method', 'static', 'class',
-    'property', 'init'. Parameters are (name, default or None)."""
+    'property', 'settable' (a property with a setter), 'init', 'generator', 'async',
+    'context' (a context manager), 'dispatch' (by the type of its argument). Parameters are
+    (name, default or None)."""
 
     def __init__(self, name, parameters, body, role='plain'):
         Item.__init__(self, name)
         self.parameters, self.body, self.role = parameters, body, role
         self.decorators, self.doc = [], None
+        self.other = '1'     # a number in the other function of two: a setter, for any type
 
-    def signature(self):
+    def is_state(self):
+        """Has it a default that gathers?"""
+        return ('seen', '[]') in self.parameters and not self.decorators
+
+    def signature(self, kept=None):
         first = {'method': ['self'], 'init': ['self'], 'property': ['self'],
-                 'class': ['cls']}.get(self.role, [])
-        rest = [name if default is None else '%s=%s' % (name, default)
-                for name, default in self.parameters]
+                 'settable': ['self'], 'class': ['cls']}.get(self.role, [])
+        rest = [name if default is None else '%s=%s' % (
+            name, kept.expression(self, default) if name == 'seen' and kept and kept.has(self)
+            else default) for name, default in self.parameters]
         return ', '.join(first + rest)
 
     def head(self):
-        return [self.name, self.signature(), self.role] + self.decorators
+        kind = 'plain' if self.role in ('generator', 'async') else self.role
+        return [self.name, self.signature(), kind] + self.decorators
 
     def text(self, kept):
         own = {'static': ['@staticmethod'], 'class': ['@classmethod'],
-               'property': ['@property']}.get(self.role, [])
+               'property': ['@property'], 'settable': ['@property'],
+               'context': ['@contextlib.contextmanager'],
+               'dispatch': ['@%s.register(int)' % self.name]}.get(self.role, [])
         doc = ['"""%s"""' % self.doc] if self.doc else []
-        return own + ['@' + d for d in self.decorators] + \
-            ['def %s(%s):' % (self.name, self.signature())] + indented(doc + self.body)
+        body = self.body
+        if self.role in ('generator', 'context'):
+            body = body[:-1] + [body[-1].replace('return', 'yield', 1)]
+        start = 'async def' if self.role == 'async' else 'def'
+        name = self.name + '_int' if self.role == 'dispatch' else self.name
+        return self.before() + own + ['@' + d for d in self.decorators] + \
+            ['%s %s(%s):' % (start, name, self.signature(kept))] + indented(doc + body) + \
+            self.behind()
+
+    def before(self):
+        if self.role != 'dispatch':
+            return []
+        return ['@functools.singledispatch', 'def %s(x, *more):' % self.name,
+                INDENT + 'return ' + self.other]
+
+    def behind(self):
+        if self.role != 'settable':
+            return []
+        return ['@%s.setter' % self.name, 'def %s(self, x):' % self.name,
+                INDENT + 'self.n = x + ' + self.other]
 
 
 class Class(Item):

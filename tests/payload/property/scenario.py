@@ -6,6 +6,7 @@ import random
 
 import edit
 import generate
+import looks
 import oracle
 from program import Assign, Class, Function
 
@@ -13,6 +14,11 @@ HELPERS = '''
 import collections, functools, itertools, types, weakref
 def equal(seen, expected):
     assert seen == expected, '%r instead of %r' % (seen, expected)
+def finished(coroutine):
+    try:
+        coroutine.send(None)
+    except StopIteration as stop:
+        return stop.value
 def raises(look):
     try:
         look()
@@ -38,7 +44,7 @@ class Scenario:
 
     def looks(self, number):
         if self.probes[number] is None:
-            self.probes[number] = generate.probes(self.versions[number], self.held)
+            self.probes[number] = looks.probes(self.versions[number], self.held)
         return self.probes[number]
 
     def text(self):
@@ -59,6 +65,8 @@ class Scenario:
         result = oracle.visit(program, kept, pictures, self.held, self.looks(number))
         if isinstance(result, str):
             raise Invalid(result)
+        if number and isinstance(oracle.visit(program, None, {}, [], []), str):
+            raise Invalid('a restart would fail')
         if ('raises', 'RecursionError') in result[0]:
             raise Invalid('what it has done by then depends on how deep the stack is')
         lines = self.files(number)
@@ -95,9 +103,10 @@ class Scenario:
 
     @staticmethod
     def has_identity(item):
-        return isinstance(item, Class) or (isinstance(item, Function) and item.role in (
-            'plain', 'factory')) or (isinstance(item, Assign) and item.kind in (
-                'cache', 'log', 'object', 'closure'))
+        if isinstance(item, Function):
+            return item.role in ('plain', 'factory') or item.role in generate.ASKED
+        return isinstance(item, Class) or (isinstance(item, Assign) and item.kind in (
+            'cache', 'log', 'object', 'closure'))
 
     def identities(self, before, places):
         lines = []
@@ -121,7 +130,7 @@ def make(seed):
         chance = random.Random('%s/%d' % (seed, attempt))
         maker = generate.Maker(chance)
         versions = [maker.make()]
-        held = generate.references(chance, versions[0])
+        held = looks.references(chance, versions[0])
         made = Scenario(seed, versions, held)
         try:
             made.text()
