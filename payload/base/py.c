@@ -33,6 +33,15 @@ SHORT PyObject *py_tuple_item(PyObject *tuple, Py_ssize_t at)
 	return tuple && at < PyTuple_Size(tuple) ? PyTuple_GetItem(tuple, at) : NULL;
 }
 
+SHORT const char *py_text(PyObject *text)
+{
+	const char *utf8 = text ? PyUnicode_AsUTF8(text) : NULL;
+
+	if (!utf8)
+		PyErr_Clear();
+	return utf8;
+}
+
 SHORT long py_number(PyObject *tuple, Py_ssize_t at)
 {
 	return PyLong_AsLong(PyTuple_GetItem(tuple, at));

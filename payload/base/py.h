@@ -130,7 +130,7 @@ PY_RARE PyObject *PyUnicode_FromStringAndSize(const char *text, Py_ssize_t size)
 PyObject *PyUnicode_FromFormat(const char *format, ...);
 PY_RARE PyObject *PyUnicode_Split(PyObject *text, PyObject *separator, Py_ssize_t max);
 PY_RARE PyObject *PyUnicode_DecodeUTF8(const char *text, Py_ssize_t size, const char *errors);
-const char *PyUnicode_AsUTF8(PyObject *text); /* borrowed from text */
+PY_RARE const char *PyUnicode_AsUTF8(PyObject *text); /* borrowed from text */
 int PyUnicode_CompareWithASCIIString(PyObject *text, const char *ascii);
 int PyUnicode_Compare(PyObject *a, PyObject *b);
 PY_RARE Py_ssize_t PyUnicode_Tailmatch(PyObject *text, PyObject *part, Py_ssize_t start,
@@ -243,6 +243,10 @@ PyObject *py_attribute(PyObject *o, const char *name);
 /* For loops. Borrowed; NULL behind the last one, and where there is no list or tuple. */
 PyObject *py_item(PyObject *list, Py_ssize_t at);
 PyObject *py_tuple_item(PyObject *tuple, Py_ssize_t at);
+
+/* As UTF-8, borrowed from the str; NULL without exception when it cannot be, or there is none.
+ */
+const char *py_text(PyObject *text);
 
 /* An item of a tuple that is an int. */
 long py_number(PyObject *tuple, Py_ssize_t at);

@@ -28,7 +28,7 @@ static int count_made(const struct world *w, PyObject *class, int is_metaclass)
 void class_hooks_note(struct job *job, const struct module *m, PyObject *qualname)
 {
 	const struct world *w = &job->world;
-	const char *text = PyUnicode_AsUTF8(qualname), *leaf = text ? module_leaf(text) : text;
+	const char *text = py_text(qualname), *leaf = text ? module_leaf(text) : text;
 	int is_below = leaf && text_equal(leaf, "__init_subclass__");
 
 	if (leaf == text || (!is_below && !text_is_word(leaf, "__init__ __new__")))

@@ -64,7 +64,7 @@ static int is_import_behind(const char *at, const char *end)
 /* Most sources say nowhere `leaf import`: those need not be parsed, which takes long. */
 static int may_import_from(const struct world *w, PyObject *source, PyObject *module_name)
 {
-	const char *name = PyUnicode_AsUTF8(module_name);
+	const char *name = py_text(module_name);
 	const char *leaf = name ? module_leaf(name) : "";
 	Py_ssize_t size;
 	char *text;

@@ -29,7 +29,7 @@ static PyObject *live_functions(struct job *job, const struct module *module,
 	PyObject *function;
 	for (Py_ssize_t i = 0; (function = py_item(all, i)); i++) {
 		_cleanup_py_ PyObject *file = code_file(PyFunction_GetCode(function));
-		const char *text = file ? PyUnicode_AsUTF8(file) : NULL;
+		const char *text = py_text(file);
 		if (!file)
 			return NULL;
 		PyErr_Clear();

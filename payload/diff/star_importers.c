@@ -22,7 +22,7 @@ static int may_have_star(const struct world *w, const struct module *m, PyObject
 	int found = 0;
 
 	while (PyDict_Next(m->live, &at, &name, &value)) {
-		const char *text = py_is(name, w->str) ? PyUnicode_AsUTF8(name) : NULL;
+		const char *text = py_is(name, w->str) ? py_text(name) : NULL;
 		if (!text || text[0] == '_' || world_is_module(w, value))
 			continue;
 		PyObject *own = PyDict_GetItem(importer, name);

@@ -51,11 +51,10 @@ int selection_is_annotate_other(const struct body *b, PyObject *live)
 /* A block may have made it; `__x` is mangled, and `_x` may mean something to makers. */
 static int is_made(const struct body *b, PyObject *name)
 {
-	const char *text = PyUnicode_AsUTF8(name);
+	const char *text = py_text(name);
 	int found = !text || text[0] == '_';
-
-	PyErr_Clear();
 	PyObject *node;
+
 	for (Py_ssize_t i = 0; !found && (node = py_item(b->nodes, i)); i++) {
 		_cleanup_py_ PyObject *target =
 			tree_is(node, "AnnAssign") ? node_field(node, "target") : NULL;

@@ -106,9 +106,8 @@ static int keep_attributes(struct class_change *c)
 /* __post_init__, _generate_next_value_: such names mean something to makers. */
 static int is_plain_name(PyObject *name)
 {
-	const char *text = PyUnicode_AsUTF8(name);
+	const char *text = py_text(name);
 
-	PyErr_Clear();
 	return text && text[0] != '_';
 }
 

@@ -161,8 +161,7 @@ static PyObject *our_decorator(const struct selection *s, PyObject *key)
 {
 	_cleanup_py_ PyObject *text =
 		PyUnicode_FromFormat("@__pyhotpatch_keep__('%U')\ndef f(): pass", key);
-	_cleanup_py_ PyObject *tree =
-		text ? source_parse(s->job, PyUnicode_AsUTF8(text)) : NULL;
+	_cleanup_py_ PyObject *tree = text ? source_parse(s->job, py_text(text)) : NULL;
 	_cleanup_py_ PyObject *body = node_body(tree);
 
 	return body ? node_decorators(py_head(body)) : NULL;

@@ -160,7 +160,7 @@ static int is_annotation_new(const struct world *w, PyObject *names, PyObject *n
 
 	if (!known) /* 3.14 has none before somebody asked */
 		known = own_map(w, names, "__dataclass_fields__");
-	const char *text = id ? PyUnicode_AsUTF8(id) : NULL;
+	const char *text = py_text(id);
 	/* `__x` is mangled there, and `_: KW_ONLY` is no field. */
 	int is_odd = !text || (text[0] == '_' && (text[1] == '_' || !text[1]));
 

@@ -59,7 +59,7 @@ struct expression {
 /* Of the module: what is bound once, and not by the import system. */
 static int is_unstable(struct selection *s, PyObject *name)
 {
-	const char *text = PyUnicode_AsUTF8(name);
+	const char *text = py_text(name);
 	int count = body_count_stores(&s->body, &s->body.new, name);
 
 	return !text || count > 1 || (!count && !memcmp(text, "__", 2));

@@ -35,7 +35,7 @@ static int names_component(PyObject *node, const char *leaf)
 {
 	_cleanup_py_ PyObject *module = node_field(node, "module");
 	_cleanup_py_ PyObject *names = node_field(node, "names");
-	const char *text = module ? PyUnicode_AsUTF8(module) : NULL;
+	const char *text = py_text(module);
 
 	PyErr_Clear();
 	if (text && text_is_word(leaf, text))
@@ -43,7 +43,7 @@ static int names_component(PyObject *node, const char *leaf)
 	PyObject *item;
 	for (Py_ssize_t i = 0; (item = py_item(names, i)); i++) {
 		_cleanup_py_ PyObject *name = node_name(item);
-		text = name ? PyUnicode_AsUTF8(name) : NULL;
+		text = py_text(name);
 		if (text && text_is_word(leaf, text))
 			return 1;
 	}
@@ -60,7 +60,7 @@ static int imports_changed(const struct selection *s, PyObject *node)
 	if (!tree_is(node, "Import ImportFrom"))
 		return 0;
 	for (size_t i = 0; i < all->count; i++) {
-		const char *name = PyUnicode_AsUTF8(all->items[i].name);
+		const char *name = py_text(all->items[i].name);
 		if ((&all->items[i] == s->module && !s->module->place) ||
 		    !all->items[i].object || !name)
 			continue;
@@ -101,7 +101,7 @@ static void warn_not_run(const struct selection *s, PyObject *node)
 				      .action = WIRE_ACTION_SKIPPED,
 				      .wording = WIRE_TEXT_NOT_RUN,
 				      .line = (uint32_t)line,
-				      .text = number ? PyUnicode_AsUTF8(number) : NULL},
+				      .text = py_text(number)},
 		 s->module);
 	PyErr_Clear();
 }

@@ -50,7 +50,7 @@ static PyObject *path(PyObject *o, const char *first, const char *second)
 
 static int is_ours(PyObject *file)
 {
-	const char *text = PyUnicode_AsUTF8(file);
+	const char *text = py_text(file);
 
 	return text && (text_equal(text, "<pyhotpatch>") ||
 			(strlen(text) > 17 && !memcmp(text, "<frozen importlib", 17)));
@@ -93,7 +93,7 @@ static void append_frames(const struct world *w, PyObject **text, PyObject *trac
 /* The caret under column `offset` (from 1) of a line whose indentation is cut off. */
 static void append_source_with_caret(PyObject **text, PyObject *line, long offset)
 {
-	const char *at = PyUnicode_AsUTF8(line);
+	const char *at = py_text(line);
 	char blanks[200];
 	long cut = 0, length = 0;
 
@@ -132,7 +132,7 @@ static PyObject *type_name(PyObject *type)
 {
 	_cleanup_py_ PyObject *module = PyObject_GetAttrString(type, "__module__");
 	_cleanup_py_ PyObject *name = PyObject_GetAttrString(type, "__qualname__");
-	const char *module_text = module ? PyUnicode_AsUTF8(module) : NULL;
+	const char *module_text = py_text(module);
 
 	PyErr_Clear();
 	if (!name)
@@ -183,9 +183,8 @@ PyObject *failure_text(const struct world *w)
 
 const char *failure_subject(PyObject *name)
 {
-	const char *text = name ? PyUnicode_AsUTF8(name) : NULL;
+	const char *text = py_text(name);
 
-	PyErr_Clear();
 	for (const char *at = text; at && *at != *WIRE_NEXT; at++)
 		if (!*at)
 			return text;

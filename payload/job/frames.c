@@ -291,8 +291,8 @@ static void report(struct search *s)
 			 &(struct reply_item){.kind = WIRE_RECORD_FRAME,
 					      .action = number(place, 4) ? WIRE_ACTION_WAITING
 									 : WIRE_ACTION_KEPT,
-					      .name = PyUnicode_AsUTF8(py_first(place)),
-					      .text = PyUnicode_AsUTF8(py_second(place)),
+					      .name = py_text(py_first(place)),
+					      .text = py_text(py_second(place)),
 					      .line = number(place, 2),
 					      .value = number(place, 3),
 					      .count = (uint32_t)PyLong_AsLong(count)},

@@ -23,7 +23,7 @@ void job_note(struct job *job, const struct reply_item *item, const struct modul
 	if (job->is_told)
 		return;
 	if (module)
-		complete.module = PyUnicode_AsUTF8(label ? label : module->name);
+		complete.module = py_text(label ? label : module->name);
 	PyErr_Clear();
 	reply_add(&job->reply, &complete);
 }
@@ -34,8 +34,8 @@ void job_warn(struct job *job, const struct module *module, PyObject *name,
 	job_note(job,
 		 &(struct reply_item){.kind = WIRE_RECORD_WARNING,
 				      .wording = wording,
-				      .name = name ? PyUnicode_AsUTF8(name) : NULL,
-				      .text = arguments ? PyUnicode_AsUTF8(arguments) : NULL},
+				      .name = py_text(name),
+				      .text = py_text(arguments)},
 		 module);
 }
 
@@ -51,7 +51,7 @@ int job_refuse(struct job *job, enum wire_status status, const struct module *mo
 		 &(struct reply_item){.kind = WIRE_RECORD_ERROR,
 				      .action = WIRE_ACTION_REFUSED,
 				      .wording = wording,
-				      .text = arguments ? PyUnicode_AsUTF8(arguments) : NULL},
+				      .text = py_text(arguments)},
 		 module);
 	return -1;
 }

@@ -38,8 +38,8 @@ void note_name(struct job *job, const struct module *m, PyObject *name, PyObject
 	job_note(job,
 		 &(struct reply_item){.kind = kind,
 				      .action = action,
-				      .name = PyUnicode_AsUTF8(name),
-				      .text = type ? PyUnicode_AsUTF8(type) : NULL,
+				      .name = py_text(name),
+				      .text = py_text(type),
 				      .value = value ? size_of(&job->world, value) : 0},
 		 m);
 	PyErr_Clear();
@@ -95,7 +95,7 @@ static void note_statement(struct job *job, const struct module *m, PyObject *en
 		 &(struct reply_item){.kind = WIRE_RECORD_STATEMENT,
 				      .action = WIRE_ACTION_CHANGED,
 				      .line = (uint32_t)line,
-				      .text = text ? PyUnicode_AsUTF8(text) : NULL},
+				      .text = py_text(text)},
 		 m);
 	PyErr_Clear();
 }
@@ -143,10 +143,9 @@ static void note_statements(struct job *job, const struct module *m)
  * function that 3.14 makes for annotations, of what is annotated. */
 static int is_nested(PyObject *qualname)
 {
-	const char *text = PyUnicode_AsUTF8(qualname);
+	const char *text = py_text(qualname);
 	const char *last = text;
 
-	PyErr_Clear();
 	for (; text && *text && *text != '<'; text++)
 		if (*text == '.')
 			last = text + 1;
@@ -174,7 +173,7 @@ static int note_named(struct job *job, const struct module *m, PyObject *name,
 	job_note(job,
 		 &(struct reply_item){.kind = WIRE_RECORD_FUNCTION,
 				      .action = WIRE_ACTION_CHANGED,
-				      .name = PyUnicode_AsUTF8(name),
+				      .name = py_text(name),
 				      .line = line > 0 ? (uint32_t)line : 0},
 		 m);
 	return PySet_Add(m->told, name);
@@ -259,7 +258,7 @@ int note_module(struct job *job, struct module *m)
 				      .action = m->place ? WIRE_ACTION_MIGRATED
 							 : WIRE_ACTION_CHANGED,
 				      .name = digest,
-				      .text = PyUnicode_AsUTF8(m->file)},
+				      .text = py_text(m->file)},
 		 m);
 	note_statements(job, m);
 	note_kept(job, m);

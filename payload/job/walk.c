@@ -107,7 +107,7 @@ PyObject *walk_cache_size(PyObject *cache)
 
 static int is_package_above(PyObject *package, PyObject *name)
 {
-	const char *above = PyUnicode_AsUTF8(package), *text = PyUnicode_AsUTF8(name);
+	const char *above = py_text(package), *text = py_text(name);
 	size_t length = above ? strlen(above) : 0;
 
 	PyErr_Clear();

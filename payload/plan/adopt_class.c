@@ -31,10 +31,9 @@ static int write_attributes(struct plan *p, const struct class_pair *pair, PyObj
 
 static int is_dunder(PyObject *name)
 {
-	const char *text = PyUnicode_AsUTF8(name);
+	const char *text = py_text(name);
 	size_t length = text ? strlen(text) : 0;
 
-	PyErr_Clear();
 	return length > 4 && text[0] == '_' && text[1] == '_' && text[length - 1] == '_' &&
 	       text[length - 2] == '_';
 }

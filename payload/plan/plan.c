@@ -84,9 +84,8 @@ int plan_has_write(const struct plan *p, PyObject *object, PyObject *key)
 
 static int is_dunder(PyObject *name)
 {
-	const char *text = PyUnicode_AsUTF8(name);
+	const char *text = py_text(name);
 
-	PyErr_Clear();
 	return text && text[0] == '_' && text[1] == '_';
 }
 
@@ -168,7 +167,7 @@ static void report_instances(struct plan *p)
 		job_note(p->job,
 			 &(struct reply_item){.kind = WIRE_RECORD_INSTANCES,
 					      .action = WIRE_ACTION_MIGRATED,
-					      .name = name ? PyUnicode_AsUTF8(name) : NULL,
+					      .name = py_text(name),
 					      .count = pair->instances},
 			 pair->module);
 	}

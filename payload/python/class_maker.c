@@ -87,7 +87,7 @@ PyObject *class_maker_body_names(const struct world *w, PyObject *names)
 	if (PyDict_GetItemString(names, "_field_defaults")) /* namedtuple() has its own order */
 		return py_take(&out);
 	while (out && PyDict_Next(names, &at, &key, &value)) {
-		const char *text = py_is(key, w->str) ? PyUnicode_AsUTF8(key) : NULL;
+		const char *text = py_is(key, w->str) ? py_text(key) : NULL;
 		if (!text || is_behind_body(w, key, value))
 			return text ? py_take(&out) : PySet_New(NULL);
 		if ((memcmp(text, "__", 2) != 0 || text_equal(text, "__doc__")) &&

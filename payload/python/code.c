@@ -83,9 +83,8 @@ int code_are_namesakes(PyObject *a, PyObject *b)
 int code_is_generated(PyObject *code)
 {
 	_cleanup_py_ PyObject *file = code_file(code);
-	const char *text = file ? PyUnicode_AsUTF8(file) : NULL;
+	const char *text = py_text(file);
 
-	PyErr_Clear();
 	return text && text[0] == '<';
 }
 
@@ -317,7 +316,7 @@ static PyObject *find_inner(const struct world *w, PyObject *code, const char *n
 	for (Py_ssize_t i = inner ? PyList_Size(inner) : 0; i-- > 0;) {
 		PyObject *candidate = PyList_GetItem(inner, i);
 		_cleanup_py_ PyObject *own = code_name(candidate);
-		const char *text = own ? PyUnicode_AsUTF8(own) : NULL;
+		const char *text = py_text(own);
 		if (!text)
 			break;
 		if (strlen(text) == length && !memcmp(text, name, length))
@@ -334,7 +333,7 @@ static PyObject *find_inner(const struct world *w, PyObject *code, const char *n
 
 PyObject *code_find(const struct world *w, PyObject *module_code, PyObject *qualname)
 {
-	const char *at = PyUnicode_AsUTF8(qualname);
+	const char *at = py_text(qualname);
 	PyObject *code = py_ref(module_code);
 
 	while (at && code) {

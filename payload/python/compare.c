@@ -42,10 +42,8 @@ int compare_contents(PyObject *a, PyObject *b)
 
 int compare_is_name(PyObject *o, const char *names)
 {
-	const char *text = PyUnicode_AsUTF8(o);
+	const char *text = py_text(o);
 
-	if (!text)
-		PyErr_Clear();
 	return text && text_is_word(text, names);
 }
 

@@ -173,7 +173,7 @@ PyObject *node_imported_module(PyObject *node, PyObject *live)
 	_cleanup_py_ PyObject *module = node_field(node, "module");
 	PyObject *package = PyDict_GetItemString(live, "__package__");
 	int level = node_number(node, "level", 0);
-	const char *text = package ? PyUnicode_AsUTF8(package) : NULL;
+	const char *text = py_text(package);
 
 	PyErr_Clear();
 	if (level <= 0)
@@ -186,7 +186,7 @@ PyObject *node_imported_module(PyObject *node, PyObject *live)
 	}
 	_cleanup_py_ PyObject *base =
 		length ? PyUnicode_FromStringAndSize(text, (Py_ssize_t)length) : NULL;
-	const char *tail = module ? PyUnicode_AsUTF8(module) : NULL;
+	const char *tail = py_text(module);
 	PyErr_Clear();
 	if (!base)
 		return NULL;

@@ -9,7 +9,7 @@
 int tree_is(PyObject *node, const char *kinds)
 {
 	_cleanup_py_ PyObject *name = PyObject_GetAttrString(py_type(node), "__name__");
-	const char *text = name ? PyUnicode_AsUTF8(name) : NULL;
+	const char *text = py_text(name);
 
 	PyErr_Clear();
 	return text && text_is_word(text, kinds);

@@ -199,7 +199,7 @@ static int prepare_module(struct shadow *s, const struct world *w, struct module
 /* "a.b.c" -> "a.b" and "c"; NULL without exception when there is no dot. */
 static PyObject *parent_name(PyObject *name, const char **leaf)
 {
-	const char *text = PyUnicode_AsUTF8(name);
+	const char *text = py_text(name);
 
 	*leaf = text ? module_leaf(text) : NULL;
 	return *leaf == text ? NULL : PyUnicode_FromStringAndSize(text, *leaf - text - 1);

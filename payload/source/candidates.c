@@ -45,7 +45,7 @@ void candidates_skip(struct job *job, const struct module *module, enum wire_tex
 		 &(struct reply_item){.kind = WIRE_RECORD_MODULE,
 				      .action = WIRE_ACTION_SKIPPED,
 				      .wording = wording,
-				      .text = arguments ? PyUnicode_AsUTF8(arguments) : NULL},
+				      .text = py_text(arguments)},
 		 module);
 }
 
@@ -96,7 +96,7 @@ static int is_unchanged(struct search *search, const struct module *module,
 	if (!file || !file->path || file->result < 0)
 		return 0;
 	const struct place at = {file->path, file->length, file->stamp, file->result == 1};
-	if (!filter_wants(&search->filter, PyUnicode_AsUTF8(module->name), file->path))
+	if (!filter_wants(&search->filter, py_text(module->name), file->path))
 		return 1;
 	int differs = may_differ(search, module, &at);
 	if (!differs)
@@ -113,7 +113,7 @@ static int skip(const struct search *search, const struct module *module, const 
 	int is_touched = path && search->start_ns && file_stamp_get(&stamp, path) >= 0 &&
 			 is_newer(search, &stamp);
 
-	if (is_touched || filter_names(&search->filter, PyUnicode_AsUTF8(module->name)))
+	if (is_touched || filter_names(&search->filter, py_text(module->name)))
 		candidates_skip(search->job, module, reason, NULL);
 	return 0;
 }
@@ -132,7 +132,7 @@ static int judge(struct search *search, struct module *module)
 			PyErr_Clear();
 		result = obstacle ? 0 : file_stamp_get(&module->stamp, path);
 	} while (result == -ENOENT && elsewhere_find(search->job, module));
-	if (!filter_wants(&search->filter, PyUnicode_AsUTF8(module->name), path))
+	if (!filter_wants(&search->filter, py_text(module->name), path))
 		return 0;
 	if (obstacle)
 		return skip(search, module, path, obstacle);
@@ -153,12 +153,10 @@ static int judge(struct search *search, struct module *module)
 /* Takes the module in whose name, key, object, anchor and namespace are there. */
 static int consider(struct search *search, const struct module *of, const struct stamped *file)
 {
-	const char *name = PyUnicode_AsUTF8(of->name);
+	const char *name = py_text(of->name);
 
-	if (!name) {
-		PyErr_Clear();
+	if (!name)
 		return 0;
-	}
 	int unchanged = is_unchanged(search, of, file);
 	if (unchanged)
 		return unchanged < 0 ? -1 : 0;
@@ -189,8 +187,7 @@ static int consider_entry(struct search *search, PyObject *name, PyObject *objec
 		return 0;
 	if (!world_is_module(w, object)) {
 		const struct module module = {.name = name};
-		return PyUnicode_AsUTF8(name) ? skip(search, &module, NULL, WIRE_TEXT_NO_MODULE)
-					      : (PyErr_Clear(), 0);
+		return py_text(name) ? skip(search, &module, NULL, WIRE_TEXT_NO_MODULE) : 0;
 	}
 	const struct module module = {
 		.name = name,

@@ -147,7 +147,7 @@ static void look_beside_script(struct folders *out, const struct world *w, const
 {
 	PyObject *all = PySys_GetObject("path");
 	PyObject *first = all && py_is_a(all, w->list) ? py_item(all, 0) : NULL;
-	const char *text = first && py_is(first, w->str) ? PyUnicode_AsUTF8(first) : NULL;
+	const char *text = first && py_is(first, w->str) ? py_text(first) : NULL;
 	const char *leaf = path;
 
 	for (; *path; path++)
@@ -199,7 +199,7 @@ static enum wire_text resolve(const struct job *job, struct module *module)
  * absolute since 3.10: `place` is theirs. */
 static int is_same_place(PyObject *name, PyObject *place)
 {
-	const char *text = PyUnicode_AsUTF8(name), *whole = PyUnicode_AsUTF8(place);
+	const char *text = py_text(name), *whole = py_text(place);
 
 	if (!text || !whole || *text == '/' || *whole != '/')
 		return 0;
