@@ -2,7 +2,9 @@
  *
  * Read off the instructions that make the function: its defaults come first (Python/compile.c,
  * compiler_default_arguments, 3.6 to 3.13; Python/codegen.c), if they are constants as one
- * tuple; then its code; then what tells which of all that it may have there was.
+ * tuple; then its annotations, its cells, and its code; then what tells which of all that it
+ * may have there was. How many instructions make annotations nobody knows; but what has them is
+ * a `def`, which begins its line.
  */
 #include "payload/python/defaults.h"
 
@@ -10,7 +12,12 @@
 #include "payload/python/code.h"
 
 /* Arguments of MAKE_FUNCTION; of SET_FUNCTION_ATTRIBUTE, one each. All versions. */
-enum { HAS_DEFAULTS = 1, HAS_KEYWORD_DEFAULTS = 2 };
+enum {
+	HAS_DEFAULTS = 1,
+	HAS_KEYWORD_DEFAULTS = 2,
+	HAS_ANNOTATIONS = 4 | 16, /* 16: a function that makes them, 3.14 */
+	HAS_CELLS = 8
+};
 
 static int flags_of(const struct world *w, const struct bytecode *b, int at)
 {
@@ -24,11 +31,23 @@ static int flags_of(const struct world *w, const struct bytecode *b, int at)
 	return flags;
 }
 
+/* Where the code is loaded, and from where on what it needs is. */
+static int find_first(const struct bytecode *b, int at, int flags, long line)
+{
+	if (!(flags & HAS_ANNOTATIONS))
+		return at - 1 - (flags & HAS_CELLS && at ? b->items[at - 1].arg + 1 : 0);
+	while (at > 0 && b->items[at - 1].line >= line)
+		at--;
+	while (b->items[at].kind == OPCODE_DROP)
+		at++;
+	return at;
+}
+
+/* `code` where there are some that cannot be told. */
 static PyObject *read_defaults(const struct world *w, PyObject *maker, PyObject *code)
 {
 	_cleanup_py_ PyObject *constants = code_constants(maker);
-	long line = code_number(code, "co_firstlineno");
-	PyObject *found = NULL, *first = NULL;
+	PyObject *found = NULL;
 	struct bytecode b;
 	int at = 0;
 
@@ -36,16 +55,13 @@ static PyObject *read_defaults(const struct world *w, PyObject *maker, PyObject 
 		while (at < b.count && bytecode_constant(w, constants, &b.items[at]) != code)
 			at++;
 		int flags = flags_of(w, &b, at);
-		while (at > 0 && b.items[at - 1].line >= line)
-			at--;
-		while (b.items[at].kind == OPCODE_DROP)
-			at++;
-		if (flags & HAS_DEFAULTS)
-			first = bytecode_constant(w, constants, &b.items[at]);
-		found = !(flags & (HAS_DEFAULTS | HAS_KEYWORD_DEFAULTS)) ? w->none
-			: first && py_is(first, w->tuple) && !(flags & HAS_KEYWORD_DEFAULTS)
-				? first
-				: code;
+		int first = find_first(&b, at, flags, code_number(code, "co_firstlineno"));
+		if (!(flags & (HAS_DEFAULTS | HAS_KEYWORD_DEFAULTS)))
+			found = w->none;
+		else if (first >= 0 && !(flags & HAS_KEYWORD_DEFAULTS))
+			found = bytecode_constant(w, constants, &b.items[first]);
+		if (!found || !(py_is(found, w->tuple) || found == w->none))
+			found = code;
 	}
 	bytecode_fini(&b);
 	return found;
