@@ -88,7 +88,7 @@ class Editor:
 
     def decorators(self):
         _, around, item = self.pick([x for x in self.functions()
-                                     if x[2].role in ('plain', 'method')])
+                                     if x[2].role in ('plain', 'method') and not x[2].is_state()])
         if item and (not around or around[-1].kind == 'class'):
             item.decorators = [] if item.decorators and self.maker.chance(.5) \
                 else self.maker.decorators()

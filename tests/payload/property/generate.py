@@ -433,12 +433,18 @@ class Maker:
             self.blocks([item for item in module.items if not isinstance(item, Import)])
         return self.program
 
+    @staticmethod
+    def stays_out(item):
+        """In a block it may happen again, or not follow the class above it."""
+        kind = getattr(item, 'kind', None)
+        return kind == 'effect' or (kind == 'dataclass' and item.bases)
+
     def blocks(self, items):
         """Puts neighbours into blocks."""
         for number in range(self.random.randrange(3)):
             form = self.random.choice(sorted(BLOCKS))
             low = self.random.randrange(len(items))
             for item in items[low:low + self.random.randint(1, 4)]:
-                if getattr(item, 'kind', None) == 'effect':
-                    break   # in a block it may happen again
+                if self.stays_out(item):
+                    break
                 item.block = item.block or (number, form)

@@ -89,7 +89,7 @@ class Function(Item):
 
     def is_state(self):
         """Has it a default that gathers?"""
-        return ('seen', '[]') in self.parameters and not self.decorators
+        return ('seen', '[]') in self.parameters
 
     def signature(self, kept=None):
         first = {'method': ['self'], 'init': ['self'], 'property': ['self'],
