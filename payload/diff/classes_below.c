@@ -17,7 +17,7 @@
 #include "payload/source/source.h"
 
 /* Takes the module that the class is in among the job's. Then, or when it was chosen from
- * before, 1. */
+ * before, 1; one in which only lines moved is as if nothing had been chosen. */
 static int take_module(struct job *job, PyObject *class)
 {
 	const struct world *w = &job->world;
@@ -28,6 +28,10 @@ static int take_module(struct job *job, PyObject *class)
 	if (!object || !world_is_module(w, object))
 		return 0;
 	struct module *module = modules_find(&job->modules, PyModule_GetDict(object));
+	if (module && module->is_moved) {
+		module->is_moved = 0;
+		module->chosen = PyList_New(0);
+	}
 	if (module)
 		return module->chosen != NULL;
 	module = unchanged_add(job, key, object);
