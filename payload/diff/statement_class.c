@@ -390,8 +390,7 @@ static int refine_all(const struct class_change *c)
 		PyObject *node = PyList_GetItem(c->nodes, group->first_node);
 		if (node_is_definition(node) && !node_is_function(node))
 			body_forget(&c->body, group);
-		if (group->node_count == 1 && (group->is_changed || node_is_definition(node)) &&
-		    refine(c, group, node, 1) < 0)
+		if (group->node_count == 1 && refine(c, group, node, 1) < 0)
 			return -1;
 	}
 	return 0;
