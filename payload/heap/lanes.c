@@ -5,28 +5,34 @@
  * the rings, for what a module defines is linked behind it. Followed from many of them at the
  * same time, the rings take a third of the time.
  *
- * The invariant: nothing is visited before the parts that were followed have proved to be the
- * rings of the generations, from each head to itself, without a gap. A module may be in another
- * ring: gc.freeze() has one, and a collection that is going on.
+ * The invariant: what is visited is alive. What a head or a module
+ * that somebody holds leads to is; but the collector, which may be at work in another thread,
+ * can have the module among its garbage. A module may also be in the ring of gc.freeze(), so in
+ * the end the parts must prove to be the rings of the generations, from each head to itself,
+ * without a gap.
  */
 #include "payload/heap/lanes.h"
 
 #include "payload/base/freestanding.h"
 #include "payload/base/sys.h"
+#include "payload/heap/places.h"
 #include "payload/heap/ring.h"
+#include "payload/python/let_run.h"
 
-#define LANES     24
-#define OLDEST    (GENERATIONS - 1)
+#define LANES     16
+#define ALL       ((1u << GENERATIONS) - 1) /* rings */
 #define PARTS_MAX (1 << 14)
-#define FOUND_MAX (1 << 18)
+#define STEPS     4096 /* between two looks at the clock, which are system calls */
 /* At parts, for modules that are linked in another order than that of sys.modules. */
 #define LOOKS_MAX (1 << 18)
+#define TRIES     3
+/* PREV_MASK_COLLECTING: of what the collector holds for garbage while it calls finalizers. */
+#define COLLECTING 2
 
 /* What follows a head or a module, up to the next of these. */
 struct part {
 	struct link *from;
-	uint32_t next;
-	uint32_t is_on_ring;
+	size_t next; /* its number and 1; 0: not known yet */
 };
 
 struct lane {
@@ -34,30 +40,27 @@ struct lane {
 	size_t part;
 };
 
-/* 4.3 MiB, of which the kernel gives what is written to. */
+/* 270 KiB, of which the kernel gives what is written to. */
 struct survey {
+	struct world *world;
+	const struct lanes_search *search;
 	struct generation *young;
-	PyObject *type, *module;
-	size_t parts, left, found, looks;
-	struct lane lane[LANES];
+	size_t parts, left, looks;
 	size_t lanes;
-	struct link *back;           /* of the oldest ring, from its end on; NULL: no more */
+	struct lane lane[LANES];
 	struct part part[PARTS_MAX]; /* those of the heads come first */
-	struct {
-		PyObject *o;
-		size_t part;
-	} object[FOUND_MAX];
 };
 
-static void list_parts(struct survey *s, PyObject *modules)
+static void list_parts(struct survey *s)
 {
 	PyObject *name, *o;
 	Py_ssize_t at = 0;
 
 	for (; s->parts < GENERATIONS; s->parts++)
 		s->part[s->parts].from = &s->young[s->parts].head;
-	while (s->parts < PARTS_MAX && PyDict_Next(modules, &at, &name, &o))
-		if (py_is(o, s->module) && link_of(o)->next)
+	while (s->parts < PARTS_MAX && PyDict_Next(s->search->modules, &at, &name, &o))
+		if (py_is(o, s->world->module) && link_of(o)->next &&
+		    !(link_of(o)->before & COLLECTING))
 			s->part[s->parts++].from = link_of(o);
 }
 
@@ -65,7 +68,7 @@ static void list_parts(struct survey *s, PyObject *modules)
  */
 static size_t find_part(struct survey *s, const struct link *from, size_t likely)
 {
-	for (size_t i = 0; i < s->parts; i++, s->looks++) {
+	for (size_t i = 0; i <= s->parts; i++, s->looks++) {
 		const size_t after = likely + i, before = likely - i;
 		if (after < s->parts && s->part[after].from == from)
 			return after;
@@ -75,13 +78,14 @@ static size_t find_part(struct survey *s, const struct link *from, size_t likely
 	return s->parts;
 }
 
-/* Where the lane's next part begins; NULL: there is none left. What was linked last comes
- * first: behind it lies what the program has made since its imports. */
+/* Where the lane's next part begins; NULL: there is none left. The heads come first, for the
+ * younger rings do not stay as they are, then what was linked last: behind it lies what the
+ * program has made since its imports. */
 static struct link *begin_part(struct survey *s, struct lane *lane)
 {
 	if (!s->left)
 		return NULL;
-	lane->part = --s->left;
+	lane->part = (--s->left + GENERATIONS) % s->parts;
 	return s->part[lane->part].from;
 }
 
@@ -98,48 +102,18 @@ static void advance(struct lane *lane, const struct link *at)
 	__builtin_prefetch(lane->at + 2);
 }
 
-static PyObject *note(struct survey *s, struct link *at, size_t part)
-{
-	PyObject *type = py_type_inlined(object_of(at));
-
-	s->object[s->found].o = object_of(at);
-	s->object[s->found].part = part;
-	s->found += type == s->type; /* as a branch nobody could foretell it */
-	return type;
-}
-
-/* Behind the last import lies all that the program has made since, as one part: it is followed
- * from its end, too, until the two meet or this one comes to a module. */
-static void step_back(struct survey *s)
-{
-	struct link *at = link_before(s->back);
-
-	if (is_head(s, at) || note(s, at, OLDEST) == s->module)
-		at = NULL;
-	else
-		__builtin_prefetch(link_before(at));
-	s->back = at;
-}
-
-/* The part that goes on from there; as many as there are parts: this one does. */
-static size_t part_behind(struct survey *s, const struct link *at, size_t part)
-{
-	if (at != s->back && at->next != s->back)
-		return find_part(s, at, part + 1);
-	s->back = NULL;
-	return OLDEST;
-}
-
 /* 0: the lane has come to its end. */
 static int step(struct survey *s, struct lane *lane)
 {
 	struct link *at = lane->at;
-	PyObject *type = note(s, at, lane->part);
+	PyObject *type = py_type_inlined(object_of(at));
 
-	if (type == s->module || at == s->back || at->next == s->back || is_head(s, at)) {
-		size_t next = part_behind(s, at, lane->part);
+	if (type == s->world->function)
+		s->search->visit(object_of(at), s->search->context);
+	else if (type == s->world->module || is_head(s, at)) {
+		size_t next = find_part(s, at, lane->part + 1);
 		if (next < s->parts) {
-			s->part[lane->part].next = (uint32_t)next;
+			s->part[lane->part].next = next + 1;
 			at = begin_part(s, lane);
 		}
 	}
@@ -148,80 +122,98 @@ static int step(struct survey *s, struct lane *lane)
 	return at != NULL;
 }
 
-static int follow(struct survey *s)
+static void begin(struct survey *s)
 {
 	struct link *at;
 
+	list_parts(s);
 	s->left = s->parts;
-	s->back = s->part[OLDEST].from;
 	for (; s->lanes < LANES && (at = begin_part(s, &s->lane[s->lanes])); s->lanes++)
 		advance(&s->lane[s->lanes], at);
-	while (s->lanes && s->looks < LOOKS_MAX && s->found + 2 * LANES < FOUND_MAX) {
-		if (s->back)
-			step_back(s);
+}
+
+/* A bit for each ring that was followed as a whole. */
+static unsigned closed_rings(const struct survey *s)
+{
+	unsigned all = 0;
+
+	for (size_t i = 0; i < GENERATIONS; i++) {
+		size_t at = i, n = 0;
+		while (s->part[at].next && n++ < s->parts) {
+			at = s->part[at].next - 1;
+			if (at < GENERATIONS) {
+				if (at == i)
+					all |= 1u << i;
+				break;
+			}
+		}
+	}
+	return all;
+}
+
+/* 0: what is left of a ring is in another order now. */
+static int let_run_in_between(struct survey *s)
+{
+	struct places places;
+	unsigned in_order = closed_rings(s);
+
+	if (places_init(&places))
+		return 1;
+	for (size_t i = 0; i < GENERATIONS + s->lanes; i++)
+		places_keep(&places, i,
+			    i < GENERATIONS ? s->young[i].head.next
+					    : s->lane[i - GENERATIONS].at);
+	let_run(s->world);
+	for (size_t i = 0; i < GENERATIONS; i++)
+		if (link_before(places.at[i]) == &s->young[i].head)
+			in_order |= 1u << i;
+	places_restore(&places, GENERATIONS + (unsigned)s->lanes);
+	for (size_t i = 0; i < s->lanes; i++)
+		s->lane[i].at = places.at[GENERATIONS + i];
+	return in_order == ALL;
+}
+
+static void follow_for_a_while(struct survey *s)
+{
+	for (unsigned steps = 0; s->lanes && steps < STEPS; steps += (unsigned)s->lanes) {
 		for (size_t i = 0; i < s->lanes; i++)
 			if (!step(s, &s->lane[i]))
 				s->lane[i] = s->lane[--s->lanes];
 	}
-	return s->lanes ? -1 : 0;
 }
 
-static int prove_ring(struct survey *s, size_t head)
+/* 1 when all was visited; 0 when nobody knows; -1: to be done anew. */
+static int follow(struct survey *s, int tries)
 {
-	size_t at = head;
-
+	begin(s);
 	do {
-		s->part[at].is_on_ring = 1;
-		at = s->part[at].next;
-	} while (!s->part[at].is_on_ring);
-	return at == head;
+		follow_for_a_while(s);
+		if (tries && let_run_is_due(s->world) && !PyErr_Occurred() &&
+		    !let_run_in_between(s))
+			return -1;
+	} while (s->lanes && s->looks < LOOKS_MAX);
+	return closed_rings(s) == ALL;
 }
 
-/* 1 when all was visited, or enough; 0 when nothing was. */
-static int visit_found(struct survey *s, int (*visit)(PyObject *, void *), void *context)
+/* At last in one stretch: there may be a thread that does nothing but collect. */
+int lanes_visit(struct world *w, const struct lanes_search *search)
 {
-	if (follow(s))
-		return 0;
-	for (size_t i = 0; i < GENERATIONS; i++)
-		if (!prove_ring(s, i))
+	struct generation *young = rings_find(w);
+	int tries = search->may_let_run * TRIES, status;
+
+	while (young && py_type_offset) {
+		struct survey *s = sys_mmap_anonymous(sizeof(*s));
+		if (!s)
+			break;
+		s->world = w;
+		s->search = search;
+		s->young = young;
+		status = follow(s, tries--);
+		sys_munmap(s, sizeof(*s));
+		if (status > 0)
 			return 0;
-	for (size_t i = 0; i < s->found; i++) {
-		/* FOUND_MAX has room for it */
-		__builtin_prefetch(s->object[i + 8].o);
-		if (s->part[s->object[i].part].is_on_ring && !visit(s->object[i].o, context))
+		if (!status)
 			break;
 	}
-	return 1;
-}
-
-struct filter {
-	PyObject *type;
-	int (*visit)(PyObject *o, void *context);
-	void *context;
-};
-
-static int visit_filtered(PyObject *o, void *context)
-{
-	const struct filter *filter = context;
-
-	return py_type_inlined(o) != filter->type || filter->visit(o, filter->context);
-}
-
-int lanes_visit(const struct world *w, PyObject *type, int (*visit)(PyObject *, void *),
-		void *context)
-{
-	struct filter filter = {type, visit, context};
-	struct generation *young = rings_find(w);
-	struct survey *s = young && py_type_offset ? sys_mmap_anonymous(sizeof(*s)) : NULL;
-	int is_done = 0;
-
-	if (s) {
-		s->young = young;
-		s->type = type;
-		s->module = w->module;
-		list_parts(s, w->modules);
-		is_done = visit_found(s, visit, context);
-		sys_munmap(s, sizeof(*s));
-	}
-	return is_done ? 0 : heap_visit(w, visit_filtered, &filter);
+	return heap_visit(w, search->visit, search->context);
 }

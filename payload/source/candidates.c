@@ -367,7 +367,7 @@ static int search_all(struct search *search)
 				     : NULL;
 	if (!search->paths || !search->stamps || list_all(search))
 		return -1;
-	int status = hidden_find(&hidden, search->job, &search->seen);
+	int status = hidden_find(&hidden, search->job, search->all, &search->seen);
 	const struct stamped *files = take_all(search);
 	if (!status)
 		status = consider_all(search, files);

@@ -12,37 +12,36 @@
 #include "payload/python/code.h"
 
 /* Of many functions with one namespace, the first that fits counts. */
-static void look_at(struct hidden *hunt, PyObject *o)
+static int look_at(PyObject *o, void *context)
 {
-	PyObject *globals = PyFunction_GetGlobals(o);
+	struct hidden *hunt = context;
+	PyObject *globals =
+		py_is(o, hunt->world->function) ? PyFunction_GetGlobals(o) : hunt->last;
 
 	if (globals == hunt->last)
-		return;
-	if (pointer_map_get(hunt->known, globals)) {
+		return 1;
+	if (pointer_map_get(hunt->known, globals))
 		hunt->last = globals;
-		return;
-	}
-	if (pointer_map_get(&hunt->met, o))
-		return;
-	hunt->is_failed |= pointer_map_set(&hunt->met, o, globals) != 0;
-}
-
-static int look_at_visited(PyObject *o, void *context)
-{
-	look_at(context, o);
+	else if (!pointer_map_get(&hunt->met, o))
+		pointer_map_set(&hunt->met, o, globals);
 	return 1;
 }
 
-static int look_at_all(struct hidden *hunt)
+static int look_at_all(struct hidden *hunt, PyObject *modules, int may_let_run)
 {
-	_cleanup_py_ PyObject *hidden = untracked_find(hunt->world, 0);
+	struct world *w = hunt->world;
+	_cleanup_py_ PyObject *hidden = untracked_find(w, 0);
 	PyObject *item;
+	const struct lanes_search search = {
+		.modules = modules,
+		.visit = look_at,
+		.context = hunt,
+		.may_let_run = may_let_run,
+	};
 
 	for (Py_ssize_t i = 0; (item = py_item(hidden, i)); i++)
-		if (py_is(item, hunt->world->function))
-			look_at(hunt, item);
-	return hidden ? lanes_visit(hunt->world, hunt->world->function, look_at_visited, hunt)
-		      : -1;
+		look_at(item, hunt);
+	return hidden ? lanes_visit(w, &search) : -1;
 }
 
 /* A shadow that an attach in vain left with somebody has builtins of its own. */
@@ -65,10 +64,11 @@ static int is_namespace_of(const struct world *w, PyObject *live, PyObject *func
 	return code_is_from(PyFunction_GetCode(function), file);
 }
 
-int hidden_find(struct hidden *out, struct job *job, struct pointer_map *known)
+int hidden_find(struct hidden *out, struct job *job, PyObject *modules,
+		struct pointer_map *known)
 {
 	*out = (struct hidden){.world = &job->world, .known = known};
-	return look_at_all(out) || out->is_failed ? -1 : 0;
+	return look_at_all(out, modules, job_may_wait(job)) || PyErr_Occurred() ? -1 : 0;
 }
 
 int hidden_tell(const struct hidden *hidden,

@@ -10,16 +10,17 @@
 #include "payload/job/job.h"
 
 struct hidden {
-	const struct world *world; /* borrowed, as the next */
+	struct world *world; /* borrowed, as the next */
 	struct pointer_map *known;
 	PyObject *last;         /* of them: functions of one namespace lie together */
 	struct pointer_map met; /* functions -> their namespaces, which are none of these */
-	int is_failed;
 };
 
-/* Looks through the heap. `known` holds the namespaces of the others. -1 with an exception;
- * hidden_fini is due in either case. */
-int hidden_find(struct hidden *out, struct job *job, struct pointer_map *known);
+/* Looks through the heap, and lets others run meanwhile. `modules` is a dict of ours of those
+ * that sys.modules has; `known` holds their namespaces. -1 with an exception; hidden_fini is
+ * due in either case. */
+int hidden_find(struct hidden *out, struct job *job, PyObject *modules,
+		struct pointer_map *known);
 
 /* Calls `found` with each namespace of such a module and a function that was compiled from its
  * file; puts it among the known. */
