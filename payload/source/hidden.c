@@ -18,7 +18,8 @@ static int look_at(PyObject *o, void *context)
 	PyObject *globals =
 		py_is(o, hunt->world->function) ? PyFunction_GetGlobals(o) : hunt->last;
 
-	if (globals == hunt->last)
+	/* none: what is left of one that the collector cleared */
+	if (!globals || globals == hunt->last)
 		return 1;
 	if (pointer_map_get(hunt->known, globals))
 		hunt->last = globals;
