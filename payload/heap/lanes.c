@@ -29,6 +29,8 @@
 /* PREV_MASK_COLLECTING: of what the collector holds for garbage while it calls finalizers. */
 #define COLLECTING 2
 
+_Static_assert(GENERATIONS + LANES <= PLACES_MAX, "a place for each ring and each lane");
+
 /* What follows a head or a module, up to the next of these. */
 struct part {
 	struct link *from;

@@ -5,9 +5,13 @@
  */
 #include "payload/heap/places.h"
 
+/* A list of PLACES_MAX of them, for Py_BuildValue(). */
+#define LISTS "[[][][][][][][][][][][][][][][][][][][]]"
+_Static_assert(sizeof(LISTS) == 2 * PLACES_MAX + sizeof("[]"), "one for each place");
+
 int places_init(struct places *out)
 {
-	out->markers = Py_BuildValue("[[][][][][][][][][][][][][][][][][][][]]");
+	out->markers = Py_BuildValue(LISTS);
 	for (Py_ssize_t i = 0; out->markers && i < PLACES_MAX; i++) {
 		PyObject *marker = PyList_GetItem(out->markers, i);
 		PyObject_GC_UnTrack(marker);
