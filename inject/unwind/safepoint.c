@@ -25,6 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "inject/unwind/functions.h"
 #include "inject/unwind/safepoint_names.h"
 
 #define WINDOWS_MAX    8
@@ -42,22 +43,38 @@ static int compare_addr(const void *key, const void *item)
 	return addr->v >= range->end.v;
 }
 
-static const struct safepoint_range *range_at(const struct safepoint_range *ranges,
-					      size_t count, remote_addr addr)
+static const struct safepoint_range *forbidden_at(const struct safepoint_map *map,
+						  uint64_t place)
 {
-	return count ? bsearch(&addr, ranges, count, sizeof(*ranges), compare_addr) : NULL;
+	const remote_addr addr = addr_of(place);
+
+	return map->forbidden_count ? bsearch(&addr, map->forbidden, map->forbidden_count,
+					      sizeof(map->forbidden[0]), compare_addr)
+				    : NULL;
 }
 
-static const struct safepoint_range *forbidden_at(const struct safepoint_map *map,
-						  uint64_t addr)
+/* The part of libc that has the address; NULL when none has. */
+static const struct module *file_at(const struct safepoint_map *map, remote_addr addr)
 {
-	return range_at(map->forbidden, map->forbidden_count, addr_of(addr));
+	const struct module *const files[] = {map->libc, map->pthread};
+
+	for (size_t i = 0; i < 2; i++)
+		if (files[i] && addr_in(addr, files[i]->start, files[i]->end))
+			return files[i];
+	return NULL;
 }
 
 static bool in_libc(const struct safepoint_map *map, remote_addr addr)
 {
-	return addr_in(addr, map->libc_start, map->libc_end) ||
-	       addr_in(addr, map->pthread_start, map->pthread_end);
+	return file_at(map, addr) != NULL;
+}
+
+/* Whether it lies in one of libc's functions that hold nothing. */
+static bool is_allowed(const struct safepoint_map *map, remote_addr addr)
+{
+	const struct module *file = file_at(map, addr);
+
+	return file && functions_allow(file, addr);
 }
 
 static bool is_bottom(const struct safepoint_map *map, uint64_t addr)
@@ -165,7 +182,7 @@ static bool waits_for_others(const struct safepoint_map *map, const struct safep
 {
 	switch (safepoint_wait_of(stop->syscall_nr, stop->syscall_args)) {
 	case WAIT_READING:
-		return range_at(map->allowed, map->allowed_count, stop->pc) != NULL;
+		return is_allowed(map, stop->pc);
 	case WAIT_OTHER:
 		return true;
 	case WAIT_NONE:
@@ -298,7 +315,7 @@ static bool run_is_known(const struct safepoint_map *map, const struct frame_lis
 
 	if (parked && first == 0)
 		return true;
-	if (range_at(map->allowed, map->allowed_count, place))
+	if (is_allowed(map, place))
 		return true;
 	return end - first == 1 && called->exact && in_ifunc(map, called);
 }
@@ -314,7 +331,7 @@ static void conclude_in(struct safepoint *out, const struct safepoint_map *map,
 	else
 		conclude(out, VERDICT_UNSAFE, "in an unnamed part of %s, at +%#llx",
 			 file_name(called),
-			 (unsigned long long)(called->pc.v - map->libc_start.v));
+			 (unsigned long long)(called->pc.v - map->libc->start.v));
 }
 
 static bool runs_are_known(struct safepoint *out, const struct safepoint_map *map,

@@ -42,15 +42,11 @@ struct safepoint_map {
 	struct safepoint_range
 		*forbidden; /* allocator, loader, thread creation and exit, fork ... */
 	size_t forbidden_count;
-	/* libc functions that hold nothing: read, poll, sem_wait ... */
-	struct safepoint_range *allowed;
-	size_t allowed_count;
 	/* Where memcpy and its like are, as resolved in the target's GOTs; NULL until learned
 	 */
 	remote_addr *ifuncs;
 	size_t ifunc_count;
-	remote_addr libc_start, libc_end;
-	remote_addr pthread_start, pthread_end; /* libpthread.so.0; empty since glibc 2.34 */
+	const struct module *libc, *pthread; /* borrowed; no pthread since glibc 2.34 */
 	/* Where a thread's own function returns to, in start_thread() and clone(): the one
 	 * place of thread creation at which every thread stands all its life. */
 	remote_addr bottoms[SAFEPOINT_BOTTOMS_MAX];

@@ -13,12 +13,12 @@
 #include <string.h>
 
 #include "inject/base/cleanup.h"
+#include "inject/unwind/functions.h"
 #include "inject/unwind/ifuncs.h"
 #include "inject/unwind/safepoint.h"
 #include "inject/unwind/safepoint_names.h"
 
 #define IFUNCS_MAX 512
-#define GAP_MAX    (32u << 10) /* malloc.o's largest is 18 KiB in glibc 2.36 */
 
 /* ---- lists of ranges ---- */
 
@@ -85,7 +85,7 @@ static void ranges_settle(struct ranges *ranges)
 struct maker {
 	const struct target *target;
 	const struct safepoint_names *names;
-	struct ranges forbidden, allowed;
+	struct ranges forbidden;
 	bool has_malloc, has_threads;
 	bool has_hooks; /* through which the allocator calls the program, before glibc 2.34 */
 	/* the space around pthread_create, where start_thread is */
@@ -96,7 +96,6 @@ struct maker {
 static void maker_fini(struct maker *maker)
 {
 	free(maker->forbidden.items);
-	free(maker->allowed.items);
 }
 
 /* All functions at one address are one function; the gravest of its names counts. */
@@ -105,79 +104,6 @@ struct place {
 	enum name_class class;
 	const char *name;
 };
-
-static bool is_of_malloc_o(enum name_class class)
-{
-	return class == NAME_ALLOCATOR || class == NAME_ALLOCATOR_TELLS;
-}
-
-/* Of one file: what is known of each symbol, and which functions matter. */
-struct functions {
-	const struct module *module;
-	uint8_t *classes;  /* owned; an enum name_class for each, NO_FUNCTION for the others */
-	uint32_t *numbers; /* owned; by rising address */
-	size_t count;
-	uint64_t near_start, near_end; /* from the first function with unnamed code around it to
-					  the last, and as far again as that may reach */
-};
-#define NO_FUNCTION UINT8_MAX
-
-static void functions_fini(struct functions *functions)
-{
-	free(functions->classes);
-	free(functions->numbers);
-}
-
-static void class_take(struct functions *functions, const struct maker *maker, size_t number)
-{
-	const struct elf_image *image = &functions->module->image;
-	const Elf64_Sym *sym = &image->symbols.items[number];
-	enum name_class class;
-	uint32_t hash;
-	const char *name = elf_image_function(&hash, image, number);
-
-	functions->classes[number] = NO_FUNCTION;
-	if (!name)
-		return;
-	class = safepoint_name_class(maker->names, name, hash);
-	functions->classes[number] = (uint8_t) class;
-	if (!is_of_malloc_o(class) && class != NAME_THREADS)
-		return;
-	if (sym->st_value < functions->near_start)
-		functions->near_start = sym->st_value;
-	if (sym->st_value + sym->st_size > functions->near_end)
-		functions->near_end = sym->st_value + sym->st_size;
-}
-
-/* By its name, or as a neighbour. */
-static bool matters(const struct functions *functions, size_t number)
-{
-	const Elf64_Sym *sym = &functions->module->image.symbols.items[number];
-
-	if (functions->classes[number] != NAME_OTHER)
-		return functions->classes[number] != NO_FUNCTION;
-	return sym->st_value < functions->near_end + GAP_MAX &&
-	       sym->st_value + sym->st_size + GAP_MAX > functions->near_start;
-}
-
-static int functions_find(struct functions *out, const struct maker *maker,
-			  const struct module *module, struct hp_err *err)
-{
-	const size_t count = module->image.symbols.count;
-
-	*out = (struct functions){.module = module,
-				  .classes = malloc(count + 1),
-				  .numbers = malloc((count + 1) * sizeof(*out->numbers)),
-				  .near_start = UINT64_MAX};
-	if (!out->classes || !out->numbers)
-		return hp_err_set(err, HP_SYSTEM, ENOMEM, "list libc's functions");
-	for (size_t i = 0; i < count; i++)
-		class_take(out, maker, i);
-	for (size_t i = 0; i < count; i++)
-		if (matters(out, i))
-			out->numbers[out->count++] = (uint32_t)i;
-	return elf_image_sort(out->numbers, out->count, &module->image, err);
-}
 
 /* The place that begins with that function; returns how many share it. */
 static size_t place_take(struct place *out, const struct functions *functions, size_t first)
@@ -212,8 +138,6 @@ static int place_add(struct maker *maker, const struct place *place, struct hp_e
 	switch (place->class) {
 	case NAME_OTHER:
 		return 0;
-	case NAME_ALLOWED:
-		return ranges_add(&maker->allowed, range, err);
 	case NAME_ALLOCATOR:
 		range.never_waits = !maker->has_hooks;
 		maker->has_malloc = true;
@@ -231,14 +155,15 @@ static int place_add(struct maker *maker, const struct place *place, struct hp_e
 static int gap_add(struct maker *maker, const struct place *before, const struct place *after,
 		   struct hp_err *err)
 {
-	const bool malloc_o = is_of_malloc_o(before->class) || is_of_malloc_o(after->class);
+	const bool malloc_o = name_class_is_of_malloc_o(before->class) ||
+			      name_class_is_of_malloc_o(after->class);
 	const bool threads_o = before->class == NAME_THREADS || after->class == NAME_THREADS;
 	const struct safepoint_range gap = {addr_of(before->end), addr_of(after->start),
 					    malloc_o ? "the allocator" : "thread creation",
 					    !threads_o && !maker->has_hooks};
 
 	if ((!malloc_o && !threads_o) || after->start <= before->end ||
-	    after->start - before->end > GAP_MAX)
+	    after->start - before->end > FUNCTIONS_GAP_MAX)
 		return 0;
 	if (threads_o && maker->threads_gap_count < 4) {
 		maker->threads_gap[maker->threads_gap_count][0] = before->end;
@@ -253,7 +178,7 @@ static int names_add(struct maker *maker, const struct module *module, struct hp
 	_cleanup_(functions_fini) struct functions functions = {0};
 	struct place before = {0}, place;
 
-	if (functions_find(&functions, maker, module, err) < 0)
+	if (functions_find(&functions, maker->names, module, err) < 0)
 		return -1;
 	for (size_t i = 0; i < functions.count;) {
 		i += place_take(&place, &functions, i);
@@ -376,7 +301,7 @@ static void code_scan_target(struct safepoint_map *map, const struct target *tar
 	_cleanup_free_ uint8_t *bytes = NULL;
 	struct hp_err ignored;
 
-	if (code.len > GAP_MAX)
+	if (code.len > FUNCTIONS_GAP_MAX)
 		return;
 	code.bytes = bytes = malloc(code.len);
 	if (elf_image_find(&thread_exit, &libc->image, "pthread_exit"))
@@ -434,20 +359,13 @@ static void map_take(struct safepoint_map *out, struct maker *maker)
 	const struct libc_info *libc = &maker->target->libc;
 
 	ranges_settle(&maker->forbidden);
-	ranges_settle(&maker->allowed);
 	*out = (struct safepoint_map){
 		.forbidden = take_ptr(&maker->forbidden.items),
 		.forbidden_count = maker->forbidden.count,
-		.allowed = take_ptr(&maker->allowed.items),
-		.allowed_count = maker->allowed.count,
-		.libc_start = libc->module->start,
-		.libc_end = libc->module->end,
+		.libc = libc->module,
+		.pthread = libc->pthread != libc->module ? libc->pthread : NULL,
 		.restore_rt = libc->restore_rt,
 	};
-	if (libc->pthread && libc->pthread != libc->module) {
-		out->pthread_start = libc->pthread->start;
-		out->pthread_end = libc->pthread->end;
-	}
 	bottoms_find(out, maker);
 }
 
@@ -479,7 +397,6 @@ int safepoint_map_learn_ifuncs(struct safepoint_map *map, const struct target *t
 void safepoint_map_fini(struct safepoint_map *map)
 {
 	free(map->forbidden);
-	free(map->allowed);
 	free(map->ifuncs);
 	*map = (struct safepoint_map){0};
 }

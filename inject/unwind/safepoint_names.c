@@ -12,7 +12,6 @@
 #include "inject/unwind/safepoint_names.h"
 
 #include <linux/futex.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sys/syscall.h>
 
@@ -157,7 +156,7 @@ struct prefix {
 	const char *text;
 	enum name_class class;
 };
-/* Each at its first letter, of which no two have the same. */
+/* Each at its first letter, of which no two have the same; none is shorter than four. */
 #define AT(letter) [(letter) - 'a']
 static const struct prefix prefixes[26] = {
 	AT('d') = {"_dl_", NAME_FORBIDDEN},
@@ -172,7 +171,7 @@ static const struct prefix prefixes[26] = {
 	AT('p') = {"ptmalloc_", NAME_ALLOCATOR},
 };
 
-_Static_assert(2 * (COUNT(names_allowed) + COUNT(names_forbidden) + COUNT(names_allocator) +
+_Static_assert(2 * (COUNT(names_forbidden) + COUNT(names_allocator) +
 		    COUNT(names_allocator_tells) + COUNT(names_threads)) <=
 		       SAFEPOINT_NAMES_SIZE,
 	       "the table of names is too full");
@@ -188,6 +187,11 @@ static size_t place_of(const struct safepoint_names *names, const char *name, ui
 	return at;
 }
 
+static void set_bit(uint64_t *bits, size_t bit)
+{
+	bits[bit / 64] |= (uint64_t)1 << bit % 64;
+}
+
 static void names_take(struct safepoint_names *names, const char *const *items, size_t count,
 		       enum name_class class)
 {
@@ -198,18 +202,23 @@ static void names_take(struct safepoint_names *names, const char *const *items, 
 		names->hashes[at] = hash;
 		names->names[at] = items[i];
 		names->classes[at] = (uint8_t) class;
+		set_bit(names->whole, safepoint_bit_of_hash(hash));
 	}
 }
 
 void safepoint_names_init(struct safepoint_names *out)
 {
 	memset(out->hashes, 0, sizeof(out->hashes));
+	memset(out->whole, 0, sizeof(out->whole));
+	memset(out->start, 0, sizeof(out->start));
 	names_take(out, names_forbidden, COUNT(names_forbidden), NAME_FORBIDDEN);
 	names_take(out, names_allocator, COUNT(names_allocator), NAME_ALLOCATOR);
 	names_take(out, names_allocator_tells, COUNT(names_allocator_tells),
 		   NAME_ALLOCATOR_TELLS);
 	names_take(out, names_threads, COUNT(names_threads), NAME_THREADS);
-	names_take(out, names_allowed, COUNT(names_allowed), NAME_ALLOWED);
+	for (size_t i = 0; i < COUNT(prefixes); i++)
+		if (prefixes[i].text)
+			set_bit(out->start, safepoint_bit_of_start(prefixes[i].text));
 }
 
 static enum name_class whole_name_class(const struct safepoint_names *names, const char *name,
@@ -236,33 +245,32 @@ static enum name_class prefix_class(const char *name)
 	return prefix->class;
 }
 
-/* Of a part that gcc split off a function, whose name has `len` bytes. */
-static enum name_class part_class(const struct safepoint_names *names, const char *name,
-				  size_t len)
-{
-	enum name_class class;
-	char stem[64];
-
-	if (len >= sizeof(stem))
-		return NAME_OTHER;
-	memcpy(stem, name, len);
-	stem[len] = 0;
-	class = whole_name_class(names, stem, name_hash(stem));
-	return class == NAME_ALLOWED ? NAME_OTHER : class;
-}
-
 enum name_class safepoint_name_class(const struct safepoint_names *names, const char *name,
 				     uint32_t hash)
 {
-	enum name_class class = whole_name_class(names, name, hash);
-	const char *dot;
+	const enum name_class class = whole_name_class(names, name, hash);
 
-	if (class == NAME_OTHER)
-		class = prefix_class(name);
-	if (class != NAME_OTHER)
-		return class;
-	dot = strchr(name, '.');
-	return dot ? part_class(names, name, (size_t)(dot - name)) : NAME_OTHER;
+	return class == NAME_OTHER ? prefix_class(name) : class;
+}
+
+enum name_class safepoint_part_class(const struct safepoint_names *names, const char *name)
+{
+	const size_t len = strcspn(name, ".");
+	char stem[64];
+
+	if (!name[len] || len >= sizeof(stem))
+		return NAME_OTHER;
+	memcpy(stem, name, len);
+	stem[len] = 0;
+	return whole_name_class(names, stem, name_hash(stem));
+}
+
+bool safepoint_name_is_allowed(const char *name)
+{
+	for (size_t i = 0; i < COUNT(names_allowed); i++)
+		if (!strcmp(names_allowed[i], name))
+			return true;
+	return false;
 }
 
 /* ---- system calls ---- */

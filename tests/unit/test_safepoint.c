@@ -11,6 +11,7 @@
  *     ld.so  0x40000..0x50000                      forbidden
  *     program 0x90000
  */
+#include <elf.h>
 #include <linux/futex.h>
 #include <stdio.h>
 #include <string.h>
@@ -37,20 +38,33 @@ static struct safepoint_range forbidden[] = {
 	{{0x10500}, {0x10600}, "clone", false},
 	{{0x40000}, {0x50000}, "ld.so", false},
 };
-static struct safepoint_range allowed[] = {
-	{{0x10100}, {0x10200}, "read", false},
-	{{0x10400}, {0x10500}, "qsort", false},
+static const char strings[] = "\0read\0malloc\0qsort";
+static const Elf64_Sym symbols[] = {
+	{0},
+	{.st_name = 1, .st_info = STT_FUNC, .st_shndx = 1, .st_value = 0x100, .st_size = 0x100},
+	{.st_name = 6, .st_info = STT_FUNC, .st_shndx = 1, .st_value = 0x200, .st_size = 0x100},
+	{.st_name = 13,
+	 .st_info = STT_FUNC,
+	 .st_shndx = 1,
+	 .st_value = 0x400,
+	 .st_size = 0x100},
+};
+static const struct module libc = {
+	.start = {0x10000},
+	.end = {0x20000},
+	.bias = 0x10000,
+	.image.symbols = {.items = symbols,
+			  .count = 4,
+			  .strings = strings,
+			  .strings_len = sizeof(strings)},
 };
 static remote_addr ifuncs[] = {{0x10300}};
 static const struct safepoint_map map = {
 	.forbidden = forbidden,
 	.forbidden_count = 3,
-	.allowed = allowed,
-	.allowed_count = 2,
 	.ifuncs = ifuncs,
 	.ifunc_count = 1,
-	.libc_start = {0x10000},
-	.libc_end = {0x20000},
+	.libc = &libc,
 	.bottoms = {{BOTTOM}},
 	.bottom_count = 1,
 	.restore_rt = {RESTORE_RT},
