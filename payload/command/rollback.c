@@ -47,7 +47,7 @@ static int add_way_back(struct plan *p, PyObject *now, PyObject *old)
 
 	if (!pair || pass_on(p, now, old) || pointer_map_set(&p->stand_in, now, old))
 		return -1;
-	if (!world_is_class(&p->job->world, old))
+	if (!world_is_class(old))
 		return PyList_Append(p->replaced, pair);
 	struct class_pair *classes = merge_add_pair(p, NULL, now, old);
 	if (classes)
@@ -74,8 +74,7 @@ static int add_migrated(struct plan *p, PyObject *migrated)
 		PyObject *old = py_first(pair), *holder = py_second(pair);
 		_cleanup_py_ PyObject *now = old && holder ? record_held(w, holder) : NULL;
 		if (PyErr_Occurred() || (now && add_way_back(p, now, old)) ||
-		    (now && world_is_class(w, old) &&
-		     add_bases(p, old, PyTuple_GetItem(pair, 2))))
+		    (now && world_is_class(old) && add_bases(p, old, PyTuple_GetItem(pair, 2))))
 			return -1;
 	}
 	return 0;
@@ -93,20 +92,19 @@ static int add_caches(struct plan *p, PyObject *holders)
 }
 
 /* Each attach has made the names anew. */
-static int is_key_same(const struct world *w, PyObject *a, PyObject *b)
+static int is_key_same(PyObject *a, PyObject *b)
 {
 	return a == b ||
-	       (a && b && py_is(a, w->str) && py_is(b, w->str) && !PyUnicode_Compare(a, b));
+	       (a && b && world_is_str(a) && world_is_str(b) && !PyUnicode_Compare(a, b));
 }
 
 /* Does one of the first `count` writes go to the same place? */
-static int is_among(const struct world *w, const struct writes *all, size_t count,
-		    const struct write *write)
+static int is_among(const struct writes *all, size_t count, const struct write *write)
 {
 	for (size_t i = 0; i < count; i++)
 		if (all->items[i].object == write->object &&
 		    all->items[i].kind == write->kind &&
-		    is_key_same(w, all->items[i].key, write->key))
+		    is_key_same(all->items[i].key, write->key))
 			return 1;
 	return 0;
 }
@@ -119,7 +117,7 @@ static void drop_covered(struct plan *p, size_t inverses)
 
 	for (size_t i = all->count; i-- > inverses;)
 		if (all->items[i].kind != WRITE_CLASS && all->items[i].kind != WRITE_WORD &&
-		    is_among(&p->job->world, all, inverses, &all->items[i]))
+		    is_among(all, inverses, &all->items[i]))
 			writes_remove(all, i);
 }
 
@@ -142,9 +140,9 @@ static struct module *add_module(struct job *job, PyObject *key, PyObject *entry
 		return NULL;
 	module->name = py_ref(key);
 	module->key = py_ref(key);
-	module->live = py_ref(py_is(anchor, w->function) ? PyFunction_GetGlobals(anchor)
-							 : PyModule_GetDict(anchor));
-	module->object = py_is(anchor, w->function) ? NULL : py_ref(anchor);
+	module->live = py_ref(world_is_function(anchor) ? PyFunction_GetGlobals(anchor)
+							: PyModule_GetDict(anchor));
+	module->object = world_is_function(anchor) ? NULL : py_ref(anchor);
 	module->anchor = py_take(&anchor);
 	module->old_code = py_ref(code);
 	module->code = py_ref(code);
@@ -231,7 +229,7 @@ static int settle_flags(struct plan *p, size_t at)
 {
 	struct write *write = &p->writes.items[at];
 
-	if (write->kind == WRITE_ITEM && write->key && py_is(write->key, p->job->world.str) &&
+	if (write->kind == WRITE_ITEM && write->key && world_is_str(write->key) &&
 	    !PyUnicode_CompareWithASCIIString(write->key, "_inverted_"))
 		write->is_guarded = 0;
 	return adopt_enum_back(p, at);
@@ -264,27 +262,27 @@ static int plan_back(struct plan *p, const struct history *history, Py_ssize_t t
 
 /* --- what stands in the way -------------------------------------------------------------- */
 
-static PyObject *subject_of(const struct world *w, const struct write *write)
+static PyObject *subject_of(const struct write *write)
 {
 	PyObject *o = write->object;
-	PyObject *module = py_is(o, w->dict) ? PyDict_GetItemString(o, "__name__") : NULL;
+	PyObject *module = world_is_dict(o) ? PyDict_GetItemString(o, "__name__") : NULL;
 
-	if (module && py_is(module, w->str) && write->key && py_is(write->key, w->str))
+	if (module && world_is_str(module) && write->key && world_is_str(write->key))
 		return world_dotted(module, write->key);
-	if (!py_is(o, w->function) && !world_is_class(w, o))
+	if (!world_is_function(o) && !world_is_class(o))
 		return PyUnicode_FromString("an object of the program");
-	_cleanup_py_ PyObject *name = py_is(o, w->function)
+	_cleanup_py_ PyObject *name = world_is_function(o)
 					      ? PyObject_GetAttrString(o, "__qualname__")
 					      : world_qualname(o);
 	if (name && (write->kind == WRITE_TYPE || write->kind == WRITE_NAMESPACE) &&
-	    py_is(write->key, w->str))
+	    world_is_str(write->key))
 		return world_dotted(name, write->key);
 	return py_take(&name);
 }
 
 static int refuse_changed(struct plan *p, const struct write *write)
 {
-	_cleanup_py_ PyObject *subject = subject_of(&p->job->world, write);
+	_cleanup_py_ PyObject *subject = subject_of(write);
 
 	PyErr_Clear();
 	return job_refuse(p->job, WIRE_STATUS_REFUSED, NULL, WIRE_TEXT_CHANGED_SINCE, subject);
@@ -299,7 +297,7 @@ static int check(struct plan *p)
 	for (size_t i = 0; i < p->writes.count; i++) {
 		const struct write *write = &p->writes.items[i];
 		if (!write_may_be_done(write, &p->job->world) &&
-		    !is_among(&p->job->world, &p->writes, i, write))
+		    !is_among(&p->writes, i, write))
 			status = refuse_changed(p, write);
 	}
 	return status;
@@ -308,8 +306,7 @@ static int check(struct plan *p)
 static int refuse_failed(struct plan *p)
 {
 	_cleanup_py_ PyObject *reason = failure_text(&p->job->world);
-	_cleanup_py_ PyObject *subject =
-		p->writes.failed ? subject_of(&p->job->world, p->writes.failed) : NULL;
+	_cleanup_py_ PyObject *subject = p->writes.failed ? subject_of(p->writes.failed) : NULL;
 
 	PyErr_Clear();
 	_cleanup_py_ PyObject *both =

@@ -136,7 +136,7 @@ static void forget_lines(struct job *job, const struct module *module)
 	const struct world *w = &job->world;
 	PyObject *cache = world_loaded(w, "linecache", "cache");
 
-	if (cache && py_is(cache, w->dict) && PyDict_GetItem(cache, module->file) &&
+	if (cache && world_is_dict(cache) && PyDict_GetItem(cache, module->file) &&
 	    PyDict_DelItem(cache, module->file))
 		PyErr_Clear();
 }
@@ -145,7 +145,7 @@ static void clear_cache(const struct world *w, PyObject *cache)
 {
 	/* 3.7; C, and calls nothing */
 	PyObject *reset = world_loaded(w, "_abc", "_reset_caches");
-	PyObject *cleared = !world_is_class(w, cache)
+	PyObject *cleared = !world_is_class(cache)
 				    ? PyObject_CallMethod(cache, "cache_clear", NULL)
 			    : reset ? py_call(reset, cache)
 				    : NULL;
@@ -158,7 +158,7 @@ static void clear_cache(const struct world *w, PyObject *cache)
 static void forget_subclasses(const struct world *w)
 {
 	PyObject *module = PyDict_GetItemString(w->modules, "_collections_abc");
-	_cleanup_py_ PyObject *values = module && world_is_module(w, module)
+	_cleanup_py_ PyObject *values = module && world_is_module(module)
 						? PyDict_Values(PyModule_GetDict(module))
 						: NULL;
 	PyObject *item;

@@ -55,7 +55,7 @@ static PyObject *make_place(const struct world *w, PyObject *ground)
 	PyObject *slots = names ? PyDict_GetItemString(names, "__slots__") : NULL;
 
 	if (!below || PyType_GetFlags(below) & PY_TYPE_IS_HEAP || !slots ||
-	    !(py_is(slots, w->str) || py_is(slots, w->tuple)))
+	    !(world_is_str(slots) || world_is_tuple(slots)))
 		return NULL;
 	return class_make_empty(w, below, slots);
 }
@@ -77,7 +77,7 @@ static void park_those_of(struct job *job, PyObject *migrated)
 
 	for (Py_ssize_t i = 0; (entry = py_item(migrated, i)); i++) {
 		PyObject *class = py_first(entry);
-		if (!world_is_class(w, class))
+		if (!world_is_class(class))
 			continue;
 		_cleanup_py_ PyObject *bases = world_bases(class);
 		if (bases == PyTuple_GetItem(entry, 2) &&

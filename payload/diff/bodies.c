@@ -43,9 +43,9 @@ static int is_doc_same(const struct world *w, PyObject *old, PyObject *new)
 	PyObject *a = x && PyTuple_Size(x) ? py_first(x) : w->none;
 	PyObject *b = y && PyTuple_Size(y) ? py_first(y) : w->none;
 
-	if (py_is(a, w->str) != py_is(b, w->str))
+	if (world_is_str(a) != world_is_str(b))
 		return 0;
-	return !py_is(a, w->str) || is_same_text(a, b);
+	return !world_is_str(a) || is_same_text(a, b);
 }
 
 static int are_parameters_same(PyObject *old, PyObject *new)
@@ -76,7 +76,7 @@ static int is_made_of(const struct bodies *b, PyObject *value, PyObject *code)
 {
 	const struct world *w = b->world;
 
-	if (py_is(value, w->function))
+	if (world_is_function(value))
 		return PyFunction_GetGlobals(value) == b->module->live &&
 		       py_equal(PyFunction_GetCode(value), code);
 	if (!py_is(value, w->property) && !py_is(value, w->staticmethod) &&
@@ -85,7 +85,7 @@ static int is_made_of(const struct bodies *b, PyObject *value, PyObject *code)
 	_cleanup_py_ PyObject *inside = walk_inside(w, value);
 	PyObject *item;
 	for (Py_ssize_t i = 0; (item = py_item(inside, i)); i++)
-		if (py_is(item, w->function) && is_made_of(b, item, code))
+		if (world_is_function(item) && is_made_of(b, item, code))
 			return 1;
 	return 0;
 }
@@ -156,10 +156,9 @@ static PyObject *with_constants(PyObject *code, PyObject *constants)
 	return PyObject_Call(replace, none, named);
 }
 
-static int next_code(const struct world *w, PyObject *constants, Py_ssize_t *at)
+static int next_code(PyObject *constants, Py_ssize_t *at)
 {
-	while (*at < PyTuple_Size(constants) &&
-	       !py_is(PyTuple_GetItem(constants, *at), w->code))
+	while (*at < PyTuple_Size(constants) && !world_is_code(PyTuple_GetItem(constants, *at)))
 		++*at;
 	return *at < PyTuple_Size(constants);
 }
@@ -172,8 +171,8 @@ static int put_old(const struct bodies *b, PyObject **out, const struct pair *at
 	int status = olds && list ? 1 : -1, is_put = 0;
 
 	for (Py_ssize_t i = 0, j = 0; status == 1; i++, j++) {
-		int has_old = next_code(b->world, olds, &i);
-		if (!next_code(b->world, news, &j) || !has_old) {
+		int has_old = next_code(olds, &i);
+		if (!next_code(news, &j) || !has_old) {
 			status = has_old || j < PyTuple_Size(news) ? 0 : 1;
 			break;
 		}

@@ -199,7 +199,7 @@ static PyObject *loaded_code(const struct body *b, const struct step *step, PyOb
 {
 	const struct world *w = b->tokens->world;
 
-	if (!step->value || !py_is(step->value, w->code))
+	if (!step->value || !world_is_code(step->value))
 		return NULL;
 	_cleanup_py_ PyObject *own = code_name(step->value);
 	if (!own || !PyUnicode_Compare(own, name))
@@ -301,7 +301,7 @@ int body_count_calls(const struct stream *s, const struct definition *d, int tok
 int body_count_stores(const struct body *b, const struct stream *s, PyObject *name)
 {
 	/* A class may have keys that are no names. */
-	int count = 0, end = py_is(name, b->tokens->world->str) ? s->count : 0;
+	int count = 0, end = world_is_str(name) ? s->count : 0;
 
 	for (int i = 0; i < end; i++)
 		count += stream_is_store(b->tokens, &s->steps[i]) &&

@@ -23,9 +23,9 @@ static int take_module(struct job *job, PyObject *class)
 	const struct world *w = &job->world;
 	_cleanup_py_ PyObject *names = world_type_dict(w, class);
 	PyObject *key = names ? PyDict_GetItem(names, w->name[NAME_MODULE]) : NULL;
-	PyObject *object = key && py_is(key, w->str) ? PyDict_GetItem(w->modules, key) : NULL;
+	PyObject *object = key && world_is_str(key) ? PyDict_GetItem(w->modules, key) : NULL;
 
-	if (!object || !world_is_module(w, object))
+	if (!object || !world_is_module(object))
 		return 0;
 	struct module *module = modules_find(&job->modules, PyModule_GetDict(object));
 	if (module && module->is_moved) {
@@ -51,8 +51,7 @@ static int look_below(struct job *job, Py_ssize_t *at)
 	for (; (class = py_item(job->remade, *at)); ++*at) {
 		_cleanup_py_ PyObject *all = py_call(job->world.type_subclasses, class);
 		for (Py_ssize_t k = 0; (below = py_item(all, k)); k++)
-			found |= world_is_class(&job->world, below) &&
-				 !selection_is_remade(job, below) &&
+			found |= world_is_class(below) && !selection_is_remade(job, below) &&
 				 class_maker_took_over(&job->world, below, class, NULL) &&
 				 take_module(job, below);
 		if (PyErr_Occurred())

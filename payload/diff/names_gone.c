@@ -13,7 +13,7 @@ int names_is_definition(const struct world *w, const struct module *m, PyObject 
 {
 	_cleanup_py_ PyObject *own = NULL;
 
-	if (py_is(value, w->function) && PyFunction_GetGlobals(value) == m->live)
+	if (world_is_function(value) && PyFunction_GetGlobals(value) == m->live)
 		own = code_name(PyFunction_GetCode(value));
 	else if (walk_is_class_of(w, m, value))
 		own = world_name(value);
@@ -40,7 +40,7 @@ PyObject *names_gone(const struct world *w, const struct module *m)
 	    (m->old_code && code_stored_names(w, m->old_code, bound_before)))
 		return NULL;
 	while (PyDict_Next(m->live, &at, &name, &value)) {
-		if (!py_is(name, w->str) || module_is_import_name(name) ||
+		if (!world_is_str(name) || module_is_import_name(name) ||
 		    (m->fresh && PyDict_GetItem(m->fresh, name)))
 			continue;
 		int is_gone = m->before ? PyDict_GetItem(m->before, name) != NULL

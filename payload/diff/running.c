@@ -149,7 +149,7 @@ static PyObject *code_in_pyc(struct job *job, const struct module *module, PyObj
 static PyObject *find_old_code(struct job *job, struct module *module, PyObject *functions)
 {
 	struct file_stamp unused;
-	PyObject *code = py_ref(home_baseline(job, home_baselines(job), module, &unused));
+	PyObject *code = py_ref(home_baseline(home_baselines(job), module, &unused));
 	PyObject *running = code_in_frame(job, module);
 
 	module->is_running = running != NULL;

@@ -22,13 +22,13 @@ static int may_have_star(const struct world *w, const struct module *m, PyObject
 	int found = 0;
 
 	while (PyDict_Next(m->live, &at, &name, &value)) {
-		const char *text = py_is(name, w->str) ? py_text(name) : NULL;
-		if (!text || text[0] == '_' || world_is_module(w, value))
+		const char *text = world_is_str(name) ? py_text(name) : NULL;
+		if (!text || text[0] == '_' || world_is_module(value))
 			continue;
 		PyObject *own = PyDict_GetItem(importer, name);
 		found |= own ? 1 : 2;
 		if (own == value &&
-		    (py_is(value, w->str) || names_is_definition(w, m, name, value)))
+		    (world_is_str(value) || names_is_definition(w, m, name, value)))
 			return 1;
 	}
 	return found == 1;
@@ -77,7 +77,7 @@ static int find_importers(const struct search *s, size_t at)
 	Py_ssize_t next = 0;
 
 	while (PyDict_Next(s->all, &next, &key, &object))
-		if (py_is(key, w->str) && world_is_module(w, object) &&
+		if (world_is_str(key) && world_is_module(object) &&
 		    may_have_star(w, &s->job->modules.items[at], PyModule_GetDict(object)) &&
 		    add_or_revive(s, at, key, object))
 			return -1;

@@ -135,8 +135,7 @@ static int is_function_gone(const struct class_change *c, PyObject *name)
 {
 	PyObject *value = PyDict_GetItem(c->names, name);
 
-	return value && !world_is_class(&c->s->job->world, value) &&
-	       py_is(value, c->s->job->world.function);
+	return value && !world_is_class(value) && world_is_function(value);
 }
 
 static enum change_extent extent_of_removal(const struct class_change *c)

@@ -29,14 +29,14 @@ struct look {
 /* --- codes ------------------------------------------------------------------------------- */
 
 /* The only code inside of that of `code`, borrowed; NULL when there are none or several. */
-static PyObject *only_code(const struct world *w, PyObject *code)
+static PyObject *only_code(PyObject *code)
 {
 	_cleanup_py_ PyObject *constants = code_constants(code);
 	PyObject *found = NULL;
 	PyObject *item;
 
 	for (Py_ssize_t i = 0; (item = py_tuple_item(constants, i)); i++) {
-		if (!py_is(item, w->code))
+		if (!world_is_code(item))
 			continue;
 		if (found)
 			return NULL;
@@ -51,7 +51,7 @@ static int is_code_inside(const struct world *w, PyObject *outer, PyObject *code
 	PyObject *item;
 
 	for (Py_ssize_t i = 0; (item = py_tuple_item(constants, i)); i++) {
-		if (item == code || (depth < 3 && py_is(item, w->code) &&
+		if (item == code || (depth < 3 && world_is_code(item) &&
 				     is_code_inside(w, item, code, depth + 1)))
 			return 1;
 	}
@@ -60,7 +60,7 @@ static int is_code_inside(const struct world *w, PyObject *outer, PyObject *code
 
 static int is_made_by(const struct world *w, PyObject *maker, PyObject *value)
 {
-	return py_is(maker, w->function) && py_is(value, w->function) &&
+	return world_is_function(maker) && world_is_function(value) &&
 	       is_code_inside(w, PyFunction_GetCode(maker), PyFunction_GetCode(value), 0);
 }
 
@@ -86,7 +86,7 @@ static int returns_made(const struct world *w, PyObject *code)
 {
 	long count = code_number(code, "co_argcount");
 	struct bytecode b;
-	int made = only_code(w, code) && !bytecode_init(&b, w, code);
+	int made = only_code(code) && !bytecode_init(&b, w, code);
 
 	if (!made)
 		return 0;
@@ -138,7 +138,7 @@ static int are_arguments_other(const struct look *l, PyObject *maker, PyObject *
 	for (Py_ssize_t i = 0; !is_set && (keyword = py_item(keywords, i)); i++) {
 		_cleanup_py_ PyObject *name = node_field(keyword, "arg");
 		_cleanup_py_ PyObject *value = node_value(keyword);
-		other |= name && value && py_is(name, w->str) &&
+		other |= name && value && world_is_str(name) &&
 			 is_held_other(l, wrapper, name, value);
 	}
 	return other;
@@ -246,7 +246,7 @@ static int look_at_function(const struct look *l, PyObject *maker, PyObject **va
 
 	if (is_of_functools(w, maker, "lru_cache") || is_of_functools(w, maker, "cache"))
 		return look_at_cache(l, value);
-	code = l->call ? only_code(w, code) : code;
+	code = l->call ? only_code(code) : code;
 	if (!code)
 		return UNKNOWN;
 	if (!is_made_by(w, maker, *value))
@@ -263,7 +263,6 @@ static int look_at(const struct look *l, PyObject **value)
 {
 	static const char *const steps[][2] = {
 		{"setter", "fset"}, {"getter", "fget"}, {"deleter", "fdel"}};
-	const struct world *w = l->s->tokens.world;
 	_cleanup_py_ PyObject *id = node_id(l->decorator);
 	_cleanup_py_ PyObject *attribute = node_field(l->decorator, "attr");
 
@@ -275,9 +274,9 @@ static int look_at(const struct look *l, PyObject **value)
 	PyObject *maker = selection_resolve(l->s, l->decorator);
 	if (!maker)
 		return UNKNOWN;
-	if (world_is_class(w, maker))
+	if (world_is_class(maker))
 		return look_at_class(l, maker, value);
-	return py_is(maker, w->function) ? look_at_function(l, maker, value) : UNKNOWN;
+	return world_is_function(maker) ? look_at_function(l, maker, value) : UNKNOWN;
 }
 
 /* ----------------------------------------------------------------------------------------- */

@@ -36,7 +36,7 @@ static int is_wanted(const struct search *search, PyObject *o)
 	const struct module *m = search->s->module;
 	PyObject *code;
 
-	if (!py_is(o, search->s->job->world.function) || PyFunction_GetGlobals(o) != m->live)
+	if (!world_is_function(o) || PyFunction_GetGlobals(o) != m->live)
 		return 0;
 	code = PyFunction_GetCode(o);
 	if (search->code)
@@ -53,11 +53,11 @@ static PyObject *kept_by(const struct search *search, PyObject *o)
 {
 	const struct world *w = &search->s->job->world;
 
-	if (world_is_class(w, o) || world_is_module(w, o) || py_is(o, w->function))
+	if (world_is_class(o) || world_is_module(o) || world_is_function(o))
 		return PyList_New(0);
 	if (search->is_deep)
 		return py_call(w->get_referents, o);
-	_cleanup_py_ PyObject *dict = py_is(o, w->dict) ? NULL : world_own_dict(w, o);
+	_cleanup_py_ PyObject *dict = world_is_dict(o) ? NULL : world_own_dict(w, o);
 	return dict ? PyDict_Values(dict) : PyList_New(0);
 }
 
@@ -216,8 +216,7 @@ static PyObject *aside_among(const struct selection *s, PyObject *objects, PyObj
 	PyObject *item;
 
 	for (Py_ssize_t i = 0; !aside && (item = py_item(objects, i)); i++)
-		if (py_is(item, s->tokens.world->function) &&
-		    PyFunction_GetGlobals(item) == s->module->live)
+		if (world_is_function(item) && PyFunction_GetGlobals(item) == s->module->live)
 			aside = selection_inner(s, item, code, NULL);
 	return aside;
 }
@@ -259,7 +258,7 @@ int selection_function(struct selection *s, const struct function_place *at, PyO
 	    (is_plain && (!old_code || body_count_stores(b, &b->old, at->name) != 1)))
 		return 0;
 	_cleanup_py_ PyObject *inner = selection_inner(s, live, old_code, at->name);
-	if (is_plain && !inner && py_is(live, s->tokens.world->function) &&
+	if (is_plain && !inner && world_is_function(live) &&
 	    PyFunction_GetGlobals(live) == s->module->live)
 		return 0; /* it may have been given another code */
 	if ((is_plain || several) && !inner)

@@ -20,21 +20,21 @@ static int is_text_same(PyObject *a, PyObject *b)
 static int is_module_other(const struct world *w, PyObject *dotted, PyObject *live)
 {
 	PyObject *wanted = PyDict_GetItem(w->modules, dotted);
-	PyObject *own = world_is_module(w, live)
+	PyObject *own = world_is_module(live)
 				? PyDict_GetItemString(PyModule_GetDict(live), "__name__")
 				: NULL;
 
-	return own && wanted != live && py_is(own, w->str) && !is_text_same(own, dotted);
+	return own && wanted != live && world_is_str(own) && !is_text_same(own, dotted);
 }
 
 /* Where a function or class is from; NULL without exception for anything else. */
-static PyObject *origin(const struct world *w, PyObject *o)
+static PyObject *origin(PyObject *o)
 {
 	PyObject *name =
-		py_is(o, w->function)
+		world_is_function(o)
 			? py_ref(PyDict_GetItemString(PyFunction_GetGlobals(o), "__name__"))
-		: world_is_class(w, o) ? world_type_attribute(o, "__module__")
-				       : NULL;
+		: world_is_class(o) ? world_type_attribute(o, "__module__")
+				    : NULL;
 
 	PyErr_Clear();
 	return name;
@@ -45,10 +45,10 @@ static int is_at_home(const struct world *w, PyObject *o, PyObject *origin)
 {
 	PyObject *module = PyDict_GetItem(w->modules, origin);
 	_cleanup_py_ PyObject *name =
-		world_is_class(w, o) ? world_name(o) : PyObject_GetAttrString(o, "__name__");
+		world_is_class(o) ? world_name(o) : PyObject_GetAttrString(o, "__name__");
 
 	PyErr_Clear();
-	return module && name && world_is_module(w, module) &&
+	return module && name && world_is_module(module) &&
 	       PyDict_GetItem(PyModule_GetDict(module), name) == o;
 }
 
@@ -58,19 +58,19 @@ static int is_from_other(const struct selection *s, PyObject *module_name, PyObj
 	const struct world *w = s->tokens.world;
 	PyObject *module = PyDict_GetItem(w->modules, module_name);
 	_cleanup_py_ PyObject *dotted = world_dotted(module_name, name);
-	_cleanup_py_ PyObject *from = origin(w, live);
+	_cleanup_py_ PyObject *from = origin(live);
 	int is_certain = from && !is_text_same(from, module_name) && is_at_home(w, live, from);
 
-	if (!module || !world_is_module(w, module))
+	if (!module || !world_is_module(module))
 		return !module && (!s->is_deciding || is_certain);
 	PyObject *value = PyDict_GetItem(PyModule_GetDict(module), name);
 	if (!value && dotted)
 		value = PyDict_GetItem(w->modules, dotted);
 	if (!value || value == live)
 		return 0;
-	if (world_is_module(w, value) && world_is_module(w, live))
+	if (world_is_module(value) && world_is_module(live))
 		return !s->is_deciding;
-	_cleanup_py_ PyObject *wanted = origin(w, value);
+	_cleanup_py_ PyObject *wanted = origin(value);
 	if (s->is_deciding)
 		return is_certain && is_text_same(wanted, module_name);
 	return wanted && from && !is_text_same(wanted, from);
@@ -93,7 +93,7 @@ static int is_alias_other(struct selection *s, PyObject *module, PyObject *alias
 	_cleanup_py_ PyObject *name = node_name(alias);
 	_cleanup_py_ PyObject *as = node_field(alias, "asname");
 	_cleanup_py_ PyObject *first = name && !module ? without_tail(name) : NULL;
-	PyObject *bound = as && py_is(as, w->str) ? as : module ? name : first;
+	PyObject *bound = as && world_is_str(as) ? as : module ? name : first;
 	PyObject *live = bound ? PyDict_GetItem(names, bound) : NULL;
 
 	if (!live || body_count_stores(&s->body, &s->body.new, bound) != 1 ||
@@ -112,7 +112,7 @@ int selection_is_import_other(struct selection *s, PyObject *node, PyObject *nam
 	_cleanup_py_ PyObject *module =
 		is_from ? node_imported_module(node, s->module->live) : NULL;
 
-	if (!aliases || (is_from && (!module || !py_is(module, s->tokens.world->str))))
+	if (!aliases || (is_from && (!module || !world_is_str(module))))
 		return 0;
 	PyObject *item;
 	for (Py_ssize_t i = 0; (item = py_item(aliases, i)); i++)

@@ -120,7 +120,7 @@ static int is_target_other(struct selection *s, const struct body *b, PyObject *
 {
 	const struct world *w = b->tokens->world;
 	_cleanup_py_ PyObject *id = node_id(target);
-	_cleanup_py_ PyObject *parts = tree_is(target, "Tuple") && py_is(value, w->tuple)
+	_cleanup_py_ PyObject *parts = tree_is(target, "Tuple") && world_is_tuple(value)
 					       ? node_field(target, "elts")
 					       : NULL;
 	PyObject *live = id ? PyDict_GetItem(names, id) : NULL;
@@ -168,7 +168,7 @@ static int stores_other(const struct body *b, int at, PyObject *live)
 	PyObject *value =
 		at && steps[at - 1].op == w->opcodes.load_const ? steps[at - 1].value : NULL;
 
-	if (!value || py_is(value, w->code) || value == w->none ||
+	if (!value || world_is_code(value) || value == w->none ||
 	    compare_constants(w, live, value))
 		return 0;
 	for (int i = 0; i < b->new.count; i++)
@@ -206,14 +206,14 @@ static int is_code_other(const struct selection *s, const struct body *b,
 	const struct world *w = b->tokens->world;
 	int found = 0, same = 0;
 
-	if (!py_is(live, w->function) || PyFunction_GetGlobals(live) != s->module->live)
+	if (!world_is_function(live) || PyFunction_GetGlobals(live) != s->module->live)
 		return 0;
 	PyObject *old = PyFunction_GetCode(live);
 	_cleanup_py_ PyObject *name = code_name(old);
 	for (int i = 0; name && i < b->new.count; i++) {
 		const struct step *step = &b->new.steps[i];
 		if (step->line < group->line || step->line >= group->line_end || !step->value ||
-		    !py_is(step->value, w->code))
+		    !world_is_code(step->value))
 			continue;
 		_cleanup_py_ PyObject *new =
 			in_class ? code_find(w, step->value, name) : py_ref(step->value);
@@ -256,8 +256,8 @@ static int holds_other(struct selection *s, const struct body *b, const struct g
 		       PyObject *live)
 {
 	const struct world *w = b->tokens->world;
-	_cleanup_py_ PyObject *items = py_is(live, w->dict) ? PyDict_Values(live)
-				       : py_is(live, w->list) || py_is(live, w->tuple)
+	_cleanup_py_ PyObject *items = world_is_dict(live) ? PyDict_Values(live)
+				       : py_is(live, w->list) || world_is_tuple(live)
 					       ? PySequence_List(live)
 					       : NULL;
 	PyObject *item;
@@ -295,7 +295,7 @@ static int is_default_other(struct selection *s, PyObject *node, PyObject *held)
 	_cleanup_py_ PyObject *value = NULL;
 
 	if (tree_is(node, "Lambda"))
-		return held && py_is(held, w->function) &&
+		return held && world_is_function(held) &&
 		       PyFunction_GetGlobals(held) == s->module->live &&
 		       is_gone(s, PyFunction_GetCode(held));
 	value = held ? selection_value(s, NULL, node) : NULL;
@@ -362,7 +362,7 @@ int selection_is_function_other(struct selection *s, const struct body *b,
 		return -1;
 	/* Of a module with another function it is known that it changed, if not of one that an
 	 * object of the program holds. */
-	if (s->is_deciding && (is_one_of_many || py_is(live, w->function)))
+	if (s->is_deciding && (is_one_of_many || world_is_function(live)))
 		return 0;
 	_cleanup_py_ PyObject *exact = selection_inner(s, live, new.body, name);
 	_cleanup_py_ PyObject *inner = py_ref(exact ? exact : own);

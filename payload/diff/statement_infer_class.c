@@ -36,7 +36,7 @@ static int has_plain_values(const struct selection *s, const struct body *b, PyO
 	for (Py_ssize_t i = 0; (base = py_tuple_item(bases, i)); i++) {
 		_cleanup_py_ PyObject *module = world_type_attribute(base, "__module__");
 		if (base != w->str && base != w->integer &&
-		    (!module || !py_is(module, w->str) ||
+		    (!module || !world_is_str(module) ||
 		     PyUnicode_CompareWithASCIIString(module, "enum")))
 			return 0;
 	}
@@ -102,8 +102,7 @@ static PyObject *names_in_body(const struct selection *s, const struct body *b, 
 
 int selection_is_own_method(const struct selection *s, PyObject *name, PyObject *value)
 {
-	const struct world *w = s->tokens.world;
-	_cleanup_py_ PyObject *inner = py_is(name, w->str) && py_is(value, w->function)
+	_cleanup_py_ PyObject *inner = world_is_str(name) && world_is_function(value)
 					       ? selection_inner(s, value, NULL, name)
 					       : NULL;
 
@@ -199,9 +198,8 @@ static int was_function(const struct selection *s, PyObject *node, PyObject *nam
 			PyObject *live)
 {
 	_cleanup_py_ PyObject *decorators = node_decorators(node);
-	_cleanup_py_ PyObject *inner = py_is(live, s->tokens.world->function)
-					       ? selection_inner(s, live, NULL, name)
-					       : NULL;
+	_cleanup_py_ PyObject *inner =
+		world_is_function(live) ? selection_inner(s, live, NULL, name) : NULL;
 
 	return decorators && !PyList_Size(decorators) && inner == live;
 }

@@ -222,7 +222,7 @@ static void renew(const struct renewal *r)
  * exception. */
 static PyObject *taken_from(const struct world *w, PyObject *class, PyObject *bound)
 {
-	_cleanup_py_ PyObject *mro = world_is_class(w, class) ? world_mro(class) : NULL;
+	_cleanup_py_ PyObject *mro = world_is_class(class) ? world_mro(class) : NULL;
 	_cleanup_py_ PyObject *out = PyList_New(0);
 	PyObject *item;
 
@@ -303,7 +303,7 @@ static int binds_other(const struct body *b, const struct group *group, PyObject
 		PyObject *from = i ? b->new.steps[i - 1].value : NULL;
 		if (stream_is_store(b->tokens, &b->new.steps[i]) &&
 		    !PyUnicode_Compare(b->new.steps[i].value, name) &&
-		    !(now && from && py_is(from, w->str) &&
+		    !(now && from && world_is_str(from) &&
 		      PyDict_GetItem(w->modules, from) == now))
 			return 1;
 	}

@@ -74,7 +74,7 @@ static int is_base_other(struct selection *s, const struct body *outer, PyObject
 		return -1;
 	if (!value && stores)
 		return !selection_is_dropped(outer, id);
-	if (!value || !world_is_class(w, value) || takes_away(w, value) ||
+	if (!value || !world_is_class(value) || takes_away(w, value) ||
 	    is_of_typing(py_type(value)) || stores > 1 ||
 	    (id && selection_is_rebound(s, id, 0)))
 		return -1;
@@ -128,14 +128,14 @@ static int are_bases_plausible(struct selection *s, const struct body *outer, Py
 }
 
 /* The value of `name=` in a call or class statement. New reference, or NULL. */
-static PyObject *keyword(const struct world *w, PyObject *node, const char *name)
+static PyObject *keyword(PyObject *node, const char *name)
 {
 	_cleanup_py_ PyObject *keywords = node_field(node, "keywords");
 	PyObject *item;
 
 	for (Py_ssize_t i = 0; (item = py_item(keywords, i)); i++) {
 		_cleanup_py_ PyObject *own = node_field(item, "arg");
-		if (own && py_is(own, w->str) && !PyUnicode_CompareWithASCIIString(own, name))
+		if (own && world_is_str(own) && !PyUnicode_CompareWithASCIIString(own, name))
 			return node_value(item);
 	}
 	return NULL;
@@ -145,14 +145,13 @@ static PyObject *keyword(const struct world *w, PyObject *node, const char *name
 static int is_metaclass_plausible(const struct selection *s, PyObject *node, PyObject *live)
 {
 	const struct world *w = s->tokens.world;
-	_cleanup_py_ PyObject *said = keyword(w, node, "metaclass");
+	_cleanup_py_ PyObject *said = keyword(node, "metaclass");
 	_cleanup_py_ PyObject *nodes = node_field(node, "bases");
 	_cleanup_py_ PyObject *bases = world_bases(live);
 	PyObject *meta = said ? selection_resolve(s, said) : NULL;
 
 	if (said || py_is(live, w->type) || !bases)
-		return !meta || !world_is_class(w, meta) ||
-		       PyType_IsSubtype(py_type(live), meta);
+		return !meta || !world_is_class(meta) || PyType_IsSubtype(py_type(live), meta);
 	PyObject *item;
 	for (Py_ssize_t i = 0; (item = py_item(nodes, i)); i++)
 		if (!tree_is(item, "Name Attribute"))
@@ -178,7 +177,7 @@ static int are_parameters_plausible(struct selection *s, PyObject *node, PyObjec
 	for (int i = 0; there && *name; i++, name = text_next(name)) {
 		/* match_args is there from 3.12 on */
 		_cleanup_py_ PyObject *now = py_attribute(there, name);
-		_cleanup_py_ PyObject *said = keyword(w, call, name);
+		_cleanup_py_ PyObject *said = keyword(call, name);
 		_cleanup_py_ PyObject *wanted =
 			said ? selection_value(s, NULL, said) : PyBool_FromLong(i < 4);
 		PyErr_Clear();

@@ -23,8 +23,8 @@ PyObject *selection_resolve(const struct selection *s, PyObject *node)
 		value = PyDict_GetItem(w->builtins, id);
 	if (!value || !attribute)
 		return value;
-	return world_is_module(w, value) ? PyDict_GetItem(PyModule_GetDict(value), attribute)
-					 : NULL;
+	return world_is_module(value) ? PyDict_GetItem(PyModule_GetDict(value), attribute)
+				      : NULL;
 }
 
 /* A type written in C whose objects compare by value, so that nothing but the value is lost
@@ -33,7 +33,7 @@ PyObject *selection_resolve(const struct selection *s, PyObject *node)
 static int is_value_type(const struct world *w, PyObject *type)
 {
 	_cleanup_py_ PyObject *names =
-		world_is_class(w, type) && type != w->object ? world_type_dict(w, type) : NULL;
+		world_is_class(type) && type != w->object ? world_type_dict(w, type) : NULL;
 	PyObject *hash = names ? PyDict_GetItemString(names, "__hash__") : NULL;
 
 	return hash && hash != w->none && PyDict_GetItemString(names, "__eq__") &&
@@ -77,7 +77,7 @@ static int is_name_open(const struct expression *e, PyObject *node)
 		value = selection_resolve(e->s, node);
 	int is_maker = value && (py_is(value, w->module) || is_value_type(w, value));
 	return !value ||
-	       (!is_maker && (!compare_is_constant(w, value) || py_is(value, w->tuple))) ||
+	       (!is_maker && (!compare_is_constant(w, value) || world_is_tuple(value))) ||
 	       selection_is_rebound(e->s, id, in_class) || PyDict_SetItem(e->used, id, value);
 }
 

@@ -219,10 +219,10 @@ static int note_choice(const struct selection *s, const struct group *group, PyO
 	return entry && !note_redefined(s, group, node) ? PyList_Append(m->chosen, entry) : -1;
 }
 
-static int may_be_called(const struct world *w, PyObject *value)
+static int may_be_called(PyObject *value)
 {
-	return value && (py_is(value, w->function) || world_is_class(w, value) ||
-			 world_is_module(w, value));
+	return value &&
+	       (world_is_function(value) || world_is_class(value) || world_is_module(value));
 }
 
 /* A body inside a statement is executed with it, unless it is that of a function. */
@@ -231,14 +231,14 @@ static int note_use(const struct selection *s, const struct step *step, PyObject
 	const struct world *w = &s->job->world;
 	struct module *m = s->module;
 	PyObject *value = step->value;
-	int is_code = value && py_is(value, w->code);
+	int is_code = value && world_is_code(value);
 
 	if (!value || stream_is_store(&s->tokens, step) ||
-	    (!is_code && (step->op == w->opcodes.load_const || !py_is(value, w->str))))
+	    (!is_code && (step->op == w->opcodes.load_const || !world_is_str(value))))
 		return 0;
 	m->may_call |= is_code ? !node_is_function(node)
 			       : !tree_is(node, "Import ImportFrom") &&
-					 may_be_called(w, PyDict_GetItem(m->live, value));
+					 may_be_called(PyDict_GetItem(m->live, value));
 	return PySet_Add(m->uses, value);
 }
 
@@ -397,12 +397,12 @@ static int settle_refreshed(const struct job *job, struct module *m)
 	return 0;
 }
 
-static int settle_annotations(const struct world *w, struct module *m)
+static int settle_annotations(struct module *m)
 {
 	PyObject *before = PyDict_GetItemString(m->before, "__annotations__");
 	PyObject *fresh = PyDict_GetItemString(m->fresh, "__annotations__");
 
-	if (!before || !fresh || !py_is(before, w->dict) || !py_is(fresh, w->dict) ||
+	if (!before || !fresh || !world_is_dict(before) || !world_is_dict(fresh) ||
 	    !compare_contents(before, fresh))
 		return 0;
 	return PyDict_SetItemString(m->fresh, "__annotations__", before);
@@ -412,8 +412,7 @@ int statements_settle(struct job *job, struct module *m)
 {
 	if (!m->inner || !m->fresh)
 		return 0;
-	return settle_inner(m) || settle_refreshed(job, m) ||
-			       settle_annotations(&job->world, m) ||
+	return settle_inner(m) || settle_refreshed(job, m) || settle_annotations(m) ||
 			       executed_annotations_settle(&job->world, m)
 		       ? -1
 		       : 0;

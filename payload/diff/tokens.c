@@ -66,10 +66,10 @@ static PyObject *constant_key(struct tokens *t, PyObject *constant)
 	const struct world *w = t->world;
 	_cleanup_py_ PyObject *value = NULL;
 
-	if (py_is(constant, w->code)) {
+	if (world_is_code(constant)) {
 		PyObject *known = representative(t, constant);
 		value = known ? PyLong_FromLongLong((intptr_t)known) : NULL;
-	} else if (py_is(constant, w->tuple) || py_is(constant, w->frozenset)) {
+	} else if (world_is_tuple(constant) || py_is(constant, w->frozenset)) {
 		value = sequence_key(t, constant);
 	} else if (py_is(constant, w->real) || py_is(constant, w->complex)) {
 		value = PyObject_Str(constant);

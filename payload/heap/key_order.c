@@ -24,7 +24,7 @@ static int is_noted(const struct key_order *order, PyObject *dict)
 
 int key_order_note(struct key_order *order, const struct world *w, PyObject *owner)
 {
-	int is_class = world_is_class(w, owner);
+	int is_class = world_is_class(owner);
 	_cleanup_py_ PyObject *dict =
 		is_class ? world_class_namespace(w, owner) : py_ref(owner);
 
@@ -52,7 +52,7 @@ static int fill(struct pointer_map *out, PyObject *dict)
 }
 
 /* 1: other order, or a name that is another str; 0: the same; -1: other content. */
-static int compare(const struct world *w, PyObject *dict, PyObject *copy)
+static int compare(PyObject *dict, PyObject *copy)
 {
 	PyObject *key, *value, *wanted_key, *wanted;
 	Py_ssize_t at = 0, wanted_at = 0;
@@ -63,8 +63,8 @@ static int compare(const struct world *w, PyObject *dict, PyObject *copy)
 	while (!status && PyDict_Next(dict, &at, &key, &value) &&
 	       PyDict_Next(copy, &wanted_at, &wanted_key, &wanted)) {
 		differs |= key != wanted_key;
-		PyObject *noted = py_is(key, w->str) ? PyDict_GetItem(copy, key)
-						     : pointer_map_get(&content, key);
+		PyObject *noted = world_is_str(key) ? PyDict_GetItem(copy, key)
+						    : pointer_map_get(&content, key);
 		if (noted != value)
 			status = -1;
 	}
@@ -80,7 +80,7 @@ int key_order_restore(const struct key_order *order, const struct world *w)
 	for (Py_ssize_t i = 0; (entry = py_item(order->noted, i)); i++) {
 		PyObject *dict = py_first(entry), *copy = py_second(entry);
 		PyObject *class = PyTuple_GetItem(entry, 2);
-		int differs = compare(w, dict, copy);
+		int differs = compare(dict, copy);
 		if (differs == 1) {
 			PyDict_Clear(dict);
 			differs = PyDict_Update(dict, copy);

@@ -54,7 +54,7 @@ static void untrack_from(struct link *at, const struct ring_mark *mark, const st
 	while (at != link_of(mark->first) && at != &mark->young->head) {
 		PyObject *o = object_of(at);
 		at = link_before(at);
-		if (py_is(o, w->list) || py_is(o, w->dict) || py_is_a(o, node))
+		if (py_is(o, w->list) || world_is_dict(o) || py_is_a(o, node))
 			PyObject_GC_UnTrack(o);
 	}
 }

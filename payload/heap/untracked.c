@@ -32,8 +32,8 @@ struct reach {
 
 static int is_leaf(const struct world *w, PyObject *o)
 {
-	return py_is(o, w->str) || py_is(o, w->integer) || py_is(o, w->bytes) ||
-	       py_is(o, w->code) || py_is(o, w->real) || o == w->none;
+	return world_is_str(o) || py_is(o, w->integer) || py_is(o, w->bytes) ||
+	       world_is_code(o) || py_is(o, w->real) || o == w->none;
 }
 
 static int look_inside(struct reach *r, PyObject *o)

@@ -123,7 +123,7 @@ static void append_syntax_place(const struct world *w, PyObject **text, PyObject
 
 	if (file && line && line != w->none)
 		append(text, PyUnicode_FromFormat("  File \"%S\", line %S\n", file, line));
-	if (source && py_is(source, w->str) && offset && py_is(offset, w->integer))
+	if (source && world_is_str(source) && offset && py_is(offset, w->integer))
 		append_source_with_caret(text, source, PyLong_AsLong(offset));
 	PyErr_Clear();
 }
@@ -143,13 +143,12 @@ static PyObject *type_name(PyObject *type)
 	return PyUnicode_FromFormat("%s.%U", module_text, name);
 }
 
-static void append_message(const struct world *w, PyObject **text, PyObject *type,
-			   PyObject *value, int is_syntax)
+static void append_message(PyObject **text, PyObject *type, PyObject *value, int is_syntax)
 {
 	append(text, type_name(type));
 	_cleanup_py_ PyObject *message =
 		is_syntax ? PyObject_GetAttrString(value, "msg") : PyObject_Str(value);
-	if (!message || !py_is(message, w->str))
+	if (!message || !world_is_str(message))
 		PyErr_Clear();
 	else if (PyUnicode_CompareWithASCIIString(message, ""))
 		append(text, PyUnicode_FromFormat(": %U", message));
@@ -170,7 +169,7 @@ PyObject *failure_text(const struct world *w)
 			append_frames(w, &text, traceback);
 		if (is_syntax)
 			append_syntax_place(w, &text, value);
-		append_message(w, &text, type, value ? value : w->none, is_syntax);
+		append_message(&text, type, value ? value : w->none, is_syntax);
 	}
 	Py_DecRef(type);
 	Py_DecRef(value);

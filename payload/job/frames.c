@@ -128,7 +128,7 @@ static long native_id(const struct world *w, PyObject *ident)
 {
 	PyObject *active = world_loaded(w, "threading", "_active");
 	PyObject *thread =
-		active && py_is(active, w->dict) ? PyDict_GetItem(active, ident) : NULL;
+		active && world_is_dict(active) ? PyDict_GetItem(active, ident) : NULL;
 	_cleanup_py_ PyObject *id = thread ? world_own_item(w, thread, "_native_id") : NULL;
 
 	return id && py_is(id, w->integer) ? PyLong_AsLong(id) : 0;

@@ -12,11 +12,11 @@
 
 #define STATEMENT_TEXT_MAX 72
 
-enum wire_record_kind note_kind_of(const struct world *w, PyObject *value)
+enum wire_record_kind note_kind_of(PyObject *value)
 {
-	return py_is(value, w->function)  ? WIRE_RECORD_FUNCTION
-	       : world_is_class(w, value) ? WIRE_RECORD_CLASS
-					  : WIRE_RECORD_NAME;
+	return world_is_function(value) ? WIRE_RECORD_FUNCTION
+	       : world_is_class(value)  ? WIRE_RECORD_CLASS
+					: WIRE_RECORD_NAME;
 }
 
 static uint64_t size_of(const struct world *w, PyObject *o)
@@ -64,7 +64,7 @@ int note_is_state(const struct world *w, PyObject *value)
 	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
 		if (py_is(value, others[i]))
 			return 0;
-	return value != w->none && !world_is_class(w, value) && !world_is_module(w, value) &&
+	return value != w->none && !world_is_class(value) && !world_is_module(value) &&
 	       !is_wrapper(w, value);
 }
 
@@ -184,7 +184,7 @@ int note_function(struct job *job, const struct module *m, PyObject *function,
 {
 	_cleanup_py_ PyObject *name = qualname_of(function);
 
-	if (!name || !py_is(name, job->world.str) || is_nested(name) ||
+	if (!name || !world_is_str(name) || is_nested(name) ||
 	    code_is_generated(PyFunction_GetCode(function)))
 		return PyErr_Occurred() ? -1 : 0;
 	return note_named(job, m, name, new_code);

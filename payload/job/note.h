@@ -29,7 +29,7 @@ void note_name(struct job *job, const struct module *module, PyObject *name, PyO
 	       enum wire_record_kind kind, enum wire_action action);
 
 /* The word for a thing that is bound to a name of a module. */
-enum wire_record_kind note_kind_of(const struct world *world, PyObject *value);
+enum wire_record_kind note_kind_of(PyObject *value);
 
 /* What can change under a name without the name being bound anew. */
 int note_is_state(const struct world *world, PyObject *value);

@@ -54,7 +54,7 @@ static void note_removed(const struct class_body *b, PyObject *inside, PyObject 
 	Py_ssize_t at = 0;
 
 	while (PyDict_Next(inside, &at, &name, &value))
-		if (py_is(name, b->job->world.str) && !PySet_Contains(names, name) &&
+		if (world_is_str(name) && !PySet_Contains(names, name) &&
 		    walk_is_definition(&b->job->world, b->module, name, value) == 1)
 			note(b, name, WIRE_RECORD_FUNCTION, WIRE_ACTION_REMOVED);
 }

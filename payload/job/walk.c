@@ -50,7 +50,7 @@ static int append_cells(const struct world *w, PyObject *list, PyObject *functio
 
 static int append_inside(const struct world *w, PyObject *list, PyObject *o)
 {
-	if (py_is(o, w->function))
+	if (world_is_function(o))
 		return append_cells(w, list, o) || append_own(w, list, o, "__wrapped__");
 	if (py_is(o, w->staticmethod) || py_is(o, w->classmethod) || py_is(o, w->method))
 		return append_attribute(list, o, "__func__");
@@ -126,7 +126,7 @@ static int is_of(const struct world *w, PyObject *class, PyObject *said, PyObjec
 
 	while (names && PyDict_Next(names, &at, &key, &value)) {
 		PyObject *home =
-			py_is(value, w->function)
+			world_is_function(value)
 				? PyDict_GetItemString(PyFunction_GetGlobals(value), "__name__")
 				: NULL;
 		if (home && compare_constants(w, home, said))
@@ -139,20 +139,20 @@ static int is_of(const struct world *w, PyObject *class, PyObject *said, PyObjec
 
 static int is_class_of(const struct world *w, PyObject *type, PyObject *module_name)
 {
-	if (!world_is_class(w, type))
+	if (!world_is_class(type))
 		return 0;
 	_cleanup_py_ PyObject *names =
 		py_call(w->dict_of_type, type); /* no copy: many are asked */
 	_cleanup_py_ PyObject *said =
 		names ? PyObject_GetItem(names, w->name[NAME_MODULE]) : NULL;
 	PyErr_Clear();
-	return said && py_is(said, w->str) &&
+	return said && world_is_str(said) &&
 	       (!PyUnicode_Compare(said, module_name) || is_of(w, type, said, module_name));
 }
 
 int walk_is_class_of(const struct world *w, const struct module *m, PyObject *type)
 {
-	if (!world_is_class(w, type))
+	if (!world_is_class(type))
 		return 0;
 	if (is_class_of(w, type, m->name))
 		return 1;
@@ -194,9 +194,9 @@ static int visit_inside(struct walk *walk, PyObject *o)
 
 static int is_of_interest(const struct world *w, PyObject *o)
 {
-	return py_is(o, w->function) || py_is(o, w->staticmethod) || py_is(o, w->classmethod) ||
+	return world_is_function(o) || py_is(o, w->staticmethod) || py_is(o, w->classmethod) ||
 	       py_is(o, w->method) || py_is_a(o, w->property) || py_is(o, w->lru_cache) ||
-	       py_is(o, w->partial) || py_is(o, w->cached_property) || world_is_class(w, o);
+	       py_is(o, w->partial) || py_is(o, w->cached_property) || world_is_class(o);
 }
 
 static int visit(struct walk *walk, PyObject *o)
@@ -208,7 +208,7 @@ static int visit(struct walk *walk, PyObject *o)
 	int status = pointer_map_add(&walk->seen, o);
 	if (status <= 0)
 		return status;
-	if (py_is(o, w->function) && PyFunction_GetGlobals(o) == walk->globals &&
+	if (world_is_function(o) && PyFunction_GetGlobals(o) == walk->globals &&
 	    PyList_Append(walk->out, o))
 		return -1;
 	walk->depth++;

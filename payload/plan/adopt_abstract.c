@@ -45,7 +45,7 @@ static int is_marked(const struct plan *p, PyObject *function)
 
 static int is_abstract(const struct plan *p, PyObject *value, int depth)
 {
-	if (py_is(value, p->job->world.function))
+	if (world_is_function(value))
 		return is_marked(p, value);
 	_cleanup_py_ PyObject *inside = depth < 4 ? walk_inside(&p->job->world, value) : NULL;
 	PyObject *item;
@@ -96,7 +96,7 @@ static PyObject *abstract_names(const struct plan *p, PyObject *ancestry)
 		if (!is_abc(p, py_first(pair)))
 			continue;
 		while (PyDict_Next(py_second(pair), &at, &name, &value))
-			if (py_is(name, w->str) && is_abstract(p, value, 0) &&
+			if (world_is_str(name) && is_abstract(p, value, 0) &&
 			    is_abstract(p, first_definition(ancestry, name), 0) &&
 			    PySet_Add(out, name))
 				return NULL;

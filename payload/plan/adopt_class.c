@@ -94,7 +94,7 @@ static int remove_attributes(struct plan *p, const struct class_pair *pair, PyOb
 	while (PyDict_Next(current, &at, &key, &value)) {
 		if (members && py_is_a(members, w->dict) && PyDict_GetItem(members, key))
 			continue;
-		if (!py_is(key, w->str) || PyDict_GetItem(pair->binds, key) ||
+		if (!world_is_str(key) || PyDict_GetItem(pair->binds, key) ||
 		    (new_names && PySet_Contains(new_names, key) == 1) ||
 		    py_is(value, w->member_descriptor) || py_is(value, w->getset_descriptor) ||
 		    is_part_of_every_type(key) ||

@@ -189,7 +189,7 @@ static int combines_alone(const struct world *w, PyObject *class)
 		py_is(class, w->enum_type) ? py_attribute(class, "_missing_") : NULL;
 	_cleanup_py_ PyObject *module = py_attribute(missing, "__module__");
 
-	return module && py_is(module, w->str) &&
+	return module && world_is_str(module) &&
 	       !PyUnicode_CompareWithASCIIString(module, "enum");
 }
 
@@ -444,7 +444,7 @@ int adopt_enum_back(struct plan *p, size_t at)
 		return -1;
 	while (PyDict_Next(now, &next, &key, &member)) {
 		PyObject *there = PyDict_GetItem(expected, key);
-		int is_inverted = py_is(key, w->str) &&
+		int is_inverted = world_is_str(key) &&
 				  !PyUnicode_CompareWithASCIIString(key, "_inverted_");
 		if (there == member)
 			continue;

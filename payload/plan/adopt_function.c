@@ -92,7 +92,7 @@ static int is_headed(const struct plan *p, PyObject *donor)
 static PyObject *default_for(const struct world *w, PyObject *old, PyObject *new)
 {
 	return old && py_type(old) == py_type(new) && !compare_is_constant(w, new) &&
-			       !py_is(new, w->function)
+			       !world_is_function(new)
 		       ? old
 		       : new;
 }
@@ -146,7 +146,7 @@ static int is_given(const struct world *w, PyObject *function, PyObject *module)
 	PyObject *globals = PyFunction_GetGlobals(function);
 	_cleanup_py_ PyObject *inner = world_own_item(w, function, "__wrapped__");
 	_cleanup_py_ PyObject *own =
-		inner && py_is(inner, w->function)
+		inner && world_is_function(inner)
 			? py_attribute(inner, "__module__")
 			: py_ref(PyDict_GetItemString(globals, "__name__"));
 
@@ -254,7 +254,7 @@ int adopt_functions(struct plan *p)
 
 	while ((entry = pointer_map_next(&p->adopted, &at))) {
 		PyObject *old = entry->key, *donor = entry->value;
-		if (!py_is(old, p->job->world.function))
+		if (!world_is_function(old))
 			continue;
 		if (adopt(p, old, donor, code_of(p, old, donor)) ||
 		    write_own_dict(p, old, donor))
@@ -273,13 +273,13 @@ static PyObject *successor(const struct plan *p, const struct module *m, PyObjec
 	_cleanup_py_ PyObject *name = PyObject_GetAttrString(function, "__qualname__");
 	PyObject *now = name ? PyDict_GetItem(m->live, name) : NULL;
 
-	if (!now || now == function || !py_is(now, w->function) ||
+	if (!now || now == function || !world_is_function(now) ||
 	    PyFunction_GetGlobals(now) != m->live || !m->old_code ||
 	    (code_next(p->codes, PyFunction_GetCode(function)) &&
 	     !is_same_or_none(w, PyFunction_GetDefaults(function),
 			      PyFunction_GetDefaults(now))))
 		return NULL;
-	return code_is_only(w, m->old_code, PyFunction_GetCode(now)) ? now : NULL;
+	return code_is_only(m->old_code, PyFunction_GetCode(now)) ? now : NULL;
 }
 
 /* The definition that the one will have that has its name. */

@@ -32,9 +32,8 @@ static int adopt_further(struct plan *p, const struct replaced_name *r,
 		return 0;
 	if (plan_write(p, WRITE_ITEM, importer->live, name, r->value))
 		return -1;
-	return importer->name && py_is(importer->name, p->job->world.str)
-		       ? adopt_importers(p, &further)
-		       : 0;
+	return importer->name && world_is_str(importer->name) ? adopt_importers(p, &further)
+							      : 0;
 }
 
 static int adopt_into(struct plan *p, const struct replaced_name *r, struct module *importer)
@@ -51,7 +50,7 @@ static int adopt_into(struct plan *p, const struct replaced_name *r, struct modu
 	while (names && !status && PyDict_Next(names, &at, &name, &value)) {
 		struct import wanted = {r->module->name, r->name, name,
 					ran && r->module->fresh};
-		if (value != r->old || !py_is(name, p->job->world.str) ||
+		if (value != r->old || !world_is_str(name) ||
 		    (ran && is_settled(p, ran, name, value)))
 			continue;
 		if (!is_own && has_source < 0)
@@ -92,12 +91,11 @@ int adopt_importers(struct plan *p, const struct replaced_name *replaced)
 {
 	_cleanup_py_ PyObject *modules = PyDict_Values(p->job->world.modules);
 
-	if (!modules || world_is_module(&p->job->world, replaced->old))
+	if (!modules || world_is_module(replaced->old))
 		return modules ? 0 : -1;
 	PyObject *object;
 	for (Py_ssize_t i = 0; (object = py_item(modules, i)); i++) {
-		if (world_is_module(&p->job->world, object) &&
-		    holds(PyModule_GetDict(object), replaced->old) &&
+		if (world_is_module(object) && holds(PyModule_GetDict(object), replaced->old) &&
 		    adopt_importer(p, replaced, object))
 			return -1;
 	}

@@ -13,7 +13,7 @@ static void report(struct plan *p, const struct module *m, PyObject *name, PyObj
 		   enum wire_action action)
 {
 	if (!annotations_is_hidden(name))
-		note_name(p->job, m, name, value, note_kind_of(&p->job->world, value), action);
+		note_name(p->job, m, name, value, note_kind_of(value), action);
 }
 
 static void report_binding(struct plan *p, const struct module *m, PyObject *name,
@@ -81,12 +81,11 @@ static int adopt_place(struct plan *p, const struct module *m)
 
 static int adopt_module(struct plan *p, const struct module *m)
 {
-	const struct world *w = &p->job->world;
 	PyObject *name, *value;
 	Py_ssize_t at = 0;
 
 	while (PyDict_Next(m->binds, &at, &name, &value))
-		if (py_is(name, w->str) && !module_is_import_name(name) &&
+		if (world_is_str(name) && !module_is_import_name(name) &&
 		    bind(p, m, name, value))
 			return -1;
 	return remove_names(p, m) || annotations_drop_of_module(p, m) ||
@@ -105,17 +104,17 @@ static int settle_loaded(struct plan *p)
 
 	for (Py_ssize_t i = 0; builtins && (item = py_item(p->shadow->loaded, i)); i++) {
 		PyObject *module = py_second(item);
-		if (world_is_module(w, module) &&
+		if (world_is_module(module) &&
 		    !writes_add(&p->writes, WRITE_ITEM, PyModule_GetDict(module), builtins,
 				w->builtins))
 			return -1;
 	}
 	PyObject *pair;
 	for (Py_ssize_t i = 0; builtins && (pair = py_item(p->shadow->shadows, i)); i++) {
-		PyObject *live = shadow_live_dict(w, pair), *name, *value;
+		PyObject *live = shadow_live_dict(pair), *name, *value;
 		Py_ssize_t at = 0;
 		while (PyDict_Next(PyModule_GetDict(py_first(pair)), &at, &name, &value))
-			if (world_is_module(w, value) && !PyDict_GetItem(live, name) &&
+			if (world_is_module(value) && !PyDict_GetItem(live, name) &&
 			    plan_stand_in(p, value) == value &&
 			    !writes_add(&p->writes, WRITE_ITEM, live, name, value))
 				return -1;

@@ -7,14 +7,13 @@
 
 static int adopt_store(struct plan *p, PyObject *entry)
 {
-	const struct world *w = &p->job->world;
 	PyObject *object = py_first(entry), *key = py_second(entry);
 	PyObject *value =
 		PyTuple_Size(entry) > 2 ? plan_stand_in(p, PyTuple_GetItem(entry, 2)) : NULL;
 
-	return world_is_class(w, object)
+	return world_is_class(object)
 		       ? plan_write_attribute(p, object, key, value)
-		       : plan_write(p, py_is(object, w->dict) ? WRITE_ITEM : WRITE_ATTRIBUTE,
+		       : plan_write(p, world_is_dict(object) ? WRITE_ITEM : WRITE_ATTRIBUTE,
 				    object, key, value);
 }
 

@@ -24,7 +24,7 @@ struct wrapped {
 static int copy_name(struct plan *p, PyObject *wrapper, const struct wrapped *f, PyObject *name)
 {
 	const struct world *w = &p->job->world;
-	int is_function = py_is(wrapper, w->function);
+	int is_function = world_is_function(wrapper);
 	_cleanup_py_ PyObject *dict = is_function ? NULL : world_own_dict(w, wrapper);
 	_cleanup_py_ PyObject *own = is_function ? PyObject_GetAttr(wrapper, name)
 				     : dict      ? py_ref(PyDict_GetItem(dict, name))
@@ -51,7 +51,7 @@ static int tell_wrapper(struct plan *p, PyObject *wrapper, const struct wrapped 
 		if (!name || copy_name(p, wrapper, f, name))
 			return -1;
 	}
-	return py_is(wrapper, p->job->world.function)
+	return world_is_function(wrapper)
 		       ? annotations_adopt_copied(p, wrapper, f->old, f->donor)
 		       : 0;
 }
@@ -64,14 +64,14 @@ static int tell_way(struct plan *p, PyObject *o, const struct wrapped *f, int de
 	if (o == f->old || depth > DEPTH_MAX)
 		return o == f->old;
 	_cleanup_py_ PyObject *next =
-		world_is_class(w, o) ? NULL : world_own_item(w, o, "__wrapped__");
+		world_is_class(o) ? NULL : world_own_item(w, o, "__wrapped__");
 	_cleanup_py_ PyObject *inside = next ? NULL : walk_inside(w, o);
 	int found = next ? tell_way(p, next, f, depth + 1) : inside ? 0 : -1;
 	PyObject *item;
 	for (Py_ssize_t i = 0; !found && (item = py_item(inside, i)); i++)
 		found = tell_way(p, item, f, depth + 1);
 	/* cached_property copies, and has no __wrapped__ */
-	int may_copy = next || !py_is(o, w->function);
+	int may_copy = next || !world_is_function(o);
 	return found == 1 && may_copy && tell_wrapper(p, o, f) ? -1 : found;
 }
 

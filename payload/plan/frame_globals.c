@@ -55,7 +55,7 @@ static int clones_may(const struct world *w, PyObject *clones)
 	PyObject *entry;
 	for (Py_ssize_t i = 0; (entry = py_item(clones, i)); i++) {
 		PyObject *f = py_second(entry);
-		if (py_is(f, w->function) &&
+		if (world_is_function(f) &&
 		    world_references(w, PyFunction_GetCode(f)) > py_number(entry, 2))
 			return 1;
 	}

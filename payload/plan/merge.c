@@ -22,7 +22,7 @@ static int are_parameters_same(const struct world *w, PyObject *old, PyObject *n
 
 	if (size && wanted && !compare_constants(w, size, wanted))
 		return 0;
-	if (!x || !y || !py_is(x, w->function) || !py_is(y, w->function))
+	if (!x || !y || !world_is_function(x) || !world_is_function(y))
 		return 1;
 	_cleanup_py_ PyObject *a = walk_inside(w, x), *b = walk_inside(w, y);
 	PyObject *one, *other;
@@ -52,7 +52,7 @@ static int may_wrapper_stay(struct plan *p, PyObject *old, PyObject *new)
 	if (py_is(old, w->partial)) {
 		_cleanup_py_ PyObject *keywords = PyObject_GetAttrString(new, "keywords");
 		return is_attribute_same(w, old, new, "args") && keywords &&
-		       py_is(keywords, w->dict) && !PyDict_Size(keywords);
+		       world_is_dict(keywords) && !PyDict_Size(keywords);
 	}
 	return !py_is(old, w->method);
 }
@@ -107,13 +107,12 @@ static PyObject *merge_wrappers(struct plan *p, const struct module *m, PyObject
 /* Functions in the values of two dicts under one name; the new dict is what stays. */
 static int merge_dicts(struct plan *p, const struct module *m, PyObject *old, PyObject *new)
 {
-	const struct world *w = &p->job->world;
 	PyObject *key, *value;
 	Py_ssize_t at = 0;
 
 	while (PyDict_Next(new, &at, &key, &value)) {
-		PyObject *before = py_is(key, w->str) ? PyDict_GetItem(old, key) : NULL;
-		if (!before || (!py_is(value, w->function) && !world_is_class(w, value)))
+		PyObject *before = world_is_str(key) ? PyDict_GetItem(old, key) : NULL;
+		if (!before || (!world_is_function(value) && !world_is_class(value)))
 			continue;
 		_cleanup_py_ PyObject *merged = merge_value(p, m, before, value);
 		if (!merged)
@@ -127,10 +126,10 @@ static int merge_contents(struct plan *p, const struct module *m, PyObject *old,
 {
 	const struct world *w = &p->job->world;
 
-	if (plan_stand_in(p, py_type(new)) != py_type(old) || world_is_module(w, old) ||
-	    world_is_class(w, old))
+	if (plan_stand_in(p, py_type(new)) != py_type(old) || world_is_module(old) ||
+	    world_is_class(old))
 		return 0;
-	if (py_is(old, w->dict))
+	if (world_is_dict(old))
 		return merge_dicts(p, m, old, new);
 	_cleanup_py_ PyObject *old_dict = world_own_dict(w, old);
 	_cleanup_py_ PyObject *new_dict = old_dict ? world_own_dict(w, new) : NULL;
@@ -142,11 +141,11 @@ static PyObject *merge_deeper(struct plan *p, const struct module *m, PyObject *
 {
 	const struct world *w = &p->job->world;
 
-	if (py_is(old, w->function) && py_is(new, w->function))
+	if (world_is_function(old) && world_is_function(new))
 		return merge_functions(p, m, old, new);
-	if (world_is_class(w, old) && world_is_class(w, new))
+	if (world_is_class(old) && world_is_class(new))
 		return merge_classes(p, m, old, new);
-	if (py_type(old) == py_type(new) && !py_is(old, w->function)) {
+	if (py_type(old) == py_type(new) && !world_is_function(old)) {
 		_cleanup_py_ PyObject *inside = walk_inside(w, new);
 		if (!inside)
 			return NULL;
@@ -173,31 +172,30 @@ PyObject *merge_value(struct plan *p, const struct module *m, PyObject *old, PyO
 }
 
 /* What a function or class calls itself; NULL without exception for anything else. */
-static PyObject *own_name(const struct world *w, PyObject *value)
+static PyObject *own_name(PyObject *value)
 {
 	_cleanup_py_ PyObject *own = NULL;
 
-	if (py_is(value, w->function))
+	if (world_is_function(value))
 		own = PyObject_GetAttrString(value, "__name__");
-	else if (world_is_class(w, value))
+	else if (world_is_class(value))
 		own = world_name(value);
 	PyErr_Clear();
-	return own && py_is(own, w->str) ? py_take(&own) : NULL;
+	return own && world_is_str(own) ? py_take(&own) : NULL;
 }
 
 /* Aliases come second, so that `def f` meets the old f before `g = f` does. */
-static int is_under_own_name(const struct world *w, PyObject *name, PyObject *value)
+static int is_under_own_name(PyObject *name, PyObject *value)
 {
-	_cleanup_py_ PyObject *own = own_name(w, value);
+	_cleanup_py_ PyObject *own = own_name(value);
 
 	return own && !PyUnicode_Compare(own, name);
 }
 
 /* `g = f` became `def g`, or `g = h`: what is called f is still that of f. */
-static int is_of_other_name(const struct world *w, const struct module *m, PyObject *name,
-			    PyObject *old)
+static int is_of_other_name(const struct module *m, PyObject *name, PyObject *old)
 {
-	_cleanup_py_ PyObject *own = own_name(w, old);
+	_cleanup_py_ PyObject *own = own_name(old);
 
 	return own && PyUnicode_Compare(own, name) && PyDict_GetItem(m->live, own) == old &&
 	       PyDict_GetItem(m->fresh, own);
@@ -220,13 +218,13 @@ static int clear_caches(struct plan *p, PyObject *value, int depth)
 
 /* Has a decorator that was added above put a function around what stood for the old one? Then
  * the old one becomes that, around a function of its own. */
-static int is_wrapped_anew(const struct world *w, const struct module *m, PyObject *name,
-			   PyObject *entry, PyObject *meanwhile)
+static int is_wrapped_anew(const struct module *m, PyObject *name, PyObject *entry,
+			   PyObject *meanwhile)
 {
 	PyObject *fresh = PyDict_GetItem(m->fresh, name);
 
-	return py_number(entry, 4) && fresh && fresh != meanwhile &&
-	       py_is(fresh, w->function) && meanwhile != PyTuple_GetItem(entry, 2);
+	return py_number(entry, 4) && fresh && fresh != meanwhile && world_is_function(fresh) &&
+	       meanwhile != PyTuple_GetItem(entry, 2);
 }
 
 /* Functions that ran without their decorators: what those once made stays, around the function
@@ -240,7 +238,7 @@ static int merge_undecorated(struct plan *p, const struct module *m)
 		PyObject *entry = PyDict_GetItem(m->inner, qualname);
 		PyObject *kept = entry ? PyTuple_GetItem(entry, 2) : NULL;
 		PyObject *meanwhile = py_second(pair);
-		if (entry && is_wrapped_anew(&p->job->world, m, qualname, entry, meanwhile))
+		if (entry && is_wrapped_anew(m, qualname, entry, meanwhile))
 			continue;
 		_cleanup_py_ PyObject *merged =
 			entry ? merge_value(p, m, py_first(entry), py_first(pair)) : NULL;
@@ -253,7 +251,6 @@ static int merge_undecorated(struct plan *p, const struct module *m)
 
 int merge_names(struct plan *p, struct module *m)
 {
-	const struct world *w = &p->job->world;
 	PyObject *name, *value;
 
 	Py_DecRef(py_take(&m->binds));
@@ -264,11 +261,10 @@ int merge_names(struct plan *p, struct module *m)
 	for (int is_alias = 0; is_alias < 2; is_alias++) {
 		Py_ssize_t at = 0;
 		while (PyDict_Next(names, &at, &name, &value)) {
-			if (!py_is(name, w->str) ||
-			    is_under_own_name(w, name, value) == is_alias)
+			if (!world_is_str(name) || is_under_own_name(name, value) == is_alias)
 				continue;
 			PyObject *old = PyDict_GetItem(m->live, name);
-			int is_other = !old || is_of_other_name(w, m, name, old);
+			int is_other = !old || is_of_other_name(m, name, old);
 			if (old && module_is_superseded(m, name)) {
 				value = old;
 				is_other = 1;

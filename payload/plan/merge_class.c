@@ -115,7 +115,7 @@ static int stays(const struct world *w, PyObject *kept, PyObject *key, PyObject 
 		return 0;
 	if (is_part)
 		return 1;
-	if (py_is(value, w->function) || world_is_class(w, value) || is_counted(w, value))
+	if (world_is_function(value) || world_is_class(value) || is_counted(w, value))
 		return 0;
 	_cleanup_py_ PyObject *inside = walk_inside(w, value);
 	return inside && !PyList_Size(inside);
@@ -142,15 +142,15 @@ static int merge_attributes(struct plan *p, const struct module *m, PyObject *ke
 	while (PyDict_Next(new_dict, &at, &key, &value)) {
 		PyObject *old = PyDict_GetItem(old_dict, key);
 		/* An abstract class's memory, to one that was none. */
-		int is_missing = !old && py_is(key, w->str) && !is_part &&
+		int is_missing = !old && world_is_str(key) && !is_part &&
 				 !PyUnicode_CompareWithASCIIString(key, "_abc_impl");
-		if (!py_is(key, w->str) || (!is_missing && is_part_of_type(w, key, value)))
+		if (!world_is_str(key) || (!is_missing && is_part_of_type(w, key, value)))
 			continue;
 		if (is_part && old && plan_stand_in(p, value) == old) /* a clone */
 			continue;
 		if (old && stays(w, kept, key, value, is_part))
 			value = old;
-		if (old && m->donors && py_is(value, w->function))
+		if (old && m->donors && world_is_function(value))
 			value = stand_for_bare(m, value);
 		_cleanup_py_ PyObject *merged =
 			old ? merge_value(p, m, old, value) : py_ref(value);

@@ -19,7 +19,7 @@ static int is_new_function(const struct plan *p, const struct module *m, PyObjec
 
 	if (depth > 4)
 		return 0;
-	if (py_is(o, w->function)) {
+	if (world_is_function(o)) {
 		PyObject *globals = PyFunction_GetGlobals(o);
 		if (globals == m->fresh)
 			return 1;
@@ -73,7 +73,7 @@ int merge_is_new(const struct plan *p, const struct module *m, PyObject *o)
 
 static int is_of_module(const struct world *w, const struct module *m, PyObject *o, int depth)
 {
-	if (py_is(o, w->function) && PyFunction_GetGlobals(o) == m->live)
+	if (world_is_function(o) && PyFunction_GetGlobals(o) == m->live)
 		return 1;
 	_cleanup_py_ PyObject *inside = depth < 4 ? walk_inside(w, o) : NULL;
 	PyObject *item;

@@ -13,10 +13,10 @@
 /* Nothing of the program is asked for it. NULL, maybe with an exception, for other kinds. */
 static PyObject *attribute_of(const struct world *w, PyObject *o, const char *name)
 {
-	if (world_is_class(w, o))
+	if (world_is_class(o))
 		return world_type_attribute(o, name);
-	return py_is(o, w->function) || py_is(o, w->lru_cache) ? PyObject_GetAttrString(o, name)
-							       : NULL;
+	return world_is_function(o) || py_is(o, w->lru_cache) ? PyObject_GetAttrString(o, name)
+							      : NULL;
 }
 
 /* The changed module that defined it and does so no more, or NULL. */
@@ -49,7 +49,7 @@ static int find_new_home(const struct plan *p, struct module *out, PyObject *nam
 		PyDict_GetItem(PyDict_GetItemString(p->shadow->hook, "shadows"), out->name);
 
 	out->object = PyDict_GetItem(w->modules, out->name);
-	if (!out->object || !world_is_module(w, out->object))
+	if (!out->object || !world_is_module(out->object))
 		return 0;
 	out->live = PyModule_GetDict(out->object);
 	out->fresh = shadow ? PyModule_GetDict(shadow) : out->live;

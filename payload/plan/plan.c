@@ -108,7 +108,7 @@ static int add_shadows(struct plan *p)
 
 	for (Py_ssize_t i = 0; (pair = py_item(shadows, i)); i++) {
 		PyObject *shadow = py_first(pair), *live = py_second(pair);
-		PyObject *dict = shadow_live_dict(&p->job->world, pair);
+		PyObject *dict = shadow_live_dict(pair);
 		if ((dict != live && pointer_map_set(&p->stand_in, shadow, live)) ||
 		    pointer_map_set(&p->stand_in, PyModule_GetDict(shadow), dict))
 			return -1;

@@ -43,9 +43,8 @@ static int is_adopted(const struct world *w, const struct module *m, PyObject *e
 
 	if (kind == WIRE_RECORD_CLASS)
 		return walk_is_class_of(w, m, value);
-	return kind &&
-	       ((py_is(value, w->function) && PyFunction_GetGlobals(value) == m->live) ||
-		(m->inner && PyDict_GetItem(m->inner, name)));
+	return kind && ((world_is_function(value) && PyFunction_GetGlobals(value) == m->live) ||
+			(m->inner && PyDict_GetItem(m->inner, name)));
 }
 
 /* Does a statement of the module bind the name anew? An import that only runs because a module
@@ -85,7 +84,7 @@ static int is_rebound(const struct job *job, const struct module *importer, PyOb
 /* An import gives it again, unless it comes under another name. */
 static int is_imported_again(const struct world *w, PyObject *name, PyObject *value)
 {
-	return world_is_module(w, value) && PyDict_GetItem(w->modules, name) == value;
+	return world_is_module(value) && PyDict_GetItem(w->modules, name) == value;
 }
 
 static int preview_new(struct job *job, const struct module *m, PyObject *entry, PyObject *name)
@@ -110,7 +109,7 @@ static int preview_binding(struct job *job, const struct module *m, PyObject *en
 		return preview_new(job, m, entry, name);
 	if (module_is_superseded(m, name))
 		return 0;
-	int is_own = py_is(now, w->function) && PyFunction_GetGlobals(now) == m->live;
+	int is_own = world_is_function(now) && PyFunction_GetGlobals(now) == m->live;
 	/* The program gave it code that is not of the old source. */
 	if (kind && is_own && !code_next(codes, PyFunction_GetCode(now)))
 		return note_function(job, m, now, NULL);
@@ -153,8 +152,7 @@ static int preview_removals(struct job *job, const struct module *m)
 		PyObject *value = PyDict_GetItem(m->live, name);
 		if (annotations_is_hidden(name))
 			continue;
-		note_name(job, m, name, value, note_kind_of(&job->world, value),
-			  WIRE_ACTION_REMOVED);
+		note_name(job, m, name, value, note_kind_of(value), WIRE_ACTION_REMOVED);
 	}
 	return gone ? 0 : -1;
 }
@@ -172,7 +170,7 @@ static int pair_by_name(struct job *job, const struct module *m, PyObject *steps
 	PyObject *function;
 	for (Py_ssize_t i = 0; (function = py_item(found, i)); i++) {
 		_cleanup_py_ PyObject *name = PyObject_GetAttrString(function, "__qualname__");
-		int is_named = name && py_is(name, w->str);
+		int is_named = name && world_is_str(name);
 		_cleanup_py_ PyObject *new = is_named ? code_find(w, m->code, name) : NULL;
 		if (PyErr_Occurred())
 			return -1;
@@ -245,8 +243,7 @@ static int choose_all(struct job *job, struct module *m)
 	PyObject *name;
 	for (Py_ssize_t i = 0; m->chosen && (name = py_item(list, i)); i++) {
 		PyObject *now = PyDict_GetItem(m->live, name);
-		enum wire_record_kind kind =
-			now ? note_kind_of(&job->world, now) : WIRE_RECORD_NAME;
+		enum wire_record_kind kind = now ? note_kind_of(now) : WIRE_RECORD_NAME;
 		_cleanup_py_ PyObject *entry = Py_BuildValue(
 			"(ii[O])", 0, kind == WIRE_RECORD_NAME ? 0 : (int)kind, name);
 		if (!entry || PyList_Append(m->chosen, entry))

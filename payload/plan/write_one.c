@@ -165,7 +165,7 @@ static int set_class(const struct world *w, PyObject *o, PyObject *class, int is
 	if (!is_exchangeable)
 		return done(py_call(w->set_class, o, class));
 	class_put_type(o, class);
-	if (world_is_class(w, o))
+	if (world_is_class(o))
 		PyType_Modified(o);
 	return 0;
 }

@@ -58,7 +58,7 @@ static int is_same(const struct world *w, const struct write *write, PyObject *a
 	 * and a class without them gets None for what computes them. */
 	if ((!b || b == w->none) &&
 	    (write->kind == WRITE_ANNOTATIONS ||
-	     (write->key && py_is(write->key, w->str) &&
+	     (write->key && world_is_str(write->key) &&
 	      compare_is_name(write->key,
 			      "__annotations__ __annotations_cache__ __annotate_func__"))))
 		return 1;
@@ -73,7 +73,7 @@ static int is_same(const struct world *w, const struct write *write, PyObject *a
 	if (write->kind != WRITE_BASES && write->kind != WRITE_LIST)
 		return 0;
 	_cleanup_py_ PyObject *x = PySequence_Tuple(a), *y = PySequence_Tuple(b);
-	if (!x || !y || PyTuple_Size(x) != PyTuple_Size(y) || !py_is(x, w->tuple))
+	if (!x || !y || PyTuple_Size(x) != PyTuple_Size(y) || !world_is_tuple(x))
 		return 0;
 	PyObject *item;
 	for (Py_ssize_t i = 0; (item = py_tuple_item(x, i)); i++)

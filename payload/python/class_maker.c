@@ -25,7 +25,7 @@ static int is_implicit(PyObject *name)
 /* Did the maker put it there? */
 static int is_trace(const struct world *w, PyObject *key, PyObject *value, PyObject *bound)
 {
-	return py_is(key, w->str) && (!bound || PySet_Contains(bound, key) != 1) &&
+	return world_is_str(key) && (!bound || PySet_Contains(bound, key) != 1) &&
 	       !py_is(value, w->member_descriptor) && !is_implicit(key);
 }
 
@@ -63,7 +63,7 @@ int class_maker_took_over(const struct world *w, PyObject *class, PyObject *abov
 		PyObject *other = PyDict_GetItem(others, key);
 		if (other && is_trace(w, key, value, bound) &&
 		    (compare_is_name(key, "__attrs_attrs__ _unbound_fields") ||
-		     (py_is(value, w->dict) && py_is(other, w->dict) &&
+		     (world_is_dict(value) && world_is_dict(other) &&
 		      has_all_keys(value, other))))
 			return 1;
 	}
@@ -87,7 +87,7 @@ PyObject *class_maker_body_names(const struct world *w, PyObject *names)
 	if (PyDict_GetItemString(names, "_field_defaults")) /* namedtuple() has its own order */
 		return py_take(&out);
 	while (out && PyDict_Next(names, &at, &key, &value)) {
-		const char *text = py_is(key, w->str) ? py_text(key) : NULL;
+		const char *text = world_is_str(key) ? py_text(key) : NULL;
 		if (!text || is_behind_body(w, key, value))
 			return text ? py_take(&out) : PySet_New(NULL);
 		if ((memcmp(text, "__", 2) != 0 || text_equal(text, "__doc__")) &&
@@ -101,7 +101,7 @@ PyObject *class_maker_body_names(const struct world *w, PyObject *names)
 
 static int is_method(const struct world *w, PyObject *value)
 {
-	return value && (py_is(value, w->function) || py_is(value, w->staticmethod) ||
+	return value && (world_is_function(value) || py_is(value, w->staticmethod) ||
 			 py_is(value, w->classmethod) || py_is(value, w->property));
 }
 
@@ -139,12 +139,12 @@ static int notes(struct methods *m, PyObject *value, int depth)
 
 	if (depth > DEPTH_MAX || m->looked++ > LOOKED_MAX)
 		return 0;
-	if (py_is(value, w->str))
+	if (world_is_str(value))
 		return PySet_Contains(m->bound, value) == 1 &&
 		       is_method(w, PyDict_GetItem(m->names, value));
-	if (py_is(value, w->dict))
+	if (world_is_dict(value))
 		return notes_in_dict(m, value, depth + 1);
-	if (py_is(value, w->list) || py_is(value, w->tuple) || py_is(value, w->set) ||
+	if (py_is(value, w->list) || world_is_tuple(value) || py_is(value, w->set) ||
 	    py_is(value, w->frozenset))
 		return notes_in(m, value, depth + 1);
 	if (!is_method(w, value))

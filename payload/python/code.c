@@ -118,9 +118,9 @@ static int is_constant_same(const struct world *w, PyObject *a, PyObject *b)
 		return 1;
 	if (py_type(a) != py_type(b))
 		return 0;
-	if (py_is(a, w->code))
+	if (world_is_code(a))
 		return code_is_same(w, a, b);
-	if (py_is(a, w->tuple))
+	if (world_is_tuple(a))
 		return is_tuple_same(w, a, b);
 	if (py_is(a, w->real) || py_is(a, w->complex)) {
 		_cleanup_py_ PyObject *x = PyObject_Str(a);
@@ -257,14 +257,14 @@ int code_is_same(const struct world *w, PyObject *a, PyObject *b)
 }
 
 /* The code objects among the constants of `code`, as a new list. */
-PyObject *code_inner(const struct world *w, PyObject *code)
+PyObject *code_inner(PyObject *code)
 {
 	_cleanup_py_ PyObject *constants = code_constants(code);
 	_cleanup_py_ PyObject *out = constants ? PyList_New(0) : NULL;
 	PyObject *constant;
 
 	for (Py_ssize_t i = 0; out && (constant = py_tuple_item(constants, i)); i++) {
-		if (py_is(constant, w->code) && PyList_Append(out, constant))
+		if (world_is_code(constant) && PyList_Append(out, constant))
 			return NULL;
 	}
 	return py_take(&out);
@@ -279,7 +279,7 @@ static PyObject *line_table(PyObject *code)
 
 int code_is_unmoved(const struct world *w, PyObject *a, PyObject *b)
 {
-	_cleanup_py_ PyObject *inner_a = code_inner(w, a), *inner_b = code_inner(w, b);
+	_cleanup_py_ PyObject *inner_a = code_inner(a), *inner_b = code_inner(b);
 	_cleanup_py_ PyObject *table_a = line_table(a), *table_b = line_table(b);
 
 	if (!inner_a || !inner_b || !table_a || !table_b)
@@ -295,7 +295,7 @@ int code_is_unmoved(const struct world *w, PyObject *a, PyObject *b)
 
 int code_collect(const struct world *w, PyObject *code, PyObject *out)
 {
-	_cleanup_py_ PyObject *inner = code_inner(w, code);
+	_cleanup_py_ PyObject *inner = code_inner(code);
 
 	if (!inner || PyDict_SetItem(out, code, code))
 		return -1;
@@ -311,7 +311,7 @@ int code_collect(const struct world *w, PyObject *code, PyObject *out)
 static PyObject *find_inner(const struct world *w, PyObject *code, const char *name,
 			    size_t length)
 {
-	_cleanup_py_ PyObject *inner = code_inner(w, code);
+	_cleanup_py_ PyObject *inner = code_inner(code);
 
 	for (Py_ssize_t i = inner ? PyList_Size(inner) : 0; i-- > 0;) {
 		PyObject *candidate = PyList_GetItem(inner, i);
@@ -386,7 +386,7 @@ int code_drop_imported(const struct world *w, PyObject *code, PyObject *names)
 
 int code_are_siblings(const struct world *w, PyObject *code, PyObject *a, PyObject *b)
 {
-	_cleanup_py_ PyObject *inner = code_inner(w, code);
+	_cleanup_py_ PyObject *inner = code_inner(code);
 	PyObject *item;
 	int found = 0;
 

@@ -42,7 +42,7 @@ int code_is_same(const struct world *world, PyObject *a, PyObject *b);
 int code_is_unmoved(const struct world *world, PyObject *a, PyObject *b);
 
 /* A list of the code objects right inside `code`. */
-PyObject *code_inner(const struct world *world, PyObject *code);
+PyObject *code_inner(PyObject *code);
 
 /* Adds every code object inside `code`, itself included, to the dict `out` as a key
  * and its value. */
@@ -64,7 +64,7 @@ int code_pair(const struct world *world, PyObject *old, PyObject *new, PyObject 
 
 /* 1 when it is directly inside `outer`, and no other one that is called like it; else 0, maybe
  * with an exception. */
-int code_is_only(const struct world *world, PyObject *outer, PyObject *code);
+int code_is_only(PyObject *outer, PyObject *code);
 
 /* 1 when both are directly inside one and the same body within `code`. */
 int code_are_siblings(const struct world *world, PyObject *code, PyObject *a, PyObject *b);

@@ -9,8 +9,8 @@ static int pair_by_name(const struct world *w, PyObject *olds, PyObject *news, P
 
 int code_pair(const struct world *w, PyObject *old, PyObject *new, PyObject *out)
 {
-	_cleanup_py_ PyObject *olds = code_inner(w, old);
-	_cleanup_py_ PyObject *news = code_inner(w, new);
+	_cleanup_py_ PyObject *olds = code_inner(old);
+	_cleanup_py_ PyObject *news = code_inner(new);
 
 	if (!olds || !news)
 		return -1;
@@ -93,9 +93,9 @@ static int pair_the_same(const struct world *w, PyObject *const lists[2], PyObje
 	return 0;
 }
 
-int code_is_only(const struct world *w, PyObject *outer, PyObject *code)
+int code_is_only(PyObject *outer, PyObject *code)
 {
-	_cleanup_py_ PyObject *inner = code_inner(w, outer);
+	_cleanup_py_ PyObject *inner = code_inner(outer);
 	PyObject *first;
 
 	return inner && count_named(inner, code, &first) == 1 && py_equal(first, code);

@@ -9,7 +9,7 @@ int compare_constants(const struct world *w, PyObject *a, PyObject *b)
 		return 1;
 	if (py_type(a) != py_type(b))
 		return 0;
-	if (py_is(a, w->tuple)) {
+	if (world_is_tuple(a)) {
 		if (PyTuple_Size(a) != PyTuple_Size(b))
 			return 0;
 		PyObject *item;
@@ -22,7 +22,7 @@ int compare_constants(const struct world *w, PyObject *a, PyObject *b)
 		_cleanup_py_ PyObject *x = PyObject_Str(a), *y = PyObject_Str(b);
 		return x && y && PyUnicode_Compare(x, y) == 0;
 	}
-	if (!py_is(a, w->integer) && !py_is(a, w->str) && !py_is(a, w->bytes))
+	if (!py_is(a, w->integer) && !world_is_str(a) && !py_is(a, w->bytes))
 		return 0;
 	return py_equal(a, b);
 }
@@ -49,6 +49,6 @@ int compare_is_name(PyObject *o, const char *names)
 
 int compare_is_constant(const struct world *w, PyObject *o)
 {
-	return o == w->none || py_is(o, w->integer) || py_is(o, w->str) || py_is(o, w->real) ||
-	       py_is(o, w->boolean) || py_is(o, w->tuple) || py_is(o, w->bytes);
+	return o == w->none || py_is(o, w->integer) || world_is_str(o) || py_is(o, w->real) ||
+	       py_is(o, w->boolean) || world_is_tuple(o) || py_is(o, w->bytes);
 }

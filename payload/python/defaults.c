@@ -60,7 +60,7 @@ static PyObject *read_defaults(const struct world *w, PyObject *maker, PyObject 
 			found = w->none;
 		else if (first >= 0 && !(flags & HAS_KEYWORD_DEFAULTS))
 			found = bytecode_constant(w, constants, &b.items[first]);
-		if (!found || !(py_is(found, w->tuple) || found == w->none))
+		if (!found || !(world_is_tuple(found) || found == w->none))
 			found = code;
 	}
 	bytecode_fini(&b);
@@ -75,7 +75,7 @@ PyObject *defaults_of(const struct world *w, PyObject *within, PyObject *code)
 	for (Py_ssize_t i = 0; !found && (inner = py_tuple_item(constants, i)); i++) {
 		if (inner == code)
 			return read_defaults(w, within, code);
-		if (py_is(inner, w->code))
+		if (world_is_code(inner))
 			found = defaults_of(w, inner, code);
 	}
 	return found;

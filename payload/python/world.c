@@ -10,6 +10,11 @@
 #include "payload/python/type_word.h"
 #include "payload/python/version.h"
 
+/* Objects of the interpreter's binary: the same in each world. */
+static struct {
+	PyObject *class, *code, *dict, *function, *module, *str, *tuple;
+} types;
+
 /* Keeps `o` in world->owned, which steals it; returns it borrowed. */
 static PyObject *keep(struct world *world, PyObject *o)
 {
@@ -94,6 +99,13 @@ static int find_made_types(struct world *w)
 	w->set_update = keep(w, slot_of_type(w->set, "update", NULL));
 	w->dict_of_type = keep(w, slot_of_type(w->type, "__dict__", "__get__"));
 	w->set_class = keep(w, slot_of_type(w->object, "__class__", "__set__"));
+	types.class = w->type;
+	types.code = w->code;
+	types.dict = w->dict;
+	types.function = w->function;
+	types.module = w->module;
+	types.str = w->str;
+	types.tuple = w->tuple;
 	return 0;
 }
 
@@ -101,8 +113,7 @@ PyObject *world_loaded(const struct world *w, const char *module, const char *na
 {
 	PyObject *m = PyDict_GetItemString(w->modules, module);
 
-	return m && world_is_module(w, m) ? PyDict_GetItemString(PyModule_GetDict(m), name)
-					  : NULL;
+	return m && world_is_module(m) ? PyDict_GetItemString(PyModule_GetDict(m), name) : NULL;
 }
 
 static void find_optional_types(struct world *w)
@@ -224,7 +235,7 @@ static void drop_dummy_thread(struct world *w)
 	PyObject *active = world_loaded(w, "threading", "_active");
 	_cleanup_py_ PyObject *ident = PyLong_FromUnsignedLong(PyThread_get_thread_ident());
 
-	if (active && ident && py_is(active, w->dict) && PyDict_GetItem(active, ident) &&
+	if (active && ident && world_is_dict(active) && PyDict_GetItem(active, ident) &&
 	    PyDict_DelItem(active, ident))
 		PyErr_Clear();
 }
@@ -427,12 +438,38 @@ int world_is_type_error(const struct world *w)
 	return kind && PyErr_ExceptionMatches(kind);
 }
 
-int world_is_class(const struct world *w, PyObject *o)
+/* Each call is shorter by the type. */
+int world_is_module(PyObject *o)
 {
-	return py_is_a(o, w->type);
+	return py_is_a(o, types.module);
 }
 
-int world_is_module(const struct world *w, PyObject *o)
+int world_is_class(PyObject *o)
 {
-	return py_is_a(o, w->module);
+	return py_is_a(o, types.class);
+}
+
+int world_is_code(PyObject *o)
+{
+	return py_is(o, types.code);
+}
+
+int world_is_dict(PyObject *o)
+{
+	return py_is(o, types.dict);
+}
+
+int world_is_function(PyObject *o)
+{
+	return py_is(o, types.function);
+}
+
+int world_is_str(PyObject *o)
+{
+	return py_is(o, types.str);
+}
+
+int world_is_tuple(PyObject *o)
+{
+	return py_is(o, types.tuple);
 }

@@ -130,7 +130,14 @@ PyObject *world_list_items(const struct world *world, PyObject *list_or_deque);
  * veto, or want of memory, it says for good. */
 int world_is_type_error(const struct world *world);
 
-int world_is_class(const struct world *world, PyObject *o);
-int world_is_module(const struct world *world, PyObject *o);
+/* Is it of a type that the process has one of, for all interpreters? A module or class may also
+ * be of a subclass. */
+int world_is_module(PyObject *o);
+int world_is_class(PyObject *o);
+int world_is_code(PyObject *o);
+int world_is_dict(PyObject *o);
+int world_is_function(PyObject *o);
+int world_is_str(PyObject *o);
+int world_is_tuple(PyObject *o);
 
 #endif

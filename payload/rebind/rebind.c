@@ -18,7 +18,7 @@
 /* Donor functions that only their namespace and the plan (twice) hold need no search: most. */
 static int needs_search(struct rebind *r, PyObject *donor)
 {
-	return !py_is(donor, r->world->function) || world_references(r->world, donor) > 3 ||
+	return !world_is_function(donor) || world_references(r->world, donor) > 3 ||
 	       rebind_is_weakly_held(r->world, donor);
 }
 
@@ -100,7 +100,7 @@ static int move_instance(struct rebind *r, PyObject *o)
 	if (pair)
 		pair->instances++;
 	/* A class has another metaclass. */
-	if (world_is_class(r->world, o))
+	if (world_is_class(o))
 		return writes_add(&p->writes, WRITE_CLASS, o, NULL, plan_stand_in(p, class))
 			       ? 0
 			       : -1;
@@ -112,7 +112,7 @@ static int ignore_ancestries(struct rebind *r, PyObject *found)
 {
 	PyObject *o;
 	for (Py_ssize_t i = 0; (o = py_item(found, i)); i++) {
-		if (world_is_class(r->world, o) && !pointer_map_get(&r->ignore, o) &&
+		if (world_is_class(o) && !pointer_map_get(&r->ignore, o) &&
 		    rebind_ignore_ancestry(r, o))
 			return -1;
 	}

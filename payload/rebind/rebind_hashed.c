@@ -38,7 +38,7 @@ int rebind_is_key_tuple(const struct plan *p, PyObject *o)
 		return 0;
 	PyObject *item;
 	for (Py_ssize_t i = 0; (item = py_tuple_item(o, i)); i++) {
-		if (py_is(item, w->list) || py_is(item, w->dict) || py_is(item, w->set))
+		if (py_is(item, w->list) || world_is_dict(item) || py_is(item, w->set))
 			return 0; /* no hash at all */
 	}
 	return 1;
@@ -49,7 +49,7 @@ static PyObject *tuple_like(const struct world *w, PyObject *old, PyObject *list
 {
 	_cleanup_py_ PyObject *items = PyList_AsTuple(list);
 
-	if (!items || py_is(old, w->tuple))
+	if (!items || world_is_tuple(old))
 		return py_take(&items);
 	_cleanup_py_ PyObject *attributes = world_own_dict(w, old);
 	_cleanup_py_ PyObject *make = PyObject_GetAttrString(w->tuple, "__new__");
@@ -77,7 +77,7 @@ static PyObject *hashed_as(const struct plan *p, PyObject *o)
 /* Neither hashing nor comparing such a key runs code of the program. */
 static int is_plain_key(const struct world *w, PyObject *key)
 {
-	return py_is(key, w->str) || py_is(key, w->integer) || py_is(key, w->bytes) ||
+	return world_is_str(key) || py_is(key, w->integer) || py_is(key, w->bytes) ||
 	       py_is(key, w->boolean) || py_is(key, w->type) || key == w->none;
 }
 

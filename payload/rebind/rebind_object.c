@@ -99,7 +99,7 @@ static int rebind_dict(struct rebind *r, PyObject *dict)
 	while (PyDict_Next(dict, &at, &key, &value)) {
 		PyObject *kept = plan_stand_in(r->plan, value);
 		if (kept == value || rebind_is_subclass_entry(r->world, key, value) ||
-		    (written && py_is(key, r->world->str) && PySet_Contains(written, key) == 1))
+		    (written && world_is_str(key) && PySet_Contains(written, key) == 1))
 			continue;
 		if (!writes_add(&r->plan->writes, WRITE_ITEM, dict, key, kept))
 			return -1;
@@ -191,7 +191,7 @@ static int rebind_words(struct rebind *r, PyObject *o)
 	for (Py_ssize_t i = 0; (item = py_item(referents, i)); i++) {
 		PyObject *kept = plan_stand_in(r->plan, item);
 		if (kept == item || (item == py_type(o) && !py_type_offset) ||
-		    (has_items && !py_is(item, w->dict)) || is_repeated(referents, i))
+		    (has_items && !world_is_dict(item)) || is_repeated(referents, i))
 			continue;
 		if (rebind_word(r, o, item, kept, from) < 0)
 			return -1;
@@ -215,21 +215,21 @@ static int rebind_items(struct rebind *r, PyObject *o)
 /* Instances of subclasses have attributes besides their items. */
 static int is_bare(const struct world *w, PyObject *o)
 {
-	return py_is(o, w->dict) || py_is(o, w->list) || py_is(o, w->tuple) || py_is(o, w->set);
+	return world_is_dict(o) || py_is(o, w->list) || world_is_tuple(o) || py_is(o, w->set);
 }
 
 int rebind_object(struct rebind *r, PyObject *o)
 {
 	const struct world *w = r->world;
 
-	if (py_is(o, w->function))
+	if (world_is_function(o))
 		return rebind_function(r, o) || rebind_attributes(r, o) ? -1 : 0;
 	if (py_is(o, w->cell))
 		return rebind_cell(r, o);
 	/* Subclasses elsewhere of a class that was replaced, and new classes below a donor. */
-	if (world_is_class(w, o))
+	if (world_is_class(o))
 		return adopt_bases(r->plan, o, o);
-	if (world_is_module(w, o) || py_is(o, w->getset_descriptor) ||
+	if (world_is_module(o) || py_is(o, w->getset_descriptor) ||
 	    py_is(o, w->member_descriptor))
 		return 0;
 	if (rebind_items(r, o))

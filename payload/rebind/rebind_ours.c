@@ -52,7 +52,7 @@ static int ignore_record(void *context, PyObject *o)
 {
 	struct rebind *r = context;
 
-	if (world_is_class(r->world, o) && rebind_ignore_ancestry(r, o))
+	if (world_is_class(o) && rebind_ignore_ancestry(r, o))
 		return -1;
 	return rebind_ignore(r, o);
 }
@@ -128,7 +128,7 @@ static int note_writes(struct rebind *r)
 	for (size_t i = 0; i < writes->count; i++) {
 		const struct write *write = &writes->items[i];
 		_cleanup_py_ PyObject *dict = written_dict(r->world, write);
-		if (dict && py_is(write->key, r->world->str) && note_name(r, dict, write->key))
+		if (dict && world_is_str(write->key) && note_name(r, dict, write->key))
 			return -1;
 		if (write->kind == WRITE_CONTENT && rebind_ignore(r, write->object))
 			return -1;
@@ -153,7 +153,7 @@ int rebind_ignore_donors(struct rebind *r)
 	size_t at = 0;
 
 	while ((entry = pointer_map_next(&p->stand_in, &at)))
-		if (world_is_class(r->world, entry->key) &&
+		if (world_is_class(entry->key) &&
 		    (ignore_class(r, entry->key) ||
 		     (py_is_a(entry->key, r->world->enum_type) && is_replaced(p, entry->key) &&
 		      ignore_enum(r, entry->key))))

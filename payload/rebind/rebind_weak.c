@@ -53,7 +53,7 @@ static int is_of_bases_alone(const struct world *w, PyObject *ref, PyObject *cla
 	_cleanup_py_ PyObject *callback =
 		py_attribute(ref, "__callback__"); /* not of a proxy */
 	_cleanup_py_ PyObject *bases =
-		callback == w->none && world_is_class(w, class) ? world_bases(class) : NULL;
+		callback == w->none && world_is_class(class) ? world_bases(class) : NULL;
 	_cleanup_py_ PyObject *listed = PyList_New(0); /* once, as `ref` by getweakrefs() */
 	long count = world_references(w, ref);
 	long least = listed ? world_references(w, listed) : -1;
@@ -81,13 +81,12 @@ static int replace_references(struct plan *p, PyObject *more, PyObject *o)
 
 int rebind_weak(struct plan *p, PyObject *keys)
 {
-	const struct world *w = &p->job->world;
 	Py_ssize_t count = PyList_Size(keys);
 
 	for (Py_ssize_t i = 0; i < count; i++) {
 		PyObject *key = PyList_GetItem(keys, i);
-		if (plan_stand_in(p, key) != key && !py_is(key, w->dict) &&
-		    !world_is_module(w, key) && replace_references(p, keys, key))
+		if (plan_stand_in(p, key) != key && !world_is_dict(key) &&
+		    !world_is_module(key) && replace_references(p, keys, key))
 			return -1;
 	}
 	return 0;

@@ -54,13 +54,13 @@ PyObject *history_entry(const struct world *w, const struct history *history,
 
 	if (!entry)
 		return NULL;
-	int is_sound = py_is(entry, w->tuple) && PyTuple_Size(entry) == HISTORY_FIELD_COUNT;
+	int is_sound = world_is_tuple(entry) && PyTuple_Size(entry) == HISTORY_FIELD_COUNT;
 	for (Py_ssize_t i = 0; is_sound && i < HISTORY_FIELD_COUNT; i++)
 		is_sound = py_is(PyTuple_GetItem(entry, i), types[i]);
 	PyObject *migrated = is_sound ? PyTuple_GetItem(entry, HISTORY_MIGRATED) : NULL;
 	PyObject *each;
 	for (Py_ssize_t i = 0; is_sound && (each = py_item(migrated, i)); i++) {
-		is_sound = py_is(each, w->tuple) && PyTuple_Size(each) == 3;
+		is_sound = world_is_tuple(each) && PyTuple_Size(each) == 3;
 	}
 	if (is_sound)
 		return entry;
@@ -105,8 +105,7 @@ static int add_migrated(const struct plan *p, PyObject *list, PyObject *old, PyO
 {
 	const struct world *w = &p->job->world;
 	_cleanup_py_ PyObject *holder = record_hold(new);
-	_cleanup_py_ PyObject *bases =
-		world_is_class(w, old) ? world_bases(old) : py_ref(w->none);
+	_cleanup_py_ PyObject *bases = world_is_class(old) ? world_bases(old) : py_ref(w->none);
 	_cleanup_py_ PyObject *entry =
 		holder && bases ? PyTuple_Pack(3, old, holder, bases) : NULL;
 
@@ -277,7 +276,7 @@ static int count_holder(void *context, PyObject *holder)
 {
 	struct holders *h = context;
 
-	int is_new = world_is_class(h->world, holder) ? 0 : pointer_map_add(&h->seen, holder);
+	int is_new = world_is_class(holder) ? 0 : pointer_map_add(&h->seen, holder);
 
 	if (is_new == 1)
 		h->count += history_references_in(h->world, holder, h->object);

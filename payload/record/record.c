@@ -55,7 +55,7 @@ static int note_namespaces(struct pointer_map *out, const struct world *w)
 	PyObject *module;
 
 	for (Py_ssize_t i = 0; (module = py_item(modules, i)); i++) {
-		if (world_is_module(w, module) &&
+		if (world_is_module(module) &&
 		    pointer_map_set(out, PyModule_GetDict(module), module))
 			return -1;
 	}
@@ -204,7 +204,7 @@ int record_invert(struct writes *out, const struct world *w, PyObject *record)
 {
 	for (Py_ssize_t i = PyList_Size(record); i-- > 0;) {
 		PyObject *entry = PyList_GetItem(record, i);
-		if (!py_is(entry, w->tuple) || PyTuple_Size(entry) != FIELD_COUNT) {
+		if (!world_is_tuple(entry) || PyTuple_Size(entry) != FIELD_COUNT) {
 			PyErr_SetString(w->error, "the record of the attach is damaged");
 			return -1;
 		}
@@ -215,11 +215,11 @@ int record_invert(struct writes *out, const struct world *w, PyObject *record)
 }
 
 /* With a closure that was held, the code is its first. */
-static PyObject *code_of(const struct world *w, PyObject *value)
+static PyObject *code_of(PyObject *value)
 {
-	if (value && py_is(value, w->tuple))
+	if (value && world_is_tuple(value))
 		value = py_first(value);
-	return value && py_is(value, w->code) ? value : NULL;
+	return value && world_is_code(value) ? value : NULL;
 }
 
 PyObject *record_codes(const struct world *w, PyObject *record)
@@ -232,8 +232,8 @@ PyObject *record_codes(const struct world *w, PyObject *record)
 		    py_number(entry, FLAGS) & IS_FOREIGN)
 			continue;
 		_cleanup_py_ PyObject *came = record_held(w, PyTuple_GetItem(entry, NEW));
-		PyObject *old = code_of(w, PyTuple_GetItem(entry, OLD));
-		PyObject *new = code_of(w, came);
+		PyObject *old = code_of(PyTuple_GetItem(entry, OLD));
+		PyObject *new = code_of(came);
 		_cleanup_py_ PyObject *pair = old && new ? py_pair(old, new) : NULL;
 		if (PyErr_Occurred() || (pair && PyList_Append(out, pair)))
 			return NULL;

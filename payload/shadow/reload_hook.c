@@ -10,10 +10,10 @@
 
 #define HOOK_NAME "__reload__"
 
-static int is_function_of(const struct world *w, PyObject *hook, const struct module *m)
+static int is_function_of(PyObject *hook, const struct module *m)
 {
-	return py_is(hook, w->function) && (PyFunction_GetGlobals(hook) == m->live ||
-					    PyFunction_GetGlobals(hook) == m->fresh);
+	return world_is_function(hook) && (PyFunction_GetGlobals(hook) == m->live ||
+					   PyFunction_GetGlobals(hook) == m->fresh);
 }
 
 /* In a copy of the live namespace there is also what the new source has not any more. */
@@ -28,9 +28,9 @@ int reload_hook_is_in_source(const struct world *w, const struct module *m)
 }
 
 /* One that did not change is the live function: the same in the shadow's namespace. */
-static PyObject *in_shadow(const struct world *w, PyObject *hook, const struct module *m)
+static PyObject *in_shadow(PyObject *hook, const struct module *m)
 {
-	if (!py_is(hook, w->function) || PyFunction_GetGlobals(hook) != m->live)
+	if (!world_is_function(hook) || PyFunction_GetGlobals(hook) != m->live)
 		return py_ref(hook);
 	_cleanup_py_ PyObject *copy = PyFunction_New(PyFunction_GetCode(hook), m->fresh);
 	PyObject *defaults = PyFunction_GetDefaults(hook);
@@ -50,10 +50,10 @@ static int call_hook(const struct world *w, const struct module *m)
 
 	if (!hook || hook == w->none)
 		return 0;
-	int is_wanted = is_function_of(w, hook, m) ? reload_hook_is_in_source(w, m) : 1;
+	int is_wanted = is_function_of(hook, m) ? reload_hook_is_in_source(w, m) : 1;
 	if (is_wanted <= 0)
 		return is_wanted;
-	_cleanup_py_ PyObject *callable = in_shadow(w, hook, m);
+	_cleanup_py_ PyObject *callable = in_shadow(hook, m);
 	_cleanup_py_ PyObject *old = PyDict_Copy(m->before ? m->before : m->live);
 	_cleanup_py_ PyObject *result = callable && old ? py_call(callable, old) : NULL;
 	return result ? 0 : -1;

@@ -123,7 +123,7 @@ static PyObject *new_shadow(const struct shadow *s, PyObject *live, int is_copy)
  * for new code what its class does. One that cannot be of that class is a plain one. */
 static void take_class(const struct world *w, PyObject *shadow, PyObject *live)
 {
-	if (!py_is(live, w->module) && world_is_module(w, live) &&
+	if (!py_is(live, w->module) && world_is_module(live) &&
 	    PyObject_SetAttrString(shadow, "__class__", py_type(live)))
 		PyErr_Clear();
 }
@@ -153,11 +153,10 @@ static int add_shadow(struct shadow *s, const struct world *w, PyObject *name, P
 }
 
 /* Annotated assignments write into the dict that is there. */
-static int own_annotations(const struct world *w, PyObject *fresh)
+static int own_annotations(PyObject *fresh)
 {
 	PyObject *found = PyDict_GetItemString(fresh, "__annotations__");
-	_cleanup_py_ PyObject *copy =
-		found && py_is(found, w->dict) ? PyDict_Copy(found) : NULL;
+	_cleanup_py_ PyObject *copy = found && world_is_dict(found) ? PyDict_Copy(found) : NULL;
 
 	if (copy)
 		return PyDict_SetItemString(fresh, "__annotations__", copy);
@@ -182,7 +181,7 @@ static int prepare_module(struct shadow *s, const struct world *w, struct module
 	m->fresh = py_ref(PyModule_GetDict(m->shadow));
 	put_place(w, m);
 	m->before = m->is_partial ? PyDict_Copy(m->live) : NULL;
-	if (m->is_partial && (!m->before || own_annotations(w, m->fresh)))
+	if (m->is_partial && (!m->before || own_annotations(m->fresh)))
 		return -1;
 	if (m->is_partial && add_classes(s, m))
 		return -1;
@@ -216,7 +215,7 @@ static int link_parents(struct shadow *s, const struct world *w, PyObject *name,
 	_cleanup_py_ PyObject *parent = parent_name(name, &leaf);
 	PyObject *live = parent ? PyDict_GetItem(w->modules, parent) : NULL;
 
-	if (!live || !world_is_module(w, live))
+	if (!live || !world_is_module(live))
 		return PyErr_Occurred() ? -1 : 0;
 	PyObject *shadow = PyDict_GetItem(shadows, parent);
 	_cleanup_py_ PyObject *made = NULL;
@@ -241,14 +240,14 @@ static int link_children(struct shadow *s, const struct world *w)
 
 	while (all && PyDict_Next(all, &at, &name, &child)) {
 		const char *leaf;
-		if (!py_is(name, w->str) || !world_is_module(w, child) ||
+		if (!world_is_str(name) || !world_is_module(child) ||
 		    PyDict_GetItem(shadows, name))
 			continue;
 		_cleanup_py_ PyObject *parent = parent_name(name, &leaf);
 		PyErr_Clear();
 		PyObject *shadow = parent ? PyDict_GetItem(shadows, parent) : NULL;
 		PyObject *live = shadow ? PyDict_GetItem(w->modules, parent) : NULL;
-		if (!live || !world_is_module(w, live) ||
+		if (!live || !world_is_module(live) ||
 		    PyDict_GetItemString(PyModule_GetDict(live), leaf) != child)
 			continue;
 		if (PyDict_SetItemString(PyModule_GetDict(shadow), leaf, child))
@@ -283,7 +282,7 @@ static int prepare_modules(struct shadow *s, struct job *job)
 	for (Py_ssize_t i = 0; i < count; i++) {
 		PyObject *object = PyList_GetItem(all, is_reversed ? count - 1 - i : i);
 		struct module *m =
-			world_is_module(w, object)
+			world_is_module(object)
 				? modules_find(&job->modules, PyModule_GetDict(object))
 				: NULL;
 		if (m && prepare_module(s, w, m))
@@ -391,18 +390,18 @@ void shadow_fini(struct shadow *s, const struct world *w, int is_failure)
 	PyErr_Restore(kind, value, traceback);
 }
 
-PyObject *shadow_live_dict(const struct world *w, PyObject *pair)
+PyObject *shadow_live_dict(PyObject *pair)
 {
 	PyObject *live = py_second(pair);
 
-	return world_is_module(w, live) ? PyModule_GetDict(live) : live;
+	return world_is_module(live) ? PyModule_GetDict(live) : live;
 }
 
 PyObject *shadow_real_builtins(const struct world *w, const struct module *module)
 {
 	PyObject *found = PyDict_GetItemString(module->live, "__builtins__");
 
-	if (found && world_is_module(w, found))
+	if (found && world_is_module(found))
 		return PyModule_GetDict(found);
 	return found ? found : w->builtins;
 }

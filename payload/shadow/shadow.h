@@ -39,7 +39,7 @@ PyObject *shadow_clones_find(const struct job *job);
 int shadow_clones_make(const struct shadow *shadow, const struct job *job, PyObject *found);
 
 /* The live namespace of an item of shadow->shadows. Borrowed. */
-PyObject *shadow_live_dict(const struct world *world, PyObject *pair);
+PyObject *shadow_live_dict(PyObject *pair);
 
 /* What functions of `module` have for builtins once they are the program's. Borrowed. */
 PyObject *shadow_real_builtins(const struct world *world, const struct module *module);

@@ -29,8 +29,8 @@ static int add_clone(const struct shadow *s, const struct world *w, PyObject *pa
 {
 	PyObject *value = py_second(pair);
 	_cleanup_py_ PyObject *count =
-		py_is(value, w->function) ? py_call(w->getrefcount, PyFunction_GetCode(value))
-					  : PyLong_FromLong(0);
+		world_is_function(value) ? py_call(w->getrefcount, PyFunction_GetCode(value))
+					 : PyLong_FromLong(0);
 	_cleanup_py_ PyObject *clone =
 		count ? PyTuple_Pack(3, py_first(pair), value, count) : NULL;
 

@@ -71,7 +71,7 @@ static int may_differ(struct search *search, const struct module *module,
 
 	if (module->place)
 		return 1;
-	if (home_baseline(search->job, search->baselines, module, &before))
+	if (home_baseline(search->baselines, module, &before))
 		return !file_stamp_equal(&before, &at->stamp);
 	return is_newer(search, &at->stamp)
 		       ? 1
@@ -181,11 +181,9 @@ static int consider(struct search *search, const struct module *of, const struct
 static int consider_entry(struct search *search, PyObject *name, PyObject *object,
 			  const struct stamped *file)
 {
-	const struct world *w = &search->job->world;
-
-	if (!py_is(name, w->str))
+	if (!world_is_str(name))
 		return 0;
-	if (!world_is_module(w, object)) {
+	if (!world_is_module(object)) {
 		const struct module module = {.name = name};
 		return py_text(name) ? skip(search, &module, NULL, WIRE_TEXT_NO_MODULE) : 0;
 	}
@@ -206,7 +204,7 @@ static int consider_hidden(void *context, PyObject *live, PyObject *function)
 	const struct world *w = &search->job->world;
 	PyObject *name = PyDict_GetItemString(live, "__name__");
 	PyObject *object = PyDict_GetItem(w->modules, name);
-	int is_there = object && world_is_module(w, object) && PyModule_GetDict(object) == live;
+	int is_there = object && world_is_module(object) && PyModule_GetDict(object) == live;
 	_cleanup_py_ PyObject *key =
 		is_there ? py_ref(name) : PyUnicode_FromFormat("%U at %p", name, (void *)live);
 	const struct module module = {
@@ -228,7 +226,7 @@ static const char *plain_path(struct search *search, PyObject *file, PyObject *s
 	Py_ssize_t length;
 	char *path;
 
-	if (!file || !py_is(file, w->str) || !spec || !py_is(spec, w->module_spec))
+	if (!file || !world_is_str(file) || !spec || !py_is(spec, w->module_spec))
 		return NULL;
 	_cleanup_py_ PyObject *origin = PyObject_GetAttr(spec, w->name[NAME_ORIGIN]);
 	_cleanup_py_ PyObject *encoded =
@@ -278,7 +276,7 @@ static int list_some(struct search *search, Py_ssize_t *at)
 
 	take_some(&some, search, at);
 	for (int i = 0; i < some.count; i++) {
-		live[i] = py_is(some.name[i], w->str) && world_is_module(w, some.object[i])
+		live[i] = world_is_str(some.name[i]) && world_is_module(some.object[i])
 				  ? PyModule_GetDict(some.object[i])
 				  : NULL;
 		__builtin_prefetch(live[i]);
@@ -323,13 +321,12 @@ static const struct stamped *take_all(struct search *search)
 
 static int consider_some(struct search *search, Py_ssize_t *at, const struct stamped *file)
 {
-	const struct world *w = &search->job->world;
 	PyObject *before[LOOKS];
 	struct some some;
 
 	take_some(&some, search, at);
 	for (int i = 0; i < some.count; i++) {
-		before[i] = search->baselines && py_is(some.name[i], w->str)
+		before[i] = search->baselines && world_is_str(some.name[i])
 				    ? PyDict_GetItem(search->baselines, some.name[i])
 				    : NULL;
 		__builtin_prefetch(before[i]);

@@ -15,8 +15,7 @@
 static int look_at(PyObject *o, void *context)
 {
 	struct hidden *hunt = context;
-	PyObject *globals =
-		py_is(o, hunt->world->function) ? PyFunction_GetGlobals(o) : hunt->last;
+	PyObject *globals = world_is_function(o) ? PyFunction_GetGlobals(o) : hunt->last;
 
 	/* none: what is left of one that the collector cleared */
 	if (!globals || globals == hunt->last)
@@ -51,7 +50,7 @@ static int has_real_builtins(const struct world *w, PyObject *live)
 	PyObject *found = PyDict_GetItemString(live, "__builtins__");
 
 	return found && (found == w->builtins ||
-			 (world_is_module(w, found) && PyModule_GetDict(found) == w->builtins));
+			 (world_is_module(found) && PyModule_GetDict(found) == w->builtins));
 }
 
 static int is_namespace_of(const struct world *w, PyObject *live, PyObject *function)
@@ -59,7 +58,7 @@ static int is_namespace_of(const struct world *w, PyObject *live, PyObject *func
 	PyObject *name = PyDict_GetItemString(live, "__name__");
 	PyObject *file = PyDict_GetItemString(live, "__file__");
 
-	if (!name || !file || !py_is(name, w->str) || !py_is(file, w->str) ||
+	if (!name || !file || !world_is_str(name) || !world_is_str(file) ||
 	    !has_real_builtins(w, live))
 		return 0;
 	return code_is_from(PyFunction_GetCode(function), file);

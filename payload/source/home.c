@@ -64,10 +64,10 @@ static PyObject *find_baselines(struct job *job, int is_needed)
 }
 
 /* The module itself, or any function of its namespace: which one is met first changes. */
-static int is_of(const struct job *job, const struct module *module, PyObject *target)
+static int is_of(const struct module *module, PyObject *target)
 {
-	return target == module->object || (py_is(target, job->world.function) &&
-					    PyFunction_GetGlobals(target) == module->live);
+	return target == module->object ||
+	       (world_is_function(target) && PyFunction_GetGlobals(target) == module->live);
 }
 
 PyObject *home_baselines(struct job *job)
@@ -75,7 +75,7 @@ PyObject *home_baselines(struct job *job)
 	return find_baselines(job, 0);
 }
 
-PyObject *home_baseline(const struct job *job, PyObject *all, const struct module *module,
+PyObject *home_baseline(PyObject *all, const struct module *module,
 			struct file_stamp *stamp_out)
 {
 	PyObject *entry = all ? PyDict_GetItem(all, module->key) : NULL;
@@ -85,7 +85,7 @@ PyObject *home_baseline(const struct job *job, PyObject *all, const struct modul
 	if (!entry)
 		return NULL;
 	_cleanup_py_ PyObject *target = py_call(py_first(entry));
-	if (!target || !is_of(job, module, target) ||
+	if (!target || !is_of(module, target) ||
 	    PyBytes_AsStringAndSize(py_second(entry), &stamp, &size) ||
 	    size != sizeof(*stamp_out)) {
 		PyErr_Clear();
@@ -120,7 +120,7 @@ PyObject *home_baseline_before(struct job *job, const struct module *module)
 
 	if (!module->old_code)
 		return py_ref(job->world.none);
-	PyObject *code = home_baseline(job, home_baselines(job), module, &stamp);
+	PyObject *code = home_baseline(home_baselines(job), module, &stamp);
 	if (code != module->old_code)
 		stamp = (struct file_stamp){0};
 	return make_baseline(module, &stamp, module->old_code);

@@ -20,7 +20,7 @@ PyObject *home_baselines(struct job *job);
 
 /* The code that runs in the module as of an earlier attach, and its file's stamp then.
  * Borrowed; NULL without exception when there is no baseline, or for another module object. */
-PyObject *home_baseline(const struct job *job, PyObject *all, const struct module *module,
+PyObject *home_baseline(PyObject *all, const struct module *module,
 			struct file_stamp *stamp_out);
 
 /* Remembers that module->code runs now, from a file of module->stamp. */

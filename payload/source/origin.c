@@ -53,11 +53,11 @@ static PyObject *find_file(const struct world *w, const struct module *module)
 
 	if (has_location && PyObject_IsTrue(has_location) == 1) {
 		PyObject *origin = origin_of_spec(w, names_of(module), NAME_ORIGIN);
-		if (origin && py_is(origin, w->str))
+		if (origin && world_is_str(origin))
 			return origin;
 		Py_DecRef(origin);
 	}
-	return file && py_is(file, w->str) ? py_ref(file) : NULL;
+	return file && world_is_str(file) ? py_ref(file) : NULL;
 }
 
 /* Where the loader says that it reads: code is compiled under that name. NULL when it does not
@@ -69,7 +69,7 @@ static PyObject *find_name_of_loader(const struct world *w, const struct module 
 	PyObject *found = get ? py_call(get, name ? name : module->name) : NULL;
 
 	PyErr_Clear();
-	if (found && py_is(found, w->str))
+	if (found && world_is_str(found))
 		return found;
 	Py_DecRef(found);
 	return NULL;
@@ -147,7 +147,7 @@ static void look_beside_script(struct folders *out, const struct world *w, const
 {
 	PyObject *all = PySys_GetObject("path");
 	PyObject *first = all && py_is_a(all, w->list) ? py_item(all, 0) : NULL;
-	const char *text = first && py_is(first, w->str) ? py_text(first) : NULL;
+	const char *text = first && world_is_str(first) ? py_text(first) : NULL;
 	const char *leaf = path;
 
 	for (; *path; path++)
@@ -164,7 +164,7 @@ static void look_where_started(struct folders *out, const struct world *w, const
 	PyObject *environ = world_loaded(w, "posix", "environ");
 	_cleanup_py_ PyObject *key = PyBytes_FromString("PWD");
 	PyObject *folder =
-		environ && key && py_is(environ, w->dict) ? PyDict_GetItem(environ, key) : NULL;
+		environ && key && world_is_dict(environ) ? PyDict_GetItem(environ, key) : NULL;
 	char *text;
 
 	if (folder && py_is(folder, w->bytes) && !PyBytes_AsStringAndSize(folder, &text, NULL))

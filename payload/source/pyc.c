@@ -33,8 +33,7 @@ static PyObject *find_path(const struct world *w, const struct module *module)
 	PyObject *path = cached && cached != w->none
 				 ? cached
 				 : PyDict_GetItemString(module->live, "__cached__");
-	PyObject *encoded =
-		path && py_is(path, w->str) ? PyUnicode_EncodeFSDefault(path) : NULL;
+	PyObject *encoded = path && world_is_str(path) ? PyUnicode_EncodeFSDefault(path) : NULL;
 
 	PyErr_Clear();
 	return encoded;
@@ -51,11 +50,11 @@ static int is_trusted(const struct module *module, const uint32_t *words, int ha
 	       words[1] == (uint32_t)module->stamp.size;
 }
 
-static PyObject *code_in(const struct world *w, const char *data, Py_ssize_t size)
+static PyObject *code_in(const char *data, Py_ssize_t size)
 {
 	PyObject *code = PyMarshal_ReadObjectFromString(data, size);
 
-	if (code && py_is(code, w->code))
+	if (code && world_is_code(code))
 		return code;
 	PyErr_Clear();
 	Py_DecRef(code);
@@ -80,7 +79,7 @@ struct pyc pyc_read(struct job *job, const struct module *module)
 	memcpy(words, data, (size_t)header);
 	if (words[0] != (uint32_t)PyImport_GetMagicNumber())
 		return pyc;
-	pyc.code = code_in(&job->world, data + header, size - header);
+	pyc.code = code_in(data + header, size - header);
 	pyc.is_trusted = is_trusted(module, words + 1, has_flags);
 	if (!PyBytes_AsStringAndSize(path, &name, NULL) && file_stamp_get(&stamp, name) >= 0)
 		pyc.is_newer = stamp.ctime_ns >= module->stamp.ctime_ns;

@@ -197,7 +197,7 @@ int source_compile(struct job *job, struct module *module)
 				: compile(&job->world, module->source, module->file, 0);
 	if (!module->code)
 		return -1;
-	if (!py_is(module->code, job->world.code)) {
+	if (!world_is_code(module->code)) {
 		PyErr_SetString(job->world.error, "the loader made no code");
 		return -1;
 	}
