@@ -295,14 +295,15 @@ static inline PyObject *py_type(PyObject *o)
 	return py_type_inlined(o);
 }
 
+/* Nothing is of no type, and no object of any. */
 static inline int py_is(PyObject *o, PyObject *type)
 {
-	return type && py_type(o) == type;
+	return o && type && py_type(o) == type;
 }
 
 static inline int py_is_a(PyObject *o, PyObject *type)
 {
-	return type && PyType_IsSubtype(py_type(o), type);
+	return o && type && PyType_IsSubtype(py_type(o), type);
 }
 
 #define py_call(callable, ...) PyObject_CallFunctionObjArgs(callable, ##__VA_ARGS__, NULL)

@@ -94,8 +94,7 @@ static int add_caches(struct plan *p, PyObject *holders)
 /* Each attach has made the names anew. */
 static int is_key_same(PyObject *a, PyObject *b)
 {
-	return a == b ||
-	       (a && b && world_is_str(a) && world_is_str(b) && !PyUnicode_Compare(a, b));
+	return a == b || (world_is_str(a) && world_is_str(b) && !PyUnicode_Compare(a, b));
 }
 
 /* Does one of the first `count` writes go to the same place? */
@@ -229,7 +228,7 @@ static int settle_flags(struct plan *p, size_t at)
 {
 	struct write *write = &p->writes.items[at];
 
-	if (write->kind == WRITE_ITEM && write->key && world_is_str(write->key) &&
+	if (write->kind == WRITE_ITEM && world_is_str(write->key) &&
 	    !PyUnicode_CompareWithASCIIString(write->key, "_inverted_"))
 		write->is_guarded = 0;
 	return adopt_enum_back(p, at);
@@ -267,7 +266,7 @@ static PyObject *subject_of(const struct write *write)
 	PyObject *o = write->object;
 	PyObject *module = world_is_dict(o) ? PyDict_GetItemString(o, "__name__") : NULL;
 
-	if (module && world_is_str(module) && write->key && world_is_str(write->key))
+	if (world_is_str(module) && world_is_str(write->key))
 		return world_dotted(module, write->key);
 	if (!world_is_function(o) && !world_is_class(o))
 		return PyUnicode_FromString("an object of the program");

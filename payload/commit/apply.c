@@ -136,7 +136,7 @@ static void forget_lines(struct job *job, const struct module *module)
 	const struct world *w = &job->world;
 	PyObject *cache = world_loaded(w, "linecache", "cache");
 
-	if (cache && world_is_dict(cache) && PyDict_GetItem(cache, module->file) &&
+	if (world_is_dict(cache) && PyDict_GetItem(cache, module->file) &&
 	    PyDict_DelItem(cache, module->file))
 		PyErr_Clear();
 }
@@ -158,9 +158,8 @@ static void clear_cache(const struct world *w, PyObject *cache)
 static void forget_subclasses(const struct world *w)
 {
 	PyObject *module = PyDict_GetItemString(w->modules, "_collections_abc");
-	_cleanup_py_ PyObject *values = module && world_is_module(module)
-						? PyDict_Values(PyModule_GetDict(module))
-						: NULL;
+	_cleanup_py_ PyObject *values =
+		world_is_module(module) ? PyDict_Values(PyModule_GetDict(module)) : NULL;
 	PyObject *item;
 
 	for (Py_ssize_t i = 0; (item = py_item(values, i)); i++)

@@ -63,7 +63,7 @@ static PyObject *old_code_of(const struct block *b, int at)
 			       : NULL;
 	for (int i = at; i >= 0 && b->owner[i] == b->owner[at] && b->new.other[i] >= 0; i--) {
 		PyObject *value = old->steps[b->new.other[i]].value;
-		if (value && world_is_code(value))
+		if (world_is_code(value))
 			return value;
 	}
 	return NULL;

@@ -199,7 +199,7 @@ static PyObject *loaded_code(const struct body *b, const struct step *step, PyOb
 {
 	const struct world *w = b->tokens->world;
 
-	if (!step->value || !world_is_code(step->value))
+	if (!world_is_code(step->value))
 		return NULL;
 	_cleanup_py_ PyObject *own = code_name(step->value);
 	if (!own || !PyUnicode_Compare(own, name))

@@ -35,10 +35,9 @@ void class_hooks_note(struct job *job, const struct module *m, PyObject *qualnam
 		return;
 	_cleanup_py_ PyObject *name = PyUnicode_FromStringAndSize(text, leaf - text - 1);
 	PyObject *class = name ? PyDict_GetItem(m->live, name) : NULL;
-	int count =
-		class && world_is_class(class) && (is_below || PyType_IsSubtype(class, w->type))
-			? count_made(w, class, !is_below)
-			: 0;
+	int count = world_is_class(class) && (is_below || PyType_IsSubtype(class, w->type))
+			    ? count_made(w, class, !is_below)
+			    : 0;
 	_cleanup_py_ PyObject *number = PyUnicode_FromFormat("%d", count);
 	if (count)
 		job_warn(job, m, qualname, WIRE_TEXT_NOT_CALLED, number);

@@ -23,9 +23,9 @@ static int take_module(struct job *job, PyObject *class)
 	const struct world *w = &job->world;
 	_cleanup_py_ PyObject *names = world_type_dict(w, class);
 	PyObject *key = names ? PyDict_GetItem(names, w->name[NAME_MODULE]) : NULL;
-	PyObject *object = key && world_is_str(key) ? PyDict_GetItem(w->modules, key) : NULL;
+	PyObject *object = world_is_str(key) ? PyDict_GetItem(w->modules, key) : NULL;
 
-	if (!object || !world_is_module(object))
+	if (!world_is_module(object))
 		return 0;
 	struct module *module = modules_find(&job->modules, PyModule_GetDict(object));
 	if (module && module->is_moved) {

@@ -35,7 +35,7 @@ int executed_annotations_note(struct job *job, struct module *m, const struct bo
 	for (int i = 0; m->kept_annotations && i < b->group_count; i++)
 		if (!b->groups[i].is_changed &&
 		    note_group(m->kept_annotations, b, &b->groups[i],
-			       executed && py_is(executed, job->world.set) ? executed : NULL))
+			       py_is(executed, job->world.set) ? executed : NULL))
 			return -1;
 	return m->kept_annotations ? 0 : -1;
 }
@@ -44,14 +44,14 @@ int executed_annotations_settle(const struct world *w, struct module *m)
 {
 	PyObject *executed = numbers_in(m->fresh), *before = numbers_in(m->before);
 
-	if (!m->kept_annotations || !executed || !py_is(executed, w->set))
+	if (!m->kept_annotations || !py_is(executed, w->set))
 		return 0;
 	_cleanup_py_ PyObject *kept = PySequence_List(m->kept_annotations);
 	PyObject *item;
 	for (Py_ssize_t i = 0; (item = py_item(kept, i)); i++)
 		if (PySet_Add(executed, item))
 			return -1;
-	if (before && py_is(before, w->set) && py_equal(before, executed))
+	if (py_is(before, w->set) && py_equal(before, executed))
 		return PyDict_SetItemString(m->fresh, EXECUTED_ANNOTATIONS, before);
 	return kept ? 0 : -1;
 }

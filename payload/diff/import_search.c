@@ -99,7 +99,7 @@ static PyObject *imports_of(struct job *job, PyObject *imports, struct module *i
 	_cleanup_py_ PyObject *key = PyLong_FromLong((long)importer->live);
 	PyObject *known = key ? PyDict_GetItem(imports, key) : NULL;
 
-	if (!key || (known && py_is(known, job->world.list)))
+	if (!key || py_is(known, job->world.list))
 		return known;
 	if (known)
 		importer->source = py_ref(known);

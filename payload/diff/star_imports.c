@@ -24,8 +24,8 @@ static PyObject *stars_of(const struct tokens *t, const struct stream *s, int to
 	for (int i = s->count; out && i-- > 0;) {
 		const struct step *step = &s->steps[i];
 		PyObject *name = step->value, *level = i > 1 ? step[-2].value : NULL;
-		int is_star = level && py_is(level, t->world->integer) &&
-			      step[-1].token == token && name;
+		int is_star =
+			py_is(level, t->world->integer) && step[-1].token == token && name;
 		if (!is_star && !stream_is_store(t, step))
 			continue;
 		_cleanup_py_ PyObject *found = is_star ? py_pair(level, name) : py_ref(name);

@@ -27,7 +27,7 @@ static PyObject *annotate_in(const struct tokens *t, const struct stream *s)
 		if (stream_is_store(t, &s->steps[i]) &&
 		    compare_is_name(value, "__annotate__ __annotate_func__"))
 			return code;
-		if (value && world_is_code(value))
+		if (world_is_code(value))
 			code = value;
 	}
 	return NULL;
@@ -43,8 +43,8 @@ int selection_is_annotate_other(const struct body *b, PyObject *live)
 		return old && new ? code_is_same(w, old, new) != 1 : old != new;
 	}
 	/* A maker (TypedDict) may have put one of its own there. */
-	return new &&live &&world_is_function(live) &&
-	       code_are_namesakes(PyFunction_GetCode(live), new) &&
+	return world_is_function(live) &&
+	       new &&code_are_namesakes(PyFunction_GetCode(live), new) &&
 	       code_is_same(w, PyFunction_GetCode(live), new) != 1;
 }
 
@@ -74,7 +74,7 @@ int selection_is_annotation_gone(const struct body *b, PyObject *names)
 
 	if (selection_is_annotate_other(b, PyDict_GetItemString(names, "__annotate_func__")))
 		return 1;
-	if (!annotations || !world_is_dict(annotations))
+	if (!world_is_dict(annotations))
 		return 0;
 	while (PyDict_Next(annotations, &at, &name, &value))
 		if (!is_made(b, name))

@@ -69,8 +69,7 @@ static int add_live(const struct class_change *c)
 	Py_ssize_t at = 0;
 
 	if (!names || !bound ||
-	    (members && py_is_a(members, c->s->job->world.dict) &&
-	     PyDict_Update(names, members)))
+	    (py_is_a(members, c->s->job->world.dict) && PyDict_Update(names, members)))
 		return -1;
 	while (PyDict_Next(names, &at, &name, &value))
 		if ((body_count_stores(&c->body, &c->body.new, name) ||
@@ -133,9 +132,7 @@ enum change_extent { CHANGE_CODE, CHANGE_PLAIN_METHODS, CHANGE_METHODS, CHANGE_A
 
 static int is_function_gone(const struct class_change *c, PyObject *name)
 {
-	PyObject *value = PyDict_GetItem(c->names, name);
-
-	return value && !world_is_class(value) && world_is_function(value);
+	return world_is_function(PyDict_GetItem(c->names, name));
 }
 
 static enum change_extent extent_of_removal(const struct class_change *c)

@@ -138,8 +138,7 @@ static int are_arguments_other(const struct look *l, PyObject *maker, PyObject *
 	for (Py_ssize_t i = 0; !is_set && (keyword = py_item(keywords, i)); i++) {
 		_cleanup_py_ PyObject *name = node_field(keyword, "arg");
 		_cleanup_py_ PyObject *value = node_value(keyword);
-		other |= name && value && world_is_str(name) &&
-			 is_held_other(l, wrapper, name, value);
+		other |= value && world_is_str(name) && is_held_other(l, wrapper, name, value);
 	}
 	return other;
 }

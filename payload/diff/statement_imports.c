@@ -24,7 +24,7 @@ static int is_module_other(const struct world *w, PyObject *dotted, PyObject *li
 				? PyDict_GetItemString(PyModule_GetDict(live), "__name__")
 				: NULL;
 
-	return own && wanted != live && world_is_str(own) && !is_text_same(own, dotted);
+	return wanted != live && world_is_str(own) && !is_text_same(own, dotted);
 }
 
 /* Where a function or class is from; NULL without exception for anything else. */
@@ -48,7 +48,7 @@ static int is_at_home(const struct world *w, PyObject *o, PyObject *origin)
 		world_is_class(o) ? world_name(o) : PyObject_GetAttrString(o, "__name__");
 
 	PyErr_Clear();
-	return module && name && world_is_module(module) &&
+	return name && world_is_module(module) &&
 	       PyDict_GetItem(PyModule_GetDict(module), name) == o;
 }
 
@@ -61,7 +61,7 @@ static int is_from_other(const struct selection *s, PyObject *module_name, PyObj
 	_cleanup_py_ PyObject *from = origin(live);
 	int is_certain = from && !is_text_same(from, module_name) && is_at_home(w, live, from);
 
-	if (!module || !world_is_module(module))
+	if (!world_is_module(module))
 		return !module && (!s->is_deciding || is_certain);
 	PyObject *value = PyDict_GetItem(PyModule_GetDict(module), name);
 	if (!value && dotted)
@@ -93,7 +93,7 @@ static int is_alias_other(struct selection *s, PyObject *module, PyObject *alias
 	_cleanup_py_ PyObject *name = node_name(alias);
 	_cleanup_py_ PyObject *as = node_field(alias, "asname");
 	_cleanup_py_ PyObject *first = name && !module ? without_tail(name) : NULL;
-	PyObject *bound = as && world_is_str(as) ? as : module ? name : first;
+	PyObject *bound = world_is_str(as) ? as : module ? name : first;
 	PyObject *live = bound ? PyDict_GetItem(names, bound) : NULL;
 
 	if (!live || body_count_stores(&s->body, &s->body.new, bound) != 1 ||
@@ -112,7 +112,7 @@ int selection_is_import_other(struct selection *s, PyObject *node, PyObject *nam
 	_cleanup_py_ PyObject *module =
 		is_from ? node_imported_module(node, s->module->live) : NULL;
 
-	if (!aliases || (is_from && (!module || !world_is_str(module))))
+	if (!aliases || (is_from && !world_is_str(module)))
 		return 0;
 	PyObject *item;
 	for (Py_ssize_t i = 0; (item = py_item(aliases, i)); i++)

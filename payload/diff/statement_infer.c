@@ -212,7 +212,7 @@ static int is_code_other(const struct selection *s, const struct body *b,
 	_cleanup_py_ PyObject *name = code_name(old);
 	for (int i = 0; name && i < b->new.count; i++) {
 		const struct step *step = &b->new.steps[i];
-		if (step->line < group->line || step->line >= group->line_end || !step->value ||
+		if (step->line < group->line || step->line >= group->line_end ||
 		    !world_is_code(step->value))
 			continue;
 		_cleanup_py_ PyObject *new =
@@ -295,7 +295,7 @@ static int is_default_other(struct selection *s, PyObject *node, PyObject *held)
 	_cleanup_py_ PyObject *value = NULL;
 
 	if (tree_is(node, "Lambda"))
-		return held && world_is_function(held) &&
+		return world_is_function(held) &&
 		       PyFunction_GetGlobals(held) == s->module->live &&
 		       is_gone(s, PyFunction_GetCode(held));
 	value = held ? selection_value(s, NULL, node) : NULL;

@@ -15,7 +15,7 @@ static PyObject *own_map(const struct world *w, PyObject *names, const char *nam
 {
 	PyObject *map = PyDict_GetItemString(names, name);
 
-	return map && py_is_a(map, w->dict) ? map : NULL;
+	return py_is_a(map, w->dict) ? map : NULL;
 }
 
 static int has_store(const struct body *b, const char *name)
@@ -36,8 +36,7 @@ static int has_plain_values(const struct selection *s, const struct body *b, PyO
 	for (Py_ssize_t i = 0; (base = py_tuple_item(bases, i)); i++) {
 		_cleanup_py_ PyObject *module = world_type_attribute(base, "__module__");
 		if (base != w->str && base != w->integer &&
-		    (!module || !world_is_str(module) ||
-		     PyUnicode_CompareWithASCIIString(module, "enum")))
+		    (!world_is_str(module) || PyUnicode_CompareWithASCIIString(module, "enum")))
 			return 0;
 	}
 	return bases && !has_store(b, "__new__") &&

@@ -303,8 +303,7 @@ static int binds_other(const struct body *b, const struct group *group, PyObject
 		PyObject *from = i ? b->new.steps[i - 1].value : NULL;
 		if (stream_is_store(b->tokens, &b->new.steps[i]) &&
 		    !PyUnicode_Compare(b->new.steps[i].value, name) &&
-		    !(now && from && world_is_str(from) &&
-		      PyDict_GetItem(w->modules, from) == now))
+		    !(now && world_is_str(from) && PyDict_GetItem(w->modules, from) == now))
 			return 1;
 	}
 	return 0;

@@ -53,7 +53,7 @@ static int lacks_attribute(const struct selection *s, PyObject *node)
 	_cleanup_py_ PyObject *owner = name ? node_value(node) : NULL;
 	PyObject *module = owner ? selection_resolve(s, owner) : NULL;
 
-	return module && py_is(module, s->tokens.world->module) &&
+	return py_is(module, s->tokens.world->module) &&
 	       !PyDict_GetItem(PyModule_GetDict(module), name) &&
 	       !PyDict_GetItemString(PyModule_GetDict(module), "__getattr__");
 }
@@ -74,9 +74,8 @@ static int is_base_other(struct selection *s, const struct body *outer, PyObject
 		return -1;
 	if (!value && stores)
 		return !selection_is_dropped(outer, id);
-	if (!value || !world_is_class(value) || takes_away(w, value) ||
-	    is_of_typing(py_type(value)) || stores > 1 ||
-	    (id && selection_is_rebound(s, id, 0)))
+	if (!world_is_class(value) || takes_away(w, value) || is_of_typing(py_type(value)) ||
+	    stores > 1 || (id && selection_is_rebound(s, id, 0)))
 		return -1;
 	_cleanup_py_ PyObject *name = world_name(value);
 	int other = name != NULL;
@@ -135,7 +134,7 @@ static PyObject *keyword(PyObject *node, const char *name)
 
 	for (Py_ssize_t i = 0; (item = py_item(keywords, i)); i++) {
 		_cleanup_py_ PyObject *own = node_field(item, "arg");
-		if (own && world_is_str(own) && !PyUnicode_CompareWithASCIIString(own, name))
+		if (world_is_str(own) && !PyUnicode_CompareWithASCIIString(own, name))
 			return node_value(item);
 	}
 	return NULL;
@@ -151,7 +150,7 @@ static int is_metaclass_plausible(const struct selection *s, PyObject *node, PyO
 	PyObject *meta = said ? selection_resolve(s, said) : NULL;
 
 	if (said || py_is(live, w->type) || !bases)
-		return !meta || !world_is_class(meta) || PyType_IsSubtype(py_type(live), meta);
+		return !world_is_class(meta) || PyType_IsSubtype(py_type(live), meta);
 	PyObject *item;
 	for (Py_ssize_t i = 0; (item = py_item(nodes, i)); i++)
 		if (!tree_is(item, "Name Attribute"))

@@ -36,7 +36,7 @@ static int note_star(struct selection *s, PyObject *node)
 	PyObject *name, *value;
 	Py_ssize_t at = 0;
 
-	if (!module || !world_is_module(module))
+	if (!world_is_module(module))
 		return 0;
 	while (PyDict_Next(PyModule_GetDict(module), &at, &name, &value))
 		if (world_is_class(value) && PyDict_GetItem(s->module->live, name) == value &&

@@ -231,7 +231,7 @@ static int note_use(const struct selection *s, const struct step *step, PyObject
 	const struct world *w = &s->job->world;
 	struct module *m = s->module;
 	PyObject *value = step->value;
-	int is_code = value && world_is_code(value);
+	int is_code = world_is_code(value);
 
 	if (!value || stream_is_store(&s->tokens, step) ||
 	    (!is_code && (step->op == w->opcodes.load_const || !world_is_str(value))))
@@ -402,8 +402,7 @@ static int settle_annotations(struct module *m)
 	PyObject *before = PyDict_GetItemString(m->before, "__annotations__");
 	PyObject *fresh = PyDict_GetItemString(m->fresh, "__annotations__");
 
-	if (!before || !fresh || !world_is_dict(before) || !world_is_dict(fresh) ||
-	    !compare_contents(before, fresh))
+	if (!world_is_dict(before) || !world_is_dict(fresh) || !compare_contents(before, fresh))
 		return 0;
 	return PyDict_SetItemString(m->fresh, "__annotations__", before);
 }

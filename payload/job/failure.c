@@ -123,7 +123,7 @@ static void append_syntax_place(const struct world *w, PyObject **text, PyObject
 
 	if (file && line && line != w->none)
 		append(text, PyUnicode_FromFormat("  File \"%S\", line %S\n", file, line));
-	if (source && world_is_str(source) && offset && py_is(offset, w->integer))
+	if (world_is_str(source) && py_is(offset, w->integer))
 		append_source_with_caret(text, source, PyLong_AsLong(offset));
 	PyErr_Clear();
 }
@@ -148,7 +148,7 @@ static void append_message(PyObject **text, PyObject *type, PyObject *value, int
 	append(text, type_name(type));
 	_cleanup_py_ PyObject *message =
 		is_syntax ? PyObject_GetAttrString(value, "msg") : PyObject_Str(value);
-	if (!message || !world_is_str(message))
+	if (!world_is_str(message))
 		PyErr_Clear();
 	else if (PyUnicode_CompareWithASCIIString(message, ""))
 		append(text, PyUnicode_FromFormat(": %U", message));
@@ -163,7 +163,7 @@ PyObject *failure_text(const struct world *w)
 	PyErr_Fetch(&type, &value, &traceback);
 	if (type) {
 		PyErr_NormalizeException(&type, &value, &traceback);
-		int is_syntax = value && py_is_a(value, syntax_error);
+		int is_syntax = py_is_a(value, syntax_error);
 		text = PyUnicode_FromString("");
 		if (traceback && !is_syntax)
 			append_frames(w, &text, traceback);

@@ -127,11 +127,10 @@ static int add(struct search *s, PyObject *frame, PyObject *code, long thread, i
 static long native_id(const struct world *w, PyObject *ident)
 {
 	PyObject *active = world_loaded(w, "threading", "_active");
-	PyObject *thread =
-		active && world_is_dict(active) ? PyDict_GetItem(active, ident) : NULL;
+	PyObject *thread = world_is_dict(active) ? PyDict_GetItem(active, ident) : NULL;
 	_cleanup_py_ PyObject *id = thread ? world_own_item(w, thread, "_native_id") : NULL;
 
-	return id && py_is(id, w->integer) ? PyLong_AsLong(id) : 0;
+	return py_is(id, w->integer) ? PyLong_AsLong(id) : 0;
 }
 
 static int search_stack(struct search *s, PyObject *top, long thread, int waits)

@@ -184,7 +184,7 @@ int note_function(struct job *job, const struct module *m, PyObject *function,
 {
 	_cleanup_py_ PyObject *name = qualname_of(function);
 
-	if (!name || !world_is_str(name) || is_nested(name) ||
+	if (!world_is_str(name) || is_nested(name) ||
 	    code_is_generated(PyFunction_GetCode(function)))
 		return PyErr_Occurred() ? -1 : 0;
 	return note_named(job, m, name, new_code);

@@ -146,7 +146,7 @@ static int is_class_of(const struct world *w, PyObject *type, PyObject *module_n
 	_cleanup_py_ PyObject *said =
 		names ? PyObject_GetItem(names, w->name[NAME_MODULE]) : NULL;
 	PyErr_Clear();
-	return said && world_is_str(said) &&
+	return world_is_str(said) &&
 	       (!PyUnicode_Compare(said, module_name) || is_of(w, type, said, module_name));
 }
 

@@ -40,7 +40,7 @@ static int is_marked(const struct plan *p, PyObject *function)
 	_cleanup_py_ PyObject *mark = world_own_item(&p->job->world, donor ? donor : function,
 						     "__isabstractmethod__");
 
-	return mark && py_is(mark, p->job->world.boolean) && PyObject_IsTrue(mark) == 1;
+	return py_is(mark, p->job->world.boolean) && PyObject_IsTrue(mark) == 1;
 }
 
 static int is_abstract(const struct plan *p, PyObject *value, int depth)

@@ -92,7 +92,7 @@ static int remove_attributes(struct plan *p, const struct class_pair *pair, PyOb
 	if (pair->is_part && !new_names)
 		return 0;
 	while (PyDict_Next(current, &at, &key, &value)) {
-		if (members && py_is_a(members, w->dict) && PyDict_GetItem(members, key))
+		if (py_is_a(members, w->dict) && PyDict_GetItem(members, key))
 			continue;
 		if (!world_is_str(key) || PyDict_GetItem(pair->binds, key) ||
 		    (new_names && PySet_Contains(new_names, key) == 1) ||

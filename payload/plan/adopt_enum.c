@@ -156,7 +156,7 @@ static int is_in(PyObject *list, PyObject *o)
 static long number_of(const struct world *w, PyObject *member)
 {
 	_cleanup_py_ PyObject *value = world_own_item(w, member, "_value_");
-	long number = value && py_is(value, w->integer) ? PyLong_AsLong(value) : -1;
+	long number = py_is(value, w->integer) ? PyLong_AsLong(value) : -1;
 
 	PyErr_Clear();
 	return number;
@@ -189,8 +189,7 @@ static int combines_alone(const struct world *w, PyObject *class)
 		py_is(class, w->enum_type) ? py_attribute(class, "_missing_") : NULL;
 	_cleanup_py_ PyObject *module = py_attribute(missing, "__module__");
 
-	return module && world_is_str(module) &&
-	       !PyUnicode_CompareWithASCIIString(module, "enum");
+	return world_is_str(module) && !PyUnicode_CompareWithASCIIString(module, "enum");
 }
 
 /* R | W follows R and W. The donor makes it as it makes any; -1 with an exception. */
@@ -434,8 +433,7 @@ int adopt_enum_back(struct plan *p, size_t at)
 	PyObject *object = write->object, *key, *member;
 	Py_ssize_t next = 0;
 
-	if (write->kind != WRITE_CONTENT || !write->expected ||
-	    !py_is_a(write->expected, w->dict))
+	if (write->kind != WRITE_CONTENT || !py_is_a(write->expected, w->dict))
 		return 0;
 	_cleanup_py_ PyObject *now = PyDict_Copy(content_before(&p->writes, at));
 	_cleanup_py_ PyObject *expected = PyDict_Copy(write->expected);

@@ -146,9 +146,8 @@ static int is_given(const struct world *w, PyObject *function, PyObject *module)
 	PyObject *globals = PyFunction_GetGlobals(function);
 	_cleanup_py_ PyObject *inner = world_own_item(w, function, "__wrapped__");
 	_cleanup_py_ PyObject *own =
-		inner && world_is_function(inner)
-			? py_attribute(inner, "__module__")
-			: py_ref(PyDict_GetItemString(globals, "__name__"));
+		world_is_function(inner) ? py_attribute(inner, "__module__")
+					 : py_ref(PyDict_GetItemString(globals, "__name__"));
 
 	return own && !compare_constants(w, module, own);
 }
@@ -273,7 +272,7 @@ static PyObject *successor(const struct plan *p, const struct module *m, PyObjec
 	_cleanup_py_ PyObject *name = PyObject_GetAttrString(function, "__qualname__");
 	PyObject *now = name ? PyDict_GetItem(m->live, name) : NULL;
 
-	if (!now || now == function || !world_is_function(now) ||
+	if (now == function || !world_is_function(now) ||
 	    PyFunction_GetGlobals(now) != m->live || !m->old_code ||
 	    (code_next(p->codes, PyFunction_GetCode(function)) &&
 	     !is_same_or_none(w, PyFunction_GetDefaults(function),

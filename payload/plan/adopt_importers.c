@@ -32,8 +32,7 @@ static int adopt_further(struct plan *p, const struct replaced_name *r,
 		return 0;
 	if (plan_write(p, WRITE_ITEM, importer->live, name, r->value))
 		return -1;
-	return importer->name && world_is_str(importer->name) ? adopt_importers(p, &further)
-							      : 0;
+	return world_is_str(importer->name) ? adopt_importers(p, &further) : 0;
 }
 
 static int adopt_into(struct plan *p, const struct replaced_name *r, struct module *importer)

@@ -33,7 +33,7 @@ static PyObject *annotate_of(const struct world *w, PyObject *function)
 
 static int is_same_function(const struct world *w, PyObject *a, PyObject *b)
 {
-	return a && b && world_is_function(a) && world_is_function(b) &&
+	return world_is_function(a) && world_is_function(b) &&
 	       code_is_same(w, PyFunction_GetCode(a), PyFunction_GetCode(b)) == 1;
 }
 
@@ -130,8 +130,7 @@ static int drop_cache(struct plan *p, enum write_kind kind, PyObject *owner, con
 static int is_computed_as_before(const struct plan *p, PyObject *function)
 {
 	const struct world *w = &p->job->world;
-	PyObject *code =
-		function && world_is_function(function) ? PyFunction_GetCode(function) : NULL;
+	PyObject *code = world_is_function(function) ? PyFunction_GetCode(function) : NULL;
 	PyObject *next = code ? code_next(p->codes, code) : NULL;
 
 	return next && code_is_same(w, code, next) == 1;

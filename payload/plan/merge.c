@@ -22,7 +22,7 @@ static int are_parameters_same(const struct world *w, PyObject *old, PyObject *n
 
 	if (size && wanted && !compare_constants(w, size, wanted))
 		return 0;
-	if (!x || !y || !world_is_function(x) || !world_is_function(y))
+	if (!world_is_function(x) || !world_is_function(y))
 		return 1;
 	_cleanup_py_ PyObject *a = walk_inside(w, x), *b = walk_inside(w, y);
 	PyObject *one, *other;
@@ -51,8 +51,8 @@ static int may_wrapper_stay(struct plan *p, PyObject *old, PyObject *new)
 		return is_attribute_same(w, old, new, "__doc__");
 	if (py_is(old, w->partial)) {
 		_cleanup_py_ PyObject *keywords = PyObject_GetAttrString(new, "keywords");
-		return is_attribute_same(w, old, new, "args") && keywords &&
-		       world_is_dict(keywords) && !PyDict_Size(keywords);
+		return is_attribute_same(w, old, new, "args") && world_is_dict(keywords) &&
+		       !PyDict_Size(keywords);
 	}
 	return !py_is(old, w->method);
 }
@@ -181,7 +181,7 @@ static PyObject *own_name(PyObject *value)
 	else if (world_is_class(value))
 		own = world_name(value);
 	PyErr_Clear();
-	return own && world_is_str(own) ? py_take(&own) : NULL;
+	return world_is_str(own) ? py_take(&own) : NULL;
 }
 
 /* Aliases come second, so that `def f` meets the old f before `g = f` does. */
@@ -223,7 +223,7 @@ static int is_wrapped_anew(const struct module *m, PyObject *name, PyObject *ent
 {
 	PyObject *fresh = PyDict_GetItem(m->fresh, name);
 
-	return py_number(entry, 4) && fresh && fresh != meanwhile && world_is_function(fresh) &&
+	return py_number(entry, 4) && fresh != meanwhile && world_is_function(fresh) &&
 	       meanwhile != PyTuple_GetItem(entry, 2);
 }
 

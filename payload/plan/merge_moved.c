@@ -49,7 +49,7 @@ static int find_new_home(const struct plan *p, struct module *out, PyObject *nam
 		PyDict_GetItem(PyDict_GetItemString(p->shadow->hook, "shadows"), out->name);
 
 	out->object = PyDict_GetItem(w->modules, out->name);
-	if (!out->object || !world_is_module(out->object))
+	if (!world_is_module(out->object))
 		return 0;
 	out->live = PyModule_GetDict(out->object);
 	out->fresh = shadow ? PyModule_GetDict(shadow) : out->live;

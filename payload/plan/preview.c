@@ -170,7 +170,7 @@ static int pair_by_name(struct job *job, const struct module *m, PyObject *steps
 	PyObject *function;
 	for (Py_ssize_t i = 0; (function = py_item(found, i)); i++) {
 		_cleanup_py_ PyObject *name = PyObject_GetAttrString(function, "__qualname__");
-		int is_named = name && world_is_str(name);
+		int is_named = world_is_str(name);
 		_cleanup_py_ PyObject *new = is_named ? code_find(w, m->code, name) : NULL;
 		if (PyErr_Occurred())
 			return -1;

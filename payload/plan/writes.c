@@ -58,7 +58,7 @@ static int is_same(const struct world *w, const struct write *write, PyObject *a
 	 * and a class without them gets None for what computes them. */
 	if ((!b || b == w->none) &&
 	    (write->kind == WRITE_ANNOTATIONS ||
-	     (write->key && world_is_str(write->key) &&
+	     (world_is_str(write->key) &&
 	      compare_is_name(write->key,
 			      "__annotations__ __annotations_cache__ __annotate_func__"))))
 		return 1;

@@ -112,7 +112,7 @@ int class_put(const struct world *w, PyObject *class, PyObject *name, PyObject *
 		PyObject *found = names ? PyDict_GetItemString(names, value ? "__setattr__"
 									    : "__delattr__")
 					: NULL;
-		if (found && py_is(found, py_type(setter))) {
+		if (py_is(found, py_type(setter))) {
 			setter = found;
 			break;
 		}

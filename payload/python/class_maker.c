@@ -101,8 +101,8 @@ PyObject *class_maker_body_names(const struct world *w, PyObject *names)
 
 static int is_method(const struct world *w, PyObject *value)
 {
-	return value && (world_is_function(value) || py_is(value, w->staticmethod) ||
-			 py_is(value, w->classmethod) || py_is(value, w->property));
+	return world_is_function(value) || py_is(value, w->staticmethod) ||
+	       py_is(value, w->classmethod) || py_is(value, w->property);
 }
 
 struct methods {

@@ -45,7 +45,7 @@ static PyObject *maker_of(const struct world *w, PyObject *class)
 	PyObject *base = class_that_has(w, class, name);
 	_cleanup_py_ PyObject *names = base ? world_type_dict(w, base) : NULL;
 	PyObject *made_by = names ? PyDict_GetItem(names, name) : NULL;
-	_cleanup_py_ PyObject *self = made_by && py_is(made_by, py_type(w->getrefcount))
+	_cleanup_py_ PyObject *self = py_is(made_by, py_type(w->getrefcount))
 					      ? PyObject_GetAttrString(made_by, "__self__")
 					      : NULL;
 

@@ -113,7 +113,7 @@ PyObject *world_loaded(const struct world *w, const char *module, const char *na
 {
 	PyObject *m = PyDict_GetItemString(w->modules, module);
 
-	return m && world_is_module(m) ? PyDict_GetItemString(PyModule_GetDict(m), name) : NULL;
+	return world_is_module(m) ? PyDict_GetItemString(PyModule_GetDict(m), name) : NULL;
 }
 
 static void find_optional_types(struct world *w)
@@ -235,7 +235,7 @@ static void drop_dummy_thread(struct world *w)
 	PyObject *active = world_loaded(w, "threading", "_active");
 	_cleanup_py_ PyObject *ident = PyLong_FromUnsignedLong(PyThread_get_thread_ident());
 
-	if (active && ident && world_is_dict(active) && PyDict_GetItem(active, ident) &&
+	if (ident && world_is_dict(active) && PyDict_GetItem(active, ident) &&
 	    PyDict_DelItem(active, ident))
 		PyErr_Clear();
 }

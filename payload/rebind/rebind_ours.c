@@ -78,7 +78,7 @@ static int ignore_members(struct rebind *r, PyObject *map)
 	PyObject *key, *member;
 	Py_ssize_t at = 0;
 
-	if (!map || !py_is_a(map, r->world->dict))
+	if (!py_is_a(map, r->world->dict))
 		return 0;
 	while (PyDict_Next(map, &at, &key, &member)) {
 		_cleanup_py_ PyObject *dict = world_own_dict(r->world, member);

@@ -16,7 +16,7 @@ static PyObject *list_in(PyObject *home, const struct world *w, int is_needed)
 {
 	PyObject *found = home ? PyDict_GetItemString(home, "history") : NULL;
 
-	if (found && py_is(found, w->list))
+	if (py_is(found, w->list))
 		return found;
 	if (!home || !is_needed)
 		return NULL;
@@ -30,8 +30,7 @@ static int get(struct history *out, struct job *job, int is_needed)
 	PyObject *dropped = home ? PyDict_GetItemString(home, "dropped") : NULL;
 
 	*out = (struct history){.entries = list_in(home, &job->world, is_needed)};
-	out->dropped =
-		dropped && py_is(dropped, job->world.integer) ? PyLong_AsLong(dropped) : 0;
+	out->dropped = py_is(dropped, job->world.integer) ? PyLong_AsLong(dropped) : 0;
 	out->count = out->dropped + (out->entries ? PyList_Size(out->entries) : 0);
 	return PyErr_Occurred() || (is_needed && !out->entries) ? -1 : 0;
 }

@@ -217,9 +217,9 @@ int record_invert(struct writes *out, const struct world *w, PyObject *record)
 /* With a closure that was held, the code is its first. */
 static PyObject *code_of(PyObject *value)
 {
-	if (value && world_is_tuple(value))
+	if (world_is_tuple(value))
 		value = py_first(value);
-	return value && world_is_code(value) ? value : NULL;
+	return world_is_code(value) ? value : NULL;
 }
 
 PyObject *record_codes(const struct world *w, PyObject *record)

@@ -156,7 +156,7 @@ static int add_shadow(struct shadow *s, const struct world *w, PyObject *name, P
 static int own_annotations(PyObject *fresh)
 {
 	PyObject *found = PyDict_GetItemString(fresh, "__annotations__");
-	_cleanup_py_ PyObject *copy = found && world_is_dict(found) ? PyDict_Copy(found) : NULL;
+	_cleanup_py_ PyObject *copy = world_is_dict(found) ? PyDict_Copy(found) : NULL;
 
 	if (copy)
 		return PyDict_SetItemString(fresh, "__annotations__", copy);
@@ -215,7 +215,7 @@ static int link_parents(struct shadow *s, const struct world *w, PyObject *name,
 	_cleanup_py_ PyObject *parent = parent_name(name, &leaf);
 	PyObject *live = parent ? PyDict_GetItem(w->modules, parent) : NULL;
 
-	if (!live || !world_is_module(live))
+	if (!world_is_module(live))
 		return PyErr_Occurred() ? -1 : 0;
 	PyObject *shadow = PyDict_GetItem(shadows, parent);
 	_cleanup_py_ PyObject *made = NULL;
@@ -247,7 +247,7 @@ static int link_children(struct shadow *s, const struct world *w)
 		PyErr_Clear();
 		PyObject *shadow = parent ? PyDict_GetItem(shadows, parent) : NULL;
 		PyObject *live = shadow ? PyDict_GetItem(w->modules, parent) : NULL;
-		if (!live || !world_is_module(live) ||
+		if (!world_is_module(live) ||
 		    PyDict_GetItemString(PyModule_GetDict(live), leaf) != child)
 			continue;
 		if (PyDict_SetItemString(PyModule_GetDict(shadow), leaf, child))
@@ -401,7 +401,7 @@ PyObject *shadow_real_builtins(const struct world *w, const struct module *modul
 {
 	PyObject *found = PyDict_GetItemString(module->live, "__builtins__");
 
-	if (found && world_is_module(found))
+	if (world_is_module(found))
 		return PyModule_GetDict(found);
 	return found ? found : w->builtins;
 }

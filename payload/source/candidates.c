@@ -204,7 +204,7 @@ static int consider_hidden(void *context, PyObject *live, PyObject *function)
 	const struct world *w = &search->job->world;
 	PyObject *name = PyDict_GetItemString(live, "__name__");
 	PyObject *object = PyDict_GetItem(w->modules, name);
-	int is_there = object && world_is_module(object) && PyModule_GetDict(object) == live;
+	int is_there = world_is_module(object) && PyModule_GetDict(object) == live;
 	_cleanup_py_ PyObject *key =
 		is_there ? py_ref(name) : PyUnicode_FromFormat("%U at %p", name, (void *)live);
 	const struct module module = {
@@ -226,7 +226,7 @@ static const char *plain_path(struct search *search, PyObject *file, PyObject *s
 	Py_ssize_t length;
 	char *path;
 
-	if (!file || !world_is_str(file) || !spec || !py_is(spec, w->module_spec))
+	if (!world_is_str(file) || !py_is(spec, w->module_spec))
 		return NULL;
 	_cleanup_py_ PyObject *origin = PyObject_GetAttr(spec, w->name[NAME_ORIGIN]);
 	_cleanup_py_ PyObject *encoded =

@@ -58,8 +58,7 @@ static int is_namespace_of(const struct world *w, PyObject *live, PyObject *func
 	PyObject *name = PyDict_GetItemString(live, "__name__");
 	PyObject *file = PyDict_GetItemString(live, "__file__");
 
-	if (!name || !file || !world_is_str(name) || !world_is_str(file) ||
-	    !has_real_builtins(w, live))
+	if (!world_is_str(name) || !world_is_str(file) || !has_real_builtins(w, live))
 		return 0;
 	return code_is_from(PyFunction_GetCode(function), file);
 }

@@ -16,8 +16,7 @@ static PyObject *find_home(struct job *job)
 	PyObject *found = PyDict_GetItemString(job->world.modules, HOME_NAME);
 	PyObject *version = world_loaded(&job->world, HOME_NAME, "version");
 
-	return version && py_is(version, job->world.integer) &&
-			       PyLong_AsLong(version) == HOME_VERSION
+	return py_is(version, job->world.integer) && PyLong_AsLong(version) == HOME_VERSION
 		       ? found
 		       : NULL;
 }

@@ -16,7 +16,7 @@ int importing_is(const struct world *w, const struct module *module)
 	_cleanup_py_ PyObject *flag =
 		module->live ? origin_of_spec(w, module->live, NAME_INITIALIZING) : NULL;
 
-	return flag && py_is(flag, w->boolean) && PyObject_IsTrue(flag) == 1;
+	return py_is(flag, w->boolean) && PyObject_IsTrue(flag) == 1;
 }
 
 int importing_any(const struct job *job)

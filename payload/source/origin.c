@@ -16,9 +16,8 @@
 PyObject *origin_of_spec(const struct world *w, PyObject *namespace, enum world_name name)
 {
 	PyObject *spec = PyDict_GetItem(namespace, w->name[NAME_SPEC]);
-	PyObject *found = spec && py_is(spec, w->module_spec)
-				  ? PyObject_GetAttr(spec, w->name[name])
-				  : NULL;
+	PyObject *found =
+		py_is(spec, w->module_spec) ? PyObject_GetAttr(spec, w->name[name]) : NULL;
 
 	PyErr_Clear();
 	return found;
@@ -31,7 +30,7 @@ static PyObject *names_of(const struct module *module)
 
 static int is_by(PyObject *loader, PyObject *importer)
 {
-	return loader && py_is(loader, importer);
+	return py_is(loader, importer);
 }
 
 static PyObject *find_loader(const struct world *w, const struct module *module)
@@ -53,11 +52,11 @@ static PyObject *find_file(const struct world *w, const struct module *module)
 
 	if (has_location && PyObject_IsTrue(has_location) == 1) {
 		PyObject *origin = origin_of_spec(w, names_of(module), NAME_ORIGIN);
-		if (origin && world_is_str(origin))
+		if (world_is_str(origin))
 			return origin;
 		Py_DecRef(origin);
 	}
-	return file && world_is_str(file) ? py_ref(file) : NULL;
+	return world_is_str(file) ? py_ref(file) : NULL;
 }
 
 /* Where the loader says that it reads: code is compiled under that name. NULL when it does not
@@ -69,7 +68,7 @@ static PyObject *find_name_of_loader(const struct world *w, const struct module 
 	PyObject *found = get ? py_call(get, name ? name : module->name) : NULL;
 
 	PyErr_Clear();
-	if (found && world_is_str(found))
+	if (world_is_str(found))
 		return found;
 	Py_DecRef(found);
 	return NULL;
@@ -146,8 +145,8 @@ static void look_into(struct folders *out, const char *folder, const char *path)
 static void look_beside_script(struct folders *out, const struct world *w, const char *path)
 {
 	PyObject *all = PySys_GetObject("path");
-	PyObject *first = all && py_is_a(all, w->list) ? py_item(all, 0) : NULL;
-	const char *text = first && world_is_str(first) ? py_text(first) : NULL;
+	PyObject *first = py_is_a(all, w->list) ? py_item(all, 0) : NULL;
+	const char *text = world_is_str(first) ? py_text(first) : NULL;
 	const char *leaf = path;
 
 	for (; *path; path++)
@@ -163,11 +162,10 @@ static void look_where_started(struct folders *out, const struct world *w, const
 {
 	PyObject *environ = world_loaded(w, "posix", "environ");
 	_cleanup_py_ PyObject *key = PyBytes_FromString("PWD");
-	PyObject *folder =
-		environ && key && world_is_dict(environ) ? PyDict_GetItem(environ, key) : NULL;
+	PyObject *folder = key && world_is_dict(environ) ? PyDict_GetItem(environ, key) : NULL;
 	char *text;
 
-	if (folder && py_is(folder, w->bytes) && !PyBytes_AsStringAndSize(folder, &text, NULL))
+	if (py_is(folder, w->bytes) && !PyBytes_AsStringAndSize(folder, &text, NULL))
 		look_into(out, text, path);
 	PyErr_Clear();
 }

@@ -33,7 +33,7 @@ static PyObject *find_path(const struct world *w, const struct module *module)
 	PyObject *path = cached && cached != w->none
 				 ? cached
 				 : PyDict_GetItemString(module->live, "__cached__");
-	PyObject *encoded = path && world_is_str(path) ? PyUnicode_EncodeFSDefault(path) : NULL;
+	PyObject *encoded = world_is_str(path) ? PyUnicode_EncodeFSDefault(path) : NULL;
 
 	PyErr_Clear();
 	return encoded;
@@ -54,7 +54,7 @@ static PyObject *code_in(const char *data, Py_ssize_t size)
 {
 	PyObject *code = PyMarshal_ReadObjectFromString(data, size);
 
-	if (code && world_is_code(code))
+	if (world_is_code(code))
 		return code;
 	PyErr_Clear();
 	Py_DecRef(code);

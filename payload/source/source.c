@@ -248,7 +248,7 @@ PyObject *source_quiet(struct job *job)
 	PyObject *filters = world_loaded(w, "warnings", "filters");
 	_cleanup_py_ PyObject *added = PyList_New(0);
 
-	if (!filters || !py_is(filters, w->list) || !added)
+	if (!py_is(filters, w->list) || !added)
 		return NULL;
 	for (size_t i = 0; i < sizeof(categories) / sizeof(*categories); i++) {
 		PyObject *category = PyDict_GetItemString(w->builtins, categories[i]);
