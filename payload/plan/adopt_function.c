@@ -315,6 +315,27 @@ static int takes_as_many(PyObject *a, PyObject *b)
 	       code_number(a, "co_kwonlyargcount") == code_number(b, "co_kwonlyargcount");
 }
 
+/* What the interpreter gives a function of the code. */
+static PyObject *docstring_of(PyObject *function, PyObject *code)
+{
+	_cleanup_py_ PyObject *other = PyFunction_New(code, PyFunction_GetGlobals(function));
+
+	return other ? py_attribute(other, "__doc__") : NULL;
+}
+
+/* One that the function was given otherwise stays. */
+static int write_docstring(struct plan *p, PyObject *function, PyObject *code)
+{
+	_cleanup_py_ PyObject *name = PyUnicode_FromString("__doc__");
+	_cleanup_py_ PyObject *has = py_attribute(function, "__doc__");
+	_cleanup_py_ PyObject *had = docstring_of(function, PyFunction_GetCode(function));
+	_cleanup_py_ PyObject *now = docstring_of(function, code);
+
+	return now && has == had && has != now
+		       ? plan_write(p, WRITE_ATTRIBUTE, function, name, now)
+		       : 0;
+}
+
 /* `defaults`: as defaults_of() has them. */
 static int write_closure(struct plan *p, PyObject *function, PyObject *code, PyObject *closure,
 			 PyObject *defaults)
@@ -324,7 +345,8 @@ static int write_closure(struct plan *p, PyObject *function, PyObject *code, PyO
 
 	if (defaults == w->none)
 		defaults = NULL;
-	if (!value || plan_write(p, WRITE_CODE, function, NULL, value) ||
+	if (!value || write_docstring(p, function, code) ||
+	    plan_write(p, WRITE_CODE, function, NULL, value) ||
 	    (defaults != code &&
 	     !is_same_or_none(w, PyFunction_GetDefaults(function), defaults) &&
 	     plan_write(p, WRITE_DEFAULTS, function, NULL, defaults)))
