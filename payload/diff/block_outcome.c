@@ -8,11 +8,6 @@
 #include "payload/python/compare.h"
 #include "payload/python/node.h"
 
-static int is_store_of(const struct block *b, const struct step *step, PyObject *name)
-{
-	return stream_is_store(&b->s->tokens, step) && !PyUnicode_Compare(step->value, name);
-}
-
 static int is_reached_from_elsewhere(const struct stream *s, int at)
 {
 	for (int i = 0; i < s->count; i++)
@@ -41,11 +36,11 @@ static int count_others(const struct block *b, int at, PyObject *value)
 
 	for (int i = 0; i < new->count; i++)
 		count += b->owner[i] != b->owner[at] && b->new.other[i] < 0 &&
-			 is_store_of(b, &new->steps[i], name) &&
+			 stream_binds(&new->steps[i], name) &&
 			 may_have_stored(b, new, i, value);
 	for (int i = 0; i < old->count; i++)
 		count += (b->old.other[i] < 0 || b->owner[b->old.other[i]] != b->owner[at]) &&
-			 is_store_of(b, &old->steps[i], name) &&
+			 stream_binds(&old->steps[i], name) &&
 			 may_have_stored(b, old, i, value);
 	return count;
 }
@@ -91,7 +86,7 @@ static int has_bound(const struct block *b, int at)
 		return 1;
 	if (b->new.other[at] < 0)
 		return count_others(b, at, value) == 1 &&
-		       body_count_stores(&b->s->body, &b->s->body.new, name) == 1;
+		       body_count_stores(&b->s->body.new, name) == 1;
 	return may_have_stored(b, b->new.stream, at, value) && !count_others(b, at, value);
 }
 
@@ -101,8 +96,7 @@ static int is_known_to_have_run(const struct block *b, PyObject *node)
 	const struct block_lines lines = block_lines_of(b, node);
 
 	for (int i = 0; i < s->count; i++)
-		if (block_has(b, &lines, i) && stream_is_store(&b->s->tokens, &s->steps[i]) &&
-		    has_bound(b, i))
+		if (block_has(b, &lines, i) && s->steps[i].is_store && has_bound(b, i))
 			return 1;
 	return 0;
 }
@@ -134,13 +128,11 @@ int block_is_unreached(const struct block *b, PyObject *node)
 
 	for (int i = 0; i < new->count; i++) {
 		PyObject *name = new->steps[i].value;
-		if (!block_has(b, &lines, i) ||
-		    !stream_is_store(&b->s->tokens, &new->steps[i]) ||
+		if (!block_has(b, &lines, i) || !new->steps[i].is_store ||
 		    PyDict_GetItem(b->s->module->live, name))
 			continue;
-		for (int k = 0; k < old->count; k++)
-			if (is_store_of(b, &old->steps[k], name))
-				return 1;
+		if (stream_find_store(old, 0, old->count, name) < old->count)
+			return 1;
 	}
 	return 0;
 }

@@ -80,12 +80,12 @@ static int is_value_same(const struct body *b, const struct group *group, PyObje
 	if (group->node_count > 1 || !tree_is(node, "AnnAssign Assign"))
 		return 0;
 	for (value.end = group->first; value.end < group->end; value.end++)
-		if (stream_is_store(b->tokens, &b->new.steps[value.end]))
+		if (b->new.steps[value.end].is_store)
 			break;
 	if (value.end++ == group->end || value.end - value.first < 2)
 		return 0;
 	for (int i = value.end; i < group->end; i++) /* x = y = value */
-		if (stream_is_store(b->tokens, &b->new.steps[i]))
+		if (b->new.steps[i].is_store)
 			return 0;
 	for (int at = 0; at + value.end - value.first <= b->old.count; at++)
 		if (b->old.is_cut[at] && is_same_part(b, &value, at))
@@ -212,13 +212,9 @@ static PyObject *loaded_code(const struct body *b, const struct step *step, PyOb
 	return inside; /* which the step's value keeps */
 }
 
-static int find_store(const struct body *b, const struct stream *s, int from, PyObject *name)
+static int find_store(const struct stream *s, int from, PyObject *name)
 {
-	for (int i = from; i < s->count; i++)
-		if (stream_is_store(b->tokens, &s->steps[i]) &&
-		    !PyUnicode_Compare(s->steps[i].value, name))
-			return i + 1;
-	return -1;
+	return stream_find_store(s, from, s->count, name) + 1;
 }
 
 /* The decorators stand before the code and the defaults, not before the first line. */
@@ -238,8 +234,8 @@ int body_find_new(struct definition *out, const struct body *b, const struct gro
 		PyObject *code = loaded_code(b, &b->new.steps[i], name);
 		if (code) {
 			*out = (struct definition){first_step(&b->new, i, code, group->first),
-						   i, find_store(b, &b->new, i, name), code};
-			return out->end > 0;
+						   i, find_store(&b->new, i, name), code};
+			return out->end <= b->new.count;
 		}
 	}
 	return 0;
@@ -284,8 +280,8 @@ int body_find_old(struct definition *out, const struct body *b, PyObject *name, 
 	while (low > 0 && !b->is_used[low - 1])
 		low--;
 	*out = (struct definition){first_step(&b->old, i, code, low), i,
-				   find_store(b, &b->old, i, name), code};
-	return out->end > 0;
+				   find_store(&b->old, i, name), code};
+	return out->end <= b->old.count;
 }
 
 int body_count_calls(const struct stream *s, const struct definition *d, int token, int count)
@@ -298,14 +294,13 @@ int body_count_calls(const struct stream *s, const struct definition *d, int tok
 	return found;
 }
 
-int body_count_stores(const struct body *b, const struct stream *s, PyObject *name)
+int body_count_stores(const struct stream *s, PyObject *name)
 {
 	/* A class may have keys that are no names. */
 	int count = 0, end = world_is_str(name) ? s->count : 0;
 
 	for (int i = 0; i < end; i++)
-		count += stream_is_store(b->tokens, &s->steps[i]) &&
-			 !PyUnicode_Compare(s->steps[i].value, name) && !is_copy(s, i);
+		count += stream_binds(&s->steps[i], name) && !is_copy(s, i);
 	return count;
 }
 
@@ -313,25 +308,13 @@ int body_count_stores(const struct body *b, const struct stream *s, PyObject *na
 
 int body_binds(const struct body *b, const struct group *group, PyObject *name)
 {
-	for (int i = group->first; i < group->end; i++)
-		if (stream_is_store(b->tokens, &b->new.steps[i]) &&
-		    !PyUnicode_Compare(b->new.steps[i].value, name))
-			return 1;
-	return 0;
-}
-
-int body_uses_name(const struct body *b, const struct step *step)
-{
-	const struct opcodes *opcodes = &b->tokens->world->opcodes;
-
-	return step->op == opcodes->load_name || step->op == opcodes->delete_name;
+	return stream_find_store(&b->new, group->first, group->end, name) < group->end;
 }
 
 static int reads(const struct body *b, const struct group *group, PyObject *name)
 {
 	for (int i = group->first; i < group->end; i++)
-		if (body_uses_name(b, &b->new.steps[i]) &&
-		    !PyUnicode_Compare(b->new.steps[i].value, name))
+		if (b->new.steps[i].is_use && !PyUnicode_Compare(b->new.steps[i].value, name))
 			return 1;
 	return 0;
 }
@@ -352,7 +335,7 @@ static int follows(const struct body *b, int at)
 
 	for (int i = group->first; i < group->end; i++) {
 		PyObject *name = b->new.steps[i].value;
-		if (!stream_is_store(b->tokens, &b->new.steps[i]))
+		if (!b->new.steps[i].is_store)
 			continue;
 		int is_read = may_build && reads(b, group, name);
 		for (int k = 0; k < at; k++) {
@@ -382,7 +365,7 @@ int body_note_kept(const struct body *b, PyObject *kept, PyObject *superseded)
 		int simple = is_simple(PyList_GetItem(b->nodes, group->first_node));
 		for (int k = group->first; k < group->end; k++) {
 			PyObject *name = b->new.steps[k].value;
-			if (!stream_is_store(b->tokens, &b->new.steps[k]))
+			if (!b->new.steps[k].is_store)
 				continue;
 			int is_late = PySet_Contains(changed, name) == 1;
 			if (group->is_changed
@@ -415,7 +398,7 @@ PyObject *body_late_names(const struct body *b)
 			const struct step *step = &b->new.steps[k];
 			if (b->groups[i].is_changed &&
 			    step->op == b->tokens->world->opcodes.load_name &&
-			    body_count_stores(b, &b->new, step->value) &&
+			    body_count_stores(&b->new, step->value) &&
 			    !is_bound_above(b, i, step->value) && PySet_Add(late, step->value))
 				return NULL;
 		}
@@ -431,10 +414,10 @@ static int is_known_to_have_run(const struct body *b, const struct group *group,
 
 	for (int i = group->first; i < group->end; i++) {
 		PyObject *name = b->new.steps[i].value;
-		if (!stream_is_store(b->tokens, &b->new.steps[i]))
+		if (!b->new.steps[i].is_store)
 			continue;
-		if (!PyDict_GetItem(live, name) || body_count_stores(b, &b->old, name) != 1 ||
-		    body_count_stores(b, &b->new, name) != 1)
+		if (!PyDict_GetItem(live, name) || body_count_stores(&b->old, name) != 1 ||
+		    body_count_stores(&b->new, name) != 1)
 			return 0;
 		count++;
 	}

@@ -54,13 +54,10 @@ void body_forget(const struct body *body, const struct group *group);
 void body_let_go(struct body *body, struct group *group);
 
 /* How many statements of the old or new body bind the name; those on one line count as one. */
-int body_count_stores(const struct body *body, const struct stream *stream, PyObject *name);
+int body_count_stores(const struct stream *stream, PyObject *name);
 
 /* Does the statement bind the name? */
 int body_binds(const struct body *body, const struct group *group, PyObject *name);
-
-/* Does the step read, or unbind, the name that is its value? */
-int body_uses_name(const struct body *body, const struct step *step);
 
 /* A statement that builds on a name (`x = f(x)`, @x.setter) changed when the statement did that
  * it builds on, and one of two that bind a name when it comes last now. Once it is known which

@@ -26,7 +26,7 @@ static PyObject *stars_of(const struct tokens *t, const struct stream *s, int to
 		PyObject *name = step->value, *level = i > 1 ? step[-2].value : NULL;
 		int is_star =
 			py_is(level, t->world->integer) && step[-1].token == token && name;
-		if (!is_star && !stream_is_store(t, step))
+		if (!is_star && !step->is_store)
 			continue;
 		_cleanup_py_ PyObject *found = is_star ? py_pair(level, name) : py_ref(name);
 		if (!found || PyList_Append(out, found))

@@ -18,13 +18,13 @@ int selection_annotate_alone(const struct world *w, PyObject *node)
 }
 
 /* Those of methods are functions of the same name, which the body does not bind. */
-static PyObject *annotate_in(const struct tokens *t, const struct stream *s)
+static PyObject *annotate_in(const struct stream *s)
 {
 	PyObject *code = NULL;
 
 	for (int i = 0; i < s->count; i++) {
 		PyObject *value = s->steps[i].value;
-		if (stream_is_store(t, &s->steps[i]) &&
+		if (s->steps[i].is_store &&
 		    compare_is_name(value, "__annotate__ __annotate_func__"))
 			return code;
 		if (world_is_code(value))
@@ -36,10 +36,10 @@ static PyObject *annotate_in(const struct tokens *t, const struct stream *s)
 int selection_is_annotate_other(const struct body *b, PyObject *live)
 {
 	const struct world *w = b->tokens->world;
-	PyObject *new = annotate_in(b->tokens, &b->new);
+	PyObject *new = annotate_in(&b->new);
 
 	if (b->old.steps) {
-		PyObject *old = annotate_in(b->tokens, &b->old);
+		PyObject *old = annotate_in(&b->old);
 		return old && new ? code_is_same(w, old, new) != 1 : old != new;
 	}
 	/* A maker (TypedDict) may have put one of its own there. */

@@ -37,9 +37,8 @@ static int is_other(const struct block *b, PyObject *node, int or_missing)
 		const struct step *step = &b->new.stream->steps[at];
 		if (!block_has(b, &lines, at))
 			continue;
-		if (b->new.other[at] < 0 ||
-		    (or_missing && stream_is_store(&b->s->tokens, step) &&
-		     !PyDict_GetItem(b->s->module->live, step->value)))
+		if (b->new.other[at] < 0 || (or_missing && step->is_store &&
+					     !PyDict_GetItem(b->s->module->live, step->value)))
 			return 1;
 	}
 	return 0;
@@ -262,7 +261,7 @@ static int note_head(const struct block *b, PyObject *node)
 	for (int i = 0; names && i < b->new.stream->count; i++) {
 		const struct step *step = &b->new.stream->steps[i];
 		if (b->owner[i] == owner && step->line >= lines.first &&
-		    step->line <= lines.last && stream_is_store(&b->s->tokens, step) &&
+		    step->line <= lines.last && step->is_store &&
 		    PyList_Append(names, step->value))
 			return -1;
 	}

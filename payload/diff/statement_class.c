@@ -39,11 +39,10 @@ struct class_change {
 	int is_annotated_anew;
 };
 
-static int add_stores(const struct tokens *t, const struct stream *stream, PyObject *names)
+static int add_stores(const struct stream *stream, PyObject *names)
 {
 	for (int i = 0; i < stream->count; i++)
-		if (stream_is_store(t, &stream->steps[i]) &&
-		    PySet_Add(names, stream->steps[i].value))
+		if (stream->steps[i].is_store && PySet_Add(names, stream->steps[i].value))
 			return -1;
 	return 0;
 }
@@ -72,7 +71,7 @@ static int add_live(const struct class_change *c)
 	    (py_is_a(members, c->s->job->world.dict) && PyDict_Update(names, members)))
 		return -1;
 	while (PyDict_Next(names, &at, &name, &value))
-		if ((body_count_stores(&c->body, &c->body.new, name) ||
+		if ((body_count_stores(&c->body.new, name) ||
 		     selection_is_own_method(c->s, name, value) ||
 		     PySet_Contains(bound, name) == 1 ||
 		     (members && PyDict_GetItem(members, name))) &&
@@ -80,7 +79,7 @@ static int add_live(const struct class_change *c)
 			return -1;
 	for (int i = 0; i < c->body.new.count; i++) { /* `del C.__slots__` below the class */
 		const struct step *step = &c->body.new.steps[i];
-		if (stream_is_store(c->body.tokens, step) &&
+		if (step->is_store &&
 		    selection_is_rebound(c->s, step->value, REBOUND_DELETED) &&
 		    PySet_Add(c->before, step->value))
 			return -1;
@@ -337,7 +336,7 @@ static PyObject *constants_of(const struct class_change *c)
 		return NULL;
 	for (int i = 1; out && i < new->count; i++) {
 		const struct step *step = &new->steps[i];
-		if (!stream_is_store(c->body.tokens, step) || !new->steps[i - 1].value ||
+		if (!step->is_store || !new->steps[i - 1].value ||
 		    !compare_is_name(step->value, "__firstlineno__ __static_attributes__"))
 			continue;
 		if (PyDict_SetItem(out, step->value, new->steps[i - 1].value))
@@ -423,7 +422,7 @@ static int select_in(struct class_change *c, const struct definition *old,
 		!c->place->group->is_rebased &&
 		(is_known ? selection_is_rest_same(outer, old, new)
 			  : selection_is_header_plausible(c->s, outer, c->node, c->live));
-	if (add_stores(t, &c->body.new, c->after))
+	if (add_stores(&c->body.new, c->after))
 		return -1;
 	int is_below = selection_is_below_remade(c->s->job, c->live, c->after);
 	if (keep_attributes(c))
@@ -431,7 +430,7 @@ static int select_in(struct class_change *c, const struct definition *old,
 	if (is_known && is_header_same && !is_below && body_is_same(&c->body) &&
 	    !selection_is_annotate_other(&c->body, NULL) && !is_reordered(c))
 		return c->place->is_whole && refine_all(c) ? -1 : 1;
-	if (is_known ? add_stores(t, &c->body.old, c->before) : add_live(c))
+	if (is_known ? add_stores(&c->body.old, c->before) : add_live(c))
 		return -1;
 	c->is_annotated_anew = is_annotated_anew(c);
 	int status = !is_header_same || is_below || must_be_made(c)
@@ -462,7 +461,7 @@ int selection_class(struct selection *s, const struct function_place *place, PyO
 
 	if (!live || !walk_is_class_of(&s->job->world, s->module, live) ||
 	    !is_called(live, place->qualname) ||
-	    body_count_stores(place->body, &place->body->new, place->name) != 1 ||
+	    body_count_stores(&place->body->new, place->name) != 1 ||
 	    !body_find_new(&new, place->body, place->group, place->name) ||
 	    (place->body->old.steps &&
 	     !body_find_old(&old, place->body, place->name, place->body->old.count)))

@@ -306,7 +306,7 @@ int selection_is_decorated_otherwise(struct selection *s, const struct function_
 	struct look l = {.s = s, .at = at};
 	_cleanup_py_ PyObject *decorators = node_decorators(node);
 	_cleanup_py_ PyObject *value = py_ref(PyDict_GetItem(at->names, at->name));
-	int is_only = body_count_stores(at->body, &at->body->new, at->name) == 1, other = 0;
+	int is_only = body_count_stores(&at->body->new, at->name) == 1, other = 0;
 	Py_ssize_t count = decorators ? PyList_Size(decorators) : 0;
 
 	if (!value || is_implicit(at->name) || (!is_only && !node_is_plainly_decorated(node)) ||

@@ -248,14 +248,14 @@ int selection_function(struct selection *s, const struct function_place *at, PyO
 	struct definition new;
 	int count = decorators ? (int)PyList_Size(decorators) : 0, added;
 	int is_plain = !count && !at->is_made;
-	int several = body_count_stores(b, &b->new, at->name) != 1;
+	int several = body_count_stores(&b->new, at->name) != 1;
 
 	if (!live ||
 	    ((count || !at->is_made) && is_plain_wrapper(s->tokens.world, live, node)) ||
 	    (several && !count) || !body_find_new(&new, b, at->group, at->name) ||
 	    (added = find_old_code(s, &old_code, at, node, &new, count)) < 0 ||
 	    (added && at->names != s->module->live) || (several && !old_code) ||
-	    (is_plain && (!old_code || body_count_stores(b, &b->old, at->name) != 1)))
+	    (is_plain && (!old_code || body_count_stores(&b->old, at->name) != 1)))
 		return 0;
 	_cleanup_py_ PyObject *inner = selection_inner(s, live, old_code, at->name);
 	if (is_plain && !inner && world_is_function(live) &&

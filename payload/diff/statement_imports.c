@@ -96,7 +96,7 @@ static int is_alias_other(struct selection *s, PyObject *module, PyObject *alias
 	PyObject *bound = world_is_str(as) ? as : module ? name : first;
 	PyObject *live = bound ? PyDict_GetItem(names, bound) : NULL;
 
-	if (!live || body_count_stores(&s->body, &s->body.new, bound) != 1 ||
+	if (!live || body_count_stores(&s->body.new, bound) != 1 ||
 	    selection_is_rebound(s, bound, 0))
 		return 0;
 	if (module)

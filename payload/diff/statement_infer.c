@@ -42,7 +42,7 @@ int selection_is_missing(struct selection *s, const struct body *b, const struct
 {
 	for (int i = group->first; i < group->end; i++) {
 		const struct step *step = &b->new.steps[i];
-		if (stream_is_store(b->tokens, step) && !PyDict_GetItem(names, step->value) &&
+		if (step->is_store && !PyDict_GetItem(names, step->value) &&
 		    !is_of_type(step->value) && !selection_is_dropped(b, step->value) &&
 		    (b == &s->body || !selection_is_rebound(s, step->value, REBOUND_DELETED)))
 			return 1;
@@ -85,7 +85,7 @@ static int reads_missing(const struct selection *s, const struct body *b,
 /* Does one statement bind the name, and nothing else? */
 static int is_bound_once(struct selection *s, const struct body *b, PyObject *name)
 {
-	return body_count_stores(b, &b->new, name) == 1 &&
+	return body_count_stores(&b->new, name) == 1 &&
 	       !selection_is_rebound(s, name, b != &s->body);
 }
 
@@ -191,9 +191,7 @@ static int is_constant_other(struct selection *s, const struct body *b, int at, 
 	if (!compare_is_constant(w, live) && b != &s->body && !method)
 		return 0;
 	for (int i = 0; i < b->new.count; i++)
-		if (stream_is_store(b->tokens, &b->new.steps[i]) &&
-		    !PyUnicode_Compare(b->new.steps[i].value, name) &&
-		    !stores_other(b, i, live))
+		if (stream_binds(&b->new.steps[i], name) && !stores_other(b, i, live))
 			return 0;
 	return !selection_is_rebound(s, name, b != &s->body) && !selection_is_dropped(b, name);
 }
@@ -274,9 +272,7 @@ static int is_other(struct selection *s, const struct body *b, const struct grou
 {
 	for (int i = group->first; i < group->end; i++) {
 		PyObject *name = b->new.steps[i].value;
-		PyObject *live = stream_is_store(b->tokens, &b->new.steps[i])
-					 ? PyDict_GetItem(names, name)
-					 : NULL;
+		PyObject *live = b->new.steps[i].is_store ? PyDict_GetItem(names, name) : NULL;
 		if (live &&
 		    ((!s->is_deciding && (is_code_other(s, b, group, live, 0) ||
 					  is_class_code_other(s, b, group, live))) ||
@@ -350,7 +346,7 @@ int selection_is_function_other(struct selection *s, const struct body *b,
 	/* No definition makes a bound method: the program put it there. */
 	if (!live || py_is(live, w->method) || !body_find_new(&new, b, group, name))
 		return 0;
-	int is_one_of_many = body_count_stores(b, &b->new, name) > 1;
+	int is_one_of_many = body_count_stores(&b->new, name) > 1;
 	int may_be_wrapped = is_made && decorators && !PyList_Size(decorators);
 	if ((!may_be_wrapped && selection_is_decorated_otherwise(s, &at, node)) ||
 	    (!is_one_of_many && was_class(s, node, live)))

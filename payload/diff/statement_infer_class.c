@@ -22,7 +22,7 @@ static int has_store(const struct body *b, const char *name)
 {
 	_cleanup_py_ PyObject *key = PyUnicode_FromString(name);
 
-	return !key || body_count_stores(b, &b->new, key);
+	return !key || body_count_stores(&b->new, key);
 }
 
 /* Are the members' values what the body says? A flag's, or what a function makes, may not be.
@@ -49,8 +49,7 @@ static PyObject *bound_constant(const struct body *b, PyObject *name)
 	const struct step *steps = b->new.steps;
 
 	for (int i = 1; i < b->new.count; i++)
-		if (stream_is_store(b->tokens, &steps[i]) &&
-		    !PyUnicode_Compare(steps[i].value, name))
+		if (stream_binds(&steps[i], name))
 			return steps[i - 1].op == b->tokens->world->opcodes.load_const
 				       ? steps[i - 1].value
 				       : NULL;
@@ -115,7 +114,7 @@ static int is_method_gone(const struct selection *s, const struct body *b, PyObj
 	Py_ssize_t at = 0;
 
 	while (PyDict_Next(names, &at, &name, &value))
-		if (!body_count_stores(b, &b->new, name) &&
+		if (!body_count_stores(&b->new, name) &&
 		    selection_is_own_method(s, name, value))
 			return 1;
 	return 0;
@@ -143,7 +142,7 @@ static int is_name_gone(const struct selection *s, const struct body *b, PyObjec
 		return 0;
 	PyObject *item;
 	for (Py_ssize_t i = 0; (item = py_item(list, i)); i++)
-		if (!body_count_stores(b, &b->new, item))
+		if (!body_count_stores(&b->new, item))
 			return 1;
 	return 0;
 }
@@ -214,7 +213,7 @@ int selection_is_class_other(struct selection *s, const struct body *outer,
 	struct body b = {0};
 
 	/* Another may have the last word: one in C, or in a branch. */
-	if (!live || !nodes || body_count_stores(outer, &outer->new, name) != 1 ||
+	if (!live || !nodes || body_count_stores(&outer->new, name) != 1 ||
 	    (outer == &s->body && selection_is_rebound(s, name, 0)) ||
 	    !body_find_new(&new, outer, group, name))
 		return 0;

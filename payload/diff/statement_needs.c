@@ -54,8 +54,7 @@ static int is_plain(PyObject *node)
 static int was_bound(const struct body *b, PyObject *name)
 {
 	for (int i = 0; i < b->old.count; i++)
-		if (!b->is_used[i] && stream_is_store(b->tokens, &b->old.steps[i]) &&
-		    !PyUnicode_Compare(b->old.steps[i].value, name))
+		if (!b->is_used[i] && stream_binds(&b->old.steps[i], name))
 			return 1;
 	return 0;
 }
@@ -83,7 +82,7 @@ static void drop(struct body *b, int at, PyObject *names)
 		if (group->is_changed || !tree_is(node_of(b, group), "Delete"))
 			continue;
 		for (int k = group->first; k < group->end; k++)
-			if (body_uses_name(b, &b->new.steps[k]) &&
+			if (b->new.steps[k].is_use &&
 			    !PyDict_GetItem(names, b->new.steps[k].value) &&
 			    body_binds(b, &b->groups[at], b->new.steps[k].value))
 				group->is_changed = 1;
@@ -113,9 +112,9 @@ static void note_renewed(const struct renewal *r, const struct group *group)
 	_cleanup_py_ PyObject *value = node_value(node);
 
 	for (int i = group->first; i < group->end; i++)
-		if (stream_is_store(b->tokens, &b->new.steps[i]) &&
+		if (b->new.steps[i].is_store &&
 		    (found > 0 ? block.new.other[i] < 0 : in_block || value) &&
-		    body_count_stores(b, &b->new, b->new.steps[i].value) == 1 &&
+		    body_count_stores(&b->new, b->new.steps[i].value) == 1 &&
 		    PySet_Add(r->names, b->new.steps[i].value))
 			break;
 	block_fini(&block);
@@ -130,7 +129,7 @@ static int is_call(PyObject *node, void *context)
 	if (!id)
 		return !node_is_plain(node) && !tree_is(node, "List Dict Set");
 	r->found += PySet_Contains(r->names, id) == 1 ||
-		    (r->class_names && !body_count_stores(r->body, &r->body->new, id) &&
+		    (r->class_names && !body_count_stores(&r->body->new, id) &&
 		     PySet_Contains(r->s->renewed, id) == 1);
 	return 0;
 }
@@ -263,9 +262,8 @@ int selection_is_below_remade(const struct job *job, PyObject *class, PyObject *
 static int is_rebased(struct selection *s, const struct body *b, const struct group *class)
 {
 	for (int i = class->first; i < class->end; i++) {
-		const struct group *import = body_uses_name(b, &b->new.steps[i])
-						     ? changed_for(b, b->new.steps[i].value)
-						     : NULL;
+		const struct group *import =
+			b->new.steps[i].is_use ? changed_for(b, b->new.steps[i].value) : NULL;
 		if (import && selection_is_import_other(s, node_of(b, import), s->module->live))
 			return 1;
 	}
@@ -301,8 +299,7 @@ static int binds_other(const struct body *b, const struct group *group, PyObject
 
 	for (int i = group->first; i < group->end; i++) {
 		PyObject *from = i ? b->new.steps[i - 1].value : NULL;
-		if (stream_is_store(b->tokens, &b->new.steps[i]) &&
-		    !PyUnicode_Compare(b->new.steps[i].value, name) &&
+		if (stream_binds(&b->new.steps[i], name) &&
 		    !(now && world_is_str(from) && PyDict_GetItem(w->modules, from) == now))
 			return 1;
 	}
@@ -311,7 +308,7 @@ static int binds_other(const struct body *b, const struct group *group, PyObject
 
 static void bind_again(struct body *b, PyObject *name, PyObject *now)
 {
-	if (body_count_stores(b, &b->old, name) <= body_count_stores(b, &b->new, name) ||
+	if (body_count_stores(&b->old, name) <= body_count_stores(&b->new, name) ||
 	    changed_for(b, name))
 		return;
 	for (int i = 0; i < b->group_count; i++)
@@ -334,7 +331,7 @@ static int count_changed(const struct body *b)
 static void need_all(struct body *b, int at, PyObject *names)
 {
 	for (int k = b->groups[at].first; k < b->groups[at].end; k++)
-		if (body_uses_name(b, &b->new.steps[k]))
+		if (b->new.steps[k].is_use)
 			need(b, at, b->new.steps[k].value, names);
 	drop(b, at, names);
 }
@@ -347,7 +344,7 @@ void selection_need(struct selection *s, struct body *b, PyObject *names, PyObje
 		s->renewed = PySet_New(NULL);
 
 	for (int i = 0; i < b->old.count; i++)
-		if (!b->is_used[i] && stream_is_store(b->tokens, &b->old.steps[i]))
+		if (!b->is_used[i] && b->old.steps[i].is_store)
 			bind_again(b, b->old.steps[i].value,
 				   names ? PyDict_GetItem(names, b->old.steps[i].value) : NULL);
 	while (before != count_changed(b)) {

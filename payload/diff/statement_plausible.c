@@ -66,7 +66,7 @@ static int is_base_other(struct selection *s, const struct body *outer, PyObject
 	const struct world *w = s->tokens.world;
 	PyObject *value = selection_resolve(s, node);
 	_cleanup_py_ PyObject *id = node_id(node);
-	int stores = id ? body_count_stores(outer, &outer->new, id) : 0;
+	int stores = id ? body_count_stores(&outer->new, id) : 0;
 
 	if (lacks_attribute(s, node))
 		return 1;

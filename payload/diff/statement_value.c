@@ -60,7 +60,7 @@ struct expression {
 static int is_unstable(struct selection *s, PyObject *name)
 {
 	const char *text = py_text(name);
-	int count = body_count_stores(&s->body, &s->body.new, name);
+	int count = body_count_stores(&s->body.new, name);
 
 	return !text || count > 1 || (!count && !memcmp(text, "__", 2));
 }

@@ -179,7 +179,7 @@ static int add_name(const struct body *b, int at, PyObject *names)
 {
 	const struct step *step = &b->new.steps[at];
 
-	return stream_is_store(b->tokens, step) ? PyList_Append(names, step->value) : 0;
+	return step->is_store ? PyList_Append(names, step->value) : 0;
 }
 
 static int add_names(const struct body *b, const struct group *group, PyObject *names)
@@ -233,7 +233,7 @@ static int note_use(const struct selection *s, const struct step *step, PyObject
 	PyObject *value = step->value;
 	int is_code = world_is_code(value);
 
-	if (!value || stream_is_store(&s->tokens, step) ||
+	if (!value || step->is_store ||
 	    (!is_code && (step->op == w->opcodes.load_const || !world_is_str(value))))
 		return 0;
 	m->may_call |= is_code ? !node_is_function(node)

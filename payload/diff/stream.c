@@ -193,13 +193,14 @@ static void mark_dropped(const struct tokens *t, struct step *step, int count)
 {
 	if (count > 1 && step->op == t->world->opcodes.delete_name &&
 	    step[-1].value == step->value)
-		step[-1].op = step->op;
+		step[-1].is_store = 0, step[-1].is_use = 1;
 }
 
 static int number_step(struct build *b, int at)
 {
 	struct stream *s = b->stream;
 	struct step *step = &s->steps[s->count];
+	const struct opcodes *opcodes = &b->tokens->world->opcodes;
 	int line = b->code.items[at].line;
 
 	if (!is_step(b, at))
@@ -210,15 +211,17 @@ static int number_step(struct build *b, int at)
 	b->step_of[at] = s->count++;
 	if (tokens_number(b->tokens, &b->names, &b->code.items[at], step))
 		return -1;
+	step->is_store = step->op == opcodes->store_name;
+	step->is_use = step->op == opcodes->load_name || step->op == opcodes->delete_name;
 	mark_dropped(b->tokens, step, s->count);
 	return 0;
 }
 
 /* How many steps a class body ends with here that the compiler added. Since 3.12 they have the
  * line of the last statement (Python/compile.c, compiler_class_body; Python/codegen.c). */
-static int count_added(const struct build *b, const struct step *last)
+static int count_added(const struct step *last)
 {
-	if (!stream_is_store(b->tokens, last) ||
+	if (!last->is_store ||
 	    !compare_is_name(last->value,
 			     "__static_attributes__ __classdictcell__ __classcell__"))
 		return 0;
@@ -232,7 +235,7 @@ static void find_own(const struct build *b, int end)
 	int at = end;
 
 	while (at > 1) {
-		int count = count_added(b, &steps[at - 1]);
+		int count = count_added(&steps[at - 1]);
 		count += !count && steps[at - 1].line <= steps[0].line;
 		if (!count || count >= at)
 			break;
@@ -251,7 +254,7 @@ static void find_start(const struct build *b)
 	struct step *steps = b->stream->steps;
 
 	for (int i = 0; i < b->stream->count && i < 5; i++) {
-		if (!stream_is_store(b->tokens, &steps[i]))
+		if (!steps[i].is_store)
 			continue;
 		if (PyUnicode_CompareWithASCIIString(steps[i].value, "__annotate__") &&
 		    PyUnicode_CompareWithASCIIString(steps[i].value,
@@ -351,7 +354,14 @@ void stream_fini(struct stream *s)
 	*s = (struct stream){0};
 }
 
-int stream_is_store(const struct tokens *tokens, const struct step *step)
+int stream_binds(const struct step *step, PyObject *name)
 {
-	return step->op == tokens->world->opcodes.store_name;
+	return step->is_store && !PyUnicode_Compare(step->value, name);
+}
+
+int stream_find_store(const struct stream *s, int from, int end, PyObject *name)
+{
+	while (from < end && !stream_binds(&s->steps[from], name))
+		from++;
+	return from;
 }

@@ -15,12 +15,14 @@ enum stream_flow {
 };
 
 struct step {
-	int token;                 /* equal tokens do the same */
-	int line, rank;            /* rank: in the order of the flow */
-	int next, target, handler; /* index of a step, or enum stream_flow */
-	unsigned char op;    /* canonical; of a store that the next step undoes, that one's */
-	PyObject *value;     /* name or constant, borrowed from the code; or NULL */
-	unsigned is_own : 1; /* a class body ends with it, it is of no statement */
+	int token;                  /* equal tokens do the same */
+	int line, rank;             /* rank: in the order of the flow */
+	int next, target, handler;  /* index of a step, or enum stream_flow */
+	unsigned char op;           /* canonical */
+	PyObject *value;            /* name or constant, borrowed from the code; or NULL */
+	unsigned is_store : 1;      /* it binds the name, and the next does not unbind it */
+	unsigned is_use : 1;        /* it reads or unbinds the name */
+	unsigned is_own : 1;        /* a class body ends with it, it is of no statement */
 	unsigned is_annotation : 1; /* value is the number of an annotated statement; 3.14 */
 };
 
@@ -49,7 +51,10 @@ void tokens_fini(struct tokens *tokens);
 int stream_init(struct stream *out, struct tokens *tokens, PyObject *code);
 void stream_fini(struct stream *stream);
 
-/* 1 when the step binds the name, and the next does not unbind it. */
-int stream_is_store(const struct tokens *tokens, const struct step *step);
+/* Does the step bind the name? */
+int stream_binds(const struct step *step, PyObject *name);
+
+/* The first of the steps that does, from `from` up to `end`; `end` when there is none. */
+int stream_find_store(const struct stream *stream, int from, int end, PyObject *name);
 
 #endif
