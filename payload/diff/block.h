@@ -54,6 +54,11 @@ int block_lists(const struct block *block, PyObject *node, block_visitor visit);
 /* Finds the old block and lays the new one beside it. 1 when it could. */
 int block_match(struct block *block);
 
+/* Of all blocks of the module that changed: with which old block each has most in common. 0,
+ * -1.
+ */
+int block_pair_all(struct selection *s);
+
 /* --- block_outcome.c --- */
 
 /* How many statements of the list are known to have run to their end when the module ran: none

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Laying a new block beside the old one.
+ * Laying a new block beside the old one: of all with that head the one with which it has most
+ * in common, unless another new block has more.
  *
  * What is not inside a statement of the block (its test, its context manager, what it catches)
  * must all be found, in order, and control must go the same way between all that is found. A
@@ -50,6 +51,14 @@ static int is_found_at(const struct block *b, int from, int end, int at)
 	return 1;
 }
 
+/* Where the statement is found from `at` on; the end of the old block: nowhere. */
+static int find(const struct block *b, int from, int end, int at)
+{
+	while (at < b->old.end && !is_found_at(b, from, end, at))
+		at++;
+	return at;
+}
+
 /* Is a later statement of the block found among the old steps from `at` up to `end`? */
 static int comes_before(const struct block *b, int from, int at, int end)
 {
@@ -63,14 +72,10 @@ static int comes_before(const struct block *b, int from, int at, int end)
 /* Where the last that was found ends in the old order, from `at` on; or BLOCK_NOT_FOUND. */
 static int align(struct block *b, int at)
 {
-	const int first = b->new.first, start = at;
-
-	for (int from = first, end; from < b->new.end; from = end) {
+	for (int from = b->new.first, end; from < b->new.end; from = end) {
 		end = unit_end(b, from);
-		int q = at, is_head = !b->owner[from];
-		while (q < b->old.end && !is_found_at(b, from, end, q))
-			q++;
-		if (is_head && (q == b->old.end || (from == first && q != start)))
+		int q = find(b, from, end, at), is_head = !b->owner[from];
+		if (q == b->old.end && is_head)
 			return BLOCK_NOT_FOUND;
 		if (q == b->old.end || (!is_head && comes_before(b, end, at, q)))
 			continue; /* new, or from behind the block */
@@ -149,7 +154,7 @@ static int is_same_flow(const struct block *b)
 	return is_straight(&b->new) && is_straight(&b->old);
 }
 
-/* --- finding the old block --------------------------------------------------------------- */
+/* --- an old block ------------------------------------------------------------------------ */
 
 static void clear_side(const struct block_side *side)
 {
@@ -157,30 +162,139 @@ static void clear_side(const struct block_side *side)
 		side->other[i] = BLOCK_NOT_FOUND;
 }
 
+static int next_cut(const struct stream *s, int at)
+{
+	do
+		at++;
+	while (!s->is_cut[at]);
+	return at;
+}
+
+/* May statements of it go on behind its head? `if True:` leaves none; `finally` up to 3.8. */
+static int is_open(const struct block *b)
+{
+	int last = b->new.first;
+
+	for (int i = last; i < b->new.end; i++)
+		last = b->owner[i] ? last : i;
+	return next_cut(b->new.stream, last) < b->new.end;
+}
+
+/* Is all of the head found in an old block that begins at `at`? This ends at the next cut
+ * behind it; when the new one is open, anywhere. */
+static int find_extent(struct block *b, int at)
+{
+	const struct stream *old = b->old.stream;
+	const int first = b->new.first, open = is_open(b), headed = !b->owner[first];
+
+	b->old.first = at;
+	b->old.end = open || headed ? old->count : next_cut(old, at);
+	for (int from = first, end; from < b->new.end; from = end) {
+		end = unit_end(b, from);
+		if (b->owner[from])
+			continue;
+		at = find(b, from, end, at);
+		if (at == b->old.end || (from == first && at != b->old.first))
+			return 0;
+		at += end - from;
+	}
+	if (headed && !open)
+		b->old.end = next_cut(old, at - 1);
+	return 1;
+}
+
 /* What was found elsewhere already may stand in the middle of the old block. */
 static int is_like(struct block *b, int at)
 {
-	const struct stream *old = b->old.stream;
-
+	if (!find_extent(b, at))
+		return 0;
 	clear_side(&b->old);
 	clear_side(&b->new);
-	b->old.first = at;
-	b->old.end = old->count;
 	int end = align(b, at);
 	if (end <= at)
 		return 0;
-	while (!old->is_cut[end])
-		end++;
-	b->old.end = end;
+	b->old.end = next_cut(b->old.stream, end - 1);
 	return is_same_flow(b);
+}
+
+static int may_begin(const struct stream *s, int at)
+{
+	return s->is_cut[at] && (!at || s->steps[at].line != s->steps[at - 1].line);
 }
 
 int block_match(struct block *b)
 {
-	const struct body *body = &b->s->body;
+	return b->group->pair >= 0 && is_like(b, b->group->pair);
+}
 
-	for (int at = 0; at < body->old.count; at++)
-		if (!body->is_used[at] && body->old.is_cut[at] && is_like(b, at))
-			return 1;
-	return 0;
+/* --- which old block ---------------------------------------------------------------------- */
+
+/* How much of what is inside is in both, or bound in both. */
+static int count_common(const struct block *b)
+{
+	const struct step *steps = b->new.stream->steps;
+	int count = 1;
+
+	for (int i = b->new.first; i < b->new.end; i++)
+		count += b->owner[i] &&
+			 (b->new.other[i] >= 0 ||
+			  (steps[i].is_store &&
+			   stream_find_store(b->old.stream, b->old.first, b->old.end,
+					     steps[i].value) < b->old.end));
+	return count;
+}
+
+/* To an old block, by where it ends. */
+struct claim {
+	struct group *group;
+	int common;
+};
+
+/* With which old block has it most in common, and more than who has claimed that? Returns who
+ * loses it, or NULL. */
+static struct group *claim(struct selection *s, struct group *group, struct claim *claims)
+{
+	const struct stream *old = &s->body.old;
+	struct claim best = {group, 0}, *found = NULL;
+	struct block b;
+
+	group->pair = -1;
+	int status = block_init(&b, s, group, PyList_GetItem(s->body.nodes, group->first_node));
+	int count = status >= 0 && b.is_told_apart ? old->count : 0;
+	int is_anywhere = count && b.owner[b.new.first] && is_open(&b);
+	for (int at = 0; at < count; at++) {
+		int common = may_begin(old, at) && is_like(&b, at) ? count_common(&b) : 0;
+		struct claim *one = &claims[b.old.end];
+		if (common > one->common &&
+		    (common > best.common || (common == best.common && one == found))) {
+			best.common = common;
+			found = one;
+			group->pair = at;
+			if (is_anywhere)
+				break;
+		}
+	}
+	block_fini(&b);
+	struct group *loser = found ? found->group : NULL;
+	if (found)
+		*found = best;
+	return loser;
+}
+
+int block_pair_all(struct selection *s)
+{
+	struct body *body = &s->body;
+	struct claim *claims = py_room(((size_t)body->old.count + 1) * sizeof(*claims));
+
+	if (!claims)
+		return -1;
+	for (int i = 0; i < body->group_count; i++) {
+		struct group *group = &body->groups[i];
+		if (group->is_changed && group->node_count == 1 &&
+		    block_is(PyList_GetItem(body->nodes, group->first_node)))
+			while (group)
+				group = claim(s, group, claims);
+	}
+	PyMem_Free(claims);
+	return PyErr_Occurred() ? -1 : 0;
 }

@@ -101,7 +101,7 @@ static void match(struct body *b)
 		struct group *group = &b->groups[i];
 		int length = group->end - group->first;
 		int at = length && !group->is_changed ? find(b, group, after) : -1;
-		group->old_first = at;
+		group->pair = group->old_first = at;
 		if (at < 0) {
 			group->is_changed |= length > 0;
 			group->is_retyped =

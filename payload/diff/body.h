@@ -13,6 +13,7 @@ struct group {
 	int line, line_end; /* lines from `line`, below `line_end` */
 	int first, end;     /* steps of the new stream */
 	int old_first;      /* where it was found in the old one; -1 */
+	int pair;           /* where the old one is of a block, also when that changed; -1 */
 	unsigned is_changed : 1;
 	unsigned is_anew : 1;    /* what it binds may be otherwise though it says the same */
 	unsigned is_retyped : 1; /* it changed, but in its annotation alone */

@@ -313,6 +313,8 @@ static int select_statements(struct selection *s)
 		return -1;
 	source_let_run(s->job);
 	find_moved(s);
+	if (block_pair_all(s))
+		return -1;
 	selection_need(s, &s->body, m->live, NULL);
 	_cleanup_py_ PyObject *kept = PySet_New(NULL);
 	if (!kept || body_note_kept(&s->body, kept, m->superseded))
