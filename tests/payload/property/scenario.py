@@ -94,6 +94,8 @@ class Scenario:
                 lines.append('equal(%s, %r)' % (probe, value))
             elif how == 'raises':
                 lines.append('equal(raises(lambda: %s), %r)' % (probe, value))
+            else:
+                lines.append(probe)     # it may have done something
         return lines
 
     def remember(self, places):
