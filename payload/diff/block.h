@@ -26,6 +26,7 @@ struct block {
 	int *owner;
 	struct block_side old, new;
 	int is_told_apart; /* each statement inside has lines of its own */
+	int is_in_context; /* all of it runs, in a `with` */
 };
 
 /* --- block.c --- */
@@ -54,12 +55,19 @@ int block_lists(const struct block *block, PyObject *node, block_visitor visit);
 /* Finds the old block and lays the new one beside it. 1 when it could. */
 int block_match(struct block *block);
 
+/* Where the steps end of one statement, or of one copy of it (`finally`), but for what ends the
+ * guarded part, a handler or `finally`, on the line of their last. */
+int block_unit_end(const struct block *block, int from);
+
 /* Of all blocks of the module that changed: with which old block each has most in common. 0,
  * -1.
  */
 int block_pair_all(struct selection *s);
 
 /* --- block_outcome.c --- */
+
+/* Are others inside of the statement, but for those of a definition? */
+int block_has_statements(PyObject *node);
 
 /* How many statements of the list are known to have run to their end when the module ran: none
  * but the first was begun: 0; nothing is known: BLOCK_NOT_FOUND. */

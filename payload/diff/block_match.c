@@ -25,9 +25,7 @@ static int is_led_to(const struct step *steps, int from, int at)
 	return 0;
 }
 
-/* The steps of one statement, or of one copy of it (`finally`), but for what ends the guarded
- * part, a handler or `finally`, on the line of their last. */
-static int unit_end(const struct block *b, int from)
+int block_unit_end(const struct block *b, int from)
 {
 	const struct opcodes *opcodes = &b->s->tokens.world->opcodes;
 	const struct step *steps = b->new.stream->steps;
@@ -62,9 +60,9 @@ static int find(const struct block *b, int from, int end, int at)
 /* Is a later statement of the block found among the old steps from `at` up to `end`? */
 static int comes_before(const struct block *b, int from, int at, int end)
 {
-	for (; from < b->new.end; from = unit_end(b, from))
+	for (; from < b->new.end; from = block_unit_end(b, from))
 		for (int q = at; q < end; q++)
-			if (is_found_at(b, from, unit_end(b, from), q))
+			if (is_found_at(b, from, block_unit_end(b, from), q))
 				return 1;
 	return 0;
 }
@@ -73,7 +71,7 @@ static int comes_before(const struct block *b, int from, int at, int end)
 static int align(struct block *b, int at)
 {
 	for (int from = b->new.first, end; from < b->new.end; from = end) {
-		end = unit_end(b, from);
+		end = block_unit_end(b, from);
 		int q = find(b, from, end, at), is_head = !b->owner[from];
 		if (q == b->old.end && is_head)
 			return BLOCK_NOT_FOUND;
@@ -190,7 +188,7 @@ static int find_extent(struct block *b, int at)
 	b->old.first = at;
 	b->old.end = open || headed ? old->count : next_cut(old, at);
 	for (int from = first, end; from < b->new.end; from = end) {
-		end = unit_end(b, from);
+		end = block_unit_end(b, from);
 		if (b->owner[from])
 			continue;
 		at = find(b, from, end, at);

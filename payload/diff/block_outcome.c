@@ -101,8 +101,7 @@ static int is_known_to_have_run(const struct block *b, PyObject *node)
 	return 0;
 }
 
-/* What is known of a statement with others inside, is that it was begun. */
-static int has_statements(PyObject *node)
+int block_has_statements(PyObject *node)
 {
 	_cleanup_py_ PyObject *inside = node_is_definition(node) ? NULL : node_body(node);
 
@@ -116,7 +115,7 @@ int block_progress(const struct block *b, PyObject *parent, const char *field)
 	for (int i = list ? (int)PyList_Size(list) : 0; i-- > 0;) {
 		PyObject *node = PyList_GetItem(list, i);
 		if (is_known_to_have_run(b, node))
-			return i + !has_statements(node);
+			return i + !block_has_statements(node); /* that it was begun */
 	}
 	return BLOCK_NOT_FOUND;
 }

@@ -141,6 +141,36 @@ static int choose(const struct sorter *sorter, const struct group *group, PyObje
 	return sort_block(list->b, node, is_again(list, group->first_node, node) ? 0 : NEVER);
 }
 
+/* Does something else in the block work on what the statement binds, or bind what it uses? */
+static int is_shared(const struct block *b, const struct group *group,
+		     const struct block_lines *lines)
+{
+	const struct step *steps = b->new.stream->steps;
+
+	for (int i = b->new.first; i < b->new.end; i++)
+		for (int k = group->first; k < group->end && !block_has(b, lines, i); k++) {
+			int is_named = (steps[k].is_store && steps[i].is_use) ||
+				       (steps[i].is_store && steps[k].is_use);
+			if (is_named && !PyUnicode_Compare(steps[i].value, steps[k].value))
+				return 1;
+		}
+	return 0;
+}
+
+/* Did it stand elsewhere? When all of the block runs, what works together does it together. */
+static int is_moved(const struct list *list, struct group group, PyObject *node)
+{
+	const struct block *b = list->b;
+	const struct block_lines lines = block_lines_of(b, node);
+
+	if (list->is_whole &&
+	    (is_shared(b, &group, &lines) || (b->is_in_context && may_raise(node))))
+		return 0;
+	if (group.first < group.end && !block_has_statements(node))
+		group.end = block_unit_end(b, group.first);
+	return body_find_moved(&b->s->body, &group, b->s->module->live);
+}
+
 /* Copies of one statement (`finally`) follow each other: the first counts. */
 static struct group group_of(const struct list *list, PyObject *node, int at)
 {
@@ -160,10 +190,9 @@ static struct group group_of(const struct list *list, PyObject *node, int at)
 		if (group.end == i)
 			group.end++;
 	}
-	group.is_changed = list->is_whole ||
-			   (is_other(b, node, 1) &&
-			    !body_find_moved(&b->s->body, &group, b->s->module->live)) ||
-			   is_again(list, at, node);
+	group.is_changed =
+		((list->is_whole || is_other(b, node, 1)) && !is_moved(list, group, node)) ||
+		is_again(list, at, node);
 	return group;
 }
 
@@ -277,10 +306,14 @@ static int sort_all(const struct block *b, PyObject *parent, const char *field)
 	return sort(&(struct list){b, parent, field, 1, NEVER});
 }
 
-/* But what definitions keep by themselves, in or out of a block. */
+/* But what did not change and stood elsewhere, and what definitions keep by themselves. */
 static int sort_whole(const struct block *b, PyObject *node)
 {
-	return note_head(b, node) || block_lists(b, node, sort_all) ? -1 : SELECTION_IN_PART;
+	struct block inside = *b;
+
+	inside.is_in_context |= tree_is(node, "With");
+	return note_head(b, node) || block_lists(&inside, node, sort_all) ? -1
+									  : SELECTION_IN_PART;
 }
 
 /* --- a part of it ------------------------------------------------------------------------ */
