@@ -212,19 +212,28 @@ size_t target_obstacles(pid_t pid, struct hp_err *obstacles, size_t capacity)
 	return target_examine(&target, pid, obstacles, capacity);
 }
 
-bool target_alive(const struct target *target)
+/* A pidfd knows without reading a file. */
+static bool has_ended(const struct target *target)
 {
 	struct pollfd poll_fd = {.fd = target->pidfd, .events = POLLIN};
-	uint8_t auxv[sizeof(target->auxv)];
 	struct proc_stat stat;
 	struct hp_err ignored;
+
+	if (target->pidfd >= 0)
+		return poll(&poll_fd, 1, 0) > 0;
+	return proc_stat_read(&stat, target->procfd, &ignored) < 0 ||
+	       stat.start_time != target->start_time || stat.state == 'Z' || stat.state == 'X';
+}
+
+bool target_alive(const struct target *target)
+{
+	uint8_t auxv[sizeof(target->auxv)];
 	size_t len;
 
-	if (target->pidfd >= 0 && poll(&poll_fd, 1, 0) > 0)
+	if (has_ended(target))
 		return false;
-	if (proc_stat_read(&stat, target->procfd, &ignored) < 0 ||
-	    stat.start_time != target->start_time || stat.state == 'Z' || stat.state == 'X')
-		return false;
+	/* That of another program after exec(), that of nothing when the main thread has ended.
+	 */
 	len = read_auxv(target, auxv, sizeof(auxv));
 	return len == target->auxv_len && !memcmp(auxv, target->auxv, len);
 }

@@ -43,17 +43,17 @@ static void named_take(struct functions *functions, const struct safepoint_names
  */
 static void find_named(struct functions *functions, const struct safepoint_names *names)
 {
-	const struct elf_symbols *symbols = &functions->module->image.symbols;
-	const size_t hashed = symbols->bucket_count ? symbols->first_hashed : symbols->count;
+	const struct elf_symbols symbols = functions->module->image.symbols;
+	const size_t hashed = symbols.bucket_count ? symbols.first_hashed : symbols.count;
 
-	for (size_t i = 0; i < hashed && i < symbols->count; i++)
+	for (size_t i = 0; i < hashed && i < symbols.count; i++)
 		named_take(functions, names, i);
-	for (size_t i = hashed; i < symbols->count; i++) {
-		const size_t at = symbols->items[i].st_name;
+	for (size_t i = hashed; i < symbols.count; i++) {
+		const size_t at = symbols.items[i].st_name;
 
-		if (at + 4 > symbols->strings_len ||
-		    safepoint_name_may_matter(names, symbols->hashes[i - hashed],
-					      symbols->strings + at))
+		if (at + 4 > symbols.strings_len ||
+		    safepoint_name_may_matter(names, symbols.hashes[i - hashed],
+					      symbols.strings + at))
 			named_take(functions, names, i);
 	}
 }
@@ -62,17 +62,18 @@ static void find_named(struct functions *functions, const struct safepoint_names
 static void find_neighbours(struct functions *functions)
 {
 	const struct elf_image *image = &functions->module->image;
+	const uint64_t start = functions->near_start,
+		       end = functions->near_end + FUNCTIONS_GAP_MAX;
+	const size_t count = image->symbols.count;
+	const Elf64_Sym *sym = image->symbols.items;
 	uint32_t hash;
 
-	for (size_t i = 0; i < image->symbols.count; i++) {
-		const Elf64_Sym *sym = &image->symbols.items[i];
-
-		if ((sym->st_value < functions->near_end + FUNCTIONS_GAP_MAX) &
-		    (sym->st_value + sym->st_size + FUNCTIONS_GAP_MAX > functions->near_start) &
-		    (functions->classes[i] == NAME_OTHER))
-			if (elf_image_function(&hash, image, i))
+	for (size_t i = 0; i < count; i++, sym++)
+		if ((sym->st_value < end) &
+		    (sym->st_value + sym->st_size + FUNCTIONS_GAP_MAX > start))
+			if (functions->classes[i] == NAME_OTHER &&
+			    elf_image_function(&hash, image, i))
 				functions->numbers[functions->count++] = (uint32_t)i;
-	}
 }
 
 int functions_find(struct functions *out, const struct safepoint_names *names,
