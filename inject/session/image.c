@@ -358,10 +358,16 @@ int image_link(struct image *out, const char *path, const struct target *target,
 	return link_file(out, &file, lookup_in_target, target, err);
 }
 
-void image_fini(struct image *image)
+void image_unload(struct image *image)
 {
 	if (image->bytes)
 		munmap(image->bytes, image->loaded);
+	image->bytes = NULL;
+}
+
+void image_fini(struct image *image)
+{
+	image_unload(image);
 	free(image->relocs);
 	*image = (struct image){0};
 }

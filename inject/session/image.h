@@ -42,6 +42,8 @@ typedef remote_addr (*image_lookup)(const void *context, const char *name);
 HP_MUST_CHECK int image_parse(struct image *out, struct span file, image_lookup lookup,
 			      const void *context, struct hp_err *err);
 void image_fini(struct image *image);
+/* Its bytes are not written any more; what is known of them stays. */
+void image_unload(struct image *image);
 
 /* Apply the relocations for `base` to a copy of bytes at `to`. */
 void image_relocate(const struct image *image, uint8_t *to, remote_addr base);

@@ -313,6 +313,14 @@ static int take_reply(struct session *session, struct hp_err *err)
 	return 0;
 }
 
+/* What only gets the payload in. It is given back while the worker works: when it has answered,
+ * its operator waits. */
+static void give_back(struct session *session)
+{
+	judge_fini(&session->judge);
+	image_unload(&session->image);
+}
+
 static int start(struct session *session, struct span request, struct hp_err *err)
 {
 	if (session->target->status.seccomp_mode) /* it takes a millisecond */
@@ -325,6 +333,7 @@ static int start(struct session *session, struct span request, struct hp_err *er
 	leftovers_find(&session->leftovers, session->target);
 	if (enter(session, request, err) < 0)
 		return -1;
+	give_back(session);
 	session->await = await_of(&session->handover, session->target, session->options);
 	return 0;
 }
@@ -366,9 +375,13 @@ int session_open(struct session **out, const struct target *target, struct span 
 /* When the GIL does not come, its holder may be had instead. */
 static int look_for_holder(struct session *session, struct hp_err *err)
 {
-	if (!session->holder && await_may_want_gil(&session->await) &&
-	    holder_find(&session->holder, &session->handover, &session->judge, session->options,
-			&session->result, err) < 0)
+	const bool is_wanted = !session->holder && await_may_want_gil(&session->await);
+
+	if (is_wanted && !session->judge.target &&
+	    judge_init(&session->judge, session->target, err) < 0)
+		return -1;
+	if (is_wanted && holder_find(&session->holder, &session->handover, &session->judge,
+				     session->options, &session->result, err) < 0)
 		return -1;
 	be_patient(session, session->patience_ns < GIL_PATIENCE_MAX_NS
 				    ? session->patience_ns * 2
@@ -437,8 +450,6 @@ int session_close(struct session_result *out, struct session *session, struct hp
 	}
 	/* It takes the worker 0.1 ms to leave. */
 	handover_fini(&session->handover);
-	judge_fini(&session->judge);
-	image_fini(&session->image);
 	session->result.worker_left = await_thread_end(session->target, worker, LEAVE_NS);
 	if (r == 0) {
 		session->result.elapsed_ns = clock_now_ns() - session->began_ns;
