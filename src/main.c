@@ -56,11 +56,10 @@ static int fail(const struct hp_err *err)
 }
 
 /* The program lives for milliseconds and needs a dozen large buffers, one after the other: each
- * as a mapping of its own would be made of fresh pages, and be unmapped again. Not so the room
- * for stacks, of which little is used: what is allocated behind it would be fresh. */
+ * as a mapping of its own would be made of fresh pages, and be unmapped again. */
 static void reuse_memory(void)
 {
-	mallopt(M_MMAP_THRESHOLD, 4 << 20);
+	mallopt(M_MMAP_THRESHOLD, 32 << 20);
 	mallopt(M_TRIM_THRESHOLD, 64 << 20);
 	mallopt(M_TOP_PAD, 1 << 20);
 }

@@ -16,10 +16,6 @@
 int judge_init(struct judge *out, const struct target *target, struct hp_err *err)
 {
 	*out = (struct judge){.target = target};
-	out->stack = malloc(STACK_SCAN_MAX);
-	out->expected_stack = malloc(STACK_SCAN_MAX);
-	if (!out->stack || !out->expected_stack)
-		return hp_err_set(err, HP_SYSTEM, ENOMEM, "prepare the stack scan");
 	return safepoint_map_init(&out->map, target, err);
 }
 
@@ -27,30 +23,43 @@ void judge_fini(struct judge *judge)
 {
 	unwinder_free(judge->unwinder);
 	safepoint_map_fini(&judge->map);
-	free(judge->stack);
-	free(judge->expected_stack);
+	free(judge->stack.bytes);
+	free(judge->expected_stack.bytes);
 	*judge = (struct judge){0};
 }
 
 /* ---- the two judgements ---- */
+
+static bool stack_reserve(struct stack_copy *stack, size_t len)
+{
+	if (len <= stack->room)
+		return true;
+	free(stack->bytes);
+	stack->bytes = malloc(len);
+	stack->room = stack->bytes ? len : 0;
+	return stack->bytes;
+}
 
 /* The stack from sp to the end of its mapping, or nothing: a part of it would prove nothing.
  * What cannot be read is left to the unwinder. */
 static void look_at_stack(struct judge *judge, remote_addr sp)
 {
 	const struct map *map = maps_find(&judge->target->maps, sp);
-	size_t len;
+	const size_t len = map ? (size_t)(map->end.v - sp.v) : 0;
+	struct stack_copy *stack = &judge->stack;
 
-	judge->stack_len = 0;
-	if (!map)
+	stack->len = 0;
+	if (len > STACK_SCAN_MAX || !stack_reserve(stack, len))
 		return;
-	len = (size_t)(map->end.v - sp.v);
-	if (len > STACK_SCAN_MAX)
-		return;
-	struct iovec to = {judge->stack, len};
+	struct iovec to = {stack->bytes, len};
 	struct iovec from = {(void *)(uintptr_t)sp.v, len}; /* NOLINT */
 	if (process_vm_readv(judge->target->pid, &to, 1, &from, 1, 0) == (ssize_t)len)
-		judge->stack_len = len;
+		stack->len = len;
+}
+
+static struct span seen_stack(const struct judge *judge)
+{
+	return (struct span){judge->stack.bytes, judge->stack.len};
 }
 
 /* By its place and by what is on its stack. */
@@ -59,9 +68,8 @@ static void judge_by_scan(struct safepoint *out, const struct judge *judge,
 {
 	*out = (struct safepoint){.verdict = VERDICT_UNKNOWN,
 				  .reason = "on a stack that cannot be read as a whole"};
-	if (judge->stack_len)
-		safepoint_judge_stack(out, &judge->map, stop,
-				      (struct span){judge->stack, judge->stack_len});
+	if (judge->stack.len)
+		safepoint_judge_stack(out, &judge->map, stop, seen_stack(judge));
 }
 
 /* By its frames, from there to where the scan wanted them. *strayed_out: not by what is on its
@@ -73,7 +81,7 @@ static int judge_by_frames(struct safepoint *out, bool *strayed_out, struct judg
 	struct frame_list frames;
 
 	start.until = out->until;
-	start.stack = (struct span){judge->stack, judge->stack_len};
+	start.stack = seen_stack(judge);
 	if (unwinder_collect(&frames, judge->unwinder, &start, err) < 0)
 		return -1;
 	safepoint_judge_frames(out, &judge->map, stop, &frames);
@@ -99,13 +107,13 @@ int judge_prepare_frames(struct judge *judge, struct hp_err *err)
 
 static void expect(struct judge *judge, const struct safepoint_stop *place)
 {
-	uint8_t *seen = judge->stack;
+	const struct stack_copy seen = judge->stack;
 
 	judge->expected = *place;
-	judge->expected_len = judge->stack_len;
 	judge->stack = judge->expected_stack;
 	judge->expected_stack = seen;
-	memset(judge->stack, 0, judge->stack_len); /* not to fault while the thread is held */
+	if (stack_reserve(&judge->stack, seen.len)) /* not to fault while the thread is held */
+		memset(judge->stack.bytes, 0, seen.len);
 }
 
 /* All registers but two are taken for 0. Where one of them is needed to walk on, the walk
@@ -132,7 +140,7 @@ int judge_expect(struct judge *judge, const struct safepoint_stop *place, struct
 	struct safepoint guess = {.verdict = VERDICT_UNKNOWN};
 	bool strayed;
 
-	judge->expected_len = 0;
+	judge->expected_stack.len = 0;
 	if (judge->wants_frames || addr_is_null(place->sp) || place->syscall_nr < 0)
 		return judge_prepare_frames(judge, err);
 	if (judge_guess(&guess, &strayed, judge, place, err) < 0)
@@ -148,13 +156,14 @@ int judge_expect(struct judge *judge, const struct safepoint_stop *place, struct
 static bool is_as_expected(const struct judge *judge, const struct safepoint_stop *stop)
 {
 	const struct safepoint_stop *expected = &judge->expected;
+	const struct stack_copy *stack = &judge->stack;
 
-	return judge->expected_len && judge->expected_len == judge->stack_len &&
+	return stack->len && stack->len == judge->expected_stack.len &&
 	       stop->pc.v == expected->pc.v && stop->sp.v == expected->sp.v && !stop->rseq_cs &&
 	       stop->syscall_nr == expected->syscall_nr &&
 	       !memcmp(stop->syscall_args, expected->syscall_args,
 		       sizeof(stop->syscall_args)) &&
-	       !memcmp(judge->stack, judge->expected_stack, judge->stack_len);
+	       !memcmp(stack->bytes, judge->expected_stack.bytes, stack->len);
 }
 
 int judge_thread(struct safepoint *out, struct judge *judge, const struct tracee *tracee,

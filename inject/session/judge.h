@@ -15,19 +15,21 @@
 #include "inject/unwind/frames.h"
 #include "inject/unwind/safepoint.h"
 
+struct stack_copy {
+	uint8_t *bytes; /* owned */
+	size_t len, room;
+};
+
 struct judge {
 	const struct target *target; /* borrowed */
 	struct safepoint_map map;
 	struct unwinder *unwinder; /* owned; NULL until frames are wanted */
 	bool wants_frames;         /* a stop has shown that they are */
-	/* The stack at the last look: scratch for the scan, owned, mostly never touched */
-	uint8_t *stack;
-	size_t stack_len;
+	struct stack_copy stack;   /* at the last look */
 	/* A judgement made before the stop: safe, provided that the thread stands there, and
 	 * that its stack is the same to the byte. */
 	struct safepoint_stop expected;
-	uint8_t *expected_stack;
-	size_t expected_len; /* 0: none */
+	struct stack_copy expected_stack; /* of no bytes: none is expected */
 };
 
 /* judge_fini() is due whatever comes of it. */

@@ -68,11 +68,11 @@ static void expect(struct stage *stage)
 /* It takes its time to get there on a loaded machine. */
 static void expect_waiting(struct stage *stage, const struct body *body)
 {
-	for (int i = 0; i < 5000 && !stage->judge.expected_len; i++) {
+	for (int i = 0; i < 5000 && !stage->judge.expected_stack.len; i++) {
 		usleep(1000);
 		expect(stage);
 	}
-	cr_assert(lt(sz, 0, stage->judge.expected_len), "%s", body->name);
+	cr_assert(lt(sz, 0, stage->judge.expected_stack.len), "%s", body->name);
 }
 
 static void stop(struct stage *stage, struct tracee *tracee, struct safepoint *out)
@@ -111,9 +111,9 @@ static void check_parked(const struct body *body)
 	release(&tracee);
 
 	/* One byte of another stack: it is judged anew, by what is there. */
-	stage.judge.expected_len = 0;
+	stage.judge.expected_stack.len = 0;
 	expect_waiting(&stage, body);
-	stage.judge.expected_stack[stage.judge.expected_len - 1] ^= 1;
+	stage.judge.expected_stack.bytes[stage.judge.expected_stack.len - 1] ^= 1;
 	stop(&stage, &tracee, &safepoint);
 	cr_expect(eq(int, safepoint.verdict, VERDICT_SAFE), "%s: %s", body->name,
 		  safepoint.reason);
