@@ -23,6 +23,11 @@ SHORT PyObject *py_head(PyObject *list)
 	return PyList_GetItem(list, 0);
 }
 
+SHORT PyObject *py_get(PyObject *dict, PyObject *key)
+{
+	return dict && key ? PyDict_GetItem(dict, key) : NULL;
+}
+
 SHORT PyObject *py_item(PyObject *list, Py_ssize_t at)
 {
 	return list && at < PyList_Size(list) ? PyList_GetItem(list, at) : NULL;

@@ -240,6 +240,10 @@ int py_equal(PyObject *a, PyObject *b);      /* 0 with an exception, too */
  * pending then stays so. New reference. */
 PyObject *py_attribute(PyObject *o, const char *name);
 
+/* What a dict has under a key: borrowed; NULL where there is no dict or no key, too. What is
+ * pending then stays so. */
+PyObject *py_get(PyObject *dict, PyObject *key);
+
 /* For loops. Borrowed; NULL behind the last one, and where there is no list or tuple. */
 PyObject *py_item(PyObject *list, Py_ssize_t at);
 PyObject *py_tuple_item(PyObject *tuple, Py_ssize_t at);

@@ -97,7 +97,7 @@ static int put_old_class(const struct bodies *b, PyObject **out, const struct pa
 {
 	const struct world *w = b->world;
 	_cleanup_py_ PyObject *name = code_name(at->new);
-	PyObject *class = name ? PyDict_GetItem(at->names, name) : NULL;
+	PyObject *class = py_get(at->names, name);
 
 	if (!class || at->depth > DEPTH_MAX || !walk_is_class_of(w, b->module, class))
 		return 0;
@@ -114,7 +114,7 @@ static int put_old_function(const struct bodies *b, PyObject **out, const struct
 {
 	const struct world *w = b->world;
 	_cleanup_py_ PyObject *name = code_name(at->new);
-	PyObject *value = name ? PyDict_GetItem(at->names, name) : NULL;
+	PyObject *value = py_get(at->names, name);
 
 	if (!value || !PyUnicode_CompareWithASCIIString(name, "__annotate__") ||
 	    !is_made_of(b, value, at->old) || !are_parameters_same(at->old, at->new) ||

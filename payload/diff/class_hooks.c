@@ -34,7 +34,7 @@ void class_hooks_note(struct job *job, const struct module *m, PyObject *qualnam
 	if (leaf == text || (!is_below && !text_is_word(leaf, "__init__ __new__")))
 		return;
 	_cleanup_py_ PyObject *name = PyUnicode_FromStringAndSize(text, leaf - text - 1);
-	PyObject *class = name ? PyDict_GetItem(m->live, name) : NULL;
+	PyObject *class = py_get(m->live, name);
 	int count = world_is_class(class) && (is_below || PyType_IsSubtype(class, w->type))
 			    ? count_made(w, class, !is_below)
 			    : 0;

@@ -22,7 +22,7 @@ static int take_module(struct job *job, PyObject *class)
 {
 	const struct world *w = &job->world;
 	_cleanup_py_ PyObject *names = world_type_dict(w, class);
-	PyObject *key = names ? PyDict_GetItem(names, w->name[NAME_MODULE]) : NULL;
+	PyObject *key = py_get(names, w->name[NAME_MODULE]);
 	PyObject *object = world_is_str(key) ? PyDict_GetItem(w->modules, key) : NULL;
 
 	if (!world_is_module(object))

@@ -97,7 +97,7 @@ static PyObject *imports_of(struct job *job, PyObject *imports, struct module *i
 			    PyObject *module_name)
 {
 	_cleanup_py_ PyObject *key = PyLong_FromLong((long)importer->live);
-	PyObject *known = key ? PyDict_GetItem(imports, key) : NULL;
+	PyObject *known = py_get(imports, key);
 
 	if (!key || py_is(known, job->world.list))
 		return known;

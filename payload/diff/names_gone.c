@@ -26,7 +26,7 @@ int names_is_submodule(const struct world *w, const struct module *m, PyObject *
 {
 	_cleanup_py_ PyObject *whole = world_dotted(m->name, name);
 
-	return whole && PyDict_GetItem(w->modules, whole) == value;
+	return py_get(w->modules, whole) == value;
 }
 
 PyObject *names_gone(const struct world *w, const struct module *m)
@@ -41,7 +41,7 @@ PyObject *names_gone(const struct world *w, const struct module *m)
 		return NULL;
 	while (PyDict_Next(m->live, &at, &name, &value)) {
 		if (!world_is_str(name) || module_is_import_name(name) ||
-		    (m->fresh && PyDict_GetItem(m->fresh, name)))
+		    py_get(m->fresh, name))
 			continue;
 		int is_gone = m->before ? PyDict_GetItem(m->before, name) != NULL
 			      : PySet_Contains(bound_now, name) == 1 ? 0

@@ -42,7 +42,7 @@ int star_imports_note(struct selection *s)
 	/* As tokens.c makes it. */
 	_cleanup_py_ PyObject *what =
 		Py_BuildValue("(i(O((Os))))", w->opcodes.load_const, w->tuple, w->str, "*");
-	PyObject *number = what ? PyDict_GetItem(t->numbers, what) : NULL;
+	PyObject *number = py_get(t->numbers, what);
 
 	if (!number)
 		return what ? 0 : -1;
@@ -64,7 +64,7 @@ int star_imports_lift(const struct selection *s, PyObject *block, PyObject *out)
 		_cleanup_py_ PyObject *module =
 			star_imports_is(node) ? node_imported_module(node, s->module->live)
 					      : NULL;
-		if (module && PyDict_GetItem(s->job->world.modules, module))
+		if (py_get(s->job->world.modules, module))
 			status = PyList_Append(out, node);
 	}
 	return status;

@@ -73,8 +73,7 @@ static int add_live(const struct class_change *c)
 	while (PyDict_Next(names, &at, &name, &value))
 		if ((body_count_stores(&c->body.new, name) ||
 		     selection_is_own_method(c->s, name, value) ||
-		     PySet_Contains(bound, name) == 1 ||
-		     (members && PyDict_GetItem(members, name))) &&
+		     PySet_Contains(bound, name) == 1 || py_get(members, name)) &&
 		    PySet_Add(c->before, name))
 			return -1;
 	for (int i = 0; i < c->body.new.count; i++) { /* `del C.__slots__` below the class */

@@ -268,7 +268,7 @@ static int look_at(const struct look *l, PyObject **value)
 	for (int i = 0; attribute && i < 3; i++)
 		if (!PyUnicode_CompareWithASCIIString(attribute, steps[i][0]))
 			return look_at_step(l, steps[i][1], value);
-	if (id && PyDict_GetItem(l->at->names, id) && l->at->names != l->s->module->live)
+	if (py_get(l->at->names, id) && l->at->names != l->s->module->live)
 		return UNKNOWN; /* a name of the class's body */
 	PyObject *maker = selection_resolve(l->s, l->decorator);
 	if (!maker)

@@ -174,7 +174,7 @@ static int strip(struct selection *s, PyObject *decorators, int added, PyObject 
 	PyObject *inner = s->module->inner;
 	_cleanup_py_ PyObject *key = py_ref(qualname);
 
-	while (key && PyDict_GetItem(inner, key)) {
+	while (py_get(inner, key)) {
 		PyObject *taken = key;
 		key = PyUnicode_FromFormat("%U ", taken);
 		Py_DecRef(taken);

@@ -94,7 +94,7 @@ static int is_alias_other(struct selection *s, PyObject *module, PyObject *alias
 	_cleanup_py_ PyObject *as = node_field(alias, "asname");
 	_cleanup_py_ PyObject *first = name && !module ? without_tail(name) : NULL;
 	PyObject *bound = world_is_str(as) ? as : module ? name : first;
-	PyObject *live = bound ? PyDict_GetItem(names, bound) : NULL;
+	PyObject *live = py_get(names, bound);
 
 	if (!live || body_count_stores(&s->body.new, bound) != 1 ||
 	    selection_is_rebound(s, bound, 0))

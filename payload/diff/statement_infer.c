@@ -123,7 +123,7 @@ static int is_target_other(struct selection *s, const struct body *b, PyObject *
 	_cleanup_py_ PyObject *parts = tree_is(target, "Tuple") && world_is_tuple(value)
 					       ? node_field(target, "elts")
 					       : NULL;
-	PyObject *live = id ? PyDict_GetItem(names, id) : NULL;
+	PyObject *live = py_get(names, id);
 
 	if (live)
 		return is_live_other(w, id, live, value) && is_bound_once(s, b, id);
@@ -338,7 +338,7 @@ int selection_is_function_other(struct selection *s, const struct body *b,
 	const struct world *w = s->tokens.world;
 	_cleanup_py_ PyObject *name = node_name(node);
 	_cleanup_py_ PyObject *decorators = node_decorators(node);
-	PyObject *live = name ? PyDict_GetItem(names, name) : NULL;
+	PyObject *live = py_get(names, name);
 	const struct function_place at = {
 		.body = b, .group = group, .names = names, .name = name, .qualname = name};
 	struct definition new;

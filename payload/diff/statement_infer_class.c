@@ -208,7 +208,7 @@ int selection_is_class_other(struct selection *s, const struct body *outer,
 	const struct world *w = s->tokens.world;
 	_cleanup_py_ PyObject *name = node_name(node);
 	_cleanup_py_ PyObject *nodes = node_body(node);
-	PyObject *live = name ? PyDict_GetItem(names, name) : NULL;
+	PyObject *live = py_get(names, name);
 	struct definition new;
 	struct body b = {0};
 

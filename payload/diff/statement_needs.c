@@ -181,10 +181,7 @@ static int is_value_to_renew(const struct renewal *r, PyObject *node)
 	const struct world *w = r->body->tokens->world;
 	_cleanup_py_ PyObject *value = NULL;
 	_cleanup_py_ PyObject *name = derived_name(*r, node, &value);
-	PyObject *live =
-		name ? PyDict_GetItem(r->class_names ? r->class_names : r->s->module->live,
-				      name)
-		     : NULL;
+	PyObject *live = py_get(r->class_names ? r->class_names : r->s->module->live, name);
 	_cleanup_py_ PyObject *old = live ? selection_value(r->s, r->class_names, value) : NULL;
 
 	return old && compare_is_constant(w, live) && compare_constants(w, live, old) &&
@@ -274,7 +271,7 @@ static void need_below(struct selection *s, struct body *b, struct group *group,
 		       PyObject *names)
 {
 	_cleanup_py_ PyObject *id = node_name(node_of(b, group));
-	PyObject *class = id ? PyDict_GetItem(names, id) : NULL;
+	PyObject *class = py_get(names, id);
 	_cleanup_py_ PyObject *above = class ? taken_from(b->tokens->world, class, NULL) : NULL;
 	PyObject *item;
 
@@ -346,7 +343,7 @@ void selection_need(struct selection *s, struct body *b, PyObject *names, PyObje
 	for (int i = 0; i < b->old.count; i++)
 		if (!b->is_used[i] && b->old.steps[i].is_store)
 			bind_again(b, b->old.steps[i].value,
-				   names ? PyDict_GetItem(names, b->old.steps[i].value) : NULL);
+				   py_get(names, b->old.steps[i].value));
 	while (before != count_changed(b)) {
 		before = count_changed(b);
 		for (int i = b->group_count; i-- > 0;)

@@ -32,7 +32,7 @@ static int note_star(struct selection *s, PyObject *node)
 {
 	const struct world *w = s->tokens.world;
 	_cleanup_py_ PyObject *from = node_imported_module(node, s->module->live);
-	PyObject *module = from ? PyDict_GetItem(w->modules, from) : NULL;
+	PyObject *module = py_get(w->modules, from);
 	PyObject *name, *value;
 	Py_ssize_t at = 0;
 

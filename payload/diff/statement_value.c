@@ -17,7 +17,7 @@ PyObject *selection_resolve(const struct selection *s, PyObject *node)
 	_cleanup_py_ PyObject *attribute = node_field(node, "attr");
 	_cleanup_py_ PyObject *owner = attribute ? node_value(node) : NULL;
 	_cleanup_py_ PyObject *id = node_id(owner ? owner : node);
-	PyObject *value = id ? PyDict_GetItem(s->module->live, id) : NULL;
+	PyObject *value = py_get(s->module->live, id);
 
 	if (id && !value)
 		value = PyDict_GetItem(w->builtins, id);
@@ -70,7 +70,7 @@ static int is_name_open(const struct expression *e, PyObject *node)
 {
 	const struct world *w = e->s->tokens.world;
 	_cleanup_py_ PyObject *id = node_id(node);
-	PyObject *value = e->names && id ? PyDict_GetItem(e->names, id) : NULL;
+	PyObject *value = py_get(e->names, id);
 	int in_class = value != NULL;
 
 	if (!value && id && !is_unstable(e->s, id))

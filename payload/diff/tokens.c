@@ -28,7 +28,7 @@ static PyObject *representative(struct tokens *t, PyObject *code)
 {
 	_cleanup_py_ PyObject *name = code_name(code);
 	_cleanup_py_ PyObject *added = NULL;
-	PyObject *list = name ? PyDict_GetItem(t->codes, name) : NULL;
+	PyObject *list = py_get(t->codes, name);
 
 	if (name && !list) {
 		list = added = PyList_New(0);
@@ -137,7 +137,7 @@ int tokens_number(struct tokens *t, const struct names *names, const struct inst
 	step->op = t->world->opcodes.same_as[i->op];
 	_cleanup_py_ PyObject *what = step_key(t, names, i, step);
 	_cleanup_py_ PyObject *key = what ? Py_BuildValue("(iO)", step->op, what) : NULL;
-	PyObject *known = key ? PyDict_GetItem(t->numbers, key) : NULL;
+	PyObject *known = py_get(t->numbers, key);
 
 	if (!key)
 		return -1;

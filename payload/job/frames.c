@@ -113,7 +113,7 @@ static int add(struct search *s, PyObject *frame, PyObject *code, long thread, i
 		name && file ? Py_BuildValue("(OOili)", name, file,
 					     PyFrame_GetLineNumber(frame), thread, waits)
 			     : NULL;
-	PyObject *known = place ? PyDict_GetItem(s->places, place) : NULL;
+	PyObject *known = py_get(s->places, place);
 	_cleanup_py_ PyObject *count = PyLong_FromLong(known ? PyLong_AsLong(known) + 1 : 1);
 
 	s->count++;

@@ -126,7 +126,7 @@ static int settle_class(struct plan *p, PyObject *class)
 	_cleanup_py_ PyObject *wanted = is_one ? wanted_names(p, class) : NULL;
 	_cleanup_py_ PyObject *names = names_after(p, class);
 	_cleanup_py_ PyObject *key = PyUnicode_FromString("__abstractmethods__");
-	PyObject *now = names && key ? PyDict_GetItem(names, key) : NULL;
+	PyObject *now = py_get(names, key);
 
 	if (!names || !key || (is_one && !wanted))
 		return -1;

@@ -295,7 +295,7 @@ static int carry_combination(struct plan *p, PyObject *values, PyObject *value,
 	const struct world *w = &p->job->world;
 	_cleanup_py_ PyObject *inverted = PyUnicode_FromString("_inverted_");
 	_cleanup_py_ PyObject *dict = world_own_dict(w, member);
-	PyObject *now = inverted && dict ? PyDict_GetItem(dict, inverted) : NULL;
+	PyObject *now = py_get(dict, inverted);
 	long own = py_is(value, w->integer) ? PyLong_AsLong(value) : -1;
 
 	if (PyErr_Occurred() || (own & ~bits)) {

@@ -270,7 +270,7 @@ static PyObject *successor(const struct plan *p, const struct module *m, PyObjec
 {
 	const struct world *w = &p->job->world;
 	_cleanup_py_ PyObject *name = PyObject_GetAttrString(function, "__qualname__");
-	PyObject *now = name ? PyDict_GetItem(m->live, name) : NULL;
+	PyObject *now = py_get(m->live, name);
 
 	if (now == function || !world_is_function(now) ||
 	    PyFunction_GetGlobals(now) != m->live || !m->old_code ||

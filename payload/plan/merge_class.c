@@ -91,7 +91,7 @@ static PyObject *kept_attributes(const struct world *w, const struct module *m, 
 				 PyObject *new)
 {
 	_cleanup_py_ PyObject *qualname = world_qualname(class);
-	PyObject *names = qualname && m->kept ? PyDict_GetItem(m->kept, qualname) : NULL;
+	PyObject *names = py_get(m->kept, qualname);
 
 	PyErr_Clear();
 	return py_is_a(new, w->enum_type) || py_is_a(class, w->enum_type) ? NULL : names;
@@ -125,7 +125,7 @@ static int stays(const struct world *w, PyObject *kept, PyObject *key, PyObject 
 static PyObject *stand_for_bare(const struct module *m, PyObject *value)
 {
 	_cleanup_py_ PyObject *name = py_attribute(value, "__qualname__");
-	PyObject *pair = name ? PyDict_GetItem(m->donors, name) : NULL;
+	PyObject *pair = py_get(m->donors, name);
 
 	return pair && py_first(pair) == value ? py_second(pair) : value;
 }

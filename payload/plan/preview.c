@@ -44,7 +44,7 @@ static int is_adopted(const struct world *w, const struct module *m, PyObject *e
 	if (kind == WIRE_RECORD_CLASS)
 		return walk_is_class_of(w, m, value);
 	return kind && ((world_is_function(value) && PyFunction_GetGlobals(value) == m->live) ||
-			(m->inner && PyDict_GetItem(m->inner, name)));
+			py_get(m->inner, name));
 }
 
 /* Does a statement of the module bind the name anew? An import that only runs because a module
@@ -52,8 +52,7 @@ static int is_adopted(const struct world *w, const struct module *m, PyObject *e
 static int is_bound_anew(const struct world *w, const struct module *m, PyObject *name,
 			 PyObject *value)
 {
-	if ((m->refreshed && PyDict_GetItem(m->refreshed, name)) ||
-	    module_is_superseded(m, name))
+	if (py_get(m->refreshed, name) || module_is_superseded(m, name))
 		return 0;
 	PyObject *entry;
 	for (Py_ssize_t i = 0; (entry = py_item(m->chosen, i)); i++) {
@@ -67,14 +66,13 @@ static int is_bound_anew(const struct world *w, const struct module *m, PyObject
 static int is_rebound(const struct job *job, const struct module *importer, PyObject *name,
 		      PyObject *value)
 {
-	PyObject *origin =
-		importer->refreshed ? PyDict_GetItem(importer->refreshed, name) : NULL;
+	PyObject *origin = py_get(importer->refreshed, name);
 
 	if (!origin)
 		return is_bound_anew(&job->world, importer, name, value);
 	for (size_t i = 0; i < job->modules.count; i++) {
 		const struct module *m = &job->modules.items[i];
-		if (m->live && PyDict_GetItem(m->live, origin) == value &&
+		if (py_get(m->live, origin) == value &&
 		    is_bound_anew(&job->world, m, origin, value))
 			return 1;
 	}
@@ -194,7 +192,7 @@ static PyObject *definition_of(const struct module *m, PyObject *name)
 /* Statement by statement, where the body was compared; what is in it, with it. */
 static int is_redefined(const struct module *m, PyObject *qualname, int is_outer_unknown)
 {
-	if (m->kept && PyDict_GetItem(m->kept, qualname))
+	if (py_get(m->kept, qualname))
 		return m->redefined && PySet_Contains(m->redefined, qualname) == 1;
 	return is_outer_unknown;
 }
@@ -205,8 +203,7 @@ static void preview_class(struct job *job, const struct module *m, PyObject *cla
 	const struct world *w = &job->world;
 	_cleanup_py_ PyObject *qualname = world_qualname(class);
 	_cleanup_py_ PyObject *inside = world_type_dict(w, class);
-	int is_unknown =
-		is_outer_unknown && qualname && !(m->kept && PyDict_GetItem(m->kept, qualname));
+	int is_unknown = is_outer_unknown && qualname && !py_get(m->kept, qualname);
 	PyObject *name, *value;
 	Py_ssize_t at = 0;
 

@@ -207,7 +207,7 @@ PyObject *class_that_has(const struct world *w, PyObject *class, PyObject *name)
 
 	for (Py_ssize_t i = 0; name && (base = py_tuple_item(mro, i)); i++) {
 		_cleanup_py_ PyObject *names = world_type_dict(w, base);
-		if (names && PyDict_GetItem(names, name))
+		if (py_get(names, name))
 			return base;
 	}
 	PyErr_Clear();

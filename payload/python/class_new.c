@@ -44,7 +44,7 @@ static PyObject *maker_of(const struct world *w, PyObject *class)
 	_cleanup_py_ PyObject *name = PyUnicode_FromString("__new__");
 	PyObject *base = class_that_has(w, class, name);
 	_cleanup_py_ PyObject *names = base ? world_type_dict(w, base) : NULL;
-	PyObject *made_by = names ? PyDict_GetItem(names, name) : NULL;
+	PyObject *made_by = py_get(names, name);
 	_cleanup_py_ PyObject *self = py_is(made_by, py_type(w->getrefcount))
 					      ? PyObject_GetAttrString(made_by, "__self__")
 					      : NULL;

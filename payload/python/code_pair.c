@@ -32,9 +32,9 @@ PyObject *code_steps(PyObject *codes, PyObject *file)
 PyObject *code_next(PyObject *codes, PyObject *code)
 {
 	_cleanup_py_ PyObject *file = code_file(code);
-	PyObject *steps = file ? PyDict_GetItem(codes, file) : NULL;
+	PyObject *steps = py_get(codes, file);
 
-	return steps ? PyDict_GetItem(steps, code) : NULL;
+	return py_get(steps, code);
 }
 
 /* How many of `codes` from `start` on are called like `code`; *first is the first of them. */

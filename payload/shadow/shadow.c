@@ -213,7 +213,7 @@ static int link_parents(struct shadow *s, const struct world *w, PyObject *name,
 	PyObject *shadows = hook_item(s, "shadows");
 	const char *leaf;
 	_cleanup_py_ PyObject *parent = parent_name(name, &leaf);
-	PyObject *live = parent ? PyDict_GetItem(w->modules, parent) : NULL;
+	PyObject *live = py_get(w->modules, parent);
 
 	if (!world_is_module(live))
 		return PyErr_Occurred() ? -1 : 0;
@@ -245,7 +245,7 @@ static int link_children(struct shadow *s, const struct world *w)
 			continue;
 		_cleanup_py_ PyObject *parent = parent_name(name, &leaf);
 		PyErr_Clear();
-		PyObject *shadow = parent ? PyDict_GetItem(shadows, parent) : NULL;
+		PyObject *shadow = py_get(shadows, parent);
 		PyObject *live = shadow ? PyDict_GetItem(w->modules, parent) : NULL;
 		if (!world_is_module(live) ||
 		    PyDict_GetItemString(PyModule_GetDict(live), leaf) != child)

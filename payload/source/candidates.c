@@ -282,9 +282,9 @@ static int list_some(struct search *search, Py_ssize_t *at)
 		__builtin_prefetch(live[i]);
 	}
 	for (int i = 0; i < some.count; i++) {
-		file[i] = live[i] ? PyDict_GetItem(live[i], w->name[NAME_FILE]) : NULL;
+		file[i] = py_get(live[i], w->name[NAME_FILE]);
 		__builtin_prefetch(file[i]);
-		spec[i] = live[i] ? PyDict_GetItem(live[i], w->name[NAME_SPEC]) : NULL;
+		spec[i] = py_get(live[i], w->name[NAME_SPEC]);
 		__builtin_prefetch(spec[i]);
 	}
 	for (int i = 0; i < some.count; i++) {

@@ -77,7 +77,7 @@ PyObject *home_baselines(struct job *job)
 PyObject *home_baseline(PyObject *all, const struct module *module,
 			struct file_stamp *stamp_out)
 {
-	PyObject *entry = all ? PyDict_GetItem(all, module->key) : NULL;
+	PyObject *entry = py_get(all, module->key);
 	Py_ssize_t size;
 	char *stamp;
 

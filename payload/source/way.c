@@ -32,7 +32,7 @@ static int ask_folder(struct way *way, const char *path, size_t length)
 {
 	char folder[WAY_PATH_SIZE];
 	_cleanup_py_ PyObject *key = PyBytes_FromStringAndSize(path, (Py_ssize_t)length);
-	PyObject *known = key ? PyDict_GetItem(way->known, key) : NULL;
+	PyObject *known = py_get(way->known, key);
 
 	if (!key || known)
 		return key ? PyObject_IsTrue(known) : -1;
