@@ -54,7 +54,22 @@ SHORT long py_number(PyObject *tuple, Py_ssize_t at)
 
 SHORT PyObject *py_pair(PyObject *a, PyObject *b)
 {
-	return PyTuple_Pack(2, a, b);
+	return a && b ? PyTuple_Pack(2, a, b) : NULL;
+}
+
+SHORT int py_append(PyObject *list, PyObject *item)
+{
+	return list && item ? PyList_Append(list, item) : -1;
+}
+
+SHORT int py_put(PyObject *dict, PyObject *key, PyObject *value)
+{
+	return dict && key && value ? PyDict_SetItem(dict, key, value) : -1;
+}
+
+SHORT Py_ssize_t py_count(PyObject *list)
+{
+	return list ? PyList_Size(list) : 0;
 }
 
 void *py_room(size_t size)

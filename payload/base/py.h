@@ -233,12 +233,20 @@ static inline PyObject *py_ref(PyObject *o)
 PyObject *py_first(PyObject *tuple);
 PyObject *py_second(PyObject *tuple);
 PyObject *py_head(PyObject *list);
-PyObject *py_pair(PyObject *a, PyObject *b); /* new reference */
-int py_equal(PyObject *a, PyObject *b);      /* 0 with an exception, too */
+int py_equal(PyObject *a, PyObject *b); /* 0 with an exception, too */
 
 /* NULL without exception where there is no such attribute. No object has none, and what is
  * pending then stays so. New reference. */
 PyObject *py_attribute(PyObject *o, const char *name);
+
+/* What comes of a call that failed may be handed on to these: without one of their arguments
+ * they fail, too, and what is pending stays so. */
+PyObject *py_pair(PyObject *a, PyObject *b); /* new reference */
+int py_append(PyObject *list, PyObject *item);
+int py_put(PyObject *dict, PyObject *key, PyObject *value);
+
+/* How many items; no list has none. */
+Py_ssize_t py_count(PyObject *list);
 
 /* What a dict has under a key: borrowed; NULL where there is no dict or no key, too. What is
  * pending then stays so. */

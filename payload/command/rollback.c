@@ -205,7 +205,7 @@ static int finish_function(struct plan *p, PyObject *function, PyObject *code)
 	if (pointer_map_get(&p->adopted, function) || end == code)
 		return 0;
 	_cleanup_py_ PyObject *cells = end ? adopt_cells(w, function, end) : NULL;
-	_cleanup_py_ PyObject *value = cells ? py_pair(end, cells) : NULL;
+	_cleanup_py_ PyObject *value = py_pair(end, cells);
 	if (PyErr_Occurred() || (value && plan_write(p, WRITE_CODE, function, NULL, value)))
 		return -1;
 	return pointer_map_set(&p->adopted, function, function);

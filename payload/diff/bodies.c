@@ -184,8 +184,7 @@ static int put_old(const struct bodies *b, PyObject **out, const struct pair *at
 		status = put_old_code(b, &code, &inner, at->qualname);
 		_cleanup_py_ PyObject *item = PyList_New(0);
 		if (status == 1 && code &&
-		    (!item || PyList_Append(item, code) ||
-		     PyList_SetSlice(list, j, j + 1, item)))
+		    (py_append(item, code) || PyList_SetSlice(list, j, j + 1, item)))
 			status = -1;
 		is_put |= code && code != inner.new;
 		Py_DecRef(code);

@@ -29,7 +29,7 @@ static PyObject *stars_of(const struct tokens *t, const struct stream *s, int to
 		if (!is_star && !step->is_store)
 			continue;
 		_cleanup_py_ PyObject *found = is_star ? py_pair(level, name) : py_ref(name);
-		if (!found || PyList_Append(out, found))
+		if (py_append(out, found))
 			return NULL;
 	}
 	return py_take(&out);
@@ -50,7 +50,7 @@ int star_imports_note(struct selection *s)
 	_cleanup_py_ PyObject *new = stars_of(t, &s->body.new, token);
 	_cleanup_py_ PyObject *old =
 		s->module->old_code ? stars_of(t, &s->body.old, token) : py_ref(w->none);
-	s->module->stars = new &&old ? py_pair(new, old) : NULL;
+	s->module->stars = py_pair(new, old);
 	return s->module->stars ? 0 : -1;
 }
 

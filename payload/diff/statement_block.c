@@ -296,7 +296,7 @@ static int note_head(const struct block *b, PyObject *node)
 	}
 	_cleanup_py_ PyObject *entry =
 		names ? Py_BuildValue("(iiOi)", lines.first, 0, names, 1) : NULL;
-	return entry ? PyList_Append(b->s->module->chosen, entry) : -1;
+	return py_append(b->s->module->chosen, entry);
 }
 
 /* --- all of it runs ---------------------------------------------------------------------- */

@@ -214,7 +214,7 @@ static int has_decorators(const struct class_change *c)
 {
 	_cleanup_py_ PyObject *decorators = node_decorators(c->node);
 
-	return decorators && PyList_Size(decorators) > 0;
+	return py_count(decorators) > 0;
 }
 
 /* type itself acts on these when it makes a class; 3.14 compiles all annotations into one
@@ -352,7 +352,7 @@ static int add_part(const struct class_change *c, PyObject *kept)
 						  c->is_annotated_anew, late)
 				  : NULL;
 
-	return part ? PyDict_SetItem(c->s->module->parts, c->place->qualname, part) : -1;
+	return py_put(c->s->module->parts, c->place->qualname, part);
 }
 
 static int set_empty(PyObject *node, const char *field)

@@ -307,7 +307,7 @@ int selection_is_decorated_otherwise(struct selection *s, const struct function_
 	_cleanup_py_ PyObject *decorators = node_decorators(node);
 	_cleanup_py_ PyObject *value = py_ref(PyDict_GetItem(at->names, at->name));
 	int is_only = body_count_stores(&at->body->new, at->name) == 1, other = 0;
-	Py_ssize_t count = decorators ? PyList_Size(decorators) : 0;
+	Py_ssize_t count = py_count(decorators);
 
 	if (!value || is_implicit(at->name) || (!is_only && !node_is_plainly_decorated(node)) ||
 	    selection_is_rebound(s, at->name, at->body != &s->body))

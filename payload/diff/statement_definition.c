@@ -180,7 +180,7 @@ static int strip(struct selection *s, PyObject *decorators, int added, PyObject 
 		Py_DecRef(taken);
 	}
 	_cleanup_py_ PyObject *ours = key ? our_decorator(s, key) : NULL;
-	if (!ours || !entry || PyDict_SetItem(inner, key, entry))
+	if (!ours || py_put(inner, key, entry))
 		return -1;
 	return PyList_SetSlice(decorators, added, PyList_Size(decorators), ours);
 }

@@ -108,7 +108,7 @@ static int has_entries(PyObject *node, void *context)
 	_cleanup_py_ PyObject *entries = node_field(node, "elts");
 	_cleanup_py_ PyObject *keys = entries ? NULL : node_field(node, "keys");
 
-	return (entries && PyList_Size(entries)) || (keys && PyList_Size(keys));
+	return py_count(entries) || py_count(keys);
 }
 
 /* A list that says something is taken anew. */

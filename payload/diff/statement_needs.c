@@ -153,7 +153,7 @@ static PyObject *derived_name(struct renewal r, PyObject *node, PyObject **value
 		tree_is(node, "Assign") ? node_field(node, "targets") : NULL;
 	_cleanup_py_ PyObject *target =
 		tree_is(node, "AnnAssign") ? node_field(node, "target") : NULL;
-	PyObject *one = targets && PyList_Size(targets) == 1 ? py_head(targets) : target;
+	PyObject *one = py_count(targets) == 1 ? py_head(targets) : target;
 
 	*value = one ? node_value(node) : NULL;
 	if (!*value || tree_any(r.body->tokens->world, *value, is_call, &r) || !r.found)

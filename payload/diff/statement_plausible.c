@@ -106,7 +106,7 @@ static int are_bases_plausible(struct selection *s, const struct body *outer, Py
 {
 	_cleanup_py_ PyObject *bases = node_field(node, "bases");
 	_cleanup_py_ PyObject *now = world_bases(live);
-	Py_ssize_t count = bases ? PyList_Size(bases) : 0;
+	Py_ssize_t count = py_count(bases);
 	_cleanup_py_ PyObject *parameters = node_field(node, "type_params");
 	int known = !parameters || !PyList_Size(parameters);
 

@@ -32,7 +32,7 @@ static PyObject *representative(struct tokens *t, PyObject *code)
 
 	if (name && !list) {
 		list = added = PyList_New(0);
-		if (!list || PyDict_SetItem(t->codes, name, list))
+		if (py_put(t->codes, name, list))
 			return NULL;
 	}
 	PyObject *item;
@@ -54,7 +54,7 @@ static PyObject *sequence_key(struct tokens *t, PyObject *sequence)
 
 	for (Py_ssize_t i = 0; keys && (item = py_item(list, i)); i++) {
 		_cleanup_py_ PyObject *key = constant_key(t, item);
-		if (!key || PyList_Append(keys, key))
+		if (py_append(keys, key))
 			return NULL;
 	}
 	return list && keys ? py_call(py_type(sequence), keys) : NULL;
@@ -76,7 +76,7 @@ static PyObject *constant_key(struct tokens *t, PyObject *constant)
 	} else {
 		value = py_ref(constant);
 	}
-	return value ? py_pair(py_type(constant), value) : NULL;
+	return py_pair(py_type(constant), value);
 }
 
 /* From 3.11 on, one numbering for all of a function's variables. */
@@ -99,7 +99,7 @@ static PyObject *variables_key(const struct tokens *t, const struct names *names
 		return variable_name(t, names, i->kind, i->arg);
 	_cleanup_py_ PyObject *a = variable_name(t, names, OPCODE_LOCAL, i->arg >> 4);
 	_cleanup_py_ PyObject *b = variable_name(t, names, OPCODE_LOCAL, i->arg & 15);
-	return a && b ? py_pair(a, b) : NULL;
+	return py_pair(a, b);
 }
 
 static PyObject *step_key(struct tokens *t, const struct names *names,
@@ -143,7 +143,7 @@ int tokens_number(struct tokens *t, const struct names *names, const struct inst
 		return -1;
 	if (!known) {
 		_cleanup_py_ PyObject *number = PyLong_FromLongLong(PyDict_Size(t->numbers));
-		if (!number || PyDict_SetItem(t->numbers, key, number))
+		if (py_put(t->numbers, key, number))
 			return -1;
 		step->token = (int)PyLong_AsLong(number);
 		return 0;

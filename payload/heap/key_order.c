@@ -37,7 +37,7 @@ int key_order_note(struct key_order *order, const struct world *w, PyObject *own
 	_cleanup_py_ PyObject *copy = PyDict_Copy(dict);
 	_cleanup_py_ PyObject *entry =
 		copy ? PyTuple_Pack(3, dict, copy, is_class ? owner : w->none) : NULL;
-	return entry ? PyList_Append(order->noted, entry) : -1;
+	return py_append(order->noted, entry);
 }
 
 static int fill(struct pointer_map *out, PyObject *dict)

@@ -59,7 +59,7 @@ static PyObject *items_by(const struct pointer_map *values, PyObject *keys)
 
 	for (Py_ssize_t i = 0; out && (key = py_item(keys, i)); i++) {
 		PyObject *value = pointer_map_get(values, key);
-		_cleanup_py_ PyObject *item = value ? py_pair(key, value) : NULL;
+		_cleanup_py_ PyObject *item = py_pair(key, value);
 		if (PyErr_Occurred() || (item && PyList_Append(out, item)))
 			return NULL;
 	}

@@ -117,7 +117,7 @@ static int add(struct search *s, PyObject *frame, PyObject *code, long thread, i
 	_cleanup_py_ PyObject *count = PyLong_FromLong(known ? PyLong_AsLong(known) + 1 : 1);
 
 	s->count++;
-	return place && count ? PyDict_SetItem(s->places, place, count) : -1;
+	return py_put(s->places, place, count);
 }
 
 /* --- threads -------------------------------------------------------------------------------

@@ -51,7 +51,7 @@ static int is_wrapper(const struct world *w, PyObject *value)
 	_cleanup_py_ PyObject *inside = walk_inside(w, value);
 
 	PyErr_Clear();
-	return inside && PyList_Size(inside);
+	return py_count(inside) > 0;
 }
 
 int note_is_state(const struct world *w, PyObject *value)

@@ -238,7 +238,7 @@ int walk_is_definition(const struct world *w, const struct module *m, PyObject *
 {
 	_cleanup_py_ PyObject *single = PyDict_New(), *found = PyList_New(0);
 
-	if (!single || !found || PyDict_SetItem(single, name, value) ||
+	if (!found || py_put(single, name, value) ||
 	    walk_functions(w, single, m->live, m->name, found))
 		return -1;
 	PyObject *item;

@@ -65,8 +65,8 @@ static PyObject *ancestry(const struct plan *p, PyObject *class)
 
 	for (Py_ssize_t i = 0; out && (base = py_tuple_item(mro, i)); i++) {
 		_cleanup_py_ PyObject *names = names_after(p, plan_stand_in(p, base));
-		_cleanup_py_ PyObject *pair = names ? py_pair(base, names) : NULL;
-		if (!pair || PyList_Append(out, pair))
+		_cleanup_py_ PyObject *pair = py_pair(base, names);
+		if (py_append(out, pair))
 			return NULL;
 	}
 	return mro ? py_take(&out) : NULL;

@@ -105,7 +105,7 @@ static int replace_member(struct plan *p, PyObject *old, PyObject *new)
 {
 	_cleanup_py_ PyObject *pair = py_pair(old, new);
 
-	if (!pair || PyList_Append(p->replaced, pair))
+	if (py_append(p->replaced, pair))
 		return -1;
 	return pointer_map_set(&p->stand_in, old, new);
 }

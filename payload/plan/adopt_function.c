@@ -29,7 +29,7 @@ static PyObject *cells_for(const struct world *w, PyObject *old, PyObject *funct
 					 ? walk_free_cell(old, name)
 					 : NULL;
 		cell = cell ? cell : walk_free_cell(function, name);
-		if (!cell || PyList_Append(cells, cell))
+		if (py_append(cells, cell))
 			return NULL;
 	}
 	if (!names || !cells)
@@ -54,7 +54,7 @@ static int write_code(struct plan *p, PyObject *old, PyObject *donor, PyObject *
 	    code_is_same(w, old_code, code) == 1 && code_is_unmoved(w, old_code, code) == 1)
 		return 0;
 	_cleanup_py_ PyObject *cells = cells_for(w, old, donor, code);
-	_cleanup_py_ PyObject *value = cells ? py_pair(code, cells) : NULL;
+	_cleanup_py_ PyObject *value = py_pair(code, cells);
 	return value ? plan_write(p, WRITE_CODE, old, NULL, value) : -1;
 }
 

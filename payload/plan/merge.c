@@ -94,8 +94,7 @@ static PyObject *merge_wrappers(struct plan *p, const struct module *m, PyObject
 		_cleanup_py_ PyObject *merged =
 			merge_value(p, m, PyList_GetItem(olds, i), item);
 		_cleanup_py_ PyObject *single = merged ? PyList_New(0) : NULL;
-		if (!single || PyList_Append(single, merged) ||
-		    PyList_SetSlice(news, i, i + 1, single))
+		if (py_append(single, merged) || PyList_SetSlice(news, i, i + 1, single))
 			return NULL;
 		unchanged &= merged == PyList_GetItem(olds, i);
 	}
@@ -271,7 +270,7 @@ int merge_names(struct plan *p, struct module *m)
 			}
 			_cleanup_py_ PyObject *merged =
 				is_other ? py_ref(value) : merge_value(p, m, old, value);
-			if (!merged || PyDict_SetItem(m->binds, name, merged))
+			if (py_put(m->binds, name, merged))
 				return -1;
 		}
 	}

@@ -243,7 +243,7 @@ static int choose_all(struct job *job, struct module *m)
 		enum wire_record_kind kind = now ? note_kind_of(now) : WIRE_RECORD_NAME;
 		_cleanup_py_ PyObject *entry = Py_BuildValue(
 			"(ii[O])", 0, kind == WIRE_RECORD_NAME ? 0 : (int)kind, name);
-		if (!entry || PyList_Append(m->chosen, entry))
+		if (py_append(m->chosen, entry))
 			return -1;
 	}
 	return list && m->chosen ? 0 : -1;

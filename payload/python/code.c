@@ -313,7 +313,7 @@ static PyObject *find_inner(const struct world *w, PyObject *code, const char *n
 {
 	_cleanup_py_ PyObject *inner = code_inner(code);
 
-	for (Py_ssize_t i = inner ? PyList_Size(inner) : 0; i-- > 0;) {
+	for (Py_ssize_t i = py_count(inner); i-- > 0;) {
 		PyObject *candidate = PyList_GetItem(inner, i);
 		_cleanup_py_ PyObject *own = code_name(candidate);
 		const char *text = py_text(own);

@@ -150,7 +150,7 @@ int node_is_definition(PyObject *node)
 int node_is_plainly_decorated(PyObject *node)
 {
 	_cleanup_py_ PyObject *decorators = node_decorators(node);
-	Py_ssize_t count = decorators ? PyList_Size(decorators) : 0;
+	Py_ssize_t count = py_count(decorators);
 	PyObject *first = count == 1 ? py_head(decorators) : NULL;
 
 	if (!first)

@@ -18,7 +18,7 @@ static struct {
 /* Keeps `o` in world->owned, which steals it; returns it borrowed. */
 static PyObject *keep(struct world *world, PyObject *o)
 {
-	if (!o || PyList_Append(world->owned, o))
+	if (py_append(world->owned, o))
 		world->error = NULL;
 	Py_DecRef(o);
 	return o;
@@ -246,7 +246,7 @@ static void collect_young(PyObject *gc)
 {
 	_cleanup_py_ PyObject *callbacks = PyObject_GetAttrString(gc, "callbacks");
 	_cleanup_py_ PyObject *kept = callbacks ? PySequence_List(callbacks) : NULL;
-	Py_ssize_t count = kept ? PyList_Size(kept) : 0;
+	Py_ssize_t count = py_count(kept);
 
 	if (count > 0 && PyList_SetSlice(callbacks, 0, count, NULL))
 		return;
@@ -313,7 +313,7 @@ PyObject *world_class_namespace(const struct world *w, PyObject *type)
 	_cleanup_py_ PyObject *inside = proxy ? py_call(w->get_referents, proxy) : NULL;
 
 	/* Of ctypes' classes it is a subclass of dict, up to 3.12. */
-	if (inside && PyList_Size(inside) == 1 && py_is_a(py_head(inside), w->dict))
+	if (py_count(inside) == 1 && py_is_a(py_head(inside), w->dict))
 		return py_ref(py_head(inside));
 	if (!PyErr_Occurred())
 		PyErr_SetString(w->error, "a class with an unknown kind of namespace");

@@ -105,7 +105,7 @@ static int move_instance(struct rebind *r, PyObject *o)
 			       ? 0
 			       : -1;
 	PyObject *list = list_for(r, class);
-	return list ? PyList_Append(list, o) : -1;
+	return py_append(list, o);
 }
 
 static int ignore_ancestries(struct rebind *r, PyObject *found)

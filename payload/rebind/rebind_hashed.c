@@ -66,7 +66,7 @@ static PyObject *hashed_as(const struct plan *p, PyObject *o)
 	_cleanup_py_ PyObject *list = PyList_New(0);
 	for (Py_ssize_t i = 0; list && i < PyTuple_Size(o); i++) {
 		_cleanup_py_ PyObject *item = hashed_as(p, PyTuple_GetItem(o, i));
-		if (!item || PyList_Append(list, item))
+		if (py_append(list, item))
 			return NULL;
 	}
 	return list ? tuple_like(&p->job->world, o, list) : NULL;

@@ -43,7 +43,7 @@ int rebind_is_weakly_held(const struct world *w, PyObject *o)
 {
 	_cleanup_py_ PyObject *refs = references_to(w, o);
 
-	return refs && PyList_Size(refs) > 0;
+	return py_count(refs) > 0;
 }
 
 /* Each base of a class has a weak reference to it in its list of subclasses, which goes with

@@ -108,7 +108,7 @@ static int add_migrated(const struct plan *p, PyObject *list, PyObject *old, PyO
 	_cleanup_py_ PyObject *entry =
 		holder && bases ? PyTuple_Pack(3, old, holder, bases) : NULL;
 
-	return entry ? PyList_Append(list, entry) : -1;
+	return py_append(list, entry);
 }
 
 static PyObject *migrated_of(const struct plan *p)
@@ -134,7 +134,7 @@ static PyObject *caches_of(const struct plan *p)
 
 	for (Py_ssize_t i = 0; list && (item = py_item(p->caches, i)); i++) {
 		_cleanup_py_ PyObject *holder = record_hold(item);
-		if (!holder || PyList_Append(list, holder))
+		if (py_append(list, holder))
 			return NULL;
 	}
 	return py_take(&list);
@@ -150,7 +150,7 @@ static PyObject *baselines_of(const struct plan *p)
 		_cleanup_py_ PyObject *anchor = before ? record_hold(m->anchor) : NULL;
 		_cleanup_py_ PyObject *entry =
 			anchor ? PyTuple_Pack(3, before, m->code, anchor) : NULL;
-		if (!entry || PyDict_SetItem(out, m->key, entry))
+		if (py_put(out, m->key, entry))
 			return NULL;
 	}
 	return py_take(&out);
@@ -184,7 +184,7 @@ int history_push(const struct plan *p)
 		return -1;
 	_cleanup_py_ PyObject *entry = PyTuple_Pack(HISTORY_FIELD_COUNT, time, report, writes,
 						    migrated, caches, baselines, number);
-	if (!entry || PyList_Append(history.entries, entry))
+	if (py_append(history.entries, entry))
 		return -1;
 	/* That of a rollback is there for a moment alone. */
 	return PyList_Size(history.entries) > HISTORY_MAX &&

@@ -36,7 +36,7 @@ static PyObject *pairs_of(const struct world *w, PyObject *entry)
 	       PyDict_Next(PyTuple_GetItem(entry, HISTORY_BASELINES), &at, &name, &pair)) {
 		PyObject *before = py_first(pair), *new = py_second(pair);
 		PyObject *old = before && before != w->none ? PyTuple_GetItem(before, 2) : NULL;
-		_cleanup_py_ PyObject *bodies = old && new ? py_pair(old, new) : NULL;
+		_cleanup_py_ PyObject *bodies = py_pair(old, new);
 		if (PyErr_Occurred() || (bodies && PyList_Append(pairs, bodies)))
 			return NULL;
 	}

@@ -144,7 +144,7 @@ PyObject *record_make(const struct plan *p)
 			break;
 		}
 		_cleanup_py_ PyObject *entry = make_entry(p, write, module);
-		status = entry ? PyList_Append(record, entry) : -1;
+		status = py_append(record, entry);
 	}
 	pointer_map_fini(&namespaces);
 	return status ? NULL : py_take(&record);
@@ -234,7 +234,7 @@ PyObject *record_codes(const struct world *w, PyObject *record)
 		_cleanup_py_ PyObject *came = record_held(w, PyTuple_GetItem(entry, NEW));
 		PyObject *old = code_of(PyTuple_GetItem(entry, OLD));
 		PyObject *new = code_of(came);
-		_cleanup_py_ PyObject *pair = old && new ? py_pair(old, new) : NULL;
+		_cleanup_py_ PyObject *pair = py_pair(old, new);
 		if (PyErr_Occurred() || (pair && PyList_Append(out, pair)))
 			return NULL;
 	}

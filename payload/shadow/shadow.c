@@ -147,7 +147,7 @@ static int add_shadow(struct shadow *s, const struct world *w, PyObject *name, P
 	_cleanup_py_ PyObject *pair = py_pair(shadow, live);
 
 	take_class(w, shadow, live);
-	if (!pair || PyList_Append(s->shadows, pair))
+	if (py_append(s->shadows, pair))
 		return -1;
 	return name ? PyDict_SetItem(hook_item(s, "shadows"), name, shadow) : 0;
 }
@@ -167,7 +167,7 @@ static int add_classes(struct shadow *s, const struct module *m)
 {
 	_cleanup_py_ PyObject *entry = PyTuple_Pack(4, m->fresh, m->parts, m->inner, m->donors);
 
-	return entry ? PyList_Append(s->classes, entry) : -1;
+	return py_append(s->classes, entry);
 }
 
 static int prepare_module(struct shadow *s, const struct world *w, struct module *m)
@@ -188,7 +188,7 @@ static int prepare_module(struct shadow *s, const struct world *w, struct module
 	_cleanup_py_ PyObject *entry = PyTuple_Pack(7, m->run_code, m->fresh, m->live, gone,
 						    m->stars ? m->stars : w->none, m->code,
 						    m->old_code ? m->old_code : w->none);
-	if (!entry || PyDict_SetItem(hook_item(s, "pending"), m->key, entry))
+	if (py_put(hook_item(s, "pending"), m->key, entry))
 		return -1;
 	m->run_references = world_references(w, m->run_code);
 	return add_shadow(s, w, m->object ? m->name : NULL, m->shadow,
@@ -274,7 +274,7 @@ static int prepare_modules(struct shadow *s, struct job *job)
 {
 	const struct world *w = &job->world;
 	_cleanup_py_ PyObject *all = PyDict_Values(w->modules);
-	Py_ssize_t count = all ? PyList_Size(all) : 0;
+	Py_ssize_t count = py_count(all);
 	int is_reversed = job->reply.header->python_version >= 0x03080000;
 
 	if (prepare_rest(s, job, 1))

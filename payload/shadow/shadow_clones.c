@@ -18,7 +18,7 @@ PyObject *shadow_clones_find(const struct job *job)
 		_cleanup_py_ PyObject *entry =
 			m->is_partial ? PyTuple_Pack(4, m->live, m->fresh, m->chosen, m->uses)
 				      : NULL;
-		if (m->is_partial && (!entry || PyList_Append(found, entry)))
+		if (m->is_partial && (py_append(found, entry)))
 			return NULL;
 	}
 	return py_take(&found);
@@ -34,7 +34,7 @@ static int add_clone(const struct shadow *s, const struct world *w, PyObject *pa
 	_cleanup_py_ PyObject *clone =
 		count ? PyTuple_Pack(3, py_first(pair), value, count) : NULL;
 
-	return clone ? PyList_Append(s->clones, clone) : -1;
+	return py_append(s->clones, clone);
 }
 
 int shadow_clones_make(const struct shadow *s, const struct job *job, PyObject *found)

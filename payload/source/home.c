@@ -109,7 +109,7 @@ int home_remember(struct job *job, const struct module *module)
 	_cleanup_py_ PyObject *entry =
 		all ? make_baseline(module, &module->stamp, module->code) : NULL;
 
-	return entry ? PyDict_SetItem(all, module->key, entry) : -1;
+	return py_put(all, module->key, entry);
 }
 
 /* A stamp that no file has makes the next attach look at the file's content. */

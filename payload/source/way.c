@@ -40,7 +40,7 @@ static int ask_folder(struct way *way, const char *path, size_t length)
 	folder[length] = '\0';
 	int result = is_on_switched_way(way, folder);
 	_cleanup_py_ PyObject *value = PyLong_FromLong(result);
-	if (result < 0 || !value || PyDict_SetItem(way->known, key, value))
+	if (result < 0 || py_put(way->known, key, value))
 		return -1;
 	return result;
 }
