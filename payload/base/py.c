@@ -8,6 +8,12 @@
 
 #define SHORT __attribute__((noinline))
 
+SHORT PyObject *py_ref(PyObject *o)
+{
+	Py_IncRef(o);
+	return o;
+}
+
 SHORT PyObject *py_first(PyObject *tuple)
 {
 	return PyTuple_GetItem(tuple, 0);

@@ -11,6 +11,7 @@
 #include "payload/wire.h"
 
 struct job {
+	struct world world;           /* asked for in most places, so the first */
 	struct wire_channel *channel; /* borrowed */
 	struct reply reply;
 	enum wire_status status; /* NONE until decided */
@@ -18,7 +19,6 @@ struct job {
 	int is_rerun;            /* whole bodies run, not what changed alone */
 	int is_selecting;        /* the program may run in between */
 	struct modules modules;
-	struct world world;
 	PyObject *home; /* the dict of the module that stays in the target; NULL until needed */
 	int64_t interpreter;      /* 0: the main one */
 	int64_t start_ns;         /* when the program began, CLOCK_REALTIME */

@@ -53,9 +53,8 @@ static void find_types(struct world *w)
 	/* in the order of struct world */
 	PY_FILLED(struct world, object, complex, 16);
 	static const char names[] =
-		"object\0type\0dict\0list\0tuple\0set\0frozenset\0str\0int\0"
-		"bool\0property\0staticmethod\0classmethod\0bytes\0float\0"
-		"complex\0";
+		"object\0type\0dict\0list\0int\0set\0property\0staticmethod\0"
+		"classmethod\0tuple\0bytes\0frozenset\0str\0bool\0float\0complex\0";
 	PyObject **slot = &w->object;
 
 	for (const char *name = names; *name; name = text_next(name))

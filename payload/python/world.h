@@ -29,18 +29,18 @@ enum world_name {
 /* What is used most comes first: an access to the first 128 bytes is three bytes shorter. */
 struct world {
 	PyObject *none;
-	PyObject *modules; /* sys.modules */
+	PyObject *modules;  /* sys.modules */
+	PyObject *builtins; /* the module's dict */
+	PyObject *error;    /* builtins.Exception */
 	/* types; those of functools and collections are NULL when not loaded */
+	PyObject *object, *type, *dict, *list, *integer, *set, *property, *staticmethod,
+		*classmethod, *tuple, *bytes, *frozenset, *str, *boolean, *real, *complex;
 	PyObject *function, *module;
-	PyObject *object, *type, *dict, *list, *tuple, *set, *frozenset, *str, *integer,
-		*boolean, *property, *staticmethod, *classmethod, *bytes, *real, *complex;
 	PyObject *code, *cell, *method, *member_descriptor, *getset_descriptor;
 	PyObject *partial, *lru_cache, *cached_property, *enum_type, *ordered_dict, *abc_meta,
 		*module_spec, *builtin_importer, *frozen_importer, *source_loader,
 		*sourceless_loader, *extension_loader, *zip_importer;
-	PyObject *builtins; /* the module's dict */
-	PyObject *error;    /* builtins.Exception */
-	PyObject *common;   /* list: the constants that LOAD_COMMON_CONSTANT loads; 3.14 */
+	PyObject *common; /* list: the constants that LOAD_COMMON_CONSTANT loads; 3.14 */
 	PyObject *name[NAMES];
 	/* functions */
 	PyObject *get_objects, *get_referrers, *get_referents; /* gc */
