@@ -13,6 +13,7 @@
 #include "payload/base/freestanding.h"
 #include "payload/job/walk.h"
 #include "payload/python/code.h"
+#include "payload/python/compare.h"
 
 #define IS_FUNCTION 1 /* CO_OPTIMIZED of Include/code.h: set for functions, not for classes */
 #define DEPTH_MAX   10
@@ -30,11 +31,6 @@ struct pair {
 	int depth;
 };
 
-static int is_same_text(PyObject *a, PyObject *b)
-{
-	return a && b && !PyUnicode_Compare(a, b);
-}
-
 /* The docstring, or whatever is in its place. */
 static int is_doc_same(const struct world *w, PyObject *old, PyObject *new)
 {
@@ -45,7 +41,7 @@ static int is_doc_same(const struct world *w, PyObject *old, PyObject *new)
 
 	if (world_is_str(a) != world_is_str(b))
 		return 0;
-	return !world_is_str(a) || is_same_text(a, b);
+	return !world_is_str(a) || compare_texts(a, b);
 }
 
 static int are_parameters_same(PyObject *old, PyObject *new)
@@ -61,7 +57,7 @@ static int are_parameters_same(PyObject *old, PyObject *new)
 			return 0;
 	count += ((flags & 4) != 0) + ((flags & 8) != 0); /* *args, **kwargs */
 	for (Py_ssize_t i = 0; x && y && i < count; i++)
-		if (!is_same_text(PyTuple_GetItem(x, i), PyTuple_GetItem(y, i)))
+		if (!compare_texts(PyTuple_GetItem(x, i), PyTuple_GetItem(y, i)))
 			return 0;
 	_cleanup_py_ PyObject *a = code_free_names(old);
 	_cleanup_py_ PyObject *b = code_free_names(new);
@@ -132,7 +128,7 @@ static int put_old_code(const struct bodies *b, PyObject **out, const struct pai
 	_cleanup_py_ PyObject *name = code_name(at->new);
 	int same = code_is_same(b->world, at->old, at->new);
 
-	if (same || !is_same_text(old_name, name))
+	if (same || !compare_texts(old_name, name))
 		return same;
 	_cleanup_py_ PyObject *qualname = outer ? world_dotted(outer, name) : py_ref(name);
 	struct pair named = *at;

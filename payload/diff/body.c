@@ -12,6 +12,7 @@
 
 #include "payload/base/freestanding.h"
 #include "payload/python/code.h"
+#include "payload/python/compare.h"
 #include "payload/python/node.h"
 #include "payload/python/tree.h"
 
@@ -206,7 +207,7 @@ static PyObject *loaded_code(const struct body *b, const struct step *step, PyOb
 		return own ? step->value : NULL;
 	_cleanup_py_ PyObject *generic =
 		PyUnicode_FromFormat("<generic parameters of %U>", name);
-	if (!generic || PyUnicode_Compare(own, generic))
+	if (!compare_texts(own, generic))
 		return NULL;
 	_cleanup_py_ PyObject *inside = code_find(w, step->value, name);
 	return inside; /* which the step's value keeps */

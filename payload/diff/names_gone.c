@@ -7,6 +7,7 @@
 #include "payload/base/freestanding.h"
 #include "payload/job/walk.h"
 #include "payload/python/code.h"
+#include "payload/python/compare.h"
 
 int names_is_definition(const struct world *w, const struct module *m, PyObject *name,
 			PyObject *value)
@@ -18,7 +19,7 @@ int names_is_definition(const struct world *w, const struct module *m, PyObject 
 	else if (walk_is_class_of(w, m, value))
 		own = world_name(value);
 	PyErr_Clear();
-	return own && !PyUnicode_Compare(own, name);
+	return compare_texts(own, name);
 }
 
 int names_is_submodule(const struct world *w, const struct module *m, PyObject *name,

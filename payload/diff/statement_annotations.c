@@ -58,10 +58,10 @@ static int is_made(const struct body *b, PyObject *name)
 	for (Py_ssize_t i = 0; !found && (node = py_item(b->nodes, i)); i++) {
 		_cleanup_py_ PyObject *target =
 			tree_is(node, "AnnAssign") ? node_field(node, "target") : NULL;
-		_cleanup_py_ PyObject *id = target ? node_id(target) : NULL;
+		_cleanup_py_ PyObject *id = node_id(target);
 		_cleanup_py_ PyObject *block =
 			node_is_definition(node) ? NULL : node_body(node);
-		found = block || (id && !PyUnicode_Compare(id, name));
+		found = block || compare_texts(id, name);
 	}
 	return found;
 }

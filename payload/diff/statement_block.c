@@ -57,7 +57,7 @@ static int is_list_other(const struct block *b, PyObject *parent, const char *fi
 
 static int is_empty(PyObject *value, const char *field)
 {
-	_cleanup_py_ PyObject *list = value ? node_field(value, field) : NULL;
+	_cleanup_py_ PyObject *list = node_field(value, field);
 
 	return list && !PyList_Size(list);
 }

@@ -450,7 +450,7 @@ static int is_called(PyObject *class, PyObject *qualname)
 	_cleanup_py_ PyObject *own = world_qualname(class);
 
 	PyErr_Clear();
-	return own && !PyUnicode_Compare(own, qualname);
+	return compare_texts(own, qualname);
 }
 
 int selection_class(struct selection *s, const struct function_place *place, PyObject *node)

@@ -227,8 +227,8 @@ static int look_at_cache(const struct look *l, PyObject **value)
 
 	if (!py_is(*value, w->lru_cache))
 		return is_known(l, *value) ? OTHER : UNKNOWN;
-	_cleanup_py_ PyObject *args = l->call ? node_args(l->call) : NULL;
-	_cleanup_py_ PyObject *keywords = l->call ? node_field(l->call, "keywords") : NULL;
+	_cleanup_py_ PyObject *args = node_args(l->call);
+	_cleanup_py_ PyObject *keywords = node_field(l->call, "keywords");
 	PyObject *first = py_item(args, 0);
 	_cleanup_py_ PyObject *given = first ? py_ref(first) : node_value(py_item(keywords, 0));
 	_cleanup_py_ PyObject *said = given ? selection_value(l->s, NULL, given) : NULL;

@@ -153,7 +153,7 @@ static int is_annotation_new(const struct world *w, PyObject *names, PyObject *n
 	PyObject *known = own_map(w, names, "__annotations__");
 	_cleanup_py_ PyObject *target =
 		tree_is(node, "AnnAssign") ? node_field(node, "target") : NULL;
-	_cleanup_py_ PyObject *id = target ? node_id(target) : NULL;
+	_cleanup_py_ PyObject *id = node_id(target);
 
 	if (!known) /* 3.14 has none before somebody asked */
 		known = own_map(w, names, "__dataclass_fields__");
@@ -222,7 +222,7 @@ int selection_is_class_other(struct selection *s, const struct body *outer,
 	if (!walk_is_class_of(w, s->module, live))
 		return 0;
 	_cleanup_py_ PyObject *own = world_name(live);
-	if (!own || PyUnicode_Compare(own, name)) /* a decorator's */
+	if (!compare_texts(own, name)) /* a decorator's */
 		return 0;
 	_cleanup_py_ PyObject *inside = world_type_dict(w, live);
 	if (inside && !selection_is_header_plausible(s, outer, node, live))

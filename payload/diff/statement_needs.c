@@ -44,7 +44,7 @@ static int is_plain(PyObject *node)
 {
 	_cleanup_py_ PyObject *value =
 		tree_is(node, "Assign AugAssign AnnAssign") ? node_value(node) : NULL;
-	_cleanup_py_ PyObject *items = value ? node_field(value, "elts") : NULL;
+	_cleanup_py_ PyObject *items = node_field(value, "elts");
 
 	return value && (items ? tree_is(value, "List Tuple") && PyList_Size(items) > 0
 			       : node_is_constant(value));
@@ -138,8 +138,8 @@ static int is_call(PyObject *node, void *context)
 static int has_renewed_default(struct renewal r, PyObject *node)
 {
 	_cleanup_py_ PyObject *args = node_args(node);
-	_cleanup_py_ PyObject *defaults = args ? node_field(args, "defaults") : NULL;
-	_cleanup_py_ PyObject *keywords = args ? node_field(args, "kw_defaults") : NULL;
+	_cleanup_py_ PyObject *defaults = node_field(args, "defaults");
+	_cleanup_py_ PyObject *keywords = node_field(args, "kw_defaults");
 	const struct world *w = r.body->tokens->world;
 
 	return defaults && keywords && !tree_any(w, defaults, is_call, &r) &&

@@ -188,7 +188,7 @@ static int is_under_own_name(PyObject *name, PyObject *value)
 {
 	_cleanup_py_ PyObject *own = own_name(value);
 
-	return own && !PyUnicode_Compare(own, name);
+	return compare_texts(own, name);
 }
 
 /* `g = f` became `def g`, or `g = h`: what is called f is still that of f. */

@@ -7,6 +7,7 @@
 
 #include "payload/base/freestanding.h"
 #include "payload/python/bytecode.h"
+#include "payload/python/compare.h"
 
 #define CODE_KINDS 0x2a0 /* generator, coroutine, async generator: Include/code.h */
 
@@ -64,7 +65,7 @@ int code_is_from(PyObject *code, PyObject *file)
 {
 	_cleanup_py_ PyObject *own = code_file(code);
 
-	return own && !PyUnicode_Compare(own, file);
+	return compare_texts(own, file);
 }
 
 int code_are_namesakes(PyObject *a, PyObject *b)

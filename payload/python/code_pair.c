@@ -4,6 +4,7 @@
  * rest by name and order.
  */
 #include "payload/python/code.h"
+#include "payload/python/compare.h"
 
 static int pair_by_name(const struct world *w, PyObject *olds, PyObject *news, PyObject *out);
 
@@ -47,7 +48,7 @@ static Py_ssize_t count_named(PyObject *codes, PyObject *code, PyObject **first)
 	PyObject *item;
 	for (Py_ssize_t i = 0; name && (item = py_item(codes, i)); i++) {
 		_cleanup_py_ PyObject *other = code_name(item);
-		if (!other || PyUnicode_Compare(name, other))
+		if (!compare_texts(name, other))
 			continue;
 		if (!count++)
 			*first = item;

@@ -20,7 +20,7 @@ int compare_constants(const struct world *w, PyObject *a, PyObject *b)
 	}
 	if (py_is(a, w->real) || py_is(a, w->complex)) { /* 0.0 == -0.0 */
 		_cleanup_py_ PyObject *x = PyObject_Str(a), *y = PyObject_Str(b);
-		return x && y && PyUnicode_Compare(x, y) == 0;
+		return compare_texts(x, y);
 	}
 	if (!py_is(a, w->integer) && !world_is_str(a) && !py_is(a, w->bytes))
 		return 0;
@@ -38,6 +38,11 @@ int compare_contents(PyObject *a, PyObject *b)
 		if (PyDict_GetItem(b, key) != value)
 			return 0;
 	return 1;
+}
+
+int compare_texts(PyObject *a, PyObject *b)
+{
+	return a && b && !PyUnicode_Compare(a, b);
 }
 
 int compare_is_name(PyObject *o, const char *names)

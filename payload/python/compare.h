@@ -13,6 +13,9 @@ int compare_constants(const struct world *world, PyObject *a, PyObject *b);
 /* 1 when two dicts hold the same objects under the same keys. */
 int compare_contents(PyObject *a, PyObject *b);
 
+/* Two str: are both there, and the same? */
+int compare_texts(PyObject *a, PyObject *b);
+
 /* Is it one of the names, which a space stands between? */
 int compare_is_name(PyObject *o, const char *names);
 

@@ -10,6 +10,7 @@
 #include "payload/base/sys.h"
 #include "payload/job/walk.h"
 #include "payload/python/code.h"
+#include "payload/python/compare.h"
 
 #define PATH_SIZE 4096 /* PATH_MAX of include/uapi/linux/limits.h */
 
@@ -219,7 +220,7 @@ static int has_function_of(const struct job *job, const struct module *module, P
 	for (Py_ssize_t i = 0; i < PyList_Size(all) && !found; i++) {
 		PyObject *code = PyFunction_GetCode(PyList_GetItem(all, i));
 		_cleanup_py_ PyObject *file = code_file(code);
-		found = file && !PyUnicode_Compare(file, name);
+		found = compare_texts(file, name);
 	}
 	return found;
 }
