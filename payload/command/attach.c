@@ -152,7 +152,6 @@ void attach_finish(struct job *job, struct attempt *attempt, int status)
 int attach_plan(struct job *job)
 {
 	_cleanup_py_ PyObject *codes = PyDict_New();
-	struct frame_types types;
 
 	if (!codes || select_imported(job))
 		return -1;
@@ -162,9 +161,7 @@ int attach_plan(struct job *job)
 		if (preview_module(job, m, codes))
 			return -1;
 	}
-	if (frame_types_init(&types, &job->world) || frames_report(job, &types, codes) < 0)
-		PyErr_Clear();
-	frame_types_fini(&types);
+	frames_tell(job, codes);
 	return 0;
 }
 

@@ -12,14 +12,11 @@
 int status_frames(struct job *job)
 {
 	struct history history;
-	struct frame_types types;
 	_cleanup_py_ PyObject *codes = PyDict_New();
 
 	if (!codes || history_get(&history, job) || lineage_forward(job, &history, codes))
 		return -1;
-	if (frame_types_init(&types, &job->world) || frames_report(job, &types, codes) < 0)
-		PyErr_Clear();
-	frame_types_fini(&types);
+	frames_tell(job, codes);
 	return 0;
 }
 

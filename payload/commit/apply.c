@@ -8,6 +8,7 @@
 #include "payload/base/freestanding.h"
 #include "payload/base/sys.h"
 #include "payload/commit/parking.h"
+#include "payload/heap/word.h"
 #include "payload/job/failure.h"
 #include "payload/job/frames.h"
 #include "payload/job/idle.h"
@@ -73,7 +74,7 @@ static int leave_those_in(void *context, PyObject *holder)
 	for (Py_ssize_t i = 0; (o = py_item(inside, i)); i++) {
 		if (py_type(o) != l->class || pointer_map_get(l->left, o) ||
 		    rebind_is_weakly_held(w, o) ||
-		    !history_holds_alone(l->job, o, 1 + history_references_in(w, inside, o)))
+		    !history_holds_alone(l->job, o, 1 + word_references(w, inside, o)))
 			continue;
 		if (pointer_map_set(l->left, o, o))
 			return -1;

@@ -11,6 +11,7 @@
 #include "payload/commit/parking.h"
 
 #include "payload/base/freestanding.h"
+#include "payload/heap/word.h"
 #include "payload/python/class_change.h"
 #include "payload/record/history.h"
 
@@ -23,11 +24,11 @@ static long count_own(const struct world *w, PyObject *class)
 	_cleanup_py_ PyObject *mro = world_mro(class);
 	PyObject *name, *value;
 	Py_ssize_t at = 0;
-	long count = mro ? history_references_in(w, mro, class) : -1;
+	long count = mro ? word_references(w, mro, class) : -1;
 
 	while (names && PyDict_Next(names, &at, &name, &value))
 		if (py_is(value, w->getset_descriptor) || py_is(value, w->member_descriptor))
-			count += history_references_in(w, value, class);
+			count += word_references(w, value, class);
 	return count;
 }
 

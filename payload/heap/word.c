@@ -6,25 +6,26 @@
 
 #include "payload/base/freestanding.h"
 
-static int count_in_list(PyObject *list, PyObject *o)
+long word_references(const struct world *w, PyObject *holder, PyObject *o)
 {
-	int count = 0;
+	_cleanup_py_ PyObject *inside = py_call(w->get_referents, holder);
+	long count = 0;
 	PyObject *item;
 
-	for (Py_ssize_t i = 0; (item = py_item(list, i)); i++)
+	for (Py_ssize_t i = 0; (item = py_item(inside, i)); i++)
 		count += item == o;
-	return count;
+	return inside ? count : -1;
 }
 
 int word_find(const struct world *w, PyObject *o, PyObject *old, size_t *offset)
 {
 	long size = world_type_number(py_type(o), "__basicsize__");
-	_cleanup_py_ PyObject *referents = py_call(w->get_referents, o);
+	long told = word_references(w, o, old);
 	/* An instance refers to its class twice when a slot does, too. */
 	int found = 0, is_type = py_type_offset && old == py_type(o);
 	size_t from = *offset, next = 0;
 
-	if (size < 0 || !referents)
+	if (size < 0 || told < 0)
 		return -1;
 	for (size_t at = 0; at + sizeof(old) <= (size_t)size; at += sizeof(old)) {
 		if (memcmp((const char *)o + at, &old, sizeof(old)) ||
@@ -35,7 +36,7 @@ int word_find(const struct world *w, PyObject *o, PyObject *old, size_t *offset)
 			next = at;
 	}
 	*offset = next;
-	return next && found + is_type == count_in_list(referents, old) ? found : 0;
+	return next && found + is_type == told ? found : 0;
 }
 
 int word_find_globals(const struct world *w, PyObject *function, size_t *offset)

@@ -10,6 +10,9 @@
 
 #include "payload/python/world.h"
 
+/* How many references to `o` the collector counts in `holder`; -1 with an exception. */
+long word_references(const struct world *world, PyObject *holder, PyObject *o);
+
 /* How many references to `old` are in `o`, and where the first is that is not before `*offset`;
  * 0 when there is none or it cannot be proved; -1 with an exception. */
 int word_find(const struct world *world, PyObject *o, PyObject *old, size_t *offset);

@@ -309,3 +309,12 @@ Py_ssize_t frames_report(struct job *job, const struct frame_types *types, PyObj
 	Py_DecRef(s.places);
 	return status ? -1 : s.count;
 }
+
+void frames_tell(struct job *job, PyObject *codes)
+{
+	struct frame_types types;
+
+	if (frame_types_init(&types, &job->world) || frames_report(job, &types, codes) < 0)
+		PyErr_Clear();
+	frame_types_fini(&types);
+}

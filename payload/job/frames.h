@@ -27,4 +27,7 @@ PyObject *frames_of_greenlet(const struct frame_types *types, PyObject *o);
  * frames, -1 with an exception. Runs no bytecode, except that of audit hooks. */
 Py_ssize_t frames_report(struct job *job, const struct frame_types *types, PyObject *codes);
 
+/* The same with types of its own. What goes wrong is not told of. */
+void frames_tell(struct job *job, PyObject *codes);
+
 #endif

@@ -7,6 +7,7 @@
 #include "payload/record/history.h"
 
 #include "payload/base/sys.h"
+#include "payload/heap/word.h"
 #include "payload/record/record.h"
 #include "payload/source/home.h"
 
@@ -253,17 +254,6 @@ int history_visit(struct job *job, int (*visit)(void *context, PyObject *o), voi
 
 /* --- who holds an object ----------------------------------------------------------------- */
 
-long history_references_in(const struct world *w, PyObject *holder, PyObject *o)
-{
-	_cleanup_py_ PyObject *inside = py_call(w->get_referents, holder);
-	long count = 0;
-	PyObject *item;
-
-	for (Py_ssize_t i = 0; (item = py_item(inside, i)); i++)
-		count += item == o;
-	return count;
-}
-
 struct holders {
 	const struct world *world;
 	PyObject *object;
@@ -278,7 +268,7 @@ static int count_holder(void *context, PyObject *holder)
 	int is_new = world_is_class(holder) ? 0 : pointer_map_add(&h->seen, holder);
 
 	if (is_new == 1)
-		h->count += history_references_in(h->world, holder, h->object);
+		h->count += word_references(h->world, holder, h->object);
 	return is_new < 0 ? -1 : 0;
 }
 

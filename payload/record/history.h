@@ -50,8 +50,6 @@ int history_cut(struct job *job, struct history *history, Py_ssize_t position);
 /* Calls `visit` with each container of our own in there, and with what was replaced. */
 int history_visit(struct job *job, int (*visit)(void *context, PyObject *o), void *context);
 
-long history_references_in(const struct world *world, PyObject *holder, PyObject *o);
-
 /* Does nothing refer to the object but containers of the records, and `others` that are known?
  */
 int history_holds_alone(struct job *job, PyObject *o, long others);
