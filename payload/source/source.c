@@ -122,20 +122,24 @@ static PyObject *name_for_loader(struct job *job, const struct module *module)
 	return name ? name : py_ref(module->name);
 }
 
-/* The loader's own way to the source, if it has one. */
+/* What of the loader gives its source, if it has a way of its own. */
+static PyObject *way_of(const struct module *module, int *is_by_name)
+{
+	PyObject *by_file = py_attribute(module->loader, "get_data");
+
+	*is_by_name = !by_file;
+	return by_file ? by_file : py_attribute(module->loader, "get_source");
+}
+
 static int read_by_loader(struct job *job, struct module *module)
 {
-	_cleanup_py_ PyObject *get_data = py_attribute(module->loader, "get_data");
-	_cleanup_py_ PyObject *get_source =
-		get_data ? NULL : py_attribute(module->loader, "get_source");
+	int is_by_name;
+	_cleanup_py_ PyObject *way = way_of(module, &is_by_name);
 	_cleanup_py_ PyObject *name = name_for_loader(job, module);
 
-	if (get_data)
-		module->source = py_call(get_data, module->file);
-	else if (get_source && name)
-		module->source = py_call(get_source, name);
-	else
+	if (!way)
 		return read_file(job, module);
+	module->source = py_call(way, is_by_name ? name : module->file);
 	if (module->source == job->world.none) {
 		Py_DecRef(py_take(&module->source));
 		return 1;
@@ -145,10 +149,10 @@ static int read_by_loader(struct job *job, struct module *module)
 
 int source_has_way(const struct module *module)
 {
-	_cleanup_py_ PyObject *get_data = py_attribute(module->loader, "get_data");
-	_cleanup_py_ PyObject *get_source = py_attribute(module->loader, "get_source");
+	int is_by_name;
+	_cleanup_py_ PyObject *way = way_of(module, &is_by_name);
 
-	return get_data || get_source;
+	return way != NULL;
 }
 
 int source_read(struct job *job, struct module *module)
