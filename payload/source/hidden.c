@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * One pass over the functions that the collector knows: the globals of a function are the
- * namespace of a module when the function comes from the file that they name. So copies of a
- * namespace that somebody executes text in are none.
+ * namespace of a module when the function comes from the file that they name, and the import
+ * system has made them. So copies of a namespace that somebody executes text in are none, nor
+ * the globals that a function gets which comes by value from another process (cloudpickle).
  */
 #include "payload/source/hidden.h"
 
@@ -58,7 +59,8 @@ static int is_namespace_of(const struct world *w, PyObject *live, PyObject *func
 	PyObject *name = PyDict_GetItemString(live, "__name__");
 	PyObject *file = PyDict_GetItemString(live, "__file__");
 
-	if (!world_is_str(name) || !world_is_str(file) || !has_real_builtins(w, live))
+	if (!world_is_str(name) || !world_is_str(file) ||
+	    !PyDict_GetItem(live, w->name[NAME_SPEC]) || !has_real_builtins(w, live))
 		return 0;
 	return code_is_from(PyFunction_GetCode(function), file);
 }
