@@ -4,7 +4,7 @@ import copy
 import re
 
 from generate import ENUMS, Raw
-from program import Assign, Class, Function, Import, numbers
+from program import BLOCKS, Assign, Class, Function, Import, numbers
 
 # What else a function may become.
 OTHER_ROLES = {'plain': ['generator', 'async'], 'generator': ['plain', 'async', 'context'],
@@ -22,7 +22,7 @@ class Editor:
                       self.decorators, self.add, self.add, self.remove, self.move, self.role,
                       self.bases, self.import_more, self.comment, self.doc, self.wrap,
                       self.add_to_class, self.add_to_class, self.value, self.parameter,
-                      self.rename, self.other, self.mark]
+                      self.rename, self.other, self.mark, self.block, self.block]
 
     def functions(self):
         return [x for x in self.maker.program.walk() if isinstance(x[2], Function)]
@@ -213,9 +213,46 @@ class Editor:
             [None, 'Described %s.' % self.maker.number()])
 
     def wrap(self):
-        _, _, item = self.pick(self.items(Function))
+        _, _, item = self.pick(self.items(Function) + [x for x in self.items(Import) if x[2].imported not in ('*', None)])
         if item and not item.block:
             item.wrap = self.random.choice([None, 'if', 'try'])
+
+    def block(self):
+        """Neighbours come into a block, or into another, or out of theirs; what was in one with them is split.
+        Not where one is made of another: such things are made anew together."""
+        module = self.random.choice(self.maker.program.modules[1:])
+        items = [x for x in module.items if not isinstance(x, Import)]
+        low = self.random.randrange(len(items) + 1)
+        part = items[low:low + self.random.randint(1, 4)]
+        touched = [x for x in items if x in part or (x.block and x.block in [y.block for y in part])]
+        form = self.random.choice([None] + sorted(set(BLOCKS) - {'finally'}))
+        forms = [form] + [x.block[1] for x in touched if x.block]
+        if any(self.maker.stays_out(x) for x in touched) or self.are_related(touched) or \
+                (set(forms) & {'with', 'nested'} and not all(map(self.is_plain, touched))):
+            return
+        made, rest = form and (next(numbers), form), next(numbers)
+        for item in touched:
+            if item in part:
+                item.block = made
+            elif items.index(item) > low:
+                item.block = rest, item.block[1]
+
+    @staticmethod
+    def is_plain(item):
+        """Does it depend on nothing, so that it is the same in any context?"""
+        return getattr(item, 'kind', None) in ('constant', 'counter', 'cache', 'log') or (
+            isinstance(item, Function) and item.role == 'plain' and not item.decorators)
+
+    @staticmethod
+    def are_related(items):
+        """Does one say the name of another outside of a function's body?"""
+        names = {x.name.split('.')[0] for x in items}
+        for item in items:
+            said = item.decorators + [item.signature()] if isinstance(item, Function) else item.text(None)
+            said = re.sub(r'^(class|def) \w+|^\w+ = ', '', '\n'.join(said))
+            if names & set(re.findall(r'\w+', said)):
+                return True
+        return False
 
     def value(self):
         """What an assignment assigns; for a state that is a fresh start of it."""

@@ -111,7 +111,7 @@ class Maker:
     def reach(self, scope, item, qualifier, alias=None):
         name = qualifier + (alias or item.name)
         if isinstance(item, Assign):
-            if item.kind in ('constant', 'derived', 'counter', 'store'):
+            if item.kind in ('constant', 'derived', 'counter', 'store', 'augmented', 'temporary'):
                 scope.integers.append(name)
             elif item.kind in ('closure', 'lambda'):
                 scope.calls.append(name + '({})')
@@ -165,7 +165,7 @@ class Maker:
 
     def statement(self, scope):
         """A statement or two; may put a local name in reach."""
-        choice = self.random.randrange(9)
+        choice = self.random.randrange(10)
         value = self.expression(scope)
         if choice < 2:
             scope.integers.append('local')
@@ -183,7 +183,10 @@ class Maker:
         elif choice == 6:
             lines = ['def nested(y, z=%s):' % self.number(), INDENT + 'return y + z + ' + value,
                      'local = nested(%s)' % self.number()]
-        elif choice == 7 and scope.counters:
+        elif choice == 7:
+            lines = ['local = ' + value, 'def bump(y):', INDENT + 'nonlocal local',
+                     INDENT + 'local += y', INDENT + 'return local', 'local = bump(%s) + local' % self.number()]
+        elif choice == 8 and scope.counters:
             counter = self.random.choice(scope.counters)
             lines = ['global ' + counter, '%s += %s' % (counter, self.number()),
                      'local = ' + counter]
@@ -369,8 +372,10 @@ class Maker:
 
     def assignment(self, module, scope):
         kind = self.random.choice(['constant', 'constant', 'derived', 'counter', 'cache', 'log',
-                                   'object', 'closure', 'table', 'lambda', 'store'])
+                                   'object', 'closure', 'table', 'lambda', 'store', 'augmented',
+                                   'temporary'])
         value = {'constant': self.number, 'counter': self.number, 'cache': lambda: '{}',
+                 'augmented': lambda: self.number() + ' + ' + self.number(), 'temporary': self.number,
                  'log': lambda: '[]', 'derived': lambda: self.expression(scope),
                  'lambda': lambda: 'lambda x: x + ' + self.expression(scope)}.get(kind)
         if value:
@@ -390,14 +395,16 @@ class Maker:
             if kind == 'table' else '%s(%s)' % (name, self.number())
         return Assign(self.fresh_name(kind), value, kind)
 
-    def effect(self, logs):
-        return Assign(self.fresh_name('effect'), '%s.append(each + %s)' % (
-            self.random.choice(logs), self.number()), 'effect')
+    def effect(self, scope):
+        value = '%s.append(each + %s)' % (self.random.choice(scope.logs), self.number())
+        if scope.calls and self.chance(.3):
+            value = self.random.choice(scope.calls).format('each + ' + self.number())
+        return Assign(self.fresh_name('effect'), value, 'effect')
 
     def item(self, module):
         scope = self.scope(module)
         if scope.logs and self.chance(.2):
-            return self.effect(scope.logs)
+            return self.effect(scope)
         choice = self.random.randrange(10)
         if choice < 4:
             return self.function(scope)
@@ -417,6 +424,7 @@ class Maker:
                      getattr(x, 'kind', None) not in ('store', 'effect')]
             for name in self.random.sample(names, min(len(names), self.random.randrange(3))):
                 made.append(Import(other.name, name, name + '_' if self.chance(.2) else None))
+                made[-1].wrap = self.random.choice(['if', 'try'] + [None] * 8)
         return made
 
     def make(self):
@@ -435,9 +443,9 @@ class Maker:
 
     @staticmethod
     def stays_out(item):
-        """In a block it may happen again, or not follow the class above it."""
+        """In a block it may happen again, or not follow the class above it; `del` has all of it run."""
         kind = getattr(item, 'kind', None)
-        return kind == 'effect' or (kind == 'dataclass' and item.bases)
+        return kind in ('effect', 'temporary') or (kind == 'dataclass' and item.bases)
 
     def blocks(self, items):
         """Puts neighbours into blocks."""

@@ -73,7 +73,7 @@ def probes(program, held):
         path = '.'.join([module.name] + [c.name for c in around] + [item.name])
         owner = '.'.join([module.name] + [c.name for c in around])
         if isinstance(item, Assign) and item.kind in ('constant', 'derived', 'counter', 'cache',
-                                                      'log', 'store'):
+                                                      'log', 'store', 'augmented', 'temporary'):
             made.append(path)
         elif isinstance(item, Assign) and item.kind == 'member':
             made += [path + '.value', path + '.name']

@@ -54,8 +54,9 @@ class Import(Item):
 
 class Assign(Item):
     """`name = value`. What kind of value it is: 'constant', 'derived', 'counter', 'cache', 'log',
-    'object' (an instance), 'effect' (no name: what a loop does to a log), 'store' (an attribute of a
-    function or class), 'closure', 'table' (of functions), 'lambda', 'field' or 'member'."""
+    'object' (an instance), 'effect' (no name: what a loop does to a log, or calls), 'store' (an attribute
+    of a function or class), 'closure', 'table' (of functions), 'lambda', 'field', 'member', 'augmented' (by a
+    second statement), or 'temporary' (by way of a name that is deleted again)."""
 
     def __init__(self, name, value, kind):
         Item.__init__(self, name)
@@ -70,6 +71,11 @@ class Assign(Item):
             return [] if kept and kept.has(self) else ['for each in range(2):', INDENT + value]
         if kept and self.is_state() and kept.has(self):
             value = kept.expression(self, value)
+        if self.kind == 'augmented':
+            more, first = value.split(' + ')
+            return ['%s = %s' % (self.name, first), '%s += %s' % (self.name, more)]
+        if self.kind == 'temporary':
+            return ['temporary = ' + value, '%s = temporary' % self.name, 'del temporary']
         if self.kind == 'field':
             return ['%s: int%s' % (self.name, '' if value is None else ' = ' + value)]
         return ['%s = %s' % (self.name, value)]
