@@ -189,8 +189,7 @@ static int remove_marks(struct plan *p, PyObject *old_dict, PyObject *new_dict)
 	return 0;
 }
 
-/* What a decorator or the source put on the function; what others put there stays. */
-static int write_own_dict(struct plan *p, PyObject *old, PyObject *donor)
+int adopt_own_dict(struct plan *p, PyObject *old, PyObject *donor)
 {
 	const struct world *w = &p->job->world;
 	_cleanup_py_ PyObject *new_dict = world_own_dict(w, donor);
@@ -256,7 +255,7 @@ int adopt_functions(struct plan *p)
 		if (!world_is_function(old))
 			continue;
 		if (adopt(p, old, donor, code_of(p, old, donor)) ||
-		    write_own_dict(p, old, donor))
+		    adopt_own_dict(p, old, donor))
 			return -1;
 	}
 	PyErr_Clear();

@@ -84,8 +84,12 @@ static int adopt_of_module(struct plan *p, const struct module *m)
 		PyObject *entry = PyDict_GetItem(m->inner, qualname);
 		const struct wrapped f = {.old = entry ? py_first(entry) : NULL,
 					  .donor = py_first(pair)};
-		if (f.old && pointer_map_get(&p->adopted, f.old) == f.donor &&
-		    tell_way(p, PyTuple_GetItem(entry, 2), &f, 0) < 0)
+		if (!f.old || pointer_map_get(&p->adopted, f.old) != f.donor)
+			continue;
+		/* Statements may have stored in the copy that stood for the wrapper. */
+		PyObject *wrapper = PyTuple_GetItem(entry, 2);
+		if (tell_way(p, wrapper, &f, 0) < 0 ||
+		    adopt_own_dict(p, wrapper, py_second(pair)))
 			return -1;
 	}
 	return 0;

@@ -108,6 +108,9 @@ int adopt_functions(struct plan *plan);
 int adopt_wrappers(struct plan *plan);
 int adopt_code_alone(struct plan *plan, PyObject *function);
 
+/* What a decorator or the source put on the function; what others put there stays. */
+int adopt_own_dict(struct plan *plan, PyObject *old, PyObject *donor);
+
 /* The cells of `function` in the order of the code's free variables, or None; NULL without
  * exception when it has not got them all: a closure cannot be made up. */
 PyObject *adopt_cells(const struct world *world, PyObject *function, PyObject *code);
