@@ -105,7 +105,11 @@ static PyObject *make_entry(const struct plan *p, const struct write *write, PyO
 		new = py_first(new);
 	}
 	_cleanup_py_ PyObject *object = hold(write->object, module);
-	_cleanup_py_ PyObject *came = hold(new ? new : w->none, NULL);
+	/* A code would be gone once a rollback has put an equal one, of another compilation, in
+	 * its place. */
+	_cleanup_py_ PyObject *came = write->kind == WRITE_CODE
+					      ? Py_BuildValue("(iO)", (int)HOLD_STRONG, new)
+					      : hold(new ? new : w->none, NULL);
 	if (!object || !came)
 		return NULL;
 	return Py_BuildValue("(iiOOOO)", (int)write->kind, flags, object,
