@@ -163,6 +163,7 @@ PY_RARE int PyFunction_SetClosure(PyObject *function, PyObject *tuple_or_none);
 PY_RARE PyObject *PyFunction_GetAnnotations(PyObject *function);
 PY_RARE int PyFunction_SetAnnotations(PyObject *function, PyObject *dict_or_none);
 PY_RARE PyObject *PyCell_New(PyObject *value);
+PY_RARE int PyCallable_Check(PyObject *o);
 PY_RARE PyObject *PyCell_Get(PyObject *cell);
 PY_RARE int PyCell_Set(PyObject *cell, PyObject *value);
 PY_RARE PyObject *PyModule_New(const char *name);

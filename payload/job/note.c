@@ -19,7 +19,7 @@ enum wire_record_kind note_kind_of(PyObject *value)
 					: WIRE_RECORD_NAME;
 }
 
-static uint64_t size_of(const struct world *w, PyObject *o)
+uint64_t note_size(const struct world *w, PyObject *o)
 {
 	if (py_is_a(o, w->dict))
 		return (uint64_t)PyDict_Size(o);
@@ -40,7 +40,7 @@ void note_name(struct job *job, const struct module *m, PyObject *name, PyObject
 				      .action = action,
 				      .name = py_text(name),
 				      .text = py_text(type),
-				      .value = value ? size_of(&job->world, value) : 0},
+				      .value = value ? note_size(&job->world, value) : 0},
 		 m);
 	PyErr_Clear();
 }

@@ -31,6 +31,9 @@ void note_name(struct job *job, const struct module *module, PyObject *name, PyO
 /* The word for a thing that is bound to a name of a module. */
 enum wire_record_kind note_kind_of(PyObject *value);
 
+/* How many items a builtin container holds; 0 for all else. */
+uint64_t note_size(const struct world *world, PyObject *value);
+
 /* What can change under a name without the name being bound anew. */
 int note_is_state(const struct world *world, PyObject *value);
 

@@ -101,15 +101,6 @@ static PyObject *with_stand_ins(const struct plan *p, PyObject *map)
 	return py_take(&out);
 }
 
-static int replace_member(struct plan *p, PyObject *old, PyObject *new)
-{
-	_cleanup_py_ PyObject *pair = py_pair(old, new);
-
-	if (py_append(p->replaced, pair))
-		return -1;
-	return pointer_map_set(&p->stand_in, old, new);
-}
-
 struct pairing {
 	struct plan *plan;
 	struct pointer_map taken;
@@ -125,7 +116,7 @@ static int pair_member(struct pairing *pairing, PyObject *old, PyObject *new)
 		return -1;
 	if (!pairing->is_moving && can_take_value(&p->job->world, old, new))
 		return pointer_map_set(&p->stand_in, new, old);
-	return replace_member(p, old, new);
+	return plan_replace(p, old, new);
 }
 
 /* One old member goes with one new one: what was an alias may be a member of its own now. */

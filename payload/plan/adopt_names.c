@@ -40,15 +40,15 @@ static int bind(struct plan *p, const struct module *m, PyObject *name, PyObject
 	/* A script runs in a copy: what it did not bind anew is the program's to change. */
 	if (m->before && PyDict_GetItem(m->before, name) == PyDict_GetItem(m->fresh, name))
 		return 0;
-	/* A class that migrates is reported as such, and rebound wherever it is. */
-	if (now && plan_stand_in(p, now) == wanted)
-		return plan_write(p, WRITE_ITEM, m->live, name, wanted);
-	report_binding(p, m, name, now, wanted);
+	int is_everywhere = now && plan_stand_in(p, now) == wanted;
+	/* A class that migrates is reported as such. */
+	if (!is_everywhere || !world_is_class(wanted))
+		report_binding(p, m, name, now, wanted);
 	if (plan_write(p, WRITE_ITEM, m->live, name, wanted))
 		return -1;
 	struct replaced_name replaced = {
 		.module = m, .name = name, .old = now, .value = wanted};
-	return now ? adopt_importers(p, &replaced) : 0;
+	return now && !is_everywhere ? adopt_importers(p, &replaced) : 0;
 }
 
 static int remove_names(struct plan *p, const struct module *m)

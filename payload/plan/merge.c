@@ -270,7 +270,10 @@ int merge_names(struct plan *p, struct module *m)
 			}
 			_cleanup_py_ PyObject *merged =
 				is_other ? py_ref(value) : merge_value(p, m, old, value);
-			if (py_put(m->binds, name, merged))
+			if (py_put(m->binds, name, merged) ||
+			    (!is_other &&
+			     merge_replaced(p, m, name, (PyObject *[]){m->live, m->fresh},
+					    (PyObject *[]){old, merged})))
 				return -1;
 		}
 	}

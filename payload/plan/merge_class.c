@@ -154,7 +154,8 @@ static int merge_attributes(struct plan *p, const struct module *m, PyObject *ke
 			value = stand_for_bare(m, value);
 		_cleanup_py_ PyObject *merged =
 			old ? merge_value(p, m, old, value) : py_ref(value);
-		if (py_put(binds, key, merged))
+		if (py_put(binds, key, merged) ||
+		    (old && merge_replaced(p, m, key, dicts, (PyObject *[]){old, merged})))
 			return -1;
 	}
 	return 0;

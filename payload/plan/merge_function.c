@@ -11,28 +11,38 @@
 #include "payload/python/code.h"
 #include "payload/python/compare.h"
 
-/* Made by the run of this module: its own function, a generated one, or a wrapper around one.
- */
-static int is_new_function(const struct plan *p, const struct module *m, PyObject *o, int depth)
+static int is_led_to(const struct lead *to, PyObject *o)
 {
-	const struct world *w = &p->job->world;
+	if (to->object)
+		return plan_stand_in(to->plan, o) == to->object;
+	if (!world_is_function(o) || PyFunction_GetGlobals(o) != to->globals)
+		return 0;
+	PyObject *code = PyFunction_GetCode(o);
+	_cleanup_py_ PyObject *own = to->name ? code_name(code) : NULL;
+	return (!to->name || (own && !PyUnicode_Compare(own, to->name))) &&
+	       (!to->is_generated || code_is_generated(code));
+}
 
+int merge_leads(const struct lead *to, PyObject *o, int depth)
+{
 	if (depth > 4)
 		return 0;
-	if (world_is_function(o)) {
-		PyObject *globals = PyFunction_GetGlobals(o);
-		if (globals == m->fresh)
-			return 1;
-		if (globals == m->live && code_is_generated(PyFunction_GetCode(o)))
-			return 1;
-	}
-	_cleanup_py_ PyObject *inside = walk_inside(w, o);
+	if (is_led_to(to, o))
+		return 1;
+	_cleanup_py_ PyObject *inside = walk_inside(&to->plan->job->world, o);
 	PyObject *item;
 	for (Py_ssize_t i = 0; (item = py_item(inside, i)); i++)
-		if (is_new_function(p, m, item, depth + 1))
+		if (merge_leads(to, item, depth + 1))
 			return 1;
 	PyErr_Clear();
 	return 0;
+}
+
+int merge_is_new(const struct plan *p, const struct module *m, PyObject *o)
+{
+	return merge_leads(&(struct lead){.plan = p, .globals = m->fresh}, o, 0) ||
+	       merge_leads(&(struct lead){.plan = p, .globals = m->live, .is_generated = 1}, o,
+			   0);
 }
 
 /* The functions inside a decorated one are paired by the name of the variable that holds them.
@@ -64,24 +74,6 @@ static int merge_wrapped(struct plan *p, const struct module *m, PyObject *old, 
 		return 0;
 	_cleanup_py_ PyObject *merged = merge_value(p, m, x, y);
 	return merged ? 0 : -1;
-}
-
-int merge_is_new(const struct plan *p, const struct module *m, PyObject *o)
-{
-	return is_new_function(p, m, o, 0);
-}
-
-static int is_of_module(const struct world *w, const struct module *m, PyObject *o, int depth)
-{
-	if (world_is_function(o) && PyFunction_GetGlobals(o) == m->live)
-		return 1;
-	_cleanup_py_ PyObject *inside = depth < 4 ? walk_inside(w, o) : NULL;
-	PyObject *item;
-	for (Py_ssize_t i = 0; (item = py_item(inside, i)); i++)
-		if (is_of_module(w, m, item, depth + 1))
-			return 1;
-	PyErr_Clear();
-	return 0;
 }
 
 /* The code that the new source has for one that runs, as far as is known. New reference, or
@@ -128,13 +120,14 @@ static int is_still_there(const struct plan *p, const struct module *m, PyObject
 static int may_take(const struct plan *p, const struct module *m, PyObject *old, PyObject *new)
 {
 	PyObject *globals = PyFunction_GetGlobals(new);
+	const struct lead home = {.plan = p,
+				  .globals = (p->moved_from ? p->moved_from : m)->live};
 
 	if (!merge_is_new(p, m, new) || pointer_map_get(&p->adopted, old))
 		return 0;
 	if (globals == m->fresh)
 		globals = m->live;
-	return (PyFunction_GetGlobals(old) == globals ||
-		is_of_module(&p->job->world, p->moved_from ? p->moved_from : m, old, 0)) &&
+	return (PyFunction_GetGlobals(old) == globals || merge_leads(&home, old, 0)) &&
 	       !is_still_there(p, m, old, new);
 }
 

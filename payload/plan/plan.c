@@ -19,6 +19,14 @@ PyObject *plan_stand_in(const struct plan *plan, PyObject *o)
 	return kept ? kept : o;
 }
 
+int plan_replace(struct plan *plan, PyObject *old, PyObject *new)
+{
+	_cleanup_py_ PyObject *pair = py_pair(old, new);
+
+	return py_append(plan->replaced, pair) ? -1
+					       : pointer_map_set(&plan->stand_in, old, new);
+}
+
 PyObject *plan_bases(const struct plan *plan, PyObject *class)
 {
 	_cleanup_py_ PyObject *bases = world_bases(class);

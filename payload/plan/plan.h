@@ -38,7 +38,7 @@ struct plan {
 	size_t class_count, class_capacity;
 	PyObject *codes;    /* of code_steps() */
 	PyObject *caches;   /* list: lru_cache wrappers and ABCs to clear afterwards */
-	PyObject *replaced; /* list of (old, new): members of enums */
+	PyObject *replaced; /* list of (old, new): of objects that are no classes */
 	PyObject *imports;  /* for import_is_in_source() */
 	int depth;
 	int may_have_frames;    /* new code may have begun some that live on */
@@ -65,6 +65,9 @@ void plan_fini(struct plan *plan);
 /* What stands for `o`: itself unless it is a donor. Borrowed. */
 PyObject *plan_stand_in(const struct plan *plan, PyObject *o);
 
+/* From now on `new` stands for the old one, which is no class, wherever that is held. */
+int plan_replace(struct plan *plan, PyObject *old, PyObject *new);
+
 /* The __bases__ of the class with what stands for them. New reference. */
 PyObject *plan_bases(const struct plan *plan, PyObject *class);
 
@@ -81,7 +84,25 @@ int merge_names(struct plan *plan, struct module *module);
 /* --- merge_moved.c: before the modules' own names --- */
 int merge_moved(struct plan *plan);
 
+/* --- merge_replaced.c --- */
+
+/* Under one name of a module or class was the old and is the new: when both are what the name's
+ * definition made, the new one takes the old one's place wherever that is held. `names`: all
+ * that were there, and those that there are. */
+int merge_replaced(struct plan *plan, const struct module *module, PyObject *name,
+		   PyObject *const names[2], PyObject *const values[2]);
+
 /* --- merge_function.c --- */
+
+/* Whether an object is a certain function, or a wrapper around one. */
+struct lead {
+	const struct plan *plan;
+	PyObject *object;  /* not NULL: what stands for it is this one; else a function */
+	PyObject *globals; /* of this namespace, */
+	PyObject *name;    /* not NULL: called so where it was written, */
+	unsigned is_generated : 1; /* and of generated code */
+};
+int merge_leads(const struct lead *to, PyObject *o, int depth);
 
 /* Made by the run of this module: its own function, a generated one, or a wrapper around one.
  */

@@ -168,11 +168,21 @@ int rebind_ignore_donors(struct rebind *r)
 	return 0;
 }
 
+/* What is replaced stays what it was, for a rollback; but functions take new code. */
+static int ignore_replaced(struct rebind *r)
+{
+	PyObject *pair;
+	for (Py_ssize_t i = 0; (pair = py_item(r->plan->replaced, i)); i++)
+		if (!world_is_function(py_first(pair)) && rebind_ignore(r, py_first(pair)))
+			return -1;
+	return ignore_list(r, r->plan->replaced);
+}
+
 int rebind_ignore_ours(struct rebind *r)
 {
 	const struct shadow *s = r->plan->shadow;
 
-	if (rebind_ignore(r, r->keys) || ignore_list(r, r->plan->replaced) || note_writes(r) ||
+	if (rebind_ignore(r, r->keys) || ignore_replaced(r) || note_writes(r) ||
 	    history_visit(r->plan->job, ignore_record, r))
 		return -1;
 	for (size_t i = 0; i < r->plan->class_count; i++)

@@ -121,6 +121,28 @@ static int count_module(struct account *a, const struct rebind *r, struct pointe
 	return 0;
 }
 
+/* What the plan itself sets refers to what was there: the name of an lru_cache that another has
+ * replaced. */
+static int count_written(struct account *a, const struct rebind *r, struct pointer_map *seen)
+{
+	const struct pointer_entry *entry;
+	size_t at = 0;
+
+	while ((entry = pointer_map_next(&r->written, &at))) {
+		_cleanup_py_ PyObject *names = PySequence_List(entry->value);
+		PyObject *name;
+		if (!names)
+			return -1;
+		if (pointer_map_get(seen, entry->key))
+			continue;
+		for (Py_ssize_t i = 0; (name = py_item(names, i)); i++) {
+			PyObject *value = PyDict_GetItem(entry->key, name);
+			a->known += value && pointer_map_get(&a->keys, value);
+		}
+	}
+	return 0;
+}
+
 static int count_modules(struct account *a, const struct rebind *r)
 {
 	struct pointer_map seen = {0};
@@ -133,6 +155,8 @@ static int count_modules(struct account *a, const struct rebind *r)
 	}
 	for (size_t i = 0; !status && i < r->plan->job->modules.count; i++)
 		status = count_module(a, r, &seen, &r->plan->job->modules.items[i]);
+	if (!status)
+		status = count_written(a, r, &seen);
 	pointer_map_fini(&seen);
 	return status;
 }
