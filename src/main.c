@@ -22,7 +22,7 @@
 #endif
 
 #define PAGE      4096u
-#define USED_SIZE (400u << 10)
+#define USED_SIZE (280u << 10)
 
 static int run(const struct options *options)
 {

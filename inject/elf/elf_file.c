@@ -55,6 +55,11 @@ int elf_file_from_bytes(struct elf_file *out, struct span bytes, struct hp_err *
 	return elf_file_take_bytes(out, &copy, bytes.len, err);
 }
 
+void elf_file_map(struct elf_file *out, const struct elf_image *headers, uint64_t bias)
+{
+	*out = (struct elf_file){.mapped = headers, .bias = bias};
+}
+
 void elf_file_detach(struct elf_file *file)
 {
 	elf_cntl(file->elf, ELF_C_FDDONE);
@@ -152,6 +157,18 @@ int elf_file_headers(const struct elf_file *file, struct elf_image *image, struc
 	return 0;
 }
 
+static const void *mapped_chunk(const struct elf_file *file, uint64_t offset, uint64_t len)
+{
+	for (size_t i = 0; i < file->mapped->segment_count; i++) {
+		const struct elf_segment *s = &file->mapped->segments[i];
+		const uint64_t at = offset - s->offset;
+
+		if (s->read && offset >= s->offset && at <= s->filesz && len <= s->filesz - at)
+			return (void *)(uintptr_t)(file->bias + s->vaddr + at); /* NOLINT */
+	}
+	return NULL;
+}
+
 const void *elf_file_chunk(const struct elf_file *file, uint64_t offset, uint64_t len,
 			   enum elf_chunk type)
 {
@@ -163,6 +180,8 @@ const void *elf_file_chunk(const struct elf_file *file, uint64_t offset, uint64_
 
 	if (!len || offset > INT64_MAX || len > SIZE_MAX / 2)
 		return NULL;
+	if (file->mapped)
+		return mapped_chunk(file, offset, len);
 	const Elf_Data *data =
 		elf_getdata_rawchunk(file->elf, (int64_t)offset, len, types[type]);
 	return data && data->d_size == len ? data->d_buf : NULL;

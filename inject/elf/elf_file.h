@@ -19,6 +19,9 @@ struct Elf;
 struct elf_file {
 	struct Elf *elf;
 	uint8_t *bytes; /* what libelf works on when it is not a file; owned */
+	/* Mapped into this process: its headers, borrowed, and what to add to an address. */
+	const struct elf_image *mapped;
+	uint64_t bias;
 };
 
 /* The element type tells libelf what to swap when the file has the other byte order. */
@@ -38,6 +41,9 @@ HP_MUST_CHECK int elf_file_from_bytes(struct elf_file *out, struct span bytes,
 /* The same without a copy: *bytes (from malloc) is taken over, also on failure. */
 HP_MUST_CHECK int elf_file_take_bytes(struct elf_file *out, uint8_t **bytes, size_t len,
 				      struct hp_err *err);
+/* A file that the loader has mapped into this process, without a copy: what elf_file_chunk()
+ * returns is where it is mapped. */
+void elf_file_map(struct elf_file *out, const struct elf_image *headers, uint64_t bias);
 /* No other chunks are wanted: fd may be closed. */
 void elf_file_detach(struct elf_file *file);
 void elf_file_fini(struct elf_file *file);

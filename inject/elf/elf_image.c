@@ -403,6 +403,24 @@ int elf_image_parse_headers(struct elf_image *out, struct span bytes, struct hp_
 	return parse_file(out, &parse, true, err);
 }
 
+int elf_image_borrow(struct elf_image *out, const void *base, struct hp_err *err)
+{
+	const struct span page = {base, PAGE};
+	struct elf_image image = {0};
+	struct parse parse = {.image = &image};
+
+	if (elf_image_parse_headers(&image, page, err) < 0)
+		return -1;
+	parse.bias = elf_image_bias(&image, (uintptr_t)base);
+	elf_file_map(&parse.file, &image, parse.bias);
+	if (parse_tables(&parse, err) < 0) {
+		elf_image_fini(&image);
+		return -1;
+	}
+	*out = image;
+	return 0;
+}
+
 /* Where one reads a process's memory. */
 struct memory {
 	elf_memory_read read;

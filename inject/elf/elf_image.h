@@ -88,6 +88,9 @@ HP_MUST_CHECK int elf_image_read(struct elf_image *out, int fd, struct hp_err *e
 typedef int (*elf_memory_read)(void *context, uint64_t addr, void *out, size_t len);
 HP_MUST_CHECK int elf_image_read_memory(struct elf_image *out, elf_memory_read read,
 					void *context, uint64_t base, struct hp_err *err);
+/* From what the loader has mapped into this process, beginning at base, for as long as it is
+ * there: nothing is copied. */
+HP_MUST_CHECK int elf_image_borrow(struct elf_image *out, const void *base, struct hp_err *err);
 void elf_image_fini(struct elf_image *image);
 
 /* What to add to a symbol's value when the file's first byte is mapped at base. */

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "inject/base/cleanup.h"
+#include "inject/elf/own_libc.h"
 #include "inject/target/parts.h"
 
 #define PAGE       4096u
@@ -185,7 +186,7 @@ static int load_file(struct elf_image *out, const struct target *target,
 	struct elf_image image = {0};
 	struct hp_err ignored;
 
-	if (fd < 0 || elf_image_read(&image, fd, &ignored) < 0)
+	if (fd < 0 || (!own_libc_image(&image, fd) && elf_image_read(&image, fd, &ignored) < 0))
 		return -1;
 	if (!same_build(&image,
 			&module->image)) { /* overwritten in place since it was mapped */

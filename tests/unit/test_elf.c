@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -16,6 +18,7 @@
 #include "inject/base/cleanup.h"
 #include "inject/base/name_hash.h"
 #include "inject/elf/elf_image.h"
+#include "inject/elf/own_libc.h"
 
 static int read_self(void *context, uint64_t addr, void *out, size_t len)
 {
@@ -234,9 +237,37 @@ Test(elf, memory_tells_the_same_as_the_file)
 			  "%s: %s", names[i], err.text);
 		cr_assert(eq(u64, elf_image_bias(&memory, loaded.bias), loaded.bias));
 		assert_same(&file, &memory);
+		elf_image_fini(&memory);
+		cr_assert(eq(int,
+			     elf_image_borrow(&memory, (void *)(uintptr_t)loaded.bias, &err),
+			     0),
+			  "%s: %s", names[i], err.text);
+		assert_same(&file, &memory);
 		elf_image_fini(&file);
 		elf_image_fini(&memory);
 	}
+}
+
+/* A copy has another inode. */
+Test(elf, the_libc_that_we_run_on_is_known)
+{
+	const struct loaded libc = find_loaded("/libc.so.6");
+	_cleanup_fd_ int fd = open(libc.path, O_RDONLY | O_CLOEXEC);
+	_cleanup_fd_ int copy = memfd_create("libc.so.6", MFD_CLOEXEC);
+	struct elf_image ours, file;
+	struct stat st;
+
+	cr_assert(own_libc_image(&ours, fd));
+	read_path(&file, libc.path);
+	assert_same(&file, &ours);
+	cr_assert(zero(ptr, ours.file)); /* nothing of it was read */
+	elf_image_fini(&ours);
+	elf_image_fini(&file);
+
+	cr_assert(zero(int, fstat(fd, &st)));
+	cr_assert(eq(i64, sendfile(copy, fd, NULL, (size_t)st.st_size), st.st_size));
+	cr_assert(not(own_libc_image(&ours, copy)));
+	cr_assert(not(own_libc_image(&ours, -1)));
 }
 
 Test(elf, imports_lead_to_what_the_loader_bound)
