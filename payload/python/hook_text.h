@@ -11,7 +11,7 @@
 
 enum hook_text {
 	HOOK_START,
-	HOOK_IMPORTS,
+	HOOK_IMPORTS, /* the second, for start.py */
 	HOOK_OVERLAY, /* this and the next two: an order that clones.py relies on */
 	HOOK_DONOR,
 	HOOK_CLASSES,

@@ -51,19 +51,12 @@ static PyObject *make_hook(struct shadow *s, const struct world *w)
 	_cleanup_py_ PyObject *texts = hook_texts();
 	_cleanup_py_ PyObject *numbers = PyBytes_FromStringAndSize(
 		(const char *)w->opcodes.numbers, sizeof(w->opcodes.numbers));
-	PyObject *real = PyDict_GetItemString(w->builtins, "__import__");
-	PyObject *bootstrap = PyDict_GetItemString(w->modules, "_frozen_importlib");
-	PyObject *loader = world_loaded(w, "_frozen_importlib_external", "SourceFileLoader");
-	PyObject *build = PyDict_GetItemString(w->builtins, "__build_class__");
-	PyObject *abc_meta = world_loaded(w, "abc", "ABCMeta"),
-		 *abc_init = world_loaded(w, "_abc", "_abc_init");
+	PyObject *abc_init = world_loaded(w, "_abc", "_abc_init");
 
-	if (!real || !bootstrap || !loader || !build)
-		PyErr_SetString(w->error, "no import system");
 	if (PyErr_Occurred())
 		return NULL;
 	/* clang-format off */
-	return Py_BuildValue("{sOsOsOsOsOsOsOsOsOsOsOsOsOsOsOsOsOsOsOsOsOsO}",
+	return Py_BuildValue("{sOsOsOsOsOsOsOsOsOsOsOsOsOsOsOsOsOsO}",
 			     "__builtins__", w->builtins,
 			     "shadows", shadows,
 			     "pending", pending,
@@ -71,21 +64,17 @@ static PyObject *make_hook(struct shadow *s, const struct world *w)
 			     "loaded", s->loaded,
 			     "linked", s->linked,
 			     "builtins", s->builtins,
-			     "real", real,
-			     "bootstrap", bootstrap,
-			     "loader", loader,
+			     "loader", w->source_loader ? w->source_loader : w->none,
 			     "classes", s->classes,
 			     "refused", s->refused,
-			     "build", build,
-			     "abc_meta", abc_meta ? abc_meta : w->none,
+			     "abc_meta", w->abc_meta ? w->abc_meta : w->none,
 			     "sets", s->sets,
 			     "numbers", numbers,
 			     "common", w->common,
 			     "made", s->made,
 			     "clones", s->clones,
 			     "abc_init", abc_init ? abc_init : w->none,
-			     "texts", texts,
-			     "import_text", PyList_GetItem(texts, HOOK_IMPORTS));
+			     "texts", texts);
 	/* clang-format on */
 }
 

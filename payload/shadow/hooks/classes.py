@@ -12,6 +12,7 @@
 # A class that must be made as a whole, because its maker looks at the body, is. A maker that
 # refuses because the class is there already (a table, a command) has it filled in part.
 
+build = __builtins__['__build_class__']
 own = frozenset(('__qualname__', '__classcell__', '__classdictcell__', '__firstlineno__',
                  '__static_attributes__', '__conditional_annotations__', '__annotate__',
                  '__annotate_func__'))

@@ -9,10 +9,11 @@
 # namespace, names that the new source has no more or None when all of it runs, its star imports
 # or None (module.h)), modules (sys.modules), loaded and linked (what a failure takes back),
 # builtins (of the shadows), real (the program's __import__), bootstrap (importlib._bootstrap),
-# loader (the type of the loader of ordinary files), import_text (imports.py), stars (stars.py).
+# loader (the type of the loader of ordinary files), texts (of all hooks), stars (stars.py).
 # classes.py adds to them. pack_hooks.py brings all of them into the payload.
 
 
+real, bootstrap = __builtins__['__import__'], modules['_frozen_importlib']
 stars, saved, changed = [], [], set()
 read, names_of = type.__getattribute__, type.__dict__['__dict__'].__get__
 
@@ -39,7 +40,7 @@ def first_import(*arguments, **keywords):
 
 def compile_import():
     if '__import__' not in globals():
-        exec(compile(import_text, '<pyhotpatch>', 'exec'), globals())
+        exec(compile(texts[1], '<pyhotpatch>', 'exec'), globals())
 
 
 # each body that is executed with the module's
