@@ -66,14 +66,13 @@ void frame_types_fini(struct frame_types *types)
  */
 
 /* The attributes are audited where the functions, of 3.9, are not. */
-static PyObject *code_of(PyObject *frame)
+PyObject *frames_code(PyObject *frame)
 {
 	return PyFrame_GetCode ? PyFrame_GetCode(frame)
 			       : PyObject_GetAttrString(frame, "f_code");
 }
 
-/* NULL without exception at the end of the stack. */
-static PyObject *caller_of(const struct world *w, PyObject *frame)
+PyObject *frames_caller(const struct world *w, PyObject *frame)
 {
 	PyObject *back = PyFrame_GetBack ? PyFrame_GetBack(frame)
 					 : PyObject_GetAttrString(frame, "f_back");
@@ -139,12 +138,12 @@ static int search_stack(struct search *s, PyObject *top, long thread, int waits)
 	int status = 0;
 
 	while (frame && !status) {
-		_cleanup_py_ PyObject *code = code_of(frame);
+		_cleanup_py_ PyObject *code = frames_code(frame);
 		if (!code)
 			status = -1;
 		else if (is_old(s, code))
 			status = add(s, frame, code, thread, waits);
-		PyObject *back = caller_of(&s->job->world, frame);
+		PyObject *back = frames_caller(&s->job->world, frame);
 		Py_DecRef(frame);
 		frame = back;
 	}
@@ -186,9 +185,13 @@ static PyObject *attribute(PyObject *o, const char *prefix, const char *name)
 	return full ? PyObject_GetAttr(o, full) : NULL;
 }
 
-/* Past what a class of the program's below it may do with attributes. */
-PyObject *frames_of_greenlet(const struct frame_types *types, PyObject *o)
+PyObject *frames_top(const struct frame_types *types, PyObject *o)
 {
+	const char *prefix = prefix_of(types, o);
+
+	if (prefix)
+		return attribute(o, prefix, "frame");
+	/* Past what a class of the program's below it may do with attributes. */
 	_cleanup_py_ PyObject *getter =
 		py_is_a(o, types->greenlet) ? py_attribute(types->greenlet, "gr_frame") : NULL;
 
@@ -199,21 +202,19 @@ PyObject *frames_of_greenlet(const struct frame_types *types, PyObject *o)
 static int search_waiting(struct search *s, PyObject *o)
 {
 	const char *prefix = prefix_of(s->types, o);
-	_cleanup_py_ PyObject *top = prefix ? NULL : frames_of_greenlet(s->types, o);
+	_cleanup_py_ PyObject *code = prefix ? attribute(o, prefix, "code") : NULL;
 
-	if (!prefix)
-		return !top ? -1 : top == s->job->world.none ? 0 : search_stack(s, top, 0, 1);
-	_cleanup_py_ PyObject *code = attribute(o, prefix, "code");
-
-	if (!code || !is_old(s, code))
+	if (prefix && (!code || !is_old(s, code)))
 		return code ? 0 : -1;
-	_cleanup_py_ PyObject *frame = attribute(o, prefix, "frame");
+	_cleanup_py_ PyObject *top = frames_top(s->types, o);
+	if (!top || top == s->job->world.none)
+		return top ? 0 : -1;
+	if (!prefix)
+		return search_stack(s, top, 0, 1);
 	_cleanup_py_ PyObject *running = attribute(o, prefix, "running");
-	if (!frame || !running)
+	if (!running)
 		return -1;
-	if (frame == s->job->world.none || PyObject_IsTrue(running))
-		return 0;
-	return add(s, frame, code, 0, 1);
+	return PyObject_IsTrue(running) ? 0 : add(s, top, code, 0, 1);
 }
 
 struct gathering {

@@ -18,9 +18,13 @@ struct frame_types {
 int frame_types_init(struct frame_types *out, const struct world *world);
 void frame_types_fini(struct frame_types *types);
 
-/* The top of the stack of a greenlet that waits, None of one that does not; NULL when it is
- * none, or with an exception. New reference. */
-PyObject *frames_of_greenlet(const struct frame_types *types, PyObject *o);
+/* The top of the stack of what waits, None of what does not; NULL when it is of none of these
+ * types, or with an exception. New reference. */
+PyObject *frames_top(const struct frame_types *types, PyObject *o);
+
+/* New references; the caller is NULL without exception at the end of the stack. */
+PyObject *frames_code(PyObject *frame);
+PyObject *frames_caller(const struct world *world, PyObject *frame);
 
 /* Adds a record for each place in which there is a frame whose code leads on in
  * `codes` (of code_steps) and whose new code does something else. Returns the number of such

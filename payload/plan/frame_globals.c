@@ -169,8 +169,7 @@ static int write_word(struct frame_search *s, enum write_kind kind, PyObject *fr
  * and keeps it. */
 static int is_body(PyObject *frame)
 {
-	_cleanup_py_ PyObject *code = PyFrame_GetCode ? PyFrame_GetCode(frame)
-						      : PyObject_GetAttrString(frame, "f_code");
+	_cleanup_py_ PyObject *code = frames_code(frame);
 
 	return code && code_name_is(code, "<module>");
 }
@@ -241,15 +240,14 @@ static int see_frame(struct frame_search *s, PyObject *frame)
 /* The frame, and those that called it. */
 static int see_stack(struct frame_search *s, PyObject *top)
 {
-	PyObject *frame = py_ref(top);
+	const struct world *w = &s->plan->job->world;
+	PyObject *frame = top == w->none ? NULL : py_ref(top);
 
-	while (frame && frame != s->plan->job->world.none) {
-		PyObject *back =
-			see_frame(s, frame) ? NULL : PyObject_GetAttrString(frame, "f_back");
+	while (frame) {
+		PyObject *back = see_frame(s, frame) ? NULL : frames_caller(w, frame);
 		Py_DecRef(frame);
 		frame = back;
 	}
-	Py_DecRef(frame);
 	return PyErr_Occurred() ? -1 : 0;
 }
 
@@ -267,16 +265,9 @@ static int see_threads(struct frame_search *s)
 
 static int see_object(struct frame_search *s, PyObject *o)
 {
-	PyObject *type = py_type(o);
-	const char *name = type == s->types.generator         ? "gi_frame"
-			   : type == s->types.coroutine       ? "cr_frame"
-			   : type == s->types.async_generator ? "ag_frame"
-							      : NULL;
-
-	if (type == s->frame_type)
+	if (py_is(o, s->frame_type))
 		return see_frame(s, o);
-	_cleanup_py_ PyObject *top =
-		name ? PyObject_GetAttrString(o, name) : frames_of_greenlet(&s->types, o);
+	_cleanup_py_ PyObject *top = frames_top(&s->types, o);
 	return top ? see_stack(s, top) : PyErr_Occurred() ? -1 : 0;
 }
 
