@@ -52,10 +52,7 @@ int everywhere_attach(struct job *job)
 	all.argument = newest + 1;
 	if (!status)
 		status = visits_commit(&all);
-	if (all.count)
-		visits_conclude(&all, status);
-	visits_fini(&all, status);
-	return status;
+	return visits_end(&all, status);
 }
 
 static int plan(struct visit *visit, void *unused)
@@ -76,8 +73,5 @@ int everywhere_plan(struct job *job)
 	status = visits_init(&all, job);
 	if (!status)
 		status = visits_go(&all, plan, NULL);
-	if (all.count)
-		visits_conclude(&all, status);
-	visits_fini(&all, status);
-	return status;
+	return visits_end(&all, status);
 }

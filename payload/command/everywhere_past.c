@@ -167,10 +167,7 @@ int everywhere_rollback(struct job *job)
 	all.commit = commit;
 	if (!status)
 		status = rollback(&all);
-	if (all.count)
-		visits_conclude(&all, status);
-	visits_fini(&all, status);
-	return status;
+	return visits_end(&all, status);
 }
 
 /* The last record is the rollback's own. */
@@ -222,12 +219,9 @@ int everywhere_status(struct job *job)
 		status = tell(&all, &past, past.oldest ? past.oldest - 1 : 0, 0);
 	if (!status)
 		status = visits_go(&all, tell_frames, NULL);
-	if (all.count) {
+	if (all.count)
 		all.items[0].has_work = past.newest > 0;
-		visits_conclude(&all, status);
-	}
-	visits_fini(&all, status);
-	return status;
+	return visits_end(&all, status);
 }
 
 static int forget(struct visit *visit, void *unused)
@@ -248,8 +242,5 @@ int everywhere_forget(struct job *job)
 		status = job_begin_commit(job);
 	if (!status)
 		status = visits_go(&all, forget, NULL);
-	if (all.count)
-		visits_conclude(&all, status);
-	visits_fini(&all, status);
-	return status;
+	return visits_end(&all, status);
 }

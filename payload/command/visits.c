@@ -115,19 +115,6 @@ int visits_commit(struct visits *all)
 	return commit_from(all, 0);
 }
 
-void visits_conclude(const struct visits *all, int status)
-{
-	struct job *job = all->items[0].job;
-
-	for (size_t i = 1; i < all->count; i++)
-		if (job->status == WIRE_STATUS_NONE ||
-		    all->items[i].job->status == WIRE_STATUS_BROKEN)
-			job->status = all->items[i].job->status;
-	if (status)
-		return;
-	job->status = visits_have_work(all) ? WIRE_STATUS_APPLIED : WIRE_STATUS_NOTHING_TO_DO;
-}
-
 /* --- from the first to the last ---------------------------------------------------------- */
 
 /* While a thread of another GIL runs, its frames must not be looked at: sys._current_frames()
@@ -201,4 +188,26 @@ void visits_fini(struct visits *all, int status)
 	}
 	PyMem_Free(all->items);
 	*all = (struct visits){0};
+}
+
+/* Makes one answer of theirs: the first that says no, else whether there was work anywhere. */
+static void conclude(const struct visits *all, int status)
+{
+	struct job *job = all->items[0].job;
+
+	for (size_t i = 1; i < all->count; i++)
+		if (job->status == WIRE_STATUS_NONE ||
+		    all->items[i].job->status == WIRE_STATUS_BROKEN)
+			job->status = all->items[i].job->status;
+	if (status)
+		return;
+	job->status = visits_have_work(all) ? WIRE_STATUS_APPLIED : WIRE_STATUS_NOTHING_TO_DO;
+}
+
+int visits_end(struct visits *all, int status)
+{
+	if (all->count)
+		conclude(all, status);
+	visits_fini(all, status);
+	return status;
 }

@@ -30,6 +30,9 @@ struct visits {
 int visits_init(struct visits *out, struct job *job);
 void visits_fini(struct visits *all, int status);
 
+/* Makes one answer of theirs, and visits_fini. Returns `status`. */
+int visits_end(struct visits *all, int status);
+
 /* 1 when the interpreter has ended. */
 int visit_enter(struct visit *visit);
 void visit_leave(struct visit *visit);
@@ -51,8 +54,5 @@ int visits_commit(struct visits *all);
 /* Calls `step` in all of them, in turn; ends when one says no, which is returned. */
 int visits_go(struct visits *all, int (*step)(struct visit *visit, void *context),
 	      void *context);
-
-/* Makes one answer of theirs: the first that says no, else whether there was work anywhere. */
-void visits_conclude(const struct visits *all, int status);
 
 #endif
