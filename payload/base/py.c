@@ -53,6 +53,16 @@ SHORT const char *py_text(PyObject *text)
 	return utf8;
 }
 
+const char *py_bytes(PyObject *bytes)
+{
+	char *data;
+
+	if (bytes && !PyBytes_AsStringAndSize(bytes, &data, NULL))
+		return data;
+	PyErr_Clear();
+	return NULL;
+}
+
 SHORT long py_number(PyObject *tuple, Py_ssize_t at)
 {
 	return PyLong_AsLong(PyTuple_GetItem(tuple, at));

@@ -259,6 +259,10 @@ PyObject *py_tuple_item(PyObject *tuple, Py_ssize_t at);
  */
 const char *py_text(PyObject *text);
 
+/* What bytes hold, borrowed; NULL without exception when there is a zero in between, or they
+ * are none. */
+const char *py_bytes(PyObject *bytes);
+
 /* An item of a tuple that is an int. */
 long py_number(PyObject *tuple, Py_ssize_t at);
 

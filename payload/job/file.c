@@ -54,12 +54,10 @@ static PyObject *read_all(int fd, size_t size)
 PyObject *file_read(PyObject *path)
 {
 	struct file_stamp stamp;
-	char *name;
+	const char *name = py_bytes(path);
 
-	if (PyBytes_AsStringAndSize(path, &name, NULL) || file_stamp_get(&stamp, name) < 0) {
-		PyErr_Clear();
+	if (!name || file_stamp_get(&stamp, name) < 0)
 		return NULL;
-	}
 	long fd = sys_open(name, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return NULL;

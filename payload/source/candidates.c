@@ -122,14 +122,12 @@ static int skip(const struct search *search, const struct module *module, const 
 static int judge(struct search *search, struct module *module)
 {
 	enum wire_text obstacle;
-	char *path;
+	const char *path;
 	long result;
 
 	do {
 		obstacle = origin_find(search->job, module);
-		path = NULL;
-		if (module->path && PyBytes_AsStringAndSize(module->path, &path, NULL))
-			PyErr_Clear();
+		path = py_bytes(module->path);
 		result = obstacle ? 0 : file_stamp_get(&module->stamp, path);
 	} while (result == -ENOENT && elsewhere_find(search->job, module));
 	if (!filter_wants(&search->filter, py_text(module->name), path))

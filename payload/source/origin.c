@@ -29,11 +29,6 @@ static PyObject *names_of(const struct module *module)
 	return module->place ? module->place : module->live;
 }
 
-static int is_by(PyObject *loader, PyObject *importer)
-{
-	return py_is(loader, importer);
-}
-
 static PyObject *find_loader(const struct world *w, const struct module *module)
 {
 	PyObject *loader = origin_of_spec(w, names_of(module), NAME_LOADER);
@@ -93,17 +88,17 @@ static enum wire_text judge_loader(const struct world *w, struct module *module)
 		return WIRE_TEXT_LAZY;
 	if (loader && (loader == w->frozen_importer || loader == w->builtin_importer))
 		return WIRE_TEXT_BUILT_IN;
-	if (is_by(loader, w->sourceless_loader))
+	if (py_is(loader, w->sourceless_loader))
 		return WIRE_TEXT_PYC_ALONE;
-	if (is_by(loader, w->extension_loader))
+	if (py_is(loader, w->extension_loader))
 		return WIRE_TEXT_EXTENSION;
 	if (!module->file)
 		return WIRE_TEXT_NO_FILE;
-	if (is_by(loader, w->zip_importer)) {
+	if (py_is(loader, w->zip_importer)) {
 		module->kind = MODULE_IN_ARCHIVE;
 		return ends_with(module->file, ".pyc") ? WIRE_TEXT_PYC_ALONE : WIRE_TEXT_NONE;
 	}
-	if (is_by(loader, w->source_loader)) {
+	if (py_is(loader, w->source_loader)) {
 		module->kind = MODULE_PLAIN;
 		return WIRE_TEXT_NONE;
 	}
@@ -164,19 +159,18 @@ static void look_where_started(struct folders *out, const struct world *w, const
 	PyObject *environ = world_loaded(w, "posix", "environ");
 	_cleanup_py_ PyObject *key = PyBytes_FromString("PWD");
 	PyObject *folder = key && world_is_dict(environ) ? PyDict_GetItem(environ, key) : NULL;
-	char *text;
+	const char *text = py_bytes(folder);
 
-	if (py_is(folder, w->bytes) && !PyBytes_AsStringAndSize(folder, &text, NULL))
+	if (text)
 		look_into(out, text, path);
-	PyErr_Clear();
 }
 
 static enum wire_text resolve(const struct job *job, struct module *module)
 {
 	struct folders found = {.count = 0};
-	char *path;
+	const char *path = py_bytes(module->path);
 
-	if (PyBytes_AsStringAndSize(module->path, &path, NULL))
+	if (!path)
 		return WIRE_TEXT_ZERO_IN_PATH;
 	if (*path == '/')
 		return WIRE_TEXT_NONE;

@@ -70,7 +70,8 @@ struct pyc pyc_read(struct job *job, const struct module *module)
 	struct pyc pyc = {.code = NULL};
 	struct file_stamp stamp;
 	uint32_t words[4];
-	char *data, *name;
+	const char *name = py_bytes(path);
+	char *data;
 
 	if (!bytes || PyBytes_AsStringAndSize(bytes, &data, &size) || size <= header) {
 		PyErr_Clear();
@@ -81,7 +82,7 @@ struct pyc pyc_read(struct job *job, const struct module *module)
 		return pyc;
 	pyc.code = code_in(data + header, size - header);
 	pyc.is_trusted = is_trusted(module, words + 1, has_flags);
-	if (!PyBytes_AsStringAndSize(path, &name, NULL) && file_stamp_get(&stamp, name) >= 0)
+	if (name && file_stamp_get(&stamp, name) >= 0)
 		pyc.is_newer = stamp.ctime_ns >= module->stamp.ctime_ns;
 	PyErr_Clear();
 	return pyc;
