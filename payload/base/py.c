@@ -63,6 +63,14 @@ const char *py_bytes(PyObject *bytes)
 	return NULL;
 }
 
+int py_execute(const char *source, PyObject *globals)
+{
+	_cleanup_py_ PyObject *code = Py_CompileString(source, "<pyhotpatch>", PY_FILE_INPUT);
+	_cleanup_py_ PyObject *result = code ? PyEval_EvalCode(code, globals, globals) : NULL;
+
+	return result ? 0 : -1;
+}
+
 SHORT long py_number(PyObject *tuple, Py_ssize_t at)
 {
 	return PyLong_AsLong(PyTuple_GetItem(tuple, at));

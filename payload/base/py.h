@@ -263,6 +263,9 @@ const char *py_text(PyObject *text);
  * are none. */
 const char *py_bytes(PyObject *bytes);
 
+/* Executes source of our own; -1 with an exception. */
+int py_execute(const char *source, PyObject *globals);
+
 /* An item of a tuple that is an int. */
 long py_number(PyObject *tuple, Py_ssize_t at);
 

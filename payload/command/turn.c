@@ -12,8 +12,10 @@
 #include <errno.h>
 
 #include "payload/base/sys.h"
+#include "payload/python/let_run.h"
 
 #define TURN_NAME "_pyhotpatch_turn"
+#define LOOK_NS   1000000ll
 
 /* Borrowed; NULL in a program that has removed sys. */
 static PyObject *sys_dict(void)
@@ -39,14 +41,6 @@ static int try_take(PyObject *dict)
 	return PyDict_SetItem(dict, name, mine) == 0;
 }
 
-static void wait_a_little(void)
-{
-	PyThreadState *state = PyEval_SaveThread();
-
-	sys_pause(1000000);
-	PyEval_RestoreThread(state);
-}
-
 int turn_take(struct job *job)
 {
 	PyObject *dict = sys_dict();
@@ -60,7 +54,7 @@ int turn_take(struct job *job)
 			return -1;
 		}
 		job_phase(job, WIRE_PHASE_TURN);
-		wait_a_little();
+		let_run_pause(LOOK_NS);
 	}
 	return 0;
 }

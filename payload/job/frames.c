@@ -37,13 +37,10 @@ int frame_types_init(struct frame_types *out, const struct world *w)
 				     "c.close()\n"
 				     "async def a(): yield\n"
 				     "a = a()\n";
-	_cleanup_py_ PyObject *code = Py_CompileString(source, "<pyhotpatch>", PY_FILE_INPUT);
 	_cleanup_py_ PyObject *names = PyDict_New();
-	_cleanup_py_ PyObject *result =
-		code && names ? PyEval_EvalCode(code, names, names) : NULL;
 
 	*out = (struct frame_types){0};
-	if (!result)
+	if (!names || py_execute(source, names))
 		return -1;
 	*out = (struct frame_types){.generator = type_of_item(names, "g"),
 				    .coroutine = type_of_item(names, "c"),

@@ -23,10 +23,7 @@ int64_t idle_limit_of(const struct job *job)
 
 int idle_pause(const struct job *job)
 {
-	PyThreadState *state = PyEval_SaveThread();
-
-	sys_pause(PAUSE_NS);
-	PyEval_RestoreThread(state);
+	let_run_pause(PAUSE_NS);
 	return __atomic_load_n(&job->channel->state, __ATOMIC_SEQ_CST) == WIRE_RUNNING ? 0 : -1;
 }
 

@@ -116,18 +116,14 @@ static int measure(struct frame_search *s, PyObject *frame, PyObject *generator,
 static int search_init(struct frame_search *s)
 {
 	PyObject *builtins = s->plan->job->world.builtins;
-	_cleanup_py_ PyObject *code = Py_CompileString(
-		"g = (lambda: (yield))()\nf = g.gi_frame", "<pyhotpatch>", PY_FILE_INPUT);
 	_cleanup_py_ PyObject *names = PyDict_New();
-	_cleanup_py_ PyObject *result =
-		code && names && !PyDict_SetItemString(names, "__builtins__", builtins)
-			? PyEval_EvalCode(code, names, names)
-			: NULL;
-	PyObject *generator = result ? PyDict_GetItemString(names, "g") : NULL;
-	PyObject *frame = generator ? PyDict_GetItemString(names, "f") : NULL;
 
-	if (!frame || frame_types_init(&s->types, &s->plan->job->world))
+	if (!names || PyDict_SetItemString(names, "__builtins__", builtins) ||
+	    py_execute("g = (lambda: (yield))()\nf = g.gi_frame", names) ||
+	    frame_types_init(&s->types, &s->plan->job->world))
 		return -1;
+	PyObject *generator = PyDict_GetItemString(names, "g");
+	PyObject *frame = PyDict_GetItemString(names, "f");
 	s->frame_type = PyObject_Type(frame);
 	s->is_layout_known = measure(s, frame, generator, names) != 0;
 	return PyErr_Occurred() ? -1 : 0;

@@ -95,9 +95,6 @@ PyObject *hook_texts(void)
 int hook_execute(PyObject *texts, enum hook_text which, PyObject *globals)
 {
 	const char *text = PyUnicode_AsUTF8(PyList_GetItem(texts, (Py_ssize_t)which));
-	_cleanup_py_ PyObject *code =
-		text ? Py_CompileString(text, "<pyhotpatch>", PY_FILE_INPUT) : NULL;
-	_cleanup_py_ PyObject *result = code ? PyEval_EvalCode(code, globals, globals) : NULL;
 
-	return result ? 0 : -1;
+	return text ? py_execute(text, globals) : -1;
 }

@@ -42,6 +42,14 @@ int let_run_is_due(const struct world *w)
 	return sys_now_ns() - w->held_since_ns >= w->hold_ns;
 }
 
+void let_run_pause(int64_t ns)
+{
+	PyThreadState *state = PyEval_SaveThread();
+
+	sys_pause(ns);
+	PyEval_RestoreThread(state);
+}
+
 static void give_gil_away(struct world *w)
 {
 	int64_t given_ns = sys_now_ns();
