@@ -65,6 +65,18 @@ static int is_unstable(struct selection *s, PyObject *name)
 	return !text || count > 1 || (!count && !memcmp(text, "__", 2));
 }
 
+/* The constant that a name was bound to which is gone again (`del`), or NULL. */
+static PyObject *value_before(const struct selection *s, PyObject *name)
+{
+	const struct stream *old = &s->body.old;
+	int at = stream_find_store(old, 0, old->count, name);
+
+	return at && at < old->count &&
+			       old->steps[at - 1].op == s->tokens.world->opcodes.load_const
+		       ? old->steps[at - 1].value
+		       : NULL;
+}
+
 /* A tuple may hold objects of the program. */
 static int is_name_open(const struct expression *e, PyObject *node)
 {
@@ -75,6 +87,8 @@ static int is_name_open(const struct expression *e, PyObject *node)
 
 	if (!value && id && !is_unstable(e->s, id))
 		value = selection_resolve(e->s, node);
+	if (!value && id && body_count_stores(&e->s->body.new, id) == 1)
+		value = value_before(e->s, id);
 	int is_maker = value && (py_is(value, w->module) || is_value_type(w, value));
 	return !value ||
 	       (!is_maker && (!compare_is_constant(w, value) || world_is_tuple(value))) ||

@@ -75,7 +75,8 @@ class Assign(Item):
             more, first = value.split(' + ')
             return ['%s = %s' % (self.name, first), '%s += %s' % (self.name, more)]
         if self.kind == 'temporary':
-            return ['temporary = ' + value, '%s = temporary' % self.name, 'del temporary']
+            name = 'of_' + self.name
+            return ['%s = %s' % (name, value), '%s = %s' % (self.name, name), 'del ' + name]
         if self.kind == 'field':
             return ['%s: int%s' % (self.name, '' if value is None else ' = ' + value)]
         return ['%s = %s' % (self.name, value)]
