@@ -5,8 +5,9 @@
  * one (a partial of other arguments). Neither can take the place of the other in itself, so
  * references to the old one are rebound.
  *
- * The invariant: the old object is that definition's own. It leads to a function that has the
- * name that it is bound to; or it is a wrapper that no other name has.
+ * The invariant: the old object is that definition's own, which leads to a function of the name
+ * that it is bound to, or is a wrapper that no other name has; and the new one was not there
+ * before, and takes the place of no other: so a rollback finds the way back.
  */
 #include "payload/job/note.h"
 #include "payload/job/walk.h"
@@ -85,6 +86,37 @@ static int is_made_here(const struct plan *p, const struct module *m, PyObject *
 	       are_around(p, m, NULL, values);
 }
 
+/* Does a module of the program have it by a name, other than `name`? */
+static int is_named(const struct plan *p, PyObject *o, PyObject *name)
+{
+	_cleanup_py_ PyObject *modules = PyDict_Values(p->job->world.modules);
+	PyObject *module, *key, *value;
+
+	for (Py_ssize_t i = 0; (module = py_item(modules, i)); i++) {
+		PyObject *names = world_is_module(module) ? PyModule_GetDict(module) : NULL;
+		Py_ssize_t at = 0;
+		while (names && PyDict_Next(names, &at, &key, &value))
+			if (value == o && !(world_is_str(key) && compare_texts(key, name)))
+				return 1;
+	}
+	return 0;
+}
+
+/* Has the run made the new one, and the definition the old one? A decorator may give back what
+ * there was before. */
+static int is_exchanged(const struct plan *p, PyObject *name, PyObject *const names[2],
+			PyObject *const values[2])
+{
+	PyObject *old = values[0], *new = values[1], *pair;
+
+	for (Py_ssize_t i = 0; (pair = py_item(p->replaced, i)); i++)
+		if (py_first(pair) == old || py_second(pair) == new)
+			return 0;
+	return !is_named(p, new, NULL) && !is_shared(names, name, new) &&
+	       (is_wrapper(&p->job->world, old) || world_is_function(old) ||
+		!is_named(p, old, name));
+}
+
 /* A group of commands, a dispatcher: what it has collected since is not in the new one, and who
  * holds it shall not miss that. */
 static int has_collected(const struct plan *p, PyObject *old, PyObject *new)
@@ -113,7 +145,7 @@ static int replace(struct plan *p, const struct module *m, PyObject *name,
 	if (old == new || world_is_class(old) || world_is_class(new) ||
 	    (world_is_function(old) && world_is_function(new)) ||
 	    !is_made_here(p, m, name, names, values) || is_around(&back, new) ||
-	    has_collected(p, old, new))
+	    has_collected(p, old, new) || !is_exchanged(p, name, names, values))
 		return 0;
 	return plan_replace(p, old, new);
 }
