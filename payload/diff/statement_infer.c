@@ -361,6 +361,11 @@ int selection_is_function_other(struct selection *s, const struct body *b,
 	if (s->is_deciding && (is_one_of_many || world_is_function(live)))
 		return 0;
 	_cleanup_py_ PyObject *exact = selection_inner(s, live, new.body, name);
+	/* Of one whose name another has now, and that is not inside of that (a getter), nothing
+	 * is known. */
+	if (!exact && world_is_function(live) &&
+	    stream_find_store(&b->new, group->end, b->new.count, name) < b->new.count)
+		return 0;
 	_cleanup_py_ PyObject *inner = py_ref(exact ? exact : own);
 	if (!inner) /* a constant may have stood there; None is what others switch it off by */
 		return !is_one_of_many && live != w->none && compare_is_constant(w, live) &&

@@ -370,8 +370,14 @@ int adopt_code_alone(struct plan *p, PyObject *function)
 	PyErr_Clear();
 	if (now)
 		return adopt_left_behind(p, function, now);
-	if (!code)
-		return 0;
+	if (!code && m && !m->old_code) { /* once, whatever becomes of it */
+		PyObject *steps = code_steps(p->codes, m->old_file);
+		if (py_put(steps, old, old) || code_pair_moved(w, m->code, function, steps))
+			return -1;
+		code = py_get(steps, old);
+	}
+	if (!code || code == old)
+		return PyErr_Occurred() ? -1 : 0;
 	_cleanup_py_ PyObject *closure = adopt_cells(w, function, code);
 	PyObject *defaults = closure ? defaults_for(p, m, code) : NULL;
 	if (PyErr_Occurred())

@@ -76,19 +76,6 @@ static int merge_wrapped(struct plan *p, const struct module *m, PyObject *old, 
 	return merged ? 0 : -1;
 }
 
-/* The code that the new source has for one that runs, as far as is known. New reference, or
- * NULL without exception. */
-static PyObject *next_code(const struct plan *p, const struct module *m, PyObject *code)
-{
-	PyObject *next = code_next(p->codes, code);
-	_cleanup_py_ PyObject *all = !next && !m->old_code ? PyDict_New() : NULL;
-
-	if (all && !code_collect(&p->job->world, m->code, all))
-		next = PyDict_GetItem(all, code);
-	PyErr_Clear();
-	return next ? py_ref(next) : NULL;
-}
-
 PyObject *merge_code_now(const struct world *w, const struct module *m, PyObject *function)
 {
 	_cleanup_py_ PyObject *name = PyObject_GetAttrString(function, "__qualname__");
@@ -108,7 +95,7 @@ static int is_still_there(const struct plan *p, const struct module *m, PyObject
 	PyObject *code = PyFunction_GetCode(old), *new_code = PyFunction_GetCode(new);
 	int are_namesakes = code_are_namesakes(code, new_code);
 	_cleanup_py_ PyObject *next =
-		are_namesakes ? next_code(p, m, code) : merge_code_now(w, m, old);
+		are_namesakes ? py_ref(code_next(p->codes, code)) : merge_code_now(w, m, old);
 
 	return next && (!are_namesakes || code_is_same(w, code, next) == 1) &&
 	       PyObject_RichCompareBool(next, new_code, PY_EQ) != 1 &&
@@ -133,18 +120,18 @@ static int may_take(const struct plan *p, const struct module *m, PyObject *old,
 
 /* Not what a decorator changes: its other functions go on. Nor what is generated: it is the
  * same in every dataclass that has the same fields. */
-static int pair_codes(const struct plan *p, const struct module *m, PyObject *old,
-		      PyObject *new)
+static int pair_codes(const struct plan *p, PyObject *old, PyObject *new)
 {
 	PyObject *a = PyFunction_GetCode(old), *b = PyFunction_GetCode(new);
-	_cleanup_py_ PyObject *known = NULL, *file = code_file(a);
+	_cleanup_py_ PyObject *file = code_file(a);
 
 	/* Closures of what moved have the namespace that they have. */
 	if (p->moved_from || code_is_generated(a) || code_is_generated(b) ||
 	    !code_are_namesakes(a, b))
 		return 0;
-	known = next_code(p, m, a);
-	return known ? 0 : code_pair(&p->job->world, a, b, code_steps(p->codes, file));
+	return code_next(p->codes, a)
+		       ? 0
+		       : code_pair(&p->job->world, a, b, code_steps(p->codes, file));
 }
 
 PyObject *merge_functions(struct plan *p, const struct module *m, PyObject *old, PyObject *new)
@@ -152,7 +139,7 @@ PyObject *merge_functions(struct plan *p, const struct module *m, PyObject *old,
 	if (!may_take(p, m, old, new))
 		return py_ref(new);
 	if (pointer_map_set(&p->stand_in, new, old) || pointer_map_set(&p->adopted, old, new) ||
-	    pair_codes(p, m, old, new) || merge_closures(p, m, old, new) ||
+	    pair_codes(p, old, new) || merge_closures(p, m, old, new) ||
 	    merge_wrapped(p, m, old, new) || annotations_merge(p, m, old, new))
 		return NULL;
 	return py_ref(old);

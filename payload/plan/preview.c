@@ -157,7 +157,7 @@ static int preview_removals(struct job *job, const struct module *m)
 
 /* --- functions and classes --------------------------------------------------------------- */
 
-/* Without the old code a function is told by its name. */
+/* Without the old code a function is told by its name, if none of them is what it was. */
 static int pair_by_name(struct job *job, const struct module *m, PyObject *steps)
 {
 	const struct world *w = &job->world;
@@ -167,12 +167,11 @@ static int pair_by_name(struct job *job, const struct module *m, PyObject *steps
 		return -1;
 	PyObject *function;
 	for (Py_ssize_t i = 0; (function = py_item(found, i)); i++) {
-		_cleanup_py_ PyObject *name = PyObject_GetAttrString(function, "__qualname__");
-		int is_named = world_is_str(name);
-		_cleanup_py_ PyObject *new = is_named ? code_find(w, m->code, name) : NULL;
-		if (PyErr_Occurred())
+		PyObject *code = PyFunction_GetCode(function);
+		_cleanup_py_ PyObject *new = merge_code_now(w, m, function);
+		if (code_pair_moved(w, m->code, function, steps))
 			return -1;
-		if (new != NULL && PyDict_SetItem(steps, PyFunction_GetCode(function), new))
+		if (new && !PyDict_GetItem(steps, code) && PyDict_SetItem(steps, code, new))
 			return -1;
 	}
 	return 0;

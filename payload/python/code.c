@@ -337,7 +337,7 @@ PyObject *code_find(const struct world *w, PyObject *module_code, PyObject *qual
 	const char *at = py_text(qualname);
 	PyObject *code = py_ref(module_code);
 
-	while (at && code) {
+	while (at && *at && code) {
 		size_t length = 0;
 		while (at[length] && at[length] != '.')
 			length++;
@@ -383,6 +383,18 @@ int code_stored_names(const struct world *w, PyObject *code, PyObject *out)
 int code_drop_imported(const struct world *w, PyObject *code, PyObject *names)
 {
 	return stored_names(w, code, 1, PySet_Discard, names);
+}
+
+PyObject *code_beside(const struct world *w, PyObject *module_code, PyObject *qualname)
+{
+	const char *text = py_text(qualname);
+	size_t length = text ? strlen(text) : 0;
+
+	while (length && text[length - 1] != '.')
+		length--;
+	_cleanup_py_ PyObject *above = PyUnicode_FromStringAndSize(text, (Py_ssize_t)length);
+	_cleanup_py_ PyObject *outer = above ? code_find(w, module_code, above) : NULL;
+	return outer ? code_inner(outer) : NULL;
 }
 
 int code_are_siblings(const struct world *w, PyObject *code, PyObject *a, PyObject *b)

@@ -48,9 +48,12 @@ PyObject *code_inner(PyObject *code);
  * and its value. */
 int code_collect(const struct world *world, PyObject *code, PyObject *out);
 
-/* The body of `qualname` ("Outer.Inner.method") inside a module's code. New reference, or NULL
- * without exception when there is none. */
+/* The body of `qualname` ("Outer.Inner.method", "": the module's) inside a module's code. New
+ * reference, or NULL without exception when there is none. */
 PyObject *code_find(const struct world *world, PyObject *module_code, PyObject *qualname);
+
+/* The bodies beside that one, itself included: a new list, or NULL without exception. */
+PyObject *code_beside(const struct world *world, PyObject *module_code, PyObject *qualname);
 
 /* What new code has the place of an old one is kept by the file of the old one, as functions of
  * two files may have equal codes: a dict of file -> dict of old -> new. The one for a file,
@@ -61,6 +64,11 @@ PyObject *code_next(PyObject *codes, PyObject *code);
 /* Maps `old` and the functions inside to `new` and the functions inside, in the dict `out` of a
  * file. */
 int code_pair(const struct world *world, PyObject *old, PyObject *new, PyObject *out);
+
+/* Likewise the code of a function of which no more than the lines are known to have moved: a
+ * property's getter, a definition in a branch. Nothing when there is none that is the same. */
+int code_pair_moved(const struct world *world, PyObject *module_code, PyObject *function,
+		    PyObject *out);
 
 /* 1 when it is directly inside `outer`, and no other one that is called like it; else 0, maybe
  * with an exception. */

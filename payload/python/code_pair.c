@@ -20,6 +20,19 @@ int code_pair(const struct world *w, PyObject *old, PyObject *new, PyObject *out
 	return pair_by_name(w, olds, news, out);
 }
 
+int code_pair_moved(const struct world *w, PyObject *module_code, PyObject *function,
+		    PyObject *out)
+{
+	_cleanup_py_ PyObject *name = py_attribute(function, "__qualname__");
+	_cleanup_py_ PyObject *beside = code_beside(w, module_code, name);
+	PyObject *code = PyFunction_GetCode(function), *item;
+
+	for (Py_ssize_t i = 0; (item = py_item(beside, i)); i++)
+		if (code_are_namesakes(item, code) && code_is_same(w, item, code) == 1)
+			return code_pair(w, code, item, out);
+	return 0;
+}
+
 PyObject *code_steps(PyObject *codes, PyObject *file)
 {
 	_cleanup_py_ PyObject *made = PyDict_New();
