@@ -96,6 +96,16 @@ SHORT Py_ssize_t py_count(PyObject *list)
 	return list ? PyList_Size(list) : 0;
 }
 
+void py_set_aside(struct py_pending *out)
+{
+	PyErr_Fetch(&out->kind, &out->value, &out->traceback);
+}
+
+void py_bring_back(struct py_pending *pending)
+{
+	PyErr_Restore(pending->kind, pending->value, pending->traceback);
+}
+
 void *py_room(size_t size)
 {
 	void *room = PyMem_Malloc(size);

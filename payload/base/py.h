@@ -269,6 +269,14 @@ int py_execute(const char *source, PyObject *globals);
 /* An item of a tuple that is an int. */
 long py_number(PyObject *tuple, Py_ssize_t at);
 
+/* An exception that waits while something else is done; none, maybe. */
+struct py_pending {
+	PyObject *kind, *value, *traceback; /* owned */
+};
+
+void py_set_aside(struct py_pending *out);
+void py_bring_back(struct py_pending *pending);
+
 /* Items that lie side by side, with room for more. */
 struct py_array {
 	char *items;

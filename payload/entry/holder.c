@@ -41,13 +41,13 @@ static void let_worker_go(const struct wire_channel *channel)
 
 int holder_serve(struct wire_channel *channel)
 {
-	PyObject *kind, *value, *traceback;
+	struct py_pending pending;
 
 	if (!holds_gil())
 		return EBUSY;
-	PyErr_Fetch(&kind, &value, &traceback);
+	py_set_aside(&pending);
 	payload_serve(channel);
 	let_worker_go(channel);
-	PyErr_Restore(kind, value, traceback);
+	py_bring_back(&pending);
 	return 0;
 }

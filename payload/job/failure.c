@@ -157,23 +157,22 @@ static void append_message(PyObject **text, PyObject *type, PyObject *value, int
 PyObject *failure_text(const struct world *w)
 {
 	PyObject *syntax_error = PyDict_GetItemString(w->builtins, "SyntaxError");
-	PyObject *type = NULL, *value = NULL, *traceback = NULL;
+	struct py_pending failed;
 	PyObject *text = NULL;
 
-	PyErr_Fetch(&type, &value, &traceback);
-	if (type) {
-		PyErr_NormalizeException(&type, &value, &traceback);
+	py_set_aside(&failed);
+	if (failed.kind) {
+		PyErr_NormalizeException(&failed.kind, &failed.value, &failed.traceback);
+		PyObject *value = failed.value;
 		int is_syntax = py_is_a(value, syntax_error);
 		text = PyUnicode_FromString("");
-		if (traceback && !is_syntax)
-			append_frames(w, &text, traceback);
+		if (failed.traceback && !is_syntax)
+			append_frames(w, &text, failed.traceback);
 		if (is_syntax)
 			append_syntax_place(w, &text, value);
-		append_message(&text, type, value ? value : w->none, is_syntax);
+		append_message(&text, failed.kind, value ? value : w->none, is_syntax);
 	}
-	Py_DecRef(type);
-	Py_DecRef(value);
-	Py_DecRef(traceback);
+	py_drop_all(&failed.kind, &failed + 1);
 	if (!text)
 		text = PyUnicode_FromString("unknown failure");
 	PyErr_Clear();

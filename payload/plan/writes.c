@@ -153,10 +153,10 @@ static int put_back(struct writes *writes, size_t at, const struct world *w)
 /* Undoing goes on past a failure: as much as possible is put back. */
 int writes_undo(struct writes *writes, const struct world *w)
 {
-	PyObject *kind, *value, *traceback;
+	struct py_pending pending;
 	int failed = 0;
 
-	PyErr_Fetch(&kind, &value, &traceback);
+	py_set_aside(&pending);
 	for (size_t i = writes->count; i-- > 0;) {
 		if (put_back(writes, i, w)) {
 			PyErr_Clear();
@@ -168,7 +168,7 @@ int writes_undo(struct writes *writes, const struct world *w)
 		PyErr_Clear();
 		failed = 1;
 	}
-	PyErr_Restore(kind, value, traceback);
+	py_bring_back(&pending);
 	return failed;
 }
 

@@ -169,21 +169,19 @@ static int set_as_if_there(const struct world *w, PyObject *class, PyObject *bas
 
 int class_set_bases(const struct world *w, PyObject *class, PyObject *bases)
 {
-	PyObject *kind, *value, *traceback;
+	struct py_pending pending;
 
 	if (!ask_setter(w, class, bases))
 		return 0;
 	if (!py_base_offset || !world_is_type_error(w))
 		return -1;
-	PyErr_Fetch(&kind, &value, &traceback);
+	py_set_aside(&pending);
 	int status = set_as_if_there(w, class, bases);
 	if (status && !PyErr_Occurred()) {
-		PyErr_Restore(kind, value, traceback);
+		py_bring_back(&pending);
 		return -1;
 	}
-	Py_DecRef(kind);
-	Py_DecRef(value);
-	Py_DecRef(traceback);
+	py_drop_all(&pending.kind, &pending + 1);
 	return status;
 }
 

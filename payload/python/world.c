@@ -280,11 +280,11 @@ static void enable_collector(void)
 
 void world_leave(struct world *w)
 {
-	PyObject *kind, *value, *traceback;
+	struct py_pending pending;
 
 	if (!w->owned)
 		return;
-	PyErr_Fetch(&kind, &value, &traceback);
+	py_set_aside(&pending);
 	drop_dummy_thread(w);
 	if (w->is_gc_enabled)
 		enable_collector();
@@ -292,7 +292,7 @@ void world_leave(struct world *w)
 	drop_module(w, "_ast", w->had_ast);
 	Py_DecRef(w->owned);
 	w->owned = NULL;
-	PyErr_Restore(kind, value, traceback);
+	py_bring_back(&pending);
 }
 
 PyObject *world_type_dict(const struct world *w, PyObject *type)

@@ -18,8 +18,8 @@ struct errand {
 	void *argument;
 	long process;
 	int status;
-	PyObject *kind, *value, *traceback; /* owned: what it left */
-	uint32_t state;                     /* enum errand_state; futex word; atomic */
+	struct py_pending left; /* by it */
+	uint32_t state;         /* enum errand_state; futex word; atomic */
 };
 
 static int advance(struct errand *errand, uint32_t from, uint32_t to)
@@ -37,7 +37,7 @@ static int do_errand(void *argument)
 		return 0;
 	if (advance(errand, ERRAND_WAITS, ERRAND_RUNS)) {
 		errand->status = errand->run(errand->argument);
-		PyErr_Fetch(&errand->kind, &errand->value, &errand->traceback);
+		py_set_aside(&errand->left);
 	}
 	__atomic_store_n(&errand->state, ERRAND_OVER, __ATOMIC_SEQ_CST);
 	sys_futex_wake_private(&errand->state);
@@ -86,6 +86,6 @@ int main_thread_run(struct job *job, int (*run)(void *argument), void *argument)
 	if (is_dropped)
 		return job_refuse(job, WIRE_STATUS_CANCELLED, NULL, WIRE_TEXT_MAIN_IS_BUSY,
 				  NULL);
-	PyErr_Restore(errand.kind, errand.value, errand.traceback);
+	py_bring_back(&errand.left);
 	return errand.status;
 }

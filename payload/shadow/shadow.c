@@ -361,9 +361,9 @@ static int is_kept(const struct shadow *s, const struct world *w, const char *na
 
 void shadow_fini(struct shadow *s, const struct world *w, int is_failure)
 {
-	PyObject *kind, *value, *traceback;
+	struct py_pending pending;
 
-	PyErr_Fetch(&kind, &value, &traceback);
+	py_set_aside(&pending);
 	static const char *const ends[] = {"end_classes", "stop"};
 	_cleanup_py_ PyObject *flag = PyLong_FromLong(is_failure);
 	for (size_t i = 0; s->hook && flag && i < sizeof(ends) / sizeof(*ends); i++) {
@@ -376,7 +376,7 @@ void shadow_fini(struct shadow *s, const struct world *w, int is_failure)
 	if (s->hook && !is_kept(s, w, "first_import") && !is_kept(s, w, "__import__"))
 		PyDict_Clear(s->hook);
 	py_drop_all(&s->hook, s + 1);
-	PyErr_Restore(kind, value, traceback);
+	py_bring_back(&pending);
 }
 
 PyObject *shadow_live_dict(PyObject *pair)

@@ -57,9 +57,9 @@ void watchdog_begin(struct watchdog *out, const struct wire_channel *channel,
  * would do nothing else. */
 static void meet_what_is_under_way(const struct watchdog *watchdog)
 {
-	PyObject *kind, *value, *traceback;
+	struct py_pending pending;
 
-	PyErr_Fetch(&kind, &value, &traceback);
+	py_set_aside(&pending);
 	_cleanup_py_ PyObject *globals = PyDict_New();
 	_cleanup_py_ PyObject *code =
 		Py_CompileString("while True: pass", "<pyhotpatch>", PY_FILE_INPUT);
@@ -69,7 +69,7 @@ static void meet_what_is_under_way(const struct watchdog *watchdog)
 		Py_DecRef(result);
 	}
 	PyErr_Clear();
-	PyErr_Restore(kind, value, traceback);
+	py_bring_back(&pending);
 }
 
 int watchdog_end(struct watchdog *watchdog)

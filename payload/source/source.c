@@ -100,17 +100,17 @@ static int read_from_archive(struct job *job, struct module *module)
 					      : PyUnicode_DecodeFSDefault(name);
 	_cleanup_py_ PyObject *before =
 		path && cache ? py_ref(PyDict_GetItem(cache, path)) : NULL;
-	PyObject *kind, *value, *traceback;
+	struct py_pending pending;
 
 	if (!path || !cache || (before && PyDict_DelItem(cache, path)))
 		return -1;
 	module->source = read_with(job, module, path);
-	PyErr_Fetch(&kind, &value, &traceback);
+	py_set_aside(&pending);
 	if (before)
 		PyDict_SetItem(cache, path, before);
 	else if (PyDict_GetItem(cache, path))
 		PyDict_DelItem(cache, path);
-	PyErr_Restore(kind, value, traceback);
+	py_bring_back(&pending);
 	return module->source ? 0 : is_gone(&job->world);
 }
 
@@ -266,12 +266,12 @@ PyObject *source_quiet(struct job *job)
 
 void source_loud(struct job *job, PyObject *quiet)
 {
-	PyObject *kind, *value, *traceback;
+	struct py_pending pending;
 
 	(void)job;
 	if (!quiet)
 		return;
-	PyErr_Fetch(&kind, &value, &traceback);
+	py_set_aside(&pending);
 	PyObject *filters = py_first(quiet), *added = py_second(quiet);
 	PyObject *item;
 	for (Py_ssize_t i = 0; (item = py_item(added, i)); i++)
@@ -281,7 +281,7 @@ void source_loud(struct job *job, PyObject *quiet)
 				break;
 			}
 	Py_DecRef(quiet);
-	PyErr_Restore(kind, value, traceback);
+	py_bring_back(&pending);
 }
 
 /* Their warnings are their own. */
