@@ -122,7 +122,7 @@ int import_is_in_source(struct job *job, PyObject *imports, struct module *impor
 	for (Py_ssize_t i = 0; !found && (item = py_item(list, i)); i++)
 		found = is_import_of(item, importer, wanted);
 	PyErr_Clear();
-	source_loud(job, quiet);
+	source_loud(quiet);
 	Py_DecRef(py_take(&importer->source));
 	return found;
 }

@@ -122,7 +122,7 @@ int select_changed(struct job *job)
 	if (!status)
 		status = classes_below_choose(job, choose_statements);
 	Py_DecRef(py_take(&job->remade));
-	source_loud(job, py_take(&job->quiet));
+	source_loud(py_take(&job->quiet));
 	job->is_selecting = 0;
 	return status;
 }

@@ -264,11 +264,10 @@ PyObject *source_quiet(struct job *job)
 	return py_pair(filters, added);
 }
 
-void source_loud(struct job *job, PyObject *quiet)
+void source_loud(PyObject *quiet)
 {
 	struct py_pending pending;
 
-	(void)job;
 	if (!quiet)
 		return;
 	py_set_aside(&pending);
@@ -290,7 +289,7 @@ void source_let_run(struct job *job)
 	if (!job->is_selecting || !let_run_is_due(&job->world))
 		return;
 	int was_quiet = job->quiet != NULL;
-	source_loud(job, py_take(&job->quiet));
+	source_loud(py_take(&job->quiet));
 	idle_let_run(job);
 	if (was_quiet)
 		job->quiet = source_quiet(job);

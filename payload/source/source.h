@@ -39,8 +39,8 @@ PyObject *source_compile_tree(struct job *job, const struct module *module, PyOb
 void source_let_run(struct job *job);
 
 /* Compiling must not print warnings on the program's stderr: between these two, warnings about
- * syntax are ignored. `out` is what source_loud needs. */
+ * syntax are ignored. The first gives what the second needs. */
 PyObject *source_quiet(struct job *job);
-void source_loud(struct job *job, PyObject *quiet);
+void source_loud(PyObject *quiet);
 
 #endif
