@@ -196,10 +196,8 @@ void body_fini(struct body *b)
 
 /* The code of the definition that the step loads, or NULL; borrowed. Type parameters are made
  * by a function around it (Python/compile.c of 3.12, compiler_type_params). */
-static PyObject *loaded_code(const struct body *b, const struct step *step, PyObject *name)
+static PyObject *loaded_code(const struct step *step, PyObject *name)
 {
-	const struct world *w = b->tokens->world;
-
 	if (!world_is_code(step->value))
 		return NULL;
 	_cleanup_py_ PyObject *own = code_name(step->value);
@@ -209,7 +207,7 @@ static PyObject *loaded_code(const struct body *b, const struct step *step, PyOb
 		PyUnicode_FromFormat("<generic parameters of %U>", name);
 	if (!compare_texts(own, generic))
 		return NULL;
-	_cleanup_py_ PyObject *inside = code_find(w, step->value, name);
+	_cleanup_py_ PyObject *inside = code_find(step->value, name);
 	return inside; /* which the step's value keeps */
 }
 
@@ -232,7 +230,7 @@ int body_find_new(struct definition *out, const struct body *b, const struct gro
 		  PyObject *name)
 {
 	for (int i = group->first; i < group->end; i++) {
-		PyObject *code = loaded_code(b, &b->new.steps[i], name);
+		PyObject *code = loaded_code(&b->new.steps[i], name);
 		if (code) {
 			*out = (struct definition){first_step(&b->new, i, code, group->first),
 						   i, find_store(&b->new, i, name), code};
@@ -272,7 +270,7 @@ int body_find_old(struct definition *out, const struct body *b, PyObject *name, 
 	int i = end - 1;
 	PyObject *code = NULL;
 
-	while (i >= 0 && (b->is_used[i] || !(code = loaded_code(b, &b->old.steps[i], name)) ||
+	while (i >= 0 && (b->is_used[i] || !(code = loaded_code(&b->old.steps[i], name)) ||
 			  is_copy(&b->old, i)))
 		i--;
 	if (i < 0)

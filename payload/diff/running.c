@@ -62,17 +62,17 @@ static PyObject *as_compiled(PyObject *code)
 
 /* 1 when each of the functions has its code inside `code`, lines included: before 3.12 codes
  * are equal whose lines differ (code_richcompare of Objects/codeobject.c). */
-static int are_agreeing(const struct world *w, PyObject *code, PyObject *functions)
+static int are_agreeing(PyObject *code, PyObject *functions)
 {
 	_cleanup_py_ PyObject *known = PyDict_New();
 
-	if (!known || code_collect(w, code, known))
+	if (!known || code_collect(code, known))
 		return -1;
 	PyObject *item;
 	for (Py_ssize_t i = 0; (item = py_item(functions, i)); i++) {
 		_cleanup_py_ PyObject *live = as_compiled(PyFunction_GetCode(item));
 		PyObject *found = PyDict_GetItem(known, live);
-		int same = found == live ? 1 : found ? code_is_unmoved(w, found, live) : 0;
+		int same = found == live ? 1 : found ? code_is_unmoved(found, live) : 0;
 		if (same != 1)
 			return same;
 	}
@@ -135,7 +135,7 @@ static PyObject *code_in_pyc(struct job *job, const struct module *module, PyObj
 	if (!pyc.code)
 		return NULL;
 	warn_of_cache(job, module, &pyc);
-	int agreeing = are_agreeing(&job->world, pyc.code, functions);
+	int agreeing = are_agreeing(pyc.code, functions);
 	if (agreeing == 1 && may_be_of_new_source(job, module, &pyc) &&
 	    code_is_same(&job->world, pyc.code, module->code) == 1)
 		agreeing = 0;
@@ -153,7 +153,7 @@ static PyObject *find_old_code(struct job *job, struct module *module, PyObject 
 	PyObject *running = code_in_frame(job, module);
 
 	module->is_running = running != NULL;
-	if (code && are_agreeing(&job->world, code, functions) == 1) {
+	if (code && are_agreeing(code, functions) == 1) {
 		Py_DecRef(running);
 		return code;
 	}
@@ -184,11 +184,9 @@ int running_compare(struct job *job, struct module *module)
 		return 1;
 	module->old_code = find_old_code(job, module, functions);
 	if (!module->old_code)
-		return infer_change(job, module,
-				    are_agreeing(&job->world, module->code, functions) == 1);
+		return infer_change(job, module, are_agreeing(module->code, functions) == 1);
 	int same = code_is_same(&job->world, module->old_code, module->code);
-	int unmoved =
-		same == 1 ? code_is_unmoved(&job->world, module->old_code, module->code) : 0;
+	int unmoved = same == 1 ? code_is_unmoved(module->old_code, module->code) : 0;
 	module->is_changed = unmoved != 1;
 	module->is_moved = same == 1 && unmoved == 0 && !module->place;
 	return same < 0 || unmoved < 0 ? -1 : 0;

@@ -45,23 +45,23 @@ static PyObject *only_code(PyObject *code)
 	return found;
 }
 
-static int is_code_inside(const struct world *w, PyObject *outer, PyObject *code, int depth)
+static int is_code_inside(PyObject *outer, PyObject *code, int depth)
 {
 	_cleanup_py_ PyObject *constants = code_constants(outer);
 	PyObject *item;
 
 	for (Py_ssize_t i = 0; (item = py_tuple_item(constants, i)); i++) {
-		if (item == code || (depth < 3 && world_is_code(item) &&
-				     is_code_inside(w, item, code, depth + 1)))
+		if (item == code ||
+		    (depth < 3 && world_is_code(item) && is_code_inside(item, code, depth + 1)))
 			return 1;
 	}
 	return 0;
 }
 
-static int is_made_by(const struct world *w, PyObject *maker, PyObject *value)
+static int is_made_by(PyObject *maker, PyObject *value)
 {
 	return world_is_function(maker) && world_is_function(value) &&
-	       is_code_inside(w, PyFunction_GetCode(maker), PyFunction_GetCode(value), 0);
+	       is_code_inside(PyFunction_GetCode(maker), PyFunction_GetCode(value), 0);
 }
 
 /* Is what the instruction loads one of the first `count` variables, the parameters? */
@@ -165,7 +165,7 @@ static int is_known(const struct look *l, PyObject *value)
 	    py_is(value, w->lru_cache) || py_is(value, w->cached_property))
 		return inner != NULL;
 	while (PyDict_Next(l->s->module->live, &at, &name, &maker))
-		if (is_made_by(w, maker, value))
+		if (is_made_by(maker, value))
 			return 1;
 	return 0;
 }
@@ -248,7 +248,7 @@ static int look_at_function(const struct look *l, PyObject *maker, PyObject **va
 	code = l->call ? only_code(code) : code;
 	if (!code)
 		return UNKNOWN;
-	if (!is_made_by(w, maker, *value))
+	if (!is_made_by(maker, *value))
 		return returns_made(w, code) && is_known(l, *value) ? OTHER : UNKNOWN;
 	if (l->call && are_arguments_other(l, maker, *value))
 		return OTHER;

@@ -214,7 +214,7 @@ static int is_code_other(const struct selection *s, const struct body *b,
 		    !world_is_code(step->value))
 			continue;
 		_cleanup_py_ PyObject *new =
-			in_class ? code_find(w, step->value, name) : py_ref(step->value);
+			in_class ? code_find(step->value, name) : py_ref(step->value);
 		if (!new || !code_are_namesakes(old, new))
 			continue;
 		found = 1;
@@ -243,7 +243,7 @@ static int is_gone(struct selection *s, PyObject *code)
 {
 	if (!s->codes) {
 		s->codes = PyDict_New();
-		if (!s->codes || code_collect(s->tokens.world, s->module->code, s->codes))
+		if (!s->codes || code_collect(s->module->code, s->codes))
 			return 0;
 	}
 	return !PyDict_GetItem(s->codes, code);
@@ -373,7 +373,7 @@ int selection_is_function_other(struct selection *s, const struct body *b,
 		       !selection_is_rebound(s, name, b != &s->body);
 	int same = code_is_same(w, PyFunction_GetCode(inner), new.body);
 	if (same == 1 && !is_one_of_many) /* which may not be run for its lines */
-		same = code_is_unmoved(w, PyFunction_GetCode(inner), new.body);
+		same = code_is_unmoved(PyFunction_GetCode(inner), new.body);
 	return same < 0 ? same : !same;
 }
 

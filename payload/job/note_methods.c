@@ -28,9 +28,8 @@ static void note(const struct class_body *b, PyObject *name, enum wire_record_ki
 
 static void note_if_added(const struct class_body *b, PyObject *name)
 {
-	const struct world *w = &b->job->world;
 	_cleanup_py_ PyObject *whole = world_dotted(b->qualname, name);
-	_cleanup_py_ PyObject *code = whole ? code_find(w, b->module->code, whole) : NULL;
+	_cleanup_py_ PyObject *code = whole ? code_find(b->module->code, whole) : NULL;
 
 	if (code)
 		note(b, name,
@@ -64,7 +63,7 @@ int note_methods(struct job *job, const struct module *m, PyObject *class)
 	const struct world *w = &job->world;
 	_cleanup_py_ PyObject *qualname = world_qualname(class);
 	_cleanup_py_ PyObject *inside = world_type_dict(w, class);
-	_cleanup_py_ PyObject *code = qualname ? code_find(w, m->code, qualname) : NULL;
+	_cleanup_py_ PyObject *code = qualname ? code_find(m->code, qualname) : NULL;
 	_cleanup_py_ PyObject *names = code ? PySet_New(NULL) : NULL;
 	const struct class_body body = {job, m, qualname};
 

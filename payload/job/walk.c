@@ -158,7 +158,7 @@ int walk_is_class_of(const struct world *w, const struct module *m, PyObject *ty
 		return 1;
 	_cleanup_py_ PyObject *said = world_type_attribute(type, "__module__");
 	_cleanup_py_ PyObject *name = world_qualname(type);
-	_cleanup_py_ PyObject *code = name ? code_find(w, m->code, name) : NULL;
+	_cleanup_py_ PyObject *code = name ? code_find(m->code, name) : NULL;
 	_cleanup_py_ PyObject *constants = code ? code_attribute(code, "co_consts") : NULL;
 	PyErr_Clear();
 	return said && constants && PySequence_Contains(constants, said) == 1;

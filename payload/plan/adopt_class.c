@@ -54,7 +54,7 @@ static PyObject *names_of_body(struct plan *p, const struct class_pair *pair,
 	if (!module_code)
 		return NULL;
 	_cleanup_py_ PyObject *qualname = world_qualname(pair->old);
-	_cleanup_py_ PyObject *code = qualname ? code_find(w, module_code, qualname) : NULL;
+	_cleanup_py_ PyObject *code = qualname ? code_find(module_code, qualname) : NULL;
 	_cleanup_py_ PyObject *names = code ? PySet_New(NULL) : NULL;
 	if (!names || code_stored_names(w, code, names)) {
 		PyErr_Clear();

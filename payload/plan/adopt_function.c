@@ -51,7 +51,7 @@ static int write_code(struct plan *p, PyObject *old, PyObject *donor, PyObject *
 	PyObject *globals = plan_stand_in(p, PyFunction_GetGlobals(donor));
 
 	if (!closure && !old_closure && globals == PyFunction_GetGlobals(old) &&
-	    code_is_same(w, old_code, code) == 1 && code_is_unmoved(w, old_code, code) == 1)
+	    code_is_same(w, old_code, code) == 1 && code_is_unmoved(old_code, code) == 1)
 		return 0;
 	_cleanup_py_ PyObject *cells = cells_for(w, old, donor, code);
 	_cleanup_py_ PyObject *value = py_pair(code, cells);

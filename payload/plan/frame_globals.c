@@ -41,7 +41,7 @@ static int may_have_frames(const struct world *w, const struct module *m)
 
 	if (!m->fresh || !m->run_code)
 		return 0;
-	if (!codes || code_collect(w, m->run_code, codes))
+	if (!codes || code_collect(m->run_code, codes))
 		return -1;
 	while (PyDict_Next(codes, &at, &code, &unused))
 		if (world_references(w, code) >

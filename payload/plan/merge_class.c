@@ -192,7 +192,7 @@ static int is_defined_in(const struct world *w, const struct module *m, PyObject
 			 PyObject *qualname)
 {
 	_cleanup_py_ PyObject *code =
-		walk_is_class_of(w, m, class) ? code_find(w, m->code, qualname) : NULL;
+		walk_is_class_of(w, m, class) ? code_find(m->code, qualname) : NULL;
 
 	return code != NULL;
 }

@@ -76,10 +76,10 @@ static int merge_wrapped(struct plan *p, const struct module *m, PyObject *old, 
 	return merged ? 0 : -1;
 }
 
-PyObject *merge_code_now(const struct world *w, const struct module *m, PyObject *function)
+PyObject *merge_code_now(const struct module *m, PyObject *function)
 {
 	_cleanup_py_ PyObject *name = PyObject_GetAttrString(function, "__qualname__");
-	_cleanup_py_ PyObject *code = name ? code_find(w, m->code, name) : NULL;
+	_cleanup_py_ PyObject *code = name ? code_find(m->code, name) : NULL;
 
 	PyErr_Clear();
 	return py_take(&code);
@@ -95,11 +95,11 @@ static int is_still_there(const struct plan *p, const struct module *m, PyObject
 	PyObject *code = PyFunction_GetCode(old), *new_code = PyFunction_GetCode(new);
 	int are_namesakes = code_are_namesakes(code, new_code);
 	_cleanup_py_ PyObject *next =
-		are_namesakes ? py_ref(code_next(p->codes, code)) : merge_code_now(w, m, old);
+		are_namesakes ? py_ref(code_next(p->codes, code)) : merge_code_now(m, old);
 
 	return next && (!are_namesakes || code_is_same(w, code, next) == 1) &&
 	       PyObject_RichCompareBool(next, new_code, PY_EQ) != 1 &&
-	       code_are_siblings(w, m->code, next, new_code);
+	       code_are_siblings(m->code, next, new_code);
 }
 
 /* A function whose decorators changed may have got a wrapper of another module, or have had

@@ -31,9 +31,9 @@ static const struct module *old_home(const struct plan *p, PyObject *name, PyObj
 		if (!m->fresh || PyDict_GetItem(m->live, name) != old ||
 		    PyUnicode_Compare(own, name) || PyUnicode_Compare(home, m->name))
 			continue;
-		_cleanup_py_ PyObject *code = code_find(w, m->code, name);
+		_cleanup_py_ PyObject *code = code_find(m->code, name);
 		_cleanup_py_ PyObject *before =
-			m->old_code ? code_find(w, m->old_code, name) : py_ref(w->none);
+			m->old_code ? code_find(m->old_code, name) : py_ref(w->none);
 		return code || !before ? NULL : m;
 	}
 	return NULL;

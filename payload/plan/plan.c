@@ -145,7 +145,7 @@ static int plan_module(struct plan *p, struct module *m)
 		return -1;
 	/* Where the old source is not known, what is equal is; the rest as it is met. */
 	if (m->old_code ? code_pair(w, m->old_code, m->code, steps)
-			: code_collect(w, m->code, steps))
+			: code_collect(m->code, steps))
 		return -1;
 	return m->fresh ? merge_names(p, m) : 0;
 }

@@ -111,8 +111,7 @@ PyObject *merge_functions(struct plan *plan, const struct module *module, PyObje
 			  PyObject *new);
 /* What the new source defines under the name that the function has for itself. New reference,
  * or NULL without exception. */
-PyObject *merge_code_now(const struct world *world, const struct module *module,
-			 PyObject *function);
+PyObject *merge_code_now(const struct module *module, PyObject *function);
 
 /* --- merge_class.c --- */
 int merge_is_new_class(const struct plan *plan, const struct module *module, PyObject *o);

@@ -116,7 +116,7 @@ static int preview_binding(struct job *job, const struct module *m, PyObject *en
 	/* A lambda, an alias: a function of ours takes what comes, under its own name, unless
 	 * that is still there. One that was made by a call may be replaced instead: with what
 	 * it closes over. */
-	_cleanup_py_ PyObject *left = !kind && is_own ? merge_code_now(w, m, now) : NULL;
+	_cleanup_py_ PyObject *left = !kind && is_own ? merge_code_now(m, now) : NULL;
 	_cleanup_py_ PyObject *own = left ? code_name(left) : NULL;
 	is_own &= !own || !PyUnicode_Compare(own, name) || PyDict_GetItem(m->live, own) != now;
 	if (!kind && is_own && note_function(job, m, now, NULL))
@@ -168,7 +168,7 @@ static int pair_by_name(struct job *job, const struct module *m, PyObject *steps
 	PyObject *function;
 	for (Py_ssize_t i = 0; (function = py_item(found, i)); i++) {
 		PyObject *code = PyFunction_GetCode(function);
-		_cleanup_py_ PyObject *new = merge_code_now(w, m, function);
+		_cleanup_py_ PyObject *new = merge_code_now(m, function);
 		if (code_pair_moved(w, m->code, function, steps))
 			return -1;
 		if (new && !PyDict_GetItem(steps, code) && PyDict_SetItem(steps, code, new))

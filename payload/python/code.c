@@ -278,7 +278,7 @@ static PyObject *line_table(PyObject *code)
 	return table ? table : code_attribute(code, "co_lnotab");
 }
 
-int code_is_unmoved(const struct world *w, PyObject *a, PyObject *b)
+int code_is_unmoved(PyObject *a, PyObject *b)
 {
 	_cleanup_py_ PyObject *inner_a = code_inner(a), *inner_b = code_inner(b);
 	_cleanup_py_ PyObject *table_a = line_table(a), *table_b = line_table(b);
@@ -290,11 +290,11 @@ int code_is_unmoved(const struct world *w, PyObject *a, PyObject *b)
 		same = PyObject_RichCompareBool(table_a, table_b, PY_EQ);
 	PyObject *item;
 	for (Py_ssize_t i = 0; same == 1 && (item = py_item(inner_a, i)); i++)
-		same = code_is_unmoved(w, item, PyList_GetItem(inner_b, i));
+		same = code_is_unmoved(item, PyList_GetItem(inner_b, i));
 	return same;
 }
 
-int code_collect(const struct world *w, PyObject *code, PyObject *out)
+int code_collect(PyObject *code, PyObject *out)
 {
 	_cleanup_py_ PyObject *inner = code_inner(code);
 
@@ -302,15 +302,14 @@ int code_collect(const struct world *w, PyObject *code, PyObject *out)
 		return -1;
 	PyObject *item;
 	for (Py_ssize_t i = 0; (item = py_item(inner, i)); i++)
-		if (code_collect(w, item, out))
+		if (code_collect(item, out))
 			return -1;
 	return 0;
 }
 
 /* The inner code called `name`, the last of several, which is what is left of them under that
  * name; 3.12 puts the body of a generic one inside another. */
-static PyObject *find_inner(const struct world *w, PyObject *code, const char *name,
-			    size_t length)
+static PyObject *find_inner(PyObject *code, const char *name, size_t length)
 {
 	_cleanup_py_ PyObject *inner = code_inner(code);
 
@@ -323,7 +322,7 @@ static PyObject *find_inner(const struct world *w, PyObject *code, const char *n
 		if (strlen(text) == length && !memcmp(text, name, length))
 			return py_ref(candidate);
 		if (!memcmp(text, "<generic", strlen(text) < 8 ? strlen(text) : 8)) {
-			PyObject *found = find_inner(w, candidate, name, length);
+			PyObject *found = find_inner(candidate, name, length);
 			if (found)
 				return found;
 		}
@@ -332,7 +331,7 @@ static PyObject *find_inner(const struct world *w, PyObject *code, const char *n
 	return NULL;
 }
 
-PyObject *code_find(const struct world *w, PyObject *module_code, PyObject *qualname)
+PyObject *code_find(PyObject *module_code, PyObject *qualname)
 {
 	const char *at = py_text(qualname);
 	PyObject *code = py_ref(module_code);
@@ -341,7 +340,7 @@ PyObject *code_find(const struct world *w, PyObject *module_code, PyObject *qual
 		size_t length = 0;
 		while (at[length] && at[length] != '.')
 			length++;
-		PyObject *inner = find_inner(w, code, at, length);
+		PyObject *inner = find_inner(code, at, length);
 		Py_DecRef(code);
 		code = inner;
 		at = at[length] ? at + length + 1 : NULL;
@@ -385,7 +384,7 @@ int code_drop_imported(const struct world *w, PyObject *code, PyObject *names)
 	return stored_names(w, code, 1, PySet_Discard, names);
 }
 
-PyObject *code_beside(const struct world *w, PyObject *module_code, PyObject *qualname)
+PyObject *code_beside(PyObject *module_code, PyObject *qualname)
 {
 	const char *text = py_text(qualname);
 	size_t length = text ? strlen(text) : 0;
@@ -393,11 +392,11 @@ PyObject *code_beside(const struct world *w, PyObject *module_code, PyObject *qu
 	while (length && text[length - 1] != '.')
 		length--;
 	_cleanup_py_ PyObject *above = PyUnicode_FromStringAndSize(text, (Py_ssize_t)length);
-	_cleanup_py_ PyObject *outer = above ? code_find(w, module_code, above) : NULL;
+	_cleanup_py_ PyObject *outer = above ? code_find(module_code, above) : NULL;
 	return outer ? code_inner(outer) : NULL;
 }
 
-int code_are_siblings(const struct world *w, PyObject *code, PyObject *a, PyObject *b)
+int code_are_siblings(PyObject *code, PyObject *a, PyObject *b)
 {
 	_cleanup_py_ PyObject *inner = code_inner(code);
 	PyObject *item;
@@ -405,7 +404,7 @@ int code_are_siblings(const struct world *w, PyObject *code, PyObject *a, PyObje
 
 	for (Py_ssize_t i = 0; (item = py_item(inner, i)); i++) {
 		found |= py_equal(item, a) | 2 * py_equal(item, b);
-		if (code_are_siblings(w, item, a, b))
+		if (code_are_siblings(item, a, b))
 			return 1;
 	}
 	return found == 3;

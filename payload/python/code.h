@@ -39,21 +39,21 @@ int code_is_generated(PyObject *code);
 int code_is_same(const struct world *world, PyObject *a, PyObject *b);
 
 /* 1 when even the lines are the same; for two codes that code_is_same. */
-int code_is_unmoved(const struct world *world, PyObject *a, PyObject *b);
+int code_is_unmoved(PyObject *a, PyObject *b);
 
 /* A list of the code objects right inside `code`. */
 PyObject *code_inner(PyObject *code);
 
 /* Adds every code object inside `code`, itself included, to the dict `out` as a key
  * and its value. */
-int code_collect(const struct world *world, PyObject *code, PyObject *out);
+int code_collect(PyObject *code, PyObject *out);
 
 /* The body of `qualname` ("Outer.Inner.method", "": the module's) inside a module's code. New
  * reference, or NULL without exception when there is none. */
-PyObject *code_find(const struct world *world, PyObject *module_code, PyObject *qualname);
+PyObject *code_find(PyObject *module_code, PyObject *qualname);
 
 /* The bodies beside that one, itself included: a new list, or NULL without exception. */
-PyObject *code_beside(const struct world *world, PyObject *module_code, PyObject *qualname);
+PyObject *code_beside(PyObject *module_code, PyObject *qualname);
 
 /* What new code has the place of an old one is kept by the file of the old one, as functions of
  * two files may have equal codes: a dict of file -> dict of old -> new. The one for a file,
@@ -75,7 +75,7 @@ int code_pair_moved(const struct world *world, PyObject *module_code, PyObject *
 int code_is_only(PyObject *outer, PyObject *code);
 
 /* 1 when both are directly inside one and the same body within `code`. */
-int code_are_siblings(const struct world *world, PyObject *code, PyObject *a, PyObject *b);
+int code_are_siblings(PyObject *code, PyObject *a, PyObject *b);
 
 /* Adds the names that the body of a module or class binds to the set `out`. */
 int code_stored_names(const struct world *world, PyObject *code, PyObject *out);

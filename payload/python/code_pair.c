@@ -24,7 +24,7 @@ int code_pair_moved(const struct world *w, PyObject *module_code, PyObject *func
 		    PyObject *out)
 {
 	_cleanup_py_ PyObject *name = py_attribute(function, "__qualname__");
-	_cleanup_py_ PyObject *beside = code_beside(w, module_code, name);
+	_cleanup_py_ PyObject *beside = code_beside(module_code, name);
 	PyObject *code = PyFunction_GetCode(function), *item;
 
 	for (Py_ssize_t i = 0; (item = py_item(beside, i)); i++)

@@ -184,7 +184,7 @@ static int is_translated(struct job *job, const struct module *module)
 	int same = plain ? code_is_same(&job->world, plain, module->code) : 0;
 
 	if (same == 1)
-		same = code_is_unmoved(&job->world, plain, module->code);
+		same = code_is_unmoved(plain, module->code);
 	PyErr_Clear();
 	return same != 1;
 }
