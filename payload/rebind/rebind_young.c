@@ -121,6 +121,23 @@ static int count_module(struct account *a, const struct rebind *r, struct pointe
 	return 0;
 }
 
+/* The record of earlier attaches, and other containers of our own, that are not young. */
+static int count_kept(struct account *a, const struct rebind *r, struct pointer_map *seen)
+{
+	_cleanup_py_ PyObject *kept = PyList_New(0);
+	const struct pointer_entry *entry;
+	size_t at = 0;
+
+	while ((entry = pointer_map_next(&r->ignore, &at))) {
+		int is_new = pointer_map_add(seen, entry->key);
+		if (is_new < 0 || (is_new && py_append(kept, entry->key)))
+			return -1;
+	}
+	const long found = kept ? referrers_among(kept, &a->keys, a->found) : -1;
+	a->known += found;
+	return found < 0 ? -1 : 0;
+}
+
 /* What the plan itself sets refers to what was there: the name of an lru_cache that another has
  * replaced. */
 static int count_written(struct account *a, const struct rebind *r, struct pointer_map *seen)
@@ -156,7 +173,7 @@ static int count_modules(struct account *a, const struct rebind *r)
 	for (size_t i = 0; !status && i < r->plan->job->modules.count; i++)
 		status = count_module(a, r, &seen, &r->plan->job->modules.items[i]);
 	if (!status)
-		status = count_written(a, r, &seen);
+		status = count_kept(a, r, &seen) || count_written(a, r, &seen) ? -1 : 0;
 	pointer_map_fini(&seen);
 	return status;
 }
