@@ -118,6 +118,13 @@ int selection_is_rest_same(const struct body *body, const struct definition *old
 void selection_need(struct selection *s, struct body *body, PyObject *names,
 		    PyObject *class_names);
 
+/* The part of it that is of a block's statements, too: a changed one builds on what another
+ * binds. */
+void selection_need_built_on(struct body *body, PyObject *names);
+
+/* Is what a statement in a block makes made of names that are bound anew? */
+int selection_is_to_renew(struct selection *s, PyObject *node);
+
 /* Notes that the class is made again as a whole. */
 int selection_note_remade(const struct job *job, PyObject *class);
 

@@ -176,11 +176,12 @@ static struct group group_of(const struct list *list, PyObject *node, int at)
 {
 	const struct block *b = list->b;
 	const struct block_lines lines = block_lines_of(b, node);
-	struct group group = {.first_node = at,
-			      .node_count = 1,
-			      .line = lines.first,
-			      .line_end = lines.last + 1,
-			      .is_anew = list->is_whole != 0};
+	struct group group = {
+		.first_node = at,
+		.node_count = 1,
+		.line = lines.first,
+		.line_end = lines.last + 1,
+	};
 
 	for (int i = 0; i < b->new.stream->count; i++) {
 		if (!block_has(b, &lines, i))
@@ -190,7 +191,10 @@ static struct group group_of(const struct list *list, PyObject *node, int at)
 		if (group.end == i)
 			group.end++;
 	}
+	int is_to_renew = selection_is_to_renew(b->s, node) != 0;
+	group.is_anew = list->is_whole || is_to_renew;
 	group.is_changed =
+		is_to_renew ||
 		((list->is_whole || is_other(b, node, 1)) && !is_moved(list, group, node)) ||
 		is_again(list, at, node);
 	return group;
@@ -210,8 +214,11 @@ static int sort(struct list *list)
 	list->again = done > list->again ? done : list->again;
 	for (int i = 0; i < count; i++)
 		groups[i] = group_of(list, PyList_GetItem(nodes, i), i);
-	const struct body body = {
-		.tokens = &s->tokens, .nodes = nodes, .groups = groups, .group_count = count};
+	struct body body = s->body;
+	body.nodes = nodes;
+	body.groups = groups;
+	body.group_count = count;
+	selection_need_built_on(&body, s->module->live);
 	const struct sorter sorter = {.selection = s,
 				      .body = &body,
 				      .is_of_module = 1,

@@ -196,20 +196,50 @@ static int is_to_renew(const struct renewal *r, PyObject *node)
 				      : !r->class_names && has_part_to_renew(r, node);
 }
 
+/* Of a block. */
+struct inside {
+	const struct renewal *renewal;
+	int found;
+};
+
+static int see_inside(PyObject *node, void *context)
+{
+	struct inside *inside = context;
+
+	inside->found += is_to_renew(inside->renewal, node) != 0;
+	return 0;
+}
+
+/* All of a block are seen: one may be made of another. */
+static int has_to_renew(const struct renewal *r, PyObject *node)
+{
+	struct inside inside = {r, 0};
+
+	if (r->class_names || !block_is(node))
+		return is_to_renew(r, node);
+	tree_any(r->body->tokens->world, node, see_inside, &inside);
+	return inside.found;
+}
+
 static void renew(const struct renewal *r)
 {
 	struct body *b = r->body;
 
 	for (int i = 0; r->names && i < b->group_count; i++) {
 		struct group *group = &b->groups[i];
-		if (group->is_changed) {
+		if (group->is_changed)
 			note_renewed(r, group);
-		} else if (PySet_Size(r->names) + (r->class_names != NULL) &&
-			   group->node_count == 1 && is_to_renew(r, node_of(b, group))) {
+		if (PySet_Size(r->names) + (r->class_names != NULL) && group->node_count == 1 &&
+		    has_to_renew(r, node_of(b, group)) && !group->is_changed) {
 			body_let_go(b, group);
 			group->is_anew = 1;
 		}
 	}
+}
+
+int selection_is_to_renew(struct selection *s, PyObject *node)
+{
+	return has_to_renew(&(struct renewal){s, &s->body, NULL, s->renewed, 0}, node);
 }
 
 /* --- classes below others ---------------------------------------------------------------- */
@@ -333,10 +363,20 @@ static void need_all(struct body *b, int at, PyObject *names)
 	drop(b, at, names);
 }
 
-void selection_need(struct selection *s, struct body *b, PyObject *names, PyObject *class_names)
+void selection_need_built_on(struct body *b, PyObject *names)
 {
 	int before = -1;
 
+	while (before != count_changed(b)) {
+		before = count_changed(b);
+		for (int i = b->group_count; i-- > 0;)
+			if (b->groups[i].is_changed)
+				need_all(b, i, names);
+	}
+}
+
+void selection_need(struct selection *s, struct body *b, PyObject *names, PyObject *class_names)
+{
 	if (!s->renewed)
 		s->renewed = PySet_New(NULL);
 
@@ -344,12 +384,7 @@ void selection_need(struct selection *s, struct body *b, PyObject *names, PyObje
 		if (!b->is_used[i] && b->old.steps[i].is_store)
 			bind_again(b, b->old.steps[i].value,
 				   py_get(names, b->old.steps[i].value));
-	while (before != count_changed(b)) {
-		before = count_changed(b);
-		for (int i = b->group_count; i-- > 0;)
-			if (b->groups[i].is_changed)
-				need_all(b, i, names ? names : class_names);
-	}
+	selection_need_built_on(b, names ? names : class_names);
 	_cleanup_py_ PyObject *own = names ? py_ref(s->renewed) : PySet_New(NULL);
 	renew(&(struct renewal){s, b, class_names, own, 0});
 	for (int i = 0; names && i < b->group_count; i++)

@@ -102,7 +102,7 @@ class Kept:
                         and getattr(place[2], 'value', None) != getattr(places[uid][2], 'value', None)}
         for uid in sorted(self.unchanged, key=list(places).index):
             item = places[uid][2]
-            if getattr(item, 'kind', None) == 'derived' and not item.block and self.follows(*places[uid]):
+            if getattr(item, 'kind', None) == 'derived' and self.follows(*places[uid]):
                 self.renewed.add(uid)
                 del self.unchanged[uid]
 
