@@ -15,6 +15,7 @@
 
 real, bootstrap = __builtins__['__import__'], modules['_frozen_importlib']
 stars, saved, changed = [], [], set()
+given = []  # for stores.py: (namespace of a shadow, live one, path, key)
 read, names_of = type.__getattribute__, type.__dict__['__dict__'].__get__
 
 
@@ -79,6 +80,8 @@ def run(name):
     finally:
         if namespace.get('__getattr__') is __getattr__:
             del namespace['__getattr__']
+    if given:
+        give()
 
 
 def start():

@@ -12,7 +12,6 @@
 #
 # The invariant: no code of the program is called.
 
-given = []  # (namespace of a shadow, live one, path, key)
 plain = str, int, bytes, bool, float, type(None)
 attribute, item, named, constant, dot, extended = numbers[:6]
 
@@ -100,6 +99,11 @@ def take_back():
 
 def settle_stores():
     take_back()
+    give()
+
+
+# behind each body, too: the next may ask for it
+def give():
     for namespace, live, *where in given:
         old, new = where_in(live, *where), where_in(namespace, *where)
         if old is not None and new is not None and old is not new:
