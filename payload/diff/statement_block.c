@@ -183,15 +183,17 @@ static struct group group_of(const struct list *list, PyObject *node, int at)
 		.line_end = lines.last + 1,
 	};
 
+	int is_to_renew = selection_is_to_renew(b->s, node) != 0;
 	for (int i = 0; i < b->new.stream->count; i++) {
 		if (!block_has(b, &lines, i))
 			continue;
+		if (is_to_renew && node_is_definition(node) && b->new.other[i] >= 0)
+			b->s->body.is_used[b->new.other[i]] = 0; /* it has changed */
 		if (group.first == group.end)
 			group.first = group.end = i;
 		if (group.end == i)
 			group.end++;
 	}
-	int is_to_renew = selection_is_to_renew(b->s, node) != 0;
 	group.is_anew = list->is_whole || is_to_renew;
 	group.is_changed =
 		is_to_renew ||
