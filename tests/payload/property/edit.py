@@ -215,7 +215,8 @@ class Editor:
     def wrap(self):
         _, _, item = self.pick(self.items(Function) + [x for x in self.items(Import) if x[2].imported not in ('*', None)])
         if item and not item.block:
-            item.wrap = self.random.choice([None, 'if', 'try'])
+            # An import that fails in `try` leaves to importers what there was.
+            item.wrap = self.random.choice([None, 'if'] if isinstance(item, Import) else [None, 'if', 'try'])
 
     def block(self):
         """Neighbours come into a block, or into another, or out of theirs; what was in one with them is split.

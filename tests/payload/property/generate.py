@@ -424,7 +424,7 @@ class Maker:
                      getattr(x, 'kind', None) not in ('store', 'effect')]
             for name in self.random.sample(names, min(len(names), self.random.randrange(3))):
                 made.append(Import(other.name, name, name + '_' if self.chance(.2) else None))
-                made[-1].wrap = self.random.choice(['if', 'try'] + [None] * 8)
+                made[-1].wrap = self.random.choice(['if'] + [None] * 8)
         return made
 
     def make(self):

@@ -118,6 +118,8 @@ class Kept:
                                                self.names.get((module, node.id)))
         if not self.renewed.intersection(uids.values()) or None in uids.values():
             return False
+        if any(getattr(self.before[uid][2], 'kind', None) == 'augmented' for uid in uids.values()):
+            return False    # of a name that several statements bind nothing is known
         old = {x: thaw(self.values[uid]) if uid in self.values else eval(self.before[uid][2].value)
                for x, uid in uids.items()}
         return eval(item.value, old) == thaw(self.values[self.names[module, name]])
