@@ -12,7 +12,8 @@
 #include "payload/python/compare.h"
 #include "payload/python/defaults.h"
 
-#define CO_NESTED 0x10 /* Include/code.h: somewhere inside of a function */
+#define CO_NESTED        0x10      /* Include/code.h: somewhere inside of a function */
+#define CO_HAS_DOCSTRING 0x4000000 /* Include/cpython/code.h of 3.14 */
 
 /* The cells of `function`, in the order in which the code wants them, but for those that lead
  * to the class, or its namespace: that is the kept one, of `old`. New reference, None for none;
@@ -314,12 +315,16 @@ static int takes_as_many(PyObject *a, PyObject *b)
 	       code_number(a, "co_kwonlyargcount") == code_number(b, "co_kwonlyargcount");
 }
 
-/* What the interpreter gives a function of the code. */
-static PyObject *docstring_of(PyObject *function, PyObject *code)
+/* What the interpreter gives a function of the code (Objects/funcobject.c): the first constant,
+ * if that is text; from 3.14 on a flag says so. Borrowed. */
+static PyObject *docstring_of(const struct world *w, PyObject *code)
 {
-	_cleanup_py_ PyObject *other = PyFunction_New(code, PyFunction_GetGlobals(function));
+	_cleanup_py_ PyObject *constants = code_constants(code);
+	PyObject *first = py_tuple_item(constants, 0);
+	int is_there =
+		w->opcodes.minor < 14 || code_number(code, "co_flags") & CO_HAS_DOCSTRING;
 
-	return other ? py_attribute(other, "__doc__") : NULL;
+	return world_is_str(first) && is_there ? first : w->none;
 }
 
 /* One that the function was given otherwise stays. */
@@ -327,12 +332,11 @@ static int write_docstring(struct plan *p, PyObject *function, PyObject *code)
 {
 	_cleanup_py_ PyObject *name = PyUnicode_FromString("__doc__");
 	_cleanup_py_ PyObject *has = py_attribute(function, "__doc__");
-	_cleanup_py_ PyObject *had = docstring_of(function, PyFunction_GetCode(function));
-	_cleanup_py_ PyObject *now = docstring_of(function, code);
+	PyObject *had = docstring_of(&p->job->world, PyFunction_GetCode(function));
+	PyObject *now = docstring_of(&p->job->world, code);
 
-	return now && has == had && has != now
-		       ? plan_write(p, WRITE_ATTRIBUTE, function, name, now)
-		       : 0;
+	return has == had && has != now ? plan_write(p, WRITE_ATTRIBUTE, function, name, now)
+					: 0;
 }
 
 /* `defaults`: as defaults_of() has them. */
