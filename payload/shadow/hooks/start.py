@@ -8,13 +8,12 @@
 # Its globals: shadows (name -> shadow module), pending (name -> code, namespace, live
 # namespace, names that the new source has no more or None when all of it runs, its star imports
 # or None (module.h)), modules (sys.modules), loaded and linked (what a failure takes back),
-# builtins (of the shadows), real (the program's __import__), bootstrap (importlib._bootstrap),
-# loader (the type of the loader of ordinary files), texts (of all hooks), stars (stars.py).
-# classes.py adds to them. pack_hooks.py brings all of them into the payload.
+# builtins (of the shadows), loader (the type of the loader of ordinary files), texts (of all
+# hooks). classes.py adds to them. pack_hooks.py brings all of them into the payload.
 
-
+# the program's __import__, and importlib._bootstrap
 real, bootstrap = __builtins__['__import__'], modules['_frozen_importlib']
-stars, saved, changed = [], [], set()
+stars, saved, changed = [], [], set()  # for stars.py and stores.py
 given = []  # for stores.py: (namespace of a shadow, live one, path, key)
 read, names_of = type.__getattribute__, type.__dict__['__dict__'].__get__
 
