@@ -362,11 +362,11 @@ int adopt_code_alone(struct plan *p, PyObject *function)
 	const struct world *w = &p->job->world;
 	PyObject *old = PyFunction_GetCode(function);
 	PyObject *code = code_next(p->codes, old);
-	PyObject *kept = pointer_map_get(&p->stand_in, function);
 
-	/* A donor; not a function that an object has replaced. */
+	/* A donor has a function that stands for it; one that an object has replaced takes new
+	 * code. */
 	if (code == old || pointer_map_get(&p->adopted, function) ||
-	    (kept && world_is_function(kept)))
+	    world_is_function(pointer_map_get(&p->stand_in, function)))
 		return 0;
 	const struct module *m =
 		modules_find(&p->job->modules, PyFunction_GetGlobals(function));

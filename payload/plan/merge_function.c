@@ -19,7 +19,7 @@ static int is_led_to(const struct lead *to, PyObject *o)
 		return 0;
 	PyObject *code = PyFunction_GetCode(o);
 	_cleanup_py_ PyObject *own = to->name ? code_name(code) : NULL;
-	return (!to->name || (own && !PyUnicode_Compare(own, to->name))) &&
+	return (!to->name || compare_texts(own, to->name)) &&
 	       (!to->is_generated || code_is_generated(code));
 }
 

@@ -68,7 +68,7 @@ static int is_wrapper(const struct world *w, PyObject *o)
 {
 	_cleanup_py_ PyObject *inside = walk_inside(w, o);
 
-	return inside && PyList_Size(inside) && !world_is_function(o) && !py_is(o, w->method);
+	return py_count(inside) && !world_is_function(o) && !py_is(o, w->method);
 }
 
 /* In a class another kind may be found otherwise than it is held: a method is held as a
@@ -128,7 +128,7 @@ static int has_collected(const struct plan *p, PyObject *old, PyObject *new)
 	Py_ssize_t at = 0;
 
 	while (had && PyDict_Next(had, &at, &key, &value)) {
-		PyObject *now = has ? PyDict_GetItem(has, key) : NULL;
+		PyObject *now = py_get(has, key);
 		if (note_size(w, value) > (now ? note_size(w, now) : 0) &&
 		    !compare_is_name(key, "__annotations__"))
 			return 1;

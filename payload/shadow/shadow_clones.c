@@ -18,7 +18,7 @@ PyObject *shadow_clones_find(const struct job *job)
 		_cleanup_py_ PyObject *entry =
 			m->is_partial ? PyTuple_Pack(4, m->live, m->fresh, m->chosen, m->uses)
 				      : NULL;
-		if (m->is_partial && (py_append(found, entry)))
+		if (m->is_partial && py_append(found, entry))
 			return NULL;
 	}
 	return py_take(&found);
