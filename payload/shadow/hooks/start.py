@@ -13,7 +13,7 @@
 
 # the program's __import__, and importlib._bootstrap
 real, bootstrap = __builtins__['__import__'], modules['_frozen_importlib']
-stars, saved, changed = [], [], set()  # for stars.py and stores.py
+stars, saved, changed = [], [], set()  # for stars.py, stores.py, imports.py
 given = []  # for stores.py: (namespace of a shadow, live one, path, key)
 read, names_of = type.__getattribute__, type.__dict__['__dict__'].__get__
 
